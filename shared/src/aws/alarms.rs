@@ -1,0 +1,112 @@
+//! The states of a service's alarms.
+
+use super::Aws;
+use super::classify::{failure, incomplete};
+use crate::release::ports::{Alarms, Answer};
+use crate::release::{AlarmState, PerColour, ServiceName};
+use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use std::collections::BTreeMap;
+
+impl Alarms for Aws {
+    /// One `DescribeAlarms` for both colours: at most 100 names, which the settings have checked. Alarm types that
+    /// are not asked for are left out of the answer (CloudWatch API reference, `DescribeAlarms`).
+    async fn alarm_states(&self, service: &ServiceName) -> Answer<PerColour<BTreeMap<String, AlarmState>>> {
+        let alarms = &self.service(service)?.alarms;
+        if alarms.blue.is_empty() && alarms.green.is_empty() {
+            // Without names the call would answer with every alarm of the account.
+            return Ok(PerColour::default());
+        }
+        let attempt = format!("reading the alarms of {service}");
+        let call = self
+            .cloudwatch
+            .describe_alarms()
+            .set_alarm_names(Some(alarms.blue.iter().chain(&alarms.green).cloned().collect()))
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm)
+            .max_records(100);
+        let output = call.send().await.map_err(|error| failure(&attempt, error))?;
+        let metric = output
+            .metric_alarms
+            .unwrap_or_default()
+            .into_iter()
+            .map(|alarm| (alarm.alarm_name, alarm.state_value));
+        let composite = output
+            .composite_alarms
+            .unwrap_or_default()
+            .into_iter()
+            .map(|alarm| (alarm.alarm_name, alarm.state_value));
+        let mut states = BTreeMap::new();
+        for (name, state) in metric.chain(composite) {
+            let name = name.ok_or_else(|| incomplete(&attempt, "an alarm's name"))?;
+            states.insert(name, state);
+        }
+        let of = |names: &[String]| {
+            names.iter().map(|name| (name.clone(), alarm_state(states.get(name)))).collect()
+        };
+        Ok(PerColour { blue: of(&alarms.blue), green: of(&alarms.green) })
+    }
+}
+
+fn alarm_state(state: Option<&Option<StateValue>>) -> AlarmState {
+    match state {
+        Some(Some(StateValue::Ok)) => AlarmState::Ok,
+        Some(Some(StateValue::Alarm)) => AlarmState::Firing,
+        _ => AlarmState::NoData,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{aws, backend};
+    use crate::failure::Class;
+    use aws_sdk_cloudwatch::Client;
+    use aws_sdk_cloudwatch::operation::describe_alarms::{DescribeAlarmsError, DescribeAlarmsOutput};
+    use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[tokio::test]
+    async fn metric_and_composite_alarms_are_read_in_one_call() {
+        let rule = mock!(Client::describe_alarms)
+            .match_requests(|request| request.alarm_names().len() == 4 && request.alarm_types().len() == 2)
+            .then_output(|| {
+                let metric =
+                    |name: &str, state| MetricAlarm::builder().alarm_name(name).state_value(state).build();
+                DescribeAlarmsOutput::builder()
+                    .metric_alarms(metric("blue-errors", StateValue::Ok))
+                    .metric_alarms(metric("green-errors", StateValue::InsufficientData))
+                    .composite_alarms(
+                        CompositeAlarm::builder()
+                            .alarm_name("green-slow")
+                            .state_value(StateValue::Alarm)
+                            .build(),
+                    )
+                    .build()
+            });
+        let aws = aws().with_cloudwatch(mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&rule]));
+        let states = aws.alarm_states(&backend()).await.unwrap();
+        let of = |states: &[(&str, AlarmState)]| {
+            states.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(states.blue, of(&[("blue-errors", AlarmState::Ok), ("blue-slow", AlarmState::NoData)]));
+        assert_eq!(
+            states.green,
+            of(&[("green-errors", AlarmState::NoData), ("green-slow", AlarmState::Firing)])
+        );
+        assert_eq!(rule.num_calls(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn alarms_that_cannot_be_read_are_a_failure_that_names_the_service() {
+        for (code, class) in [("ThrottlingException", Class::Transient), ("AccessDenied", Class::Permanent)] {
+            let rule = mock!(Client::describe_alarms).then_error(move || {
+                DescribeAlarmsError::generic(ErrorMetadata::builder().code(code).build())
+            });
+            let aws = aws().with_cloudwatch(mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&rule]));
+            let failure = aws.alarm_states(&backend()).await.unwrap_err();
+            assert_eq!(failure.class(), class, "{code}");
+            assert!(failure.to_string().contains("backend"), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What an error of the SDK asks of the caller.
+//!
+//! Errors that mean something special to one operation are matched there, by their modelled type; the rest comes here.
+
+use crate::failure::{Class, Failure};
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
+use aws_sdk_s3::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+
+/// An operation's error.
+pub type CallError<E> = SdkError<E, HttpResponse>;
+
+/// What AWS answered, on one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}: {message} (HTTP {status}, request {request})")]
+struct Refusal {
+    code: String,
+    message: String,
+    status: u16,
+    request: String,
+}
+
+/// The failure of `attempt` ("reading the rules of listener …"), classified by what the SDK knows.
+pub fn failure<E>(attempt: impl Display, error: CallError<E>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let next = match class(&error) {
+        Class::Permanent if denied(&error) => {
+            "the function's role lacks a permission, add it in template.yaml"
+        }
+        Class::Permanent => "a repeat fails the same way, change what AWS names",
+        Class::Transient => "nothing was done, the next pass tries again",
+        Class::Conflict => "somebody else was first, the next pass reads again",
+        Class::OutcomeUnknown => "the answer was lost, the next pass reads back what was done",
+    };
+    failed(class(&error), attempt, next, error)
+}
+
+/// The failure of `attempt` with a class that the operation's adapter knows better, and what to do `next`.
+pub(super) fn failed<E>(class: Class, attempt: impl Display, next: &str, error: CallError<E>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    Failure::new(class, format!("{attempt} failed, {next}")).caused_by(cause(error))
+}
+
+/// AWS answered, and left out what the answer must hold.
+pub(super) fn incomplete(attempt: impl Display, missing: &str) -> Failure {
+    let message = format!("{attempt} failed: AWS answered without {missing}, see the request in CloudTrail");
+    Failure::new(Class::Permanent, message)
+}
+
+fn class<E: ProvideErrorMetadata>(error: &CallError<E>) -> Class {
+    match error {
+        SdkError::ConstructionFailure(_) => Class::Permanent,
+        SdkError::DispatchFailure(dispatch)
+            if dispatch.as_connector_error().is_some_and(|error| was_never_sent(error)) =>
+        {
+            Class::Transient
+        }
+        SdkError::ServiceError(answered) => {
+            let known = |codes: &[&str]| answered.err().code().is_some_and(|code| codes.contains(&code));
+            let status = answered.raw().status().as_u16();
+            if known(THROTTLING_ERRORS) || known(TRANSIENT_ERRORS) || status >= 500 || status == 429 {
+                Class::Transient
+            } else {
+                Class::Permanent
+            }
+        }
+        // Timeouts, broken connections, unreadable answers, and kinds of error that a later SDK adds.
+        _ => Class::OutcomeUnknown,
+    }
+}
+
+/// Whether no connection was made, so that the request cannot have arrived.
+fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
+    let kinds =
+        [io::ErrorKind::ConnectionRefused, io::ErrorKind::HostUnreachable, io::ErrorKind::NetworkUnreachable];
+    let here = error.downcast_ref::<io::Error>().is_some_and(|error| kinds.contains(&error.kind()));
+    here || error.source().is_some_and(was_never_sent)
+}
+
+fn denied<E: ProvideErrorMetadata>(error: &CallError<E>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code.is_some_and(|code| {
+        matches!(code, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")
+    })
+}
+
+fn cause<E>(error: CallError<E>) -> Box<dyn Error + Send + Sync>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    if let SdkError::ServiceError(answered) = &error {
+        let meta = answered.err().meta();
+        let text = |part: Option<&str>, absent: &str| part.unwrap_or(absent).to_owned();
+        return Box::new(Refusal {
+            code: text(meta.code(), "no error code"),
+            message: text(meta.message(), "no message"),
+            status: answered.raw().status().as_u16(),
+            request: text(meta.request_id(), "without an id"),
+        });
+    }
+    error.into_source().unwrap_or_else(|error| Box::new(error))
+}
+
+/// The HTTP status of an answer that is an error.
+pub(super) fn status<E>(error: &CallError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::chain;
+    use aws_sdk_s3::operation::get_object::GetObjectError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    type ReadError = CallError<GetObjectError>;
+
+    fn answered(status: u16, code: &str) -> ReadError {
+        let meta = ErrorMetadata::builder().code(code).message("because").build();
+        let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        SdkError::service_error(GetObjectError::generic(meta), response)
+    }
+
+    fn broken(kind: io::ErrorKind) -> ReadError {
+        SdkError::dispatch_failure(ConnectorError::io(Box::new(io::Error::from(kind))))
+    }
+
+    #[test]
+    fn the_class_says_whether_the_call_may_have_been_carried_out() {
+        let timeout = || -> ReadError { SdkError::timeout_error("slow") };
+        let unreadable = || -> ReadError {
+            SdkError::response_error(
+                "garbled",
+                HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::empty()),
+            )
+        };
+        let cases: [(ReadError, Class); 11] = [
+            (SdkError::construction_failure("no bucket"), Class::Permanent),
+            (timeout(), Class::OutcomeUnknown),
+            (unreadable(), Class::OutcomeUnknown),
+            (broken(io::ErrorKind::ConnectionReset), Class::OutcomeUnknown),
+            (broken(io::ErrorKind::ConnectionRefused), Class::Transient),
+            (answered(400, "ThrottlingException"), Class::Transient),
+            (answered(400, "RequestTimeout"), Class::Transient),
+            (answered(503, "SlowDown"), Class::Transient),
+            (answered(500, "InternalError"), Class::Transient),
+            (answered(403, "AccessDenied"), Class::Permanent),
+            (answered(404, "NoSuchBucket"), Class::Permanent),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(class(&error), expected, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_what_was_tried_what_to_do_and_what_aws_said() {
+        let failure = failure("reading ledger s3://state/ledger/backend.json", answered(403, "AccessDenied"));
+        assert_eq!(
+            chain(&failure),
+            "reading ledger s3://state/ledger/backend.json failed, the function's role lacks a permission, \
+             add it in template.yaml: AccessDenied: because (HTTP 403, request without an id)"
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! A service's rules as the load balancer describes them, and the action that is written back.
+
+use crate::failure::{Class, Failure};
+use crate::release::{Colour, ReleaseRule, RuleArn, Rules, ServiceName, Weights};
+use crate::settings::ServiceSettings;
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, ForwardActionConfig, Rule, RuleCondition, RuleTransform, TargetGroupTuple,
+};
+
+pub(super) use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig as StickinessConfig;
+
+/// What is known of a service's rules.
+pub(super) struct ServiceRules {
+    /// How both divide traffic.
+    pub(super) weights: Rules,
+    /// The base rule's conditions, as `CreateRule` takes them.
+    pub(super) conditions: Vec<RuleCondition>,
+    /// The base rule's transforms.
+    pub(super) transforms: Option<Vec<RuleTransform>>,
+    /// The base rule's stickiness.
+    pub(super) stickiness: Option<StickinessConfig>,
+    /// The priority reserved for a release's rule.
+    pub(super) release_priority: i32,
+}
+
+impl ServiceRules {
+    /// Picks the service's rules out of all of the listener's: the base rule by its ARN, the release's by its place.
+    pub(super) fn among(
+        rules: &[Rule],
+        service: &ServiceName,
+        own: &ServiceSettings,
+        listener: &str,
+    ) -> Result<Self, Failure> {
+        let base_arn = &own.base_rule_arn;
+        let Some(base) = rules.iter().find(|rule| rule.rule_arn.as_ref() == Some(base_arn)) else {
+            return Err(wrong(format!(
+                "the base rule {base_arn} of {service} is not on listener {listener}: update the stack, which makes it anew"
+            )));
+        };
+        let priority = base.priority.as_deref().and_then(|text| text.parse::<i32>().ok());
+        let Some(release_priority) = priority.map(|priority| priority - 1).filter(|priority| *priority >= 1)
+        else {
+            return Err(wrong(format!(
+                "the base rule {base_arn} of {service} leaves no priority above it for a release: give it priority 2 or more"
+            )));
+        };
+        let place = release_priority.to_string();
+        let release = match rules.iter().find(|rule| rule.priority.as_ref() == Some(&place)) {
+            None => None,
+            Some(rule) if hosts(rule) == hosts(base) => Some(release_rule(rule, own)?),
+            Some(stranger) => {
+                let arn = stranger.rule_arn.as_deref().unwrap_or("without ARN");
+                return Err(wrong(format!(
+                    "rule {arn} stands at priority {place}, which is reserved for releases of {service}: move it"
+                )));
+            }
+        };
+        Ok(Self {
+            weights: Rules { base: weights(base, base_arn, own)?, release },
+            conditions: base.conditions().iter().cloned().map(for_creation).collect(),
+            transforms: base.transforms.clone().filter(|transforms| !transforms.is_empty()),
+            stickiness: base
+                .actions()
+                .iter()
+                .find_map(|action| action.forward_config()?.target_group_stickiness_config.clone()),
+            release_priority,
+        })
+    }
+}
+
+/// The whole action that divides traffic. Both groups are always named: one that no rule names is not health-checked.
+pub(super) fn forward(
+    own: &ServiceSettings,
+    weights: Weights,
+    stickiness: Option<StickinessConfig>,
+) -> Action {
+    let tuples = Colour::BOTH.into_iter().map(|colour| {
+        let weight = i32::from(weights.of(colour));
+        TargetGroupTuple::builder().target_group_arn(own.target_groups.of(colour)).weight(weight).build()
+    });
+    let config = ForwardActionConfig::builder()
+        .set_target_groups(Some(tuples.collect()))
+        .set_target_group_stickiness_config(stickiness)
+        .build();
+    Action::builder().r#type(ActionTypeEnum::Forward).forward_config(config).build()
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Class::Permanent, message)
+}
+
+fn release_rule(rule: &Rule, own: &ServiceSettings) -> Result<ReleaseRule, Failure> {
+    let arn =
+        rule.rule_arn.clone().ok_or_else(|| wrong("AWS described a rule without its ARN".to_owned()))?;
+    Ok(ReleaseRule { weights: weights(rule, &arn, own)?, arn: RuleArn(arn) })
+}
+
+fn weights(rule: &Rule, arn: &str, own: &ServiceSettings) -> Result<Weights, Failure> {
+    let [action] = rule.actions() else { return Err(not_one_forward(arn)) };
+    if action.r#type != Some(ActionTypeEnum::Forward) {
+        return Err(not_one_forward(arn));
+    }
+    let mut blue_and_green = [0; 2];
+    for (group, weight) in shares(action) {
+        let place = Colour::BOTH.into_iter().position(|colour| own.target_groups.of(colour) == group);
+        let share = place.and_then(|place| blue_and_green.get_mut(place)).ok_or_else(|| {
+            wrong(format!("rule {arn} forwards to {group}, which is neither the blue nor the green group: update the stack, which makes it anew"))
+        })?;
+        *share = u32::try_from(weight).unwrap_or(0);
+    }
+    let [blue, green] = blue_and_green;
+    Weights::new(blue, green).map_err(|error| {
+        wrong(format!("rule {arn} has weights that cannot be: {error}; set all weight on the live colour"))
+    })
+}
+
+fn not_one_forward(arn: &str) -> Failure {
+    wrong(format!(
+        "rule {arn} has other actions than one forward action, which a change of weights would remove: update the stack, which makes it anew"
+    ))
+}
+
+/// A rule with one group may name it beside the configuration or inside it; a weight that is not given is 1
+/// (ELB API reference, `Action` and `TargetGroupTuple`).
+fn shares(action: &Action) -> Vec<(&str, i32)> {
+    let tuples = action.forward_config().map(ForwardActionConfig::target_groups).unwrap_or_default();
+    if tuples.is_empty() {
+        return action.target_group_arn().map(|group| (group, 1)).into_iter().collect();
+    }
+    tuples.iter().filter_map(|tuple| Some((tuple.target_group_arn()?, tuple.weight().unwrap_or(1)))).collect()
+}
+
+/// Host names do not tell capitals from small letters (ELB API reference, `RuleCondition`).
+fn hosts(rule: &Rule) -> Vec<String> {
+    let conditions = rule.conditions().iter().filter(|condition| condition.field() == Some("host-header"));
+    let values = conditions.flat_map(|condition| match condition.host_header_config() {
+        Some(config) if !config.values().is_empty() => config.values(),
+        _ => condition.values(),
+    });
+    let mut hosts: Vec<String> = values.map(|host| host.to_lowercase()).collect();
+    hosts.sort();
+    hosts
+}
+
+/// A described condition carries its values twice, and a new one must not (ELB API reference, `RuleCondition`).
+fn for_creation(mut condition: RuleCondition) -> RuleCondition {
+    if condition.host_header_config.is_some() || condition.path_pattern_config.is_some() {
+        condition.values = None;
+        condition.regex_values = None;
+    }
+    condition
+}

@@ -1,0 +1,44 @@
+//! The release domain: what a release is, when it may take traffic, and how it is taken back.
+//!
+//! Reading order: the words ([`Colour`], [`Strategy`], [`Revision`], [`Policy`]), what is remembered
+//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan`]), and how a decision becomes
+//! effects ([`reconcile`]) through the [`ports`].
+//!
+//! Nothing here knows a clock, the environment, an AWS type or a runtime: time and facts are passed in.
+//! The simulator, the model checker and production call the same functions.
+
+mod colour;
+mod command;
+mod description;
+mod ledger;
+mod observation;
+mod offer;
+pub mod plan;
+mod policy;
+pub mod ports;
+mod question;
+mod reason;
+pub mod reconcile;
+mod revision;
+mod strategy;
+mod weights;
+
+pub use colour::{Colour, PerColour};
+pub use command::{Command, CommandAnswer, accept_command};
+pub use description::{Description, DescriptionError, Purpose};
+pub use ledger::{
+    DeploymentId, InstanceId, Ledger, Live, Open, Past, Phase, Returning, RuleArn, ServiceName,
+    ServiceNameError, Upload, Verdict,
+};
+pub use observation::{
+    AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, Reads, ReleaseRule, Rules, Target,
+    TargetHealth, TargetStatus, reads,
+};
+pub use offer::{Offer, Refusal, accept_upload};
+pub use plan::{Action, Plan, plan};
+pub use policy::Policy;
+pub use question::{Answer, Asker, Question, answer};
+pub use reason::{Reason, ReturnCause};
+pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
+pub use strategy::{Step, Strategy, StrategyError};
+pub use weights::{Weights, WeightsError};

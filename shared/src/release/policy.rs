@@ -1,0 +1,48 @@
+//! What the people who run a service decided beforehand.
+
+use super::Strategy;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The rules a release runs by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Policy {
+    /// How weight moves.
+    pub strategy: Strategy,
+    /// Time at full weight before success.
+    #[serde(with = "duration")]
+    pub bake: Duration,
+    /// How long an installation may take before the release is given up. Default 15 min.
+    #[serde(with = "duration")]
+    pub install_deadline: Duration,
+    /// How long a colour keeps serving after it lost its weight, because a changed rule answers before
+    /// the load balancer has moved (503s for up to two minutes: argo-rollouts #4595). Default 60 s.
+    #[serde(with = "duration")]
+    pub hold: Duration,
+    /// How long candidate targets may be unhealthy before traffic goes back. Default 30 s.
+    #[serde(with = "duration")]
+    pub unhealthy_grace: Duration,
+    /// How long facts may be unreadable, with weight on the candidate, before traffic goes back. Default 3 min.
+    #[serde(with = "duration")]
+    pub unknown_limit: Duration,
+    /// One pass per service and this long observes, others are answered from the ledger. Default 5 s.
+    #[serde(with = "duration")]
+    pub look_interval: Duration,
+}
+
+impl Policy {
+    /// The time a lifecycle event may take: installation, strategy and bake must fit.
+    /// 3,600 s is CodeDeploy's limit for one event (codedeploy user guide, limits).
+    pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3600);
+
+    /// How long a release takes at most when nothing goes wrong.
+    pub fn longest_release(&self) -> Duration {
+        self.install_deadline + self.strategy.total() + self.bake
+    }
+
+    /// Whether a release fits into the time-out of a hook.
+    pub fn fits_a_hook(&self) -> bool {
+        self.longest_release() <= Self::HOOK_TIMEOUT
+    }
+}

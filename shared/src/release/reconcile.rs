@@ -1,0 +1,317 @@
+//! From a decision to effects: observe, plan, commit, act, look again.
+//!
+//! Every event only wakes this. The order of the effects of one pass is [`effects`], a pure function, so that
+//! the model checker walks through the same order that production does.
+
+use super::plan::{Action, Outcome, Plan, note, plan};
+use super::ports::{Clock, LedgerVersion, Ports};
+use super::{Ledger, Observation, PerColour, Policy, Reading, Reads, ServiceName, reads};
+use crate::failure::{Class, Failure, chain};
+use futures::future::{OptionFuture, join, join_all};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How many passes one wake may take: enough for the longest chain (promoting: base rule, release's rule, idle, next release).
+const PASSES: usize = 8;
+
+/// One effect of a pass.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Change the world.
+    Act(Action),
+    /// Write the ledger; what follows happens only if the swap succeeds.
+    Commit,
+}
+
+/// The effects of a plan in their order: what returns traffic, then the ledger, then the rest.
+pub fn effects(before: &Ledger, plan: &Plan) -> Vec<Effect> {
+    let commit = (plan.ledger != *before).then_some(Effect::Commit);
+    let act = |action: &Action| Effect::Act(action.clone());
+    plan.back.iter().map(act).chain(commit).chain(plan.forward.iter().map(act)).collect()
+}
+
+/// What woke a reconcile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wake {
+    /// A hook's question. Writes when it looked, so that others within the look interval are answered from the ledger.
+    Question,
+    /// Anything else.
+    Event,
+}
+
+/// One pass, for the decision record: everything the plan saw, so that it can be replayed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pass {
+    /// What the plan was given.
+    pub ledger: Ledger,
+    /// What the plan saw.
+    pub observation: Observation,
+    /// When.
+    pub now: Timestamp,
+    /// What it decided.
+    pub plan: Plan,
+    /// What was done and how that went: the action's word, and the failure if it failed.
+    pub done: Vec<(String, Option<String>)>,
+}
+
+/// What a reconcile leaves.
+#[derive(Debug)]
+pub struct Reconciled {
+    /// The ledger as it was last known.
+    pub ledger: Ledger,
+    /// Its passes.
+    pub passes: Vec<Pass>,
+    /// What failed. The next wake tries again.
+    pub failures: Vec<Failure>,
+}
+
+/// Brings one service a step nearer to where it should be.
+///
+/// # Errors
+/// When the ledger can be neither read nor written. Failed observations and actions are no error here:
+/// the plan holds on the former, the latter are listed in [`Reconciled::failures`].
+pub async fn reconcile(
+    ports: &impl Ports,
+    service: &ServiceName,
+    policy: &Policy,
+    clock: &impl Clock,
+    wake: Wake,
+) -> Result<Reconciled, Failure> {
+    let known = read(ports, service).await?;
+    reconcile_from(ports, service, policy, clock, wake, known).await
+}
+
+/// [`reconcile`] with a ledger that was read just now, which saves reading it again.
+///
+/// # Errors
+/// As [`reconcile`].
+pub async fn reconcile_from(
+    ports: &impl Ports,
+    service: &ServiceName,
+    policy: &Policy,
+    clock: &impl Clock,
+    wake: Wake,
+    mut known: (Ledger, Option<LedgerVersion>),
+) -> Result<Reconciled, Failure> {
+    let mut passes = Vec::new();
+    let mut failures = Vec::new();
+    for _ in 0..PASSES {
+        let (ledger, version) = known;
+        let now = clock.now();
+        let observation = observe(ports, &ledger, reads(&ledger, policy, now)).await;
+        let mut decided = plan(ledger.clone(), &observation, policy, now);
+        if decided.ledger.open.is_some() && wake == Wake::Question {
+            decided.ledger.looked_at = Some(now);
+        }
+        let mut run = Run { ports, service, version, ledger: ledger.clone(), failures: Vec::new(), done: Vec::new(), moved_on: false };
+        run.carry_out(&ledger, &decided).await;
+        // A hook waits for its answer and asks again soon: it pays for one pass.
+        let again = (decided.again && wake == Wake::Event) || run.moved_on;
+        let touched_rules = decided.actions().any(Action::changes_a_rule);
+        let stuck = run.failures.iter().any(|failure| !failure.is_conflict());
+        let Run { version, ledger: written, failures: run_failures, done, moved_on, .. } = run;
+        failures.extend(run_failures);
+        passes.push(Pass { ledger, observation, now, plan: decided, done });
+        // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
+        let moved_on = if touched_rules || moved_on {
+            let (_, after) = join(ports.rules(service), read(ports, service)).await;
+            let after = after?;
+            let changed = after.1 != version;
+            known = after;
+            changed
+        } else {
+            known = (written, version);
+            false
+        };
+        if stuck || !(again || moved_on) {
+            break;
+        }
+    }
+    Ok(Reconciled { ledger: known.0, passes, failures })
+}
+
+/// The ledger and its version; a new ledger before the first write.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn read(ports: &impl Ports, service: &ServiceName) -> Result<(Ledger, Option<LedgerVersion>), Failure> {
+    Ok(match ports.read_ledger(service).await? {
+        Some((ledger, version)) => (ledger, Some(version)),
+        None => (Ledger::new(service.clone()), None),
+    })
+}
+
+/// Changes the ledger by a pure function, trying again when somebody else was first.
+///
+/// # Errors
+/// When the ledger cannot be read or written, or keeps changing under five tries.
+pub async fn amend<T>(
+    ports: &impl Ports,
+    service: &ServiceName,
+    change: impl Fn(Ledger) -> (Ledger, T),
+) -> Result<T, Failure> {
+    for _ in 0..5 {
+        let (ledger, version) = read(ports, service).await?;
+        let (next, answer) = change(ledger.clone());
+        if next == ledger {
+            return Ok(answer);
+        }
+        match ports.write_ledger(&next, version.as_ref()).await {
+            Ok(_) => return Ok(answer),
+            // A lost reply is settled by reading again: if the write arrived, the change finds itself done.
+            Err(failure) if matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::new(Class::Transient, format!("the ledger of {service} changed under five tries in a row: it is tried again")))
+}
+
+/// Reads what the phase needs, all at once.
+pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Observation {
+    let service = &ledger.service;
+    let id = ledger.open.as_ref().and_then(|open| open.deployment.as_ref());
+    let deployment = async {
+        let open = ledger.open.as_ref().filter(|_| reads.deployment)?;
+        Some(match id {
+            Some(id) => ports.deployment(id).await,
+            None => ports.find_deployment(&open.description(service)).await,
+        })
+    };
+    let targets = OptionFuture::from(id.filter(|_| reads.targets).map(|id| ports.deployment_targets(id)));
+    let rules = OptionFuture::from(reads.rules.then(|| ports.rules(service)));
+    let health = |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
+    let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
+    let ((deployment, targets), (rules, ((blue, green), alarms))) = join(
+        join(deployment, targets),
+        join(rules, join(join(health(super::Colour::Blue), health(super::Colour::Green)), alarms)),
+    )
+    .await;
+    let alarms = match alarms {
+        None => PerColour::default(),
+        Some(Ok(states)) => PerColour { blue: Reading::Known(states.blue), green: Reading::Known(states.green) },
+        Some(Err(failure)) => {
+            let why = chain(&failure);
+            PerColour { blue: Reading::Unknown(why.clone()), green: Reading::Unknown(why) }
+        }
+    };
+    Observation {
+        deployment: reading(deployment),
+        targets: reading(targets),
+        rules: reading(rules),
+        health: PerColour { blue: reading(blue), green: reading(green) },
+        alarms,
+    }
+}
+
+fn reading<T>(answer: Option<Result<T, Failure>>) -> Reading<T> {
+    match answer {
+        None => Reading::NotRead,
+        Some(Ok(fact)) => Reading::Known(fact),
+        Some(Err(failure)) => Reading::Unknown(chain(&failure)),
+    }
+}
+
+struct Run<'a, P> {
+    ports: &'a P,
+    service: &'a ServiceName,
+    version: Option<LedgerVersion>,
+    ledger: Ledger,
+    failures: Vec<Failure>,
+    done: Vec<(String, Option<String>)>,
+    moved_on: bool,
+}
+
+impl<P: Ports> Run<'_, P> {
+    async fn carry_out(&mut self, before: &Ledger, plan: &Plan) {
+        for effect in effects(before, plan) {
+            match effect {
+                Effect::Commit => {
+                    if !self.commit(plan.ledger.clone()).await {
+                        return;
+                    }
+                }
+                Effect::Act(action) => self.act(&action).await,
+            }
+            if self.moved_on {
+                return;
+            }
+        }
+    }
+
+    /// Whether what was decided is now what is remembered.
+    async fn commit(&mut self, next: Ledger) -> bool {
+        match self.ports.write_ledger(&next, self.version.as_ref()).await {
+            Ok(version) => {
+                self.version = Some(version);
+                self.ledger = next;
+                self.done.push(("commit".to_owned(), None));
+                true
+            }
+            Err(failure) => {
+                self.done.push(("commit".to_owned(), Some(chain(&failure))));
+                // Somebody else was first, or nobody knows: read again, decide again.
+                self.moved_on = matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown);
+                if !failure.is_conflict() {
+                    self.failures.push(failure);
+                }
+                false
+            }
+        }
+    }
+
+    async fn act(&mut self, action: &Action) {
+        let outcome = self.perform(action).await;
+        let outcome = match outcome {
+            Err(failure) if failure.class() == Class::Permanent && matches!(action, Action::CreateDeployment { .. }) => {
+                Ok(Outcome::DeploymentRefused(chain(&failure)))
+            }
+            other => other,
+        };
+        match outcome {
+            Ok(outcome) => {
+                self.done.push((action.word().to_owned(), None));
+                if let Some(noted) = note(&self.ledger, action, outcome) {
+                    self.commit(noted).await;
+                }
+            }
+            Err(failure) => {
+                self.done.push((action.word().to_owned(), Some(chain(&failure))));
+                self.failures.push(failure);
+            }
+        }
+    }
+
+    async fn perform(&self, action: &Action) -> Result<Outcome, Failure> {
+        let (ports, service) = (self.ports, self.service);
+        match action {
+            Action::CreateReleaseRule { live, release } => {
+                return ports.create_release_rule(service, *live, release).await.map(Outcome::RuleCreated);
+            }
+            Action::CreateDeployment { description, revision } => {
+                return ports.create_deployment(description, revision).await.map(Outcome::DeploymentCreated);
+            }
+            Action::SetReleaseWeights { rule, weights } => ports.set_release_weights(service, rule, *weights).await?,
+            Action::DeleteReleaseRule { rule } => ports.delete_release_rule(service, rule).await?,
+            Action::SetBaseWeights { weights } => ports.set_base_weights(service, *weights).await?,
+            Action::StopDeployment { id } => ports.stop_deployment(id).await?,
+            Action::TellVerdict { revision, verdict } => {
+                ports.tag_verdict(revision, verdict.word(), &verdict.reason()).await?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// Reconciles every service, side by side.
+pub async fn reconcile_all(
+    ports: &impl Ports,
+    services: impl Iterator<Item = (&ServiceName, &Policy)>,
+    clock: &impl Clock,
+    wake: Wake,
+) -> Vec<(ServiceName, Result<Reconciled, Failure>)> {
+    join_all(services.map(|(service, policy)| async move {
+        (service.clone(), reconcile(ports, service, policy, clock, wake).await)
+    }))
+    .await
+}

@@ -1,0 +1,140 @@
+//! Reads single values and collects what is wrong with them.
+
+use super::{Fault, Strings, Variable, parse_duration};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The prefix of every variable of ours.
+const PREFIX: &str = "GREENLIGHT_";
+
+/// The prefix of the variables that `functions/waf-logs` documents and reads itself.
+const WAF_PREFIX: &str = "GREENLIGHT_WAF_";
+
+/// Reads values one by one, so that one bad value does not hide the next.
+pub(super) struct Reader<'a, S> {
+    source: &'a S,
+    known: BTreeSet<String>,
+    faults: Vec<Fault>,
+}
+
+impl<'a, S: Strings> Reader<'a, S> {
+    pub(super) fn new(source: &'a S) -> Self {
+        Self { source, known: BTreeSet::new(), faults: Vec::new() }
+    }
+
+    /// The value as `parse` understands it; a fault when it does not, or when it is missing and has no default.
+    pub(super) fn value<T>(
+        &mut self,
+        variable: &Variable,
+        service: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let name = variable.name_for(service);
+        self.known.insert(name.clone());
+        let found = self.source.get(&name);
+        let parsed = found.as_deref().or(variable.default).and_then(parse);
+        if parsed.is_none() {
+            self.fault(name, found, format!("{}, such as {}", variable.format, variable.example));
+        }
+        parsed
+    }
+
+    /// A time. Zero only where `zero` allows it.
+    pub(super) fn time(&mut self, variable: &Variable, zero: Zero) -> Option<Duration> {
+        self.value(variable, "", |text| {
+            parse_duration(text).filter(|time| zero == Zero::Allowed || !time.is_zero())
+        })
+    }
+
+    /// A comma-separated list without empty or repeated items; spaces around an item do not count.
+    pub(super) fn list<T>(
+        &mut self,
+        variable: &Variable,
+        service: &str,
+        item: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.value(variable, service, |text| {
+            let items: Vec<&str> = text.split(',').map(str::trim).collect();
+            let distinct: BTreeSet<&str> = items.iter().copied().collect();
+            if distinct.len() < items.len() { None } else { items.into_iter().map(&item).collect() }
+        })
+    }
+
+    /// Remembers what is wrong with a value that is legal by itself.
+    pub(super) fn fault(
+        &mut self,
+        variable: impl Into<String>,
+        found: Option<String>,
+        expected: impl Into<String>,
+    ) {
+        self.faults.push(Fault { variable: variable.into(), found, expected: expected.into() });
+    }
+
+    /// All faults so far.
+    pub(super) fn finish(self) -> Vec<Fault> {
+        self.faults
+    }
+
+    /// Reports the variables with our prefix that nobody read: a mistyped name would otherwise leave a
+    /// default in force without a word.
+    pub(super) fn refuse_unknown_names(&mut self) {
+        for name in self.source.names(PREFIX) {
+            if !self.known.contains(&name) && !name.starts_with(WAF_PREFIX) {
+                let expected = match nearest(&name, &self.known) {
+                    Some(near) => format!("no variable of this name, is {near} meant?"),
+                    None => {
+                        "no variable of this name, is its service missing in GREENLIGHT_SERVICES?".to_owned()
+                    }
+                };
+                let found = self.source.get(&name);
+                self.fault(name, found, expected);
+            }
+        }
+    }
+}
+
+/// Whether a time of zero makes sense.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zero {
+    Allowed,
+    Refused,
+}
+
+/// The known name that is at most three letters away.
+fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {
+    let near = known.iter().map(|candidate| (distance(name, candidate), candidate)).min()?;
+    (near.0 <= 3).then_some(near.1)
+}
+
+/// How many letters must be inserted, removed or replaced to make one text of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (column, wanted) in other.chars().enumerate() {
+            let replaced = diagonal + usize::from(letter != wanted);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[row.len() - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_single_letters() {
+        for (one, other, letters) in [
+            ("", "", 0),
+            ("BAKE", "BAKE", 0),
+            ("BAEK", "BAKE", 2),
+            ("BAK", "BAKE", 1),
+            ("BAKES", "BAKE", 1),
+            ("", "AB", 2),
+        ] {
+            assert_eq!(distance(one, other), letters, "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Text for the value of an S3 object tag.
+
+/// The most that a value holds, in UTF-16 code units (S3 user guide, object tagging).
+const LONGEST: usize = 256;
+
+/// The characters that stand beside letters, digits and spaces in a value (S3 user guide, object tagging).
+const MARKS: &str = "+-=._:/@";
+
+/// What is appended to a text that was cut.
+const CUT: &str = "...";
+
+/// The text with nothing in it that a tag's value must not hold: runs of other characters become one space,
+/// and what is too long is cut.
+pub fn legal_tag_value(text: &str) -> String {
+    let legal = |letter: char| letter.is_alphanumeric() || MARKS.contains(letter);
+    let words: Vec<&str> = text.split(|letter| !legal(letter)).filter(|word| !word.is_empty()).collect();
+    let text = words.join(" ");
+    if length(&text) <= LONGEST {
+        return text;
+    }
+    let mut short = String::new();
+    for letter in text.chars() {
+        if length(&short) + letter.len_utf16() + CUT.len() > LONGEST {
+            break;
+        }
+        short.push(letter);
+    }
+    short.push_str(CUT);
+    short
+}
+
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_a_tag_must_not_hold_becomes_a_space() {
+        let text = "installation failed on i-1: ValidateService, \"check.sh\" (exit 1)\n";
+        assert_eq!(legal_tag_value(text), "installation failed on i-1: ValidateService check.sh exit 1");
+        assert_eq!(legal_tag_value("größer als 5 %"), "größer als 5");
+        assert_eq!(legal_tag_value("\t\"\""), "");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        let value = legal_tag_value(&"word ".repeat(100));
+        assert_eq!(value.len(), 256);
+        assert!(value.ends_with("..."));
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_becomes_legal_and_stays_as_it_is_from_then_on(text in any::<String>()) {
+            let value = legal_tag_value(&text);
+            prop_assert!(length(&value) <= LONGEST);
+            prop_assert!(value.chars().all(|letter| letter == ' ' || letter.is_alphanumeric() || MARKS.contains(letter)));
+            prop_assert_eq!(legal_tag_value(&value), value);
+        }
+    }
+}
