@@ -1,0 +1,174 @@
+//! What each event leads to.
+
+use crate::event::{Event, parse};
+use crate::hook_execution::{HookExecutions, answer_once};
+use greenlight::decision_log;
+use greenlight::failure::{Class, Failure};
+use greenlight::release::ports::{Clock, Ports};
+use greenlight::release::reconcile::{Reconciled, Wake, amend, read, reconcile, reconcile_all, reconcile_from};
+use greenlight::release::{Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, accept_command, answer};
+use greenlight::settings::Settings;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Handles one invocation.
+///
+/// # Errors
+/// A payload that is not understood (permanent), and AWS calls that failed (their own class).
+pub async fn handle(
+    ports: &(impl Ports + HookExecutions),
+    settings: &Settings,
+    clock: &impl Clock,
+    payload: Value,
+) -> Result<Value, Failure> {
+    let event = parse(payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()).caused_by(error))?;
+    match event {
+        Event::Question(question) => {
+            let heard = hear(ports, settings, clock, &question).await?;
+            tracing::info!(
+                deployment_id = question.deployment_id.0,
+                instance_id = question.instance_id.0,
+                lifecycle_event = question.lifecycle_event,
+                answer = json!(heard).to_string(),
+                "answered a hook"
+            );
+            Ok(json!(heard))
+        }
+        Event::Command { service, command } => obey(ports, settings, clock, &service, command).await,
+        Event::DeploymentChanged { group, deployment } => {
+            let Some(service) = service_of_group(settings, &group) else {
+                tracing::info!(deployment_group = group, deployment_id = deployment.0, "not a group of ours: nothing to do");
+                return Ok(Value::Null);
+            };
+            let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event).await?;
+            finish(reconciled)
+        }
+        Event::Tick => tick(ports, settings, clock).await,
+        Event::HookExecution { deployment_id, execution_id } => {
+            answer_once(ports, settings, &deployment_id, &execution_id).await?;
+            Ok(Value::Null)
+        }
+    }
+}
+
+fn service_of_group<'a>(settings: &'a Settings, group: &str) -> Option<&'a ServiceName> {
+    settings.services.iter().find(|(_, service)| service.deployment_group == group).map(|(name, _)| name)
+}
+
+/// Logs, and hands the first failure to Lambda so that it tries again.
+fn finish(reconciled: Reconciled) -> Result<Value, Failure> {
+    decision_log::log(&reconciled);
+    match reconciled.failures.into_iter().find(|failure| !failure.is_conflict()) {
+        Some(failure) => Err(failure),
+        None => Ok(Value::Null),
+    }
+}
+
+async fn tick(ports: &impl Ports, settings: &Settings, clock: &impl Clock) -> Result<Value, Failure> {
+    let services = settings.services.keys().map(|name| (name, &settings.policy));
+    let mut last = Ok(Value::Null);
+    for (_, reconciled) in reconcile_all(ports, services, clock, Wake::Event).await {
+        // One service's trouble must not keep the others from being logged.
+        if let Err(failure) = reconciled.and_then(finish) {
+            last = Err(failure);
+        }
+    }
+    last
+}
+
+async fn obey(
+    ports: &impl Ports,
+    settings: &Settings,
+    clock: &impl Clock,
+    typed: &str,
+    command: Command,
+) -> Result<Value, Failure> {
+    let Some(service) = settings.services.keys().find(|name| name.as_str() == typed) else {
+        let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
+        return Err(Failure::new(Class::Permanent, format!("there is no service {typed:?}: use one of {}", known.join(", "))));
+    };
+    let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
+    let mut ledger = None;
+    if told.changed {
+        let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event).await?;
+        decision_log::log(&reconciled);
+        ledger = Some(reconciled.ledger);
+    }
+    let ledger = match ledger {
+        Some(ledger) => ledger,
+        None => read(ports, service).await?.0,
+    };
+    tracing::info!(service = typed, command = json!(command).to_string(), changed = told.changed, says = told.says, "took a command");
+    Ok(json!({"service": service, "command": command, "changed": told.changed, "says": told.says, "ledger": ledger}))
+}
+
+/// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.
+async fn hear(ports: &impl Ports, settings: &Settings, clock: &impl Clock, question: &Question) -> Result<Answer, Failure> {
+    let policy = &settings.policy;
+    let mut looked_up = None;
+    let hinted = question.service.as_deref().and_then(|hint| settings.services.keys().find(|name| name.as_str() == hint));
+    let service = match hinted {
+        Some(service) => service,
+        None => {
+            looked_up = ports.deployment(&question.deployment_id).await?;
+            let group = looked_up.as_ref().map_or("", |deployment| deployment.group.as_str());
+            match service_of_group(settings, group) {
+                Some(service) => service,
+                None => return Ok(stranger(format!("deployment {} is not of a group that Greenlight serves", question.deployment_id))),
+            }
+        }
+    };
+    let known = read(ports, service).await?;
+    let asker = match Asker::in_ledger(&known.0, &question.deployment_id) {
+        Some(asker) => asker,
+        None => {
+            if looked_up.is_none() {
+                looked_up = ports.deployment(&question.deployment_id).await?;
+            }
+            let group = &settings.services[service].deployment_group;
+            match looked_up.as_ref().filter(|deployment| deployment.group != *group) {
+                Some(other) => Asker::Stranger(format!(
+                    "deployment {} belongs to group {}, not to service {service}: see the instance's /etc/greenlight/environment",
+                    other.id, other.group
+                )),
+                None => Asker::from_codedeploy(&known.0, &question.deployment_id, looked_up.as_ref()),
+            }
+        }
+    };
+    let ledger = if asker == Asker::Open && validates(question) && !looked_recently(&known.0, policy, clock) {
+        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known).await?;
+        decision_log::log(&reconciled);
+        reconciled.ledger
+    } else {
+        known.0
+    };
+    // The pass may have ended the release that asks.
+    let asker = Asker::in_ledger(&ledger, &question.deployment_id).unwrap_or(asker);
+    let healthy = match asker.needs_health(&ledger).filter(|_| validates(question)) {
+        None => None,
+        Some(colour) => ports
+            .target_health(service, colour)
+            .await
+            .ok()
+            .map(|targets| is_healthy(&targets, &question.instance_id)),
+    };
+    Ok(answer(&ledger, policy, clock.now(), question, &asker, healthy))
+}
+
+fn validates(question: &Question) -> bool {
+    question.lifecycle_event == "ValidateService"
+}
+
+fn is_healthy(targets: &std::collections::BTreeMap<InstanceId, TargetHealth>, instance: &InstanceId) -> bool {
+    targets.get(instance) == Some(&TargetHealth::Healthy)
+}
+
+fn stranger(reason: String) -> Answer {
+    Answer::Failed { status: "failed", reason }
+}
+
+fn looked_recently(ledger: &Ledger, policy: &Policy, clock: &impl Clock) -> bool {
+    ledger.looked_at.is_some_and(|looked| {
+        Duration::try_from(clock.now().duration_since(looked)).is_ok_and(|ago| ago < policy.look_interval)
+    })
+}

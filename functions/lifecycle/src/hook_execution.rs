@@ -1,0 +1,82 @@
+//! CodeDeploy's own Lambda hook (ECS and Lambda deployments): answered exactly once on every path.
+//!
+//! Silence costs the user an hour: CodeDeploy waits that long for
+//! `PutLifecycleEventHookExecutionStatus` before it fails the deployment (codedeploy user guide,
+//! reference-appspec-file-structure-hooks). It accepts only `Succeeded` and `Failed`.
+
+use futures::FutureExt;
+use greenlight::failure::{Class, Failure, chain};
+use greenlight::release::ports::Ports;
+use greenlight::release::{Colour, ServiceName, TargetHealth};
+use greenlight::settings::Settings;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+/// What CodeDeploy is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookStatus {
+    /// `Succeeded`.
+    Succeeded,
+    /// `Failed`.
+    Failed,
+}
+
+/// Tells CodeDeploy how a hook ended.
+pub trait HookExecutions: Sync {
+    /// Tells it. An execution that was told already is no failure.
+    fn put_status(
+        &self,
+        deployment_id: &str,
+        execution_id: &str,
+        status: HookStatus,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Checks the target groups and tells CodeDeploy, whatever happens on the way.
+///
+/// # Errors
+/// When CodeDeploy could not be told: Lambda tries again, and the deployment still waits.
+pub async fn answer_once(
+    ports: &(impl Ports + HookExecutions),
+    settings: &Settings,
+    deployment_id: &str,
+    execution_id: &str,
+) -> Result<(), Failure> {
+    let checked = AssertUnwindSafe(check(ports, settings)).catch_unwind().await;
+    let (status, why) = match checked {
+        Ok(Ok(())) => (HookStatus::Succeeded, "every live target is healthy".to_owned()),
+        Ok(Err(failure)) => (HookStatus::Failed, chain(&failure)),
+        Err(_) => (HookStatus::Failed, "the check panicked: see the log above".to_owned()),
+    };
+    tracing::info!(deployment_id, hook_execution_id = execution_id, decision = ?status, reason = why, "answers CodeDeploy's hook");
+    ports.put_status(deployment_id, execution_id, status).await
+}
+
+async fn check(ports: &impl Ports, settings: &Settings) -> Result<(), Failure> {
+    for service in settings.services.keys() {
+        let rules = ports.rules(service).await?;
+        for colour in Colour::BOTH.into_iter().filter(|colour| rules.base.of(*colour) > 0) {
+            let targets = ports.target_health(service, colour).await?;
+            judge(service, colour, targets.values().copied())?;
+        }
+    }
+    Ok(())
+}
+
+fn judge(service: &ServiceName, colour: Colour, targets: impl Iterator<Item = TargetHealth>) -> Result<(), Failure> {
+    let (mut healthy, mut unhealthy) = (0, 0);
+    for health in targets {
+        match health {
+            TargetHealth::Healthy => healthy += 1,
+            TargetHealth::Unhealthy => unhealthy += 1,
+            TargetHealth::Unproven | TargetHealth::Gone => {}
+        }
+    }
+    if healthy == 0 || unhealthy > 0 {
+        let message = format!(
+            "{service}'s live colour {colour} has {healthy} healthy and {unhealthy} unhealthy targets: see the target group's reason codes"
+        );
+        return Err(Failure::new(Class::Permanent, message));
+    }
+    Ok(())
+}

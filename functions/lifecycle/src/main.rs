@@ -1,0 +1,12 @@
+//! Wires settings, AWS clients and the handler.
+
+use greenlight::aws::Aws;
+use greenlight::lambda::{self, SystemClock};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda::init_logging();
+    let settings = lambda::settings()?;
+    let aws = Aws::new(settings.clone(), &lambda::sdk_config().await);
+    lambda::run(|event| Box::pin(lifecycle::handler::handle(&aws, &settings, &SystemClock, event.payload))).await
+}

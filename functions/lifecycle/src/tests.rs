@@ -1,0 +1,234 @@
+//! The function from payload to answer, on an AWS in memory.
+
+use crate::handler::handle;
+use crate::hook_execution::{HookExecutions, HookStatus};
+use greenlight::failure::{Class, Failure};
+use greenlight::release::reconcile::{Wake, amend, reconcile};
+use greenlight::release::ports::{Clock, Ports};
+use greenlight::release::{
+    Colour, Creator, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, accept_upload,
+};
+use greenlight::settings::{ServiceSettings, Settings};
+use greenlight::testing::{self, At, FaultAt, Faulty, Kind, World};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+fn execution() -> Revision {
+    testing::upload(&testing::service("hook-execution"), 1).revision
+}
+
+impl HookExecutions for World {
+    async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
+        greenlight::release::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
+    }
+}
+
+impl HookExecutions for Faulty<'_, World> {
+    async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
+        greenlight::release::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
+    }
+}
+
+struct Service {
+    world: World,
+    settings: Settings,
+    name: ServiceName,
+}
+
+fn settings() -> Settings {
+    let service = ServiceSettings {
+        deployment_group: "shop-backend".to_owned(),
+        base_rule_arn: "rule".to_owned(),
+        target_groups: PerColour { blue: "blue".to_owned(), green: "green".to_owned() },
+        alarms: PerColour { blue: vec!["backend-blue-errors".to_owned()], green: vec!["backend-green-errors".to_owned()] },
+        auto_scaling_group: "backend".to_owned(),
+    };
+    let minute = Duration::from_secs(60);
+    Settings {
+        services: BTreeMap::from([(ServiceName::new("backend").unwrap(), service)]),
+        state_bucket: "state".to_owned(),
+        artifact_bucket: "artifacts".to_owned(),
+        application: "app".to_owned(),
+        listener_arn: "listener".to_owned(),
+        policy: Policy {
+            strategy: "Canary10Percent5Minutes".parse().unwrap(),
+            bake: minute,
+            install_deadline: 15 * minute,
+            hold: minute,
+            unhealthy_grace: minute / 2,
+            unknown_limit: 3 * minute,
+            look_interval: Duration::from_secs(5),
+        },
+    }
+}
+
+impl Service {
+    /// A service on which release 1 is live and release 2 was just pushed.
+    async fn with_open_release() -> Self {
+        let service =
+            Self { world: World::new(&["backend"]), settings: settings(), name: ServiceName::new("backend").unwrap() };
+        service.world.make_live(&service.name, Colour::Blue, 1);
+        let upload = testing::upload(&service.name, 2);
+        let now = service.world.now();
+        amend(&service.world, &service.name, |ledger| accept_upload(ledger, upload.clone(), false, now)).await.unwrap();
+        service.tick().await;
+        service
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.world.ledger(&self.name).unwrap()
+    }
+
+    /// The id of the open release's deployment.
+    fn deployment(&self) -> String {
+        self.ledger().open.unwrap().deployment.unwrap().0
+    }
+
+    async fn tick(&self) {
+        reconcile(&self.world, &self.name, &self.settings.policy, &self.world, Wake::Event).await.unwrap();
+    }
+
+    async fn send(&self, payload: Value) -> Result<Value, Failure> {
+        self.send_through(&self.world, payload).await
+    }
+
+    async fn send_through(&self, ports: &(impl Ports + HookExecutions), payload: Value) -> Result<Value, Failure> {
+        handle(ports, &self.settings, &self.world, payload).await
+    }
+
+    async fn ask(&self, event: &str, deployment: &str) -> Value {
+        let payload = json!({"deploymentId": deployment, "deploymentGroupId": "g", "lifecycleEvent": event, "instanceId": "i-backend-1", "service": "backend"});
+        self.send(payload).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn before_install_hears_the_candidate_colour() {
+    let service = Service::with_open_release().await;
+    assert_eq!(service.ask("BeforeInstall", &service.deployment()).await, json!({"colour": "green", "port": 8081, "release": 2}));
+}
+
+#[tokio::test]
+async fn validate_service_waits_while_the_shift_goes_on_and_hears_the_weight() {
+    let service = Service::with_open_release().await;
+    service.world.install_done(&service.name);
+    service.ask("ValidateService", &service.deployment()).await;
+    service.world.pass(Duration::from_secs(5));
+    let heard = service.ask("ValidateService", &service.deployment()).await;
+    assert_eq!(heard, json!({"status": "wait", "retryAfterSeconds": 5, "phase": "shifting", "weight": 10}));
+}
+
+#[tokio::test]
+async fn polls_within_the_look_interval_make_one_call() {
+    let service = Service::with_open_release().await;
+    service.ask("ValidateService", &service.deployment()).await;
+    service.world.forget_calls();
+    service.world.pass(Duration::from_secs(4));
+    service.ask("ValidateService", &service.deployment()).await;
+    assert_eq!(service.world.forget_calls(), 1);
+}
+
+#[tokio::test]
+async fn success_is_heard_only_after_it_is_written() {
+    let service = Service::with_open_release().await;
+    service.world.install_done(&service.name);
+    let mut heard = Value::Null;
+    for _ in 0..200 {
+        service.world.pass(Duration::from_secs(5));
+        heard = service.ask("ValidateService", &service.deployment()).await;
+        if heard["status"] == "succeeded" {
+            break;
+        }
+    }
+    assert_eq!(heard, json!({"status": "succeeded"}));
+    assert_eq!(service.ledger().phase(), "promoting");
+    assert!(service.world.rules_of(&service.name).0.are_all_on(Colour::Blue));
+}
+
+#[tokio::test]
+async fn a_candidate_is_told_to_fail_only_after_the_hold() {
+    let service = Service::with_open_release().await;
+    service.world.install_done(&service.name);
+    service.tick().await;
+    service.world.pass(Duration::from_secs(5));
+    service.tick().await;
+    service.send(json!({"command": "abort", "service": "backend"})).await.unwrap();
+    assert_eq!(service.ask("ValidateService", &service.deployment()).await["status"], "wait");
+    service.world.pass(Duration::from_secs(61));
+    let heard = service.ask("ValidateService", &service.deployment()).await;
+    assert_eq!(heard, json!({"status": "failed", "reason": "aborted by an operator"}));
+}
+
+#[tokio::test]
+async fn an_instance_that_auto_scaling_starts_installs_on_the_live_colour_and_shifts_nothing() {
+    let service = Service::with_open_release().await;
+    let creator = Creator::Service("autoscaling".to_owned());
+    let revision = testing::upload(&service.name, 1).revision;
+    let id = service.world.add_deployment(&service.name, creator, None, revision).0;
+    assert_eq!(service.ask("BeforeInstall", &id).await, json!({"colour": "blue", "port": 8080, "release": 1}));
+    assert_eq!(service.ask("ValidateService", &id).await, json!({"status": "succeeded"}));
+    service.world.set_instance_health(&service.name, "i-backend-1", Colour::Blue, TargetHealth::Unproven);
+    assert_eq!(service.ask("ValidateService", &id).await["status"], "wait");
+}
+
+#[tokio::test]
+async fn a_deployment_of_another_hand_is_refused() {
+    let service = Service::with_open_release().await;
+    let heard = service.ask("BeforeInstall", "d-999999999").await;
+    assert_eq!(heard, json!({"status": "failed", "reason": "CodeDeploy does not know deployment d-999999999"}));
+}
+
+#[tokio::test]
+async fn every_command_says_what_happens() {
+    let service = Service::with_open_release().await;
+    let mut said = String::new();
+    for command in ["status", "promote", "pause", "pause", "resume", "resume", "rollback", "retry", "abort", "abort"] {
+        let answer = service.send(json!({"command": command, "service": "backend"})).await.unwrap();
+        writeln!(said, "{command}: {} {}", answer["changed"], answer["says"].as_str().unwrap()).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[tokio::test]
+async fn a_command_for_no_service_of_ours_names_those_that_are() {
+    let service = Service::with_open_release().await;
+    let error = service.send(json!({"command": "abort", "service": "bakcend"})).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no service \"bakcend\": use one of backend");
+    assert_eq!(error.class(), Class::Permanent);
+}
+
+/// The status that CodeDeploy was told, and how often.
+async fn codedeploys_own_hook(sick: bool, fault: Option<FaultAt>) -> (Option<String>, usize) {
+    let service = Service::with_open_release().await;
+    if sick {
+        service.world.set_health(&service.name, Colour::Blue, TargetHealth::Unhealthy);
+    }
+    let faulty = Faulty::new(&service.world, fault);
+    let payload = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"});
+    service.send_through(&faulty, payload).await.unwrap();
+    let told = service.world.tags(&execution()).get("greenlight:verdict").cloned();
+    (told, faulty.calls().iter().filter(|call| **call == "tag_verdict").count())
+}
+
+#[tokio::test]
+async fn codedeploys_own_hook_is_answered_exactly_once_on_every_path() {
+    let once = |status: &str| (Some(status.to_owned()), 1);
+    assert_eq!(codedeploys_own_hook(false, None).await, once("Succeeded"));
+    assert_eq!(codedeploys_own_hook(true, None).await, once("Failed"));
+    for call in 1..=2 {
+        let fault = FaultAt { at: At::Nth(call), kind: Kind::Before(Class::Transient) };
+        assert_eq!(codedeploys_own_hook(false, Some(fault)).await, once("Failed"));
+    }
+}
+
+#[tokio::test]
+async fn codedeploys_own_hook_is_answered_when_the_check_panics() {
+    let mut service = Service::with_open_release().await;
+    let backend = service.settings.services[&service.name].clone();
+    // The world panics when it is asked for a service that it does not have.
+    service.settings.services.insert(ServiceName::new("absent").unwrap(), backend);
+    service.send(json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"})).await.unwrap();
+    assert_eq!(service.world.tags(&execution()).get("greenlight:verdict").map(String::as_str), Some("Failed"));
+}

@@ -1,0 +1,106 @@
+use super::*;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::get_object_tagging::GetObjectTaggingOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::Tag;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+
+fn revision() -> Revision {
+    Revision {
+        bucket: "artifacts".to_owned(),
+        key: "releases/backend/142-3f9c2ab.zip".to_owned(),
+        version: "v7".to_owned(),
+        etag: "0f34".to_owned(),
+    }
+}
+
+fn bundles(rule: &Rule) -> S3Bundles {
+    S3Bundles::new(mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[rule]))
+}
+
+fn bundle(rule: &Rule) -> S3Bundle {
+    S3Bundle { client: bundles(rule).client, revision: revision(), size: 1000 }
+}
+
+fn refusal(status: u16, code: &str) -> HttpResponse {
+    let body = format!("<Error><Code>{code}</Code><Message>because</Message></Error>");
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body))
+}
+
+#[tokio::test]
+async fn a_read_asks_for_the_range_of_the_pinned_version() {
+    let rule = mock!(Client::get_object)
+        .match_requests(|request| {
+            (request.bucket(), request.key()) == (Some("artifacts"), Some("releases/backend/142-3f9c2ab.zip"))
+                && request.version_id() == Some("v7")
+                && request.if_match() == Some("\"0f34\"")
+                && request.range() == Some("bytes=990-999")
+        })
+        .then_output(|| GetObjectOutput::builder().body(ByteStream::from_static(b"0123456789")).build());
+    assert_eq!(bundle(&rule).read(990..1000).await.unwrap().as_ref(), b"0123456789");
+}
+
+#[tokio::test]
+async fn a_short_answer_is_a_transient_failure() {
+    let rule = mock!(Client::get_object)
+        .then_output(|| GetObjectOutput::builder().body(ByteStream::from_static(b"01234")).build());
+    let Err(ReadFailure::Failed(failure)) = bundle(&rule).read(990..1000).await else {
+        panic!("it was accepted")
+    };
+    assert_eq!(failure.class(), Class::Transient);
+}
+
+#[tokio::test]
+async fn the_size_is_that_of_the_pinned_version() {
+    let rule = mock!(Client::head_object)
+        .match_requests(|request| {
+            request.version_id() == Some("v7") && request.if_match() == Some("\"0f34\"")
+        })
+        .then_output(|| HeadObjectOutput::builder().content_length(4_821_337).build());
+    assert_eq!(bundles(&rule).open(&revision()).await.unwrap().size(), 4_821_337);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_gone_or_changed_is_told_from_one_that_cannot_be_read() {
+    for (status, code, expected) in [
+        (404, "NoSuchVersion", "gone"),
+        (404, "NoSuchKey", "gone"),
+        (405, "MethodNotAllowed", "gone"),
+        (412, "PreconditionFailed", "changed"),
+        (404, "NoSuchBucket", "permanent"),
+        (403, "AccessDenied", "permanent"),
+        (503, "SlowDown", "transient"),
+        (500, "InternalError", "transient"),
+    ] {
+        let rule = mock!(Client::get_object).then_http_response(move || refusal(status, code));
+        let found = match bundle(&rule).read(0..10).await.unwrap_err() {
+            ReadFailure::Gone(_) => "gone",
+            ReadFailure::Changed(_) => "changed",
+            ReadFailure::Failed(failure) => failure.class().word(),
+        };
+        assert_eq!(found, expected, "{status} {code}");
+    }
+}
+
+#[tokio::test]
+async fn tags_say_what_the_uploader_allows_and_whether_this_is_a_repeat() {
+    for (tags, allow_downgrade, has_verdict) in [
+        (&[][..], false, false),
+        (&[("greenlight:allow-downgrade", "true")], true, false),
+        (&[("greenlight:allow-downgrade", "yes"), ("greenlight:verdict", "accepted")], false, true),
+    ] {
+        let tags: Vec<Tag> =
+            tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build().unwrap()).collect();
+        let rule = mock!(Client::get_object_tagging)
+            .match_requests(|request| request.version_id() == Some("v7"))
+            .then_output(move || {
+                GetObjectTaggingOutput::builder().set_tag_set(Some(tags.clone())).build().unwrap()
+            });
+        let found = bundles(&rule).tags(&revision()).await.unwrap();
+        assert_eq!(found, ObjectTags { allow_downgrade, has_verdict });
+    }
+}

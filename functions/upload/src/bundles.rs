@@ -1,0 +1,41 @@
+//! The port through which uploaded bundles are looked at.
+
+use crate::bundle::RangedRead;
+use greenlight::failure::Failure;
+use greenlight::release::Revision;
+use std::future::Future;
+
+/// Why an object version cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFailure {
+    /// It was deleted since.
+    #[error("{0} is gone: upload it again if it is still wanted")]
+    Gone(Revision),
+    /// Its bytes are not those that the event announced.
+    #[error("{0} is not what the event announced, its ETag is another one: upload the bundle again")]
+    Changed(Revision),
+    /// S3 did not answer as it should.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// What somebody wrote on an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectTags {
+    /// Whether an older bundle is to go live.
+    pub allow_downgrade: bool,
+    /// Whether a verdict was written before, so that this is a repeat.
+    pub has_verdict: bool,
+}
+
+/// The bundles in the artifact bucket. Each is pinned to one version and its `ETag`.
+pub trait Bundles: Sync {
+    /// One of them, readable by ranges.
+    type Bundle: RangedRead<Error = ReadFailure> + Send;
+
+    /// Its size, and a way to read it.
+    fn open(&self, revision: &Revision) -> impl Future<Output = Result<Self::Bundle, ReadFailure>> + Send;
+
+    /// The tags of this version that matter here.
+    fn tags(&self, revision: &Revision) -> impl Future<Output = Result<ObjectTags, ReadFailure>> + Send;
+}

@@ -1,0 +1,241 @@
+//! From an event to verdicts: each record by itself, then one reconcile per service.
+//!
+//! The function is invoked asynchronously, so an error means two more tries and then the on-failure queue.
+//! - An object that breaks a rule is rejected: said on its tags and in the log, and the answer is `Ok`. Trying again
+//!   would change nothing, and the evidence stays on the object.
+//! - An event that cannot be acted on (not S3's, no versions) has no object to say it on, so the answer is an error:
+//!   the event is kept in the queue.
+//! - A call of AWS that failed is an error too. A repeat is harmless: the same version is the same release.
+//! - A failed call after the upload stands in the ledger is only logged: the next tick carries on from there.
+
+use crate::bundle::{Findings, Limits, inspect};
+use crate::bundles::{Bundles, ReadFailure};
+use crate::event::{Record, Unusable, Uploaded, read};
+use crate::key::{self, BundleKey};
+use crate::verdict::{Rejection, Verdict, listing};
+use greenlight::decision_log;
+use greenlight::failure::{Class, Failure, chain};
+use greenlight::release::ports::{Clock, Ports};
+use greenlight::release::reconcile::{Wake, amend, reconcile};
+use greenlight::release::{Offer, Revision, ServiceName, Upload, accept_upload};
+use greenlight::settings::Settings;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct Surroundings<'a, P, B, C> {
+    /// The release path's ports.
+    pub ports: &'a P,
+    /// The uploaded bundles.
+    pub bundles: &'a B,
+    /// The clock.
+    pub clock: &'a C,
+    /// The stack.
+    pub settings: &'a Settings,
+    /// How much of a bundle is looked at.
+    pub limits: &'a Limits,
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The object, or empty if the record names none.
+    pub key: String,
+    /// `accepted`, `waiting`, `superseded`, `rejected`, `live`, `ignored` or `failed`.
+    pub verdict: String,
+    /// In a sentence.
+    pub reason: String,
+}
+
+/// Handles one invocation.
+///
+/// # Errors
+/// When an event cannot be acted on (permanent) or a call of AWS failed, after all other records were handled.
+pub async fn handle<P: Ports, B: Bundles, C: Clock>(
+    with: &Surroundings<'_, P, B, C>,
+    payload: Value,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut outcomes = Vec::new();
+    let mut failures = Vec::new();
+    let mut services = BTreeSet::new();
+    for record in read(&payload) {
+        let key = match &record {
+            Record::Uploaded(uploaded) => uploaded.key.to_string(),
+            Record::Ignored(_) | Record::Unusable(_) => String::new(),
+        };
+        match handle_record(with, record, &mut services).await {
+            Ok(verdict) => outcomes.push(Outcome { key, verdict: verdict.word, reason: verdict.reason }),
+            Err(failure) => {
+                tracing::error!(
+                    bundle_key = key,
+                    decision = "failed",
+                    failure_class = failure.class().word(),
+                    error = chain(&failure),
+                    "a record could not be handled; the event is tried again and then kept in the on-failure queue"
+                );
+                outcomes.push(Outcome { key, verdict: "failed".to_owned(), reason: failure.to_string() });
+                failures.push(failure);
+            }
+        }
+    }
+    for service in &services {
+        match reconcile(with.ports, service, &with.settings.policy, with.clock, Wake::Event).await {
+            Ok(reconciled) => decision_log::log(&reconciled),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    worst(failures).map_or(Ok(outcomes), Err)
+}
+
+/// The failure that Lambda hears: one that a repeat may mend, if there is any.
+fn worst(mut failures: Vec<Failure>) -> Option<Failure> {
+    let mends = failures.iter().position(|failure| failure.class() != Class::Permanent);
+    (!failures.is_empty()).then(|| failures.swap_remove(mends.unwrap_or(0)))
+}
+
+async fn handle_record<P: Ports, B: Bundles, C: Clock>(
+    with: &Surroundings<'_, P, B, C>,
+    record: Record,
+    services: &mut BTreeSet<ServiceName>,
+) -> Result<Verdict, Failure> {
+    let ignored = |reason: String| Verdict { word: "ignored".to_owned(), reason };
+    match record {
+        Record::Unusable(unusable) => Err(permanent(&unusable)),
+        Record::Ignored(reason) => {
+            tracing::info!(decision = "ignored", reason = %reason, "{reason}");
+            Ok(ignored(reason.to_string()))
+        }
+        Record::Uploaded(uploaded) if uploaded.bucket != with.settings.artifact_bucket => {
+            let reason =
+                format!("{} is in bucket {}, which is not this stack's", uploaded.key, uploaded.bucket);
+            tracing::warn!(
+                decision = "ignored",
+                reason,
+                "an upload into another bucket: check the notification's source"
+            );
+            Ok(ignored(reason))
+        }
+        Record::Uploaded(uploaded) => match judge(with, &uploaded).await {
+            Ok(Judged::Offered(service, verdict)) => {
+                services.insert(service);
+                Ok(verdict)
+            }
+            Ok(Judged::Rejected(verdict)) => Ok(verdict),
+            Err(ReadFailure::Failed(failure)) => Err(failure),
+            Err(gone @ (ReadFailure::Gone(_) | ReadFailure::Changed(_))) => {
+                let reason = gone.to_string();
+                tracing::warn!(decision = "ignored", bundle_key = %uploaded.key, reason, "{reason}");
+                Ok(ignored(reason))
+            }
+        },
+    }
+}
+
+fn permanent(unusable: &Unusable) -> Failure {
+    Failure::new(Class::Permanent, unusable.to_string())
+}
+
+enum Judged {
+    Offered(ServiceName, Verdict),
+    Rejected(Verdict),
+}
+
+async fn judge<P: Ports, B: Bundles, C: Clock>(
+    with: &Surroundings<'_, P, B, C>,
+    uploaded: &Uploaded,
+) -> Result<Judged, ReadFailure> {
+    let revision = Revision {
+        bucket: uploaded.bucket.clone(),
+        key: uploaded.key.to_string(),
+        version: uploaded.version_id.clone(),
+        etag: uploaded.etag.clone(),
+    };
+    let key = match key::parse(&uploaded.key, with.settings.services.keys()) {
+        Ok(key) => key,
+        Err(fault) => return reject(with, uploaded, &revision, &Rejection::Key(fault)).await,
+    };
+    let bundle = with.bundles.open(&revision).await?;
+    let Findings { faults, warnings } = inspect(&bundle, with.limits).await?;
+    for warning in &warnings {
+        tracing::warn!(bundle_key = %uploaded.key, bundle_version = uploaded.version_id, warning = %warning, "{}: {warning}", uploaded.key);
+    }
+    if !faults.is_empty() {
+        tracing::warn!(bundle_key = %uploaded.key, faults = faults.len(), "{}", listing(&uploaded.key, &faults));
+        return reject(with, uploaded, &revision, &Rejection::Bundle(faults)).await;
+    }
+    let BundleKey { service, number, commit } = key;
+    let upload = Upload { number, commit, revision };
+    let verdict = offer(with, uploaded, &service, upload).await?;
+    Ok(Judged::Offered(service, verdict))
+}
+
+async fn reject<P: Ports, B: Bundles, C: Clock>(
+    with: &Surroundings<'_, P, B, C>,
+    uploaded: &Uploaded,
+    revision: &Revision,
+    rejection: &Rejection,
+) -> Result<Judged, ReadFailure> {
+    let verdict = Verdict::rejected(rejection);
+    tell(with, revision, &verdict).await?;
+    log(uploaded, &verdict, Some(rejection.word()));
+    Ok(Judged::Rejected(verdict))
+}
+
+/// Offers a good bundle to the release domain.
+///
+/// `accepted` is written before the ledger is: afterwards any other function may already have written how the
+/// release ended, and this would overwrite it. A repeat of the event finds a verdict and leaves it alone.
+async fn offer<P: Ports, B: Bundles, C: Clock>(
+    with: &Surroundings<'_, P, B, C>,
+    uploaded: &Uploaded,
+    service: &ServiceName,
+    upload: Upload,
+) -> Result<Verdict, ReadFailure> {
+    let tags = with.bundles.tags(&upload.revision).await?;
+    let (number, revision) = (upload.number, upload.revision.clone());
+    if !tags.has_verdict {
+        tell(with, &revision, &Verdict::accepted(number)).await?;
+    }
+    let now = with.clock.now();
+    let change = |ledger| accept_upload(ledger, upload.clone(), tags.allow_downgrade, now);
+    let offer = amend(with.ports, service, change).await?;
+    let verdict = Verdict::offered(number, &offer);
+    let differs = match &offer {
+        Offer::Opens | Offer::Supersedes { .. } => false,
+        Offer::Waits { .. } | Offer::Refused(_) => true,
+        // A write of the ledger whose reply was lost makes this very upload known and waiting, until the reconcile.
+        Offer::Known { state, .. } => !tags.has_verdict && state != "waiting",
+    };
+    if differs {
+        tell(with, &revision, &verdict).await?;
+    }
+    log(uploaded, &verdict, None);
+    Ok(verdict)
+}
+
+async fn tell<P: Ports, B, C>(
+    with: &Surroundings<'_, P, B, C>,
+    revision: &Revision,
+    verdict: &Verdict,
+) -> Result<(), Failure> {
+    with.ports.tag_verdict(revision, &verdict.word, &verdict.reason).await
+}
+
+fn log(uploaded: &Uploaded, verdict: &Verdict, rejected_for: Option<&'static str>) {
+    tracing::info!(
+        decision = verdict.word,
+        reason = verdict.reason,
+        rejected_for,
+        bundle_bucket = uploaded.bucket,
+        bundle_key = %uploaded.key,
+        bundle_version = uploaded.version_id,
+        bundle_size_bytes = uploaded.size,
+        sequencer = uploaded.sequencer,
+        "{} is {}: {}",
+        uploaded.key,
+        verdict.word,
+        verdict.reason
+    );
+}

@@ -1,0 +1,136 @@
+//! What is said about an uploaded object: a word and a sentence, on its tags and in the log.
+//!
+//! Pure. The words are those a workflow waits for: `accepted`, `waiting`, `superseded`, `rejected`, `live`.
+
+use crate::bundle::Fault;
+use crate::event::ObjectKey;
+use crate::key::KeyFault;
+use greenlight::release::{Offer, ReleaseNumber};
+use std::fmt;
+
+/// Why an object will not be released, for whoever uploaded it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// The key breaks a rule.
+    Key(KeyFault),
+    /// The bundle would fail on an instance; at least one fault.
+    Bundle(Vec<Fault>),
+}
+
+impl Rejection {
+    /// The stable word for logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Bundle(faults) => faults.first().map_or("bundle", Fault::word),
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    /// The first fault and how many more there are; a tag holds no more. The log has them all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(fault) => fault.fmt(f),
+            Self::Bundle(faults) => match faults.as_slice() {
+                [] => f.write_str("the bundle has faults"),
+                [fault] => fault.fmt(f),
+                [fault, more @ ..] => write!(f, "1 of {} faults: {fault}", more.len() + 1),
+            },
+        }
+    }
+}
+
+/// A verdict as it stands on an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// One word.
+    pub word: String,
+    /// One sentence.
+    pub reason: String,
+}
+
+impl Verdict {
+    fn new(word: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self { word: word.into(), reason: reason.to_string() }
+    }
+
+    /// For an object that will not be released.
+    pub fn rejected(rejection: &Rejection) -> Self {
+        Self::new("rejected", rejection)
+    }
+
+    /// For a bundle that is good and about to be offered.
+    pub fn accepted(number: ReleaseNumber) -> Self {
+        Self::new("accepted", format_args!("release {number} was inspected and is taken on"))
+    }
+
+    /// For a bundle that was offered.
+    pub fn offered(number: ReleaseNumber, offer: &Offer) -> Self {
+        match offer {
+            Offer::Opens => Self::accepted(number),
+            Offer::Supersedes { open } => Self::new(
+                "accepted",
+                format_args!("release {number} takes the place of {open}, which has no traffic yet"),
+            ),
+            Offer::Waits { open } => {
+                Self::new("waiting", format_args!("release {number} waits for {open} to end"))
+            }
+            Offer::Known { state, reason } => Self::new(state.as_str(), reason),
+            Offer::Refused(refusal) => Self::new(refusal.verdict(), refusal),
+        }
+    }
+}
+
+/// All faults of a bundle, one a line, for the log.
+pub fn listing(key: &ObjectKey, faults: &[Fault]) -> String {
+    let mut text = format!("{key} was rejected, it has {} faults", faults.len());
+    for fault in faults {
+        text.push_str("\n- ");
+        text.push_str(&fault.to_string());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{ArchiveFault, ContentsFault};
+    use greenlight::release::Refusal;
+    use greenlight::tag_value::legal_tag_value;
+
+    #[test]
+    fn verdicts_are_sentences_that_fit_a_tag() {
+        let number = ReleaseNumber(142);
+        let open = ReleaseNumber(141);
+        let one = Fault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
+        let long = Fault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
+        let verdicts = [
+            Verdict::accepted(number),
+            Verdict::offered(number, &Offer::Opens),
+            Verdict::offered(number, &Offer::Supersedes { open }),
+            Verdict::offered(number, &Offer::Waits { open }),
+            Verdict::offered(
+                number,
+                &Offer::Known {
+                    state: "live".to_owned(),
+                    reason: "release 142 carries all traffic".to_owned(),
+                },
+            ),
+            Verdict::offered(
+                number,
+                &Offer::Refused(Refusal::OlderThanLive { number, live: ReleaseNumber(150) }),
+            ),
+            Verdict::rejected(&Rejection::Key(KeyFault::NotZip)),
+            Verdict::rejected(&Rejection::Bundle(vec![one.clone()])),
+            Verdict::rejected(&Rejection::Bundle(vec![one, long.clone()])),
+            Verdict::rejected(&Rejection::Bundle(vec![long])),
+        ];
+        let tags: Vec<String> = verdicts
+            .iter()
+            .map(|verdict| format!("{}: {}", verdict.word, legal_tag_value(&verdict.reason)))
+            .collect();
+        assert!(tags.iter().all(|tag| tag.len() < 300));
+        insta::assert_snapshot!(tags.join("\n"));
+    }
+}

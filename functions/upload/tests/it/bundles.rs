@@ -1,0 +1,121 @@
+//! Bundles made for a test, and an object in memory that counts what is read of it.
+
+use bytes::Bytes;
+use std::io::{Cursor, Write};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use upload::bundle::{Findings, Limits, RangedRead, inspect};
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+/// An AppSpec file with nothing wrong or odd about it, and what it refers to.
+pub(crate) const APPSPEC: &str = "version: 0.0
+os: linux
+files:
+  - source: app
+    destination: /opt/greenlight/staging
+hooks:
+  ValidateService:
+    - location: hooks/validate.sh
+      timeout: 3600
+";
+
+/// A ZIP under construction.
+pub(crate) struct Zip(ZipWriter<Cursor<Vec<u8>>>);
+
+impl Zip {
+    /// Without entries.
+    pub(crate) fn new() -> Self {
+        Self(ZipWriter::new(Cursor::new(Vec::new())))
+    }
+
+    /// What [`APPSPEC`] refers to, and this in place of it.
+    pub(crate) fn with_appspec(appspec: impl AsRef<[u8]>) -> Self {
+        Self::new()
+            .file("appspec.yml", appspec)
+            .file("hooks/validate.sh", "#!/bin/sh\n")
+            .file("app/server.js", "serve()\n")
+    }
+
+    /// Adds a file, or a folder if the name ends in `/`.
+    pub(crate) fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.0.start_file(name, SimpleFileOptions::default()).unwrap();
+        self.0.write_all(content.as_ref()).unwrap();
+        self
+    }
+
+    /// Adds a symbolic link.
+    pub(crate) fn link(mut self, name: &str, target: &str) -> Self {
+        self.0.add_symlink(name, target, SimpleFileOptions::default()).unwrap();
+        self
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.0.finish().unwrap().into_inner()
+    }
+}
+
+/// An object of which only some stretches hold anything; the rest is zeros and takes no memory.
+pub(crate) struct Object {
+    size: u64,
+    stretches: Vec<(u64, Vec<u8>)>,
+    /// How many bytes were read.
+    pub(crate) bytes_read: AtomicU64,
+    /// By how many reads.
+    pub(crate) reads: AtomicU64,
+}
+
+impl Object {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self::sparse(bytes.len() as u64, vec![(0, bytes)])
+    }
+
+    pub(crate) fn sparse(size: u64, stretches: Vec<(u64, Vec<u8>)>) -> Self {
+        Self { size, stretches, bytes_read: AtomicU64::new(0), reads: AtomicU64::new(0) }
+    }
+}
+
+impl RangedRead for Object {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes, Self::Error> {
+        assert!(range.start < range.end && range.end <= self.size, "{range:?} of {} bytes", self.size);
+        let length = usize::try_from(range.end - range.start).unwrap();
+        self.bytes_read.fetch_add(length as u64, Ordering::Relaxed);
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = vec![0; length];
+        for (start, stretch) in &self.stretches {
+            let end = start + stretch.len() as u64;
+            let (from, to) = (range.start.max(*start), range.end.min(end));
+            if from < to {
+                let at = |base: u64, position: u64| usize::try_from(position - base).unwrap();
+                bytes[at(range.start, from)..at(range.start, to)]
+                    .copy_from_slice(&stretch[at(*start, from)..at(*start, to)]);
+            }
+        }
+        Ok(bytes.into())
+    }
+}
+
+/// Inspects with the usual limits.
+pub(crate) fn look(object: &Object) -> Findings {
+    look_within(object, &Limits::default())
+}
+
+pub(crate) fn look_within(object: &Object, limits: &Limits) -> Findings {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let Ok(findings) = runtime.block_on(inspect(object, limits));
+    findings
+}
+
+/// Faults and warnings, one a line, as an author reads them.
+pub(crate) fn report(bytes: Vec<u8>) -> String {
+    let findings = look(&Object::new(bytes));
+    let faults = findings.faults.iter().map(|fault| format!("fault: {fault}"));
+    let warnings = findings.warnings.iter().map(|warning| format!("warning: {warning}"));
+    faults.chain(warnings).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,337 @@
+//! From an event to verdicts, on an AWS in memory.
+
+use crate::bundles::{APPSPEC, Object, Zip};
+use bytes::Bytes;
+use greenlight::failure::{Class, Failure};
+use greenlight::release::ports::Ports;
+use greenlight::release::{Colour, PerColour, Policy, Revision, ServiceName};
+use greenlight::settings::{ServiceSettings, Settings};
+use greenlight::testing::{At, FaultAt, Faulty, Kind, World, commit, service, upload};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use upload::bundle::{Limits, RangedRead};
+use upload::bundles::{Bundles, ObjectTags, ReadFailure};
+use upload::handler::{Outcome, Surroundings, handle};
+
+fn settings() -> Settings {
+    let minute = Duration::from_mins(1);
+    let one = |name: &str| {
+        let alarms = |colour: Colour| vec![format!("{name}-{colour}-errors")];
+        ServiceSettings {
+            deployment_group: format!("shop-{name}"),
+            base_rule_arn: format!("rule-{name}"),
+            target_groups: PerColour { blue: format!("{name}-blue"), green: format!("{name}-green") },
+            alarms: PerColour { blue: alarms(Colour::Blue), green: alarms(Colour::Green) },
+            auto_scaling_group: format!("shop-{name}"),
+        }
+    };
+    Settings {
+        services: ["backend", "frontend"].map(|name| (service(name), one(name))).into(),
+        state_bucket: "state".to_owned(),
+        artifact_bucket: "artifacts".to_owned(),
+        application: "shop".to_owned(),
+        listener_arn: "listener".to_owned(),
+        policy: Policy {
+            strategy: "AllAtOnce".parse().unwrap(),
+            bake: minute,
+            install_deadline: minute,
+            hold: minute,
+            unhealthy_grace: minute,
+            unknown_limit: minute,
+            look_interval: Duration::from_secs(5),
+        },
+    }
+}
+
+/// The bundles of a world: bytes and the uploader's tags by version. Chosen calls fail.
+struct Store<'a> {
+    world: &'a World,
+    bundles: BTreeMap<Revision, Vec<u8>>,
+    allow_downgrade: bool,
+    fails_at: Option<usize>,
+    calls: AtomicUsize,
+}
+
+struct Stored<'a>(Object, &'a Store<'a>);
+
+impl<'a> Store<'a> {
+    fn new(world: &'a World) -> Self {
+        Self {
+            world,
+            bundles: BTreeMap::new(),
+            allow_downgrade: false,
+            fails_at: None,
+            calls: AtomicUsize::new(0),
+        }
+    }
+
+    fn with(mut self, service: &ServiceName, number: u64, zip: Zip) -> Self {
+        self.bundles.insert(upload(service, number).revision, zip.bytes());
+        self
+    }
+
+    fn called(&self) -> Result<(), ReadFailure> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.fails_at == Some(number) {
+            return Err(Failure::new(Class::Transient, "S3 was made to be busy").into());
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Bundles for &'a Store<'a> {
+    type Bundle = Stored<'a>;
+
+    async fn open(&self, revision: &Revision) -> Result<Stored<'a>, ReadFailure> {
+        self.called()?;
+        let bytes = self.bundles.get(revision).ok_or_else(|| ReadFailure::Gone(revision.clone()))?;
+        Ok(Stored(Object::new(bytes.clone()), self))
+    }
+
+    async fn tags(&self, revision: &Revision) -> Result<ObjectTags, ReadFailure> {
+        self.called()?;
+        let has_verdict = self.world.tags(revision).contains_key("greenlight:verdict");
+        Ok(ObjectTags { allow_downgrade: self.allow_downgrade, has_verdict })
+    }
+}
+
+impl RangedRead for Stored<'_> {
+    type Error = ReadFailure;
+
+    fn size(&self) -> u64 {
+        RangedRead::size(&self.0)
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadFailure> {
+        self.1.called()?;
+        let Ok(bytes) = self.0.read(range).await;
+        Ok(bytes)
+    }
+}
+
+fn notice(revisions: &[Revision]) -> Value {
+    let record = |revision: &Revision| {
+        json!({
+            "eventVersion": "2.1",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": revision.bucket},
+                "object": {"key": revision.key, "size": 1, "eTag": revision.etag, "versionId": revision.version},
+            },
+        })
+    };
+    json!({"Records": revisions.iter().map(record).collect::<Vec<_>>()})
+}
+
+fn run(
+    world: &World,
+    ports: &impl Ports,
+    store: &Store<'_>,
+    payload: Value,
+) -> Result<Vec<Outcome>, Failure> {
+    let settings = settings();
+    let limits = Limits::default();
+    let with = Surroundings { ports, bundles: &store, clock: world, settings: &settings, limits: &limits };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(handle(&with, payload))
+}
+
+fn good() -> Zip {
+    Zip::with_appspec(APPSPEC)
+}
+
+/// The words and reasons on an object.
+fn said(world: &World, revision: &Revision) -> String {
+    let tags = world.tags(revision);
+    let tag = |name: &str| tags.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
+    format!("{}: {}", tag("greenlight:verdict"), tag("greenlight:reason"))
+}
+
+fn deployed(world: &World, service: &ServiceName) -> Vec<u64> {
+    let number = |deployment: greenlight::release::Deployment| {
+        deployment.description.map(|description| description.number.0)
+    };
+    world.deployments(service).into_iter().filter_map(number).collect()
+}
+
+#[test]
+fn a_good_bundle_opens_its_release() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, good());
+    let revision = upload(&backend, 1).revision;
+    let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    assert_eq!(outcomes[0].verdict, "accepted");
+    assert_eq!(said(&world, &revision), "accepted: release 1 was inspected and is taken on");
+    assert_eq!(deployed(&world, &backend), [1]);
+    let open = world.ledger(&backend).unwrap().open.unwrap();
+    assert_eq!((open.upload.commit, open.upload.revision), (commit(1), revision));
+}
+
+#[test]
+fn the_same_version_twice_is_the_same_release() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, good());
+    let revision = upload(&backend, 1).revision;
+    for _ in 0..3 {
+        run(&world, &world, &store, notice(&[revision.clone(), revision.clone()])).unwrap();
+    }
+    assert_eq!(deployed(&world, &backend), [1]);
+    assert_eq!(said(&world, &revision), "accepted: release 1 was inspected and is taken on");
+}
+
+#[test]
+fn a_repeat_does_not_overwrite_how_the_release_ended() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, good());
+    let revision = upload(&backend, 1).revision;
+    run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime
+        .block_on(greenlight::release::ports::Uploads::tag_verdict(
+            &world,
+            &revision,
+            "live",
+            "carries all traffic",
+        ))
+        .unwrap();
+    run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    assert_eq!(said(&world, &revision), "live: carries all traffic");
+}
+
+#[test]
+fn a_bad_bundle_is_rejected_on_its_tags_and_opens_nothing() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, Zip::new().file("appspec.yaml", APPSPEC));
+    let revision = upload(&backend, 1).revision;
+    let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    assert_eq!(outcomes[0].verdict, "rejected");
+    insta::assert_snapshot!(said(&world, &revision), @"rejected: there is no appspec.yml at the root of the bundle but there is appspec.yaml: the agent looks for exactly appspec.yml at the root rename or move it");
+    assert!(world.ledger(&backend).is_none());
+    assert_eq!(world.count("read_ledger"), 0);
+}
+
+#[test]
+fn a_key_that_breaks_a_rule_is_rejected_without_reading_the_object() {
+    let world = World::new(&["backend", "frontend"]);
+    let store = Store::new(&world);
+    let revision =
+        Revision { key: "releases/backend/latest.zip".to_owned(), ..upload(&service("backend"), 1).revision };
+    run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    assert_eq!(
+        said(&world, &revision),
+        "rejected: its name has no dash between number and commit: upload to releases/SERVICE/NUMBER-COMMIT.zip"
+    );
+    assert_eq!(store.calls.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn an_older_upload_is_refused_unless_its_tag_allows_it() {
+    let backend = service("backend");
+    let revision = upload(&backend, 5).revision;
+    for allow_downgrade in [false, true] {
+        let world = World::new(&["backend", "frontend"]);
+        world.make_live(&backend, Colour::Blue, 9);
+        let mut store = Store::new(&world).with(&backend, 5, good());
+        store.allow_downgrade = allow_downgrade;
+        let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+        assert_eq!(outcomes[0].verdict, if allow_downgrade { "accepted" } else { "rejected" });
+        assert_eq!(world.active_deployment(&backend).is_some(), allow_downgrade);
+        assert!(said(&world, &revision).starts_with(&outcomes[0].verdict), "{}", said(&world, &revision));
+    }
+}
+
+#[test]
+fn two_pushes_in_one_event_leave_the_newest() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, good()).with(&backend, 2, good());
+    let revisions = [upload(&backend, 1).revision, upload(&backend, 2).revision];
+    run(&world, &world, &store, notice(&revisions)).unwrap();
+    assert_eq!(deployed(&world, &backend), [2]);
+    assert_eq!(said(&world, &revisions[0]), "superseded: superseded by 2");
+    assert_eq!(said(&world, &revisions[1]), "accepted: release 2 was inspected and is taken on");
+}
+
+#[test]
+fn a_bad_record_does_not_lose_the_others() {
+    let (world, backend, frontend) =
+        (World::new(&["backend", "frontend"]), service("backend"), service("frontend"));
+    let store = Store::new(&world).with(&backend, 1, good()).with(&frontend, 4, good());
+    let unversioned = Revision { version: "null".to_owned(), ..upload(&backend, 7).revision };
+    let foreign = Revision { bucket: "somebody-else".to_owned(), ..upload(&backend, 8).revision };
+    let gone = upload(&backend, 9).revision;
+    let payload =
+        notice(&[unversioned, foreign, gone, upload(&backend, 1).revision, upload(&frontend, 4).revision]);
+    let failure = run(&world, &world, &store, payload).unwrap_err();
+    assert_eq!(failure.class(), Class::Permanent);
+    assert!(failure.to_string().contains("enable versioning"), "{failure}");
+    assert_eq!((deployed(&world, &backend), deployed(&world, &frontend)), (vec![1], vec![4]));
+}
+
+#[test]
+fn every_sample_is_handled_without_surprise() {
+    let mut settled = BTreeMap::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/upload");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text =
+            std::fs::read_to_string(&path).unwrap().replace("greenlight-artifacts-123456789012", "artifacts");
+        let payload: Value = serde_json::from_str(&text).unwrap();
+        let world = World::new(&["backend", "frontend"]);
+        let outcome = match run(&world, &world, &Store::new(&world), payload) {
+            Ok(outcomes) => outcomes
+                .iter()
+                .map(|outcome| format!("{}: {}", outcome.verdict, outcome.reason))
+                .collect::<Vec<_>>()
+                .join("\n  "),
+            Err(failure) => format!("{}: {failure}", failure.class().word()),
+        };
+        settled.insert(path.file_name().unwrap().to_string_lossy().into_owned(), outcome);
+    }
+    let said: Vec<String> = settled.iter().map(|(name, outcome)| format!("{name}\n  {outcome}")).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+/// What a run that met a fault and then Lambda's second try leave.
+fn after_a_fault(fault: Option<FaultAt>, fails_at: Option<usize>) -> (Vec<u64>, String, usize, usize) {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    world.make_live(&backend, Colour::Blue, 1);
+    let live_deployments = world.deployments(&backend).len();
+    let revision = upload(&backend, 2).revision;
+    let mut store = Store::new(&world).with(&backend, 2, good());
+    store.fails_at = fails_at;
+    let ports = Faulty::new(&world, fault);
+    let first = run(&world, &ports, &store, notice(std::slice::from_ref(&revision)));
+    let (calls, reads) = (ports.calls().len(), store.calls.load(Ordering::Relaxed));
+    store.fails_at = None;
+    if first.is_err() {
+        run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    }
+    // The tick.
+    run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
+    let deployed = deployed(&world, &backend).split_off(live_deployments);
+    (deployed, said(&world, &revision), calls, reads)
+}
+
+#[test]
+fn a_fault_at_any_call_changes_nothing_but_the_time_it_takes() {
+    let (deployed, said, calls, reads) = after_a_fault(None, None);
+    assert_eq!(
+        (deployed.as_slice(), said.as_str()),
+        (&[2][..], "accepted: release 2 was inspected and is taken on")
+    );
+    let classes = [Class::Transient, Class::OutcomeUnknown];
+    for number in 1..=calls {
+        for kind in classes.map(Kind::Before).into_iter().chain([Kind::After(Class::OutcomeUnknown)]) {
+            let found = after_a_fault(Some(FaultAt { at: At::Nth(number), kind }), None);
+            assert_eq!((&found.0, &found.1), (&deployed, &said), "call {number}, {kind:?}");
+        }
+    }
+    for number in 1..=reads {
+        let found = after_a_fault(None, Some(number));
+        assert_eq!((&found.0, &found.1), (&deployed, &said), "read {number}");
+    }
+}
