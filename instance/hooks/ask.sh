@@ -1,0 +1,128 @@
+# Asking Greenlight: one synchronous call of the lifecycle function, and its answer, one JSON object.
+# curl signs the call itself where it can: an answer then costs milliseconds. The AWS command line takes about a second
+# of CPU to start, which a small instance that asks every few seconds does not have; it is the way out where curl is
+# too old or finds no credentials.
+# shellcheck shell=bash disable=SC2034 # the hooks that source this use what is set here
+
+metadata=http://169.254.169.254/latest
+
+# from_metadata PATH: what the instance metadata service says; fails where there is none.
+from_metadata() {
+  local token
+  [[ ${AWS_EC2_METADATA_DISABLED:-false} != true ]] || return 1
+  token=$(curl -fsS --noproxy '*' --max-time 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$metadata/api/token") || return 1
+  curl -fsS --noproxy '*' --max-time 5 -H "X-aws-ec2-metadata-token: $token" "$metadata/meta-data/$1"
+}
+
+# member JSON NAME: a member of the outermost object, unquoted; nothing when it is absent or no scalar.
+member() {
+  local rest=$1 name=$2 depth=0 key='' token expect=''
+  local pattern='^[[:space:]]*("([^"\\]|\\.)*"|[][{}:,]|[^][{}:,"[:space:]]+)'
+  while [[ $rest =~ $pattern ]]; do
+    token=${BASH_REMATCH[1]}
+    rest=${rest:${#BASH_REMATCH[0]}}
+    case $token in
+      '{' | '[') depth=$((depth + 1)) expect=key ;;
+      '}' | ']') depth=$((depth - 1)) ;;
+      :) expect=value ;;
+      ,) expect=key ;;
+      *)
+        if ((depth == 1)) && [[ $expect == key ]]; then
+          key=$token
+        elif ((depth == 1)) && [[ $expect == value && $key == "\"$name\"" ]]; then
+          unquote "$token"
+          return 0
+        fi
+        ;;
+    esac
+  done
+}
+
+unquote() {
+  local text=$1
+  if [[ $text != \"* ]]; then
+    [[ $text == null ]] || printf '%s' "$text"
+    return 0
+  fi
+  text=${text:1:${#text}-2}
+  text=${text//\\n/ }
+  text=${text//\\\"/\"}
+  text=${text//\\\//\/}
+  printf '%s' "${text//\\\\/\\}"
+}
+
+# curl signs session tokens rightly since 7.88.
+curl_signs() {
+  local version
+  version=$(curl --version 2>/dev/null) || return 1
+  [[ $version =~ ^curl\ ([0-9]+)\.([0-9]+) ]] || return 1
+  ((BASH_REMATCH[1] > 7 || BASH_REMATCH[2] >= 88))
+}
+
+# Sets key, secret and session: from the environment, or from the instance's role.
+credentials() {
+  local role json
+  key=${AWS_ACCESS_KEY_ID:-} secret=${AWS_SECRET_ACCESS_KEY:-} session=${AWS_SESSION_TOKEN:-}
+  [[ -z $key || -z $secret ]] || return 0
+  role=$(from_metadata iam/security-credentials/) || return 1
+  json=$(from_metadata "iam/security-credentials/${role%%[[:space:]]*}") || return 1
+  key=$(member "$json" AccessKeyId) secret=$(member "$json" SecretAccessKey) session=$(member "$json" Token)
+  [[ -n $key && -n $secret ]]
+}
+
+# invoke_with_… FOLDER: sends FOLDER/question, leaves FOLDER/answer, and says on stdout what went wrong.
+
+# The secret goes in by stdin, not by an argument that everyone on the machine can read.
+invoke_with_curl() {
+  local endpoint outcome
+  endpoint=${AWS_ENDPOINT_URL_LAMBDA:-${AWS_ENDPOINT_URL:-https://lambda.$AWS_REGION.amazonaws.com}}
+  outcome=$({
+    printf 'user = "%s:%s"\n' "$key" "$secret"
+    [[ -z $session ]] || printf 'header = "X-Amz-Security-Token: %s"\n' "$session"
+  } | curl -sS --config - --aws-sigv4 "aws:amz:$AWS_REGION:lambda" --connect-timeout 5 --max-time 80 \
+    -H 'Content-Type: application/json' --data-binary "@$1/question" -o "$1/answer" \
+    -w '%{http_code} %header{x-amz-function-error}' \
+    "${endpoint%/}/2015-03-31/functions/$GREENLIGHT_LIFECYCLE_FUNCTION/invocations" 2>"$1/error") ||
+    { echo "the call failed: $(tr '\n' ' ' <"$1/error")"; return 1; }
+  [[ $outcome != '200 ' ]] || return 0
+  echo "the call failed (HTTP $outcome): $(head -c 500 "$1/answer" 2>/dev/null | tr '\n' ' ')"
+  return 1
+}
+
+# fileb:// is sent as it is by version 1 and by version 2 of the command line, whatever their defaults.
+invoke_with_aws() {
+  local outcome
+  outcome=$(AWS_MAX_ATTEMPTS=1 timeout 90 aws lambda invoke --region "$AWS_REGION" \
+    --function-name "$GREENLIGHT_LIFECYCLE_FUNCTION" --payload "fileb://$1/question" \
+    --cli-connect-timeout 5 --cli-read-timeout 75 --query FunctionError --output text "$1/answer" \
+    2>"$1/error" </dev/null) || { echo "the call failed: $(tr '\n' ' ' <"$1/error")"; return 1; }
+  [[ $outcome != None && -n $outcome ]] || return 0
+  echo "the function failed ($outcome): $(head -c 500 "$1/answer" | tr '\n' ' ')"
+  return 1
+}
+
+# ask EVENT: one question. The answer is left in $answer. A call that fails in any way, a function error too, is no
+# answer: ask returns 1 and says why in $unanswered.
+ask() {
+  local folder key secret session how=invoke_with_aws
+  folder=$(mktemp -d)
+  answer='' unanswered=''
+  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s"}' \
+    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" >"$folder/question"
+  # A function that is named by its ARN needs escaping in the address, which the command line knows.
+  if [[ $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
+    how=invoke_with_curl
+  fi
+  if unanswered=$($how "$folder"); then
+    answer=$(tr '\n' ' ' <"$folder/answer" 2>/dev/null) || answer=''
+    [[ $answer == *'{'*'}'* ]] || unanswered="the answer is no JSON object: $answer"
+  fi
+  rm -rf "$folder"
+  [[ -z $unanswered ]]
+}
+
+INSTANCE_ID=${INSTANCE_ID:-$(from_metadata instance-id)} ||
+  fail "INSTANCE_ID is not set and the instance metadata service does not answer"
+AWS_REGION=${AWS_REGION:-$(from_metadata placement/region)} ||
+  fail "AWS_REGION is not set and the instance metadata service does not answer"
+export AWS_REGION

@@ -1,0 +1,116 @@
+# What every hook of a release needs: where things are, which colour is meant, and how to ask Greenlight.
+# Sourced, never run. Hooks get their variables from the CodeDeploy agent; the rest stands in
+# /etc/greenlight/environment, which user data writes.
+# shellcheck shell=bash disable=SC2034 # the hooks that source this use what is set here
+
+set -Eeuo pipefail
+
+root=${GREENLIGHT_ROOT:-}
+kit=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+home=$root/opt/greenlight
+hook_started=$SECONDS
+
+say() { printf '%s\n' "$*"; }
+
+# The reason is the last line on stdout: it is what CodeDeploy shows of a failed hook.
+fail() {
+  say "FAILED: $*"
+  exit 1
+}
+trap 'fail "line $LINENO of $0: $BASH_COMMAND"' ERR
+
+# KEY=value lines. They are read, not run, so a value needs no quotes and can start nothing.
+read_environment() {
+  local file=$root/etc/greenlight/environment line
+  [[ -r $file ]] || fail "$file is missing: user data writes it when the instance starts"
+  while IFS= read -r line || [[ -n $line ]]; do
+    if [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)=(.*)$ ]]; then
+      export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
+    fi
+  done <"$file"
+  local name
+  for name in GREENLIGHT_SERVICE GREENLIGHT_LIFECYCLE_FUNCTION; do
+    [[ -n ${!name:-} ]] || fail "$name is not set in $file"
+  done
+  service=$GREENLIGHT_SERVICE
+  runtime=${GREENLIGHT_RUNTIME:-process}
+  nginx_address=${GREENLIGHT_ADDRESS:-0.0.0.0}
+  app_address=${GREENLIGHT_ADDRESS:-127.0.0.1}
+  here=$home/$service
+  note=$home/deployments/$DEPLOYMENT_ID
+  [[ $service =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail "GREENLIGHT_SERVICE is '$service'; small letters, digits and - are allowed"
+  [[ -r $kit/runtimes/$runtime.sh ]] || fail "GREENLIGHT_RUNTIME is '$runtime'; the kit has process and compose"
+}
+
+# The ports of a colour: nginx's, which the target group names, and the app's behind it.
+nginx_port() { case $1 in blue) echo 8080 ;; green) echo 8081 ;; *) fail "'$1' is no colour" ;; esac; }
+app_port() { case $1 in blue) echo 3000 ;; green) echo 3001 ;; *) fail "'$1' is no colour" ;; esac; }
+
+# One hook at a time changes a service on this instance: a stopped deployment's hook may still run when the next
+# deployment begins. File descriptor 9 holds the lock until the hook ends.
+lock() {
+  mkdir -p "$here/run"
+  exec 9>"$here/run/lock"
+  flock -w "$1" 9 || fail "another deployment's hook has held $here/run/lock for $1 seconds"
+}
+
+# Runs a command that may leave processes behind: they get neither the lock nor the hook's outputs.
+detached() { "$@" 9>&- </dev/null >/dev/null 2>&1; }
+
+# Under systemd what a hook starts belongs to the agent's unit and may die with a restart of the agent; in a scope of
+# its own it lives on. Put before a command; empty elsewhere.
+own_scope=()
+if [[ -d /run/systemd/system && -z $root ]] && ((EUID == 0)) && command -v systemd-run >/dev/null; then
+  own_scope=(systemd-run --quiet --scope --collect --slice=greenlight)
+fi
+
+# --- The note: what BeforeInstall was told, for the hooks after it. ---
+
+write_note() {
+  mkdir -p "$home/deployments"
+  printf 'colour=%s\nport=%s\nrelease=%s\n' "$1" "$2" "$3" >"$note.new"
+  mv "$note.new" "$note"
+}
+
+read_note() {
+  [[ -r $note ]] || fail "$note is missing: BeforeInstall of $DEPLOYMENT_ID has not run on this instance"
+  colour=$(sed -n 's/^colour=//p' "$note")
+  release=$(sed -n 's/^release=//p' "$note")
+  [[ $colour == blue || $colour == green ]] || fail "$note names no colour"
+}
+
+# Which deployment a colour belongs to on this instance. Only its owner may take a colour down.
+owner_file() { echo "$here/run/$colour.deployment"; }
+owns_colour() { [[ $(cat "$(owner_file)" 2>/dev/null || true) == "$DEPLOYMENT_ID" ]]; }
+
+# Seconds until this hook must have ended, a little before the agent would end it.
+seconds_left() { echo $(($1 - (SECONDS - hook_started))); }
+
+# --- The candidate. ---
+
+# healthy: the colour's nginx port answers 200 on the health path; a redirect or an error page does not count.
+healthy() {
+  local status
+  status=$(curl -s --noproxy '*' -o /dev/null -w '%{http_code}' --connect-timeout 1 --max-time 2 \
+    "http://$(health_address):$(nginx_port "$colour")/healthz" 2>/dev/null) || return 1
+  [[ $status == 200 ]]
+}
+health_address() { [[ $nginx_address == 0.0.0.0 ]] && echo 127.0.0.1 || echo "$nginx_address"; }
+
+# Takes this deployment's candidate down, and nothing else: not a colour that another deployment has taken over
+# meanwhile, so never the live one.
+take_down() {
+  if owns_colour; then
+    say "taking $colour of $DEPLOYMENT_ID down"
+    detached runtime_stop "$colour" || say "$colour could not be stopped"
+    rm -f "$(owner_file)"
+  else
+    say "$colour belongs to another deployment now and is left alone"
+  fi
+}
+
+read_environment
+# shellcheck source=ask.sh
+source "$kit/hooks/ask.sh"
+# shellcheck source=/dev/null
+source "$kit/runtimes/$runtime.sh"

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Waits until the new version is healthy behind nginx, then asks Greenlight until it says how the release ended.
+# While it waits the deployment stays open: that is what makes CodeDeploy's last successful revision the one that
+# carries traffic.
+source "$(dirname "$0")/release.sh"
+
+deadline=3540
+health_deadline=${GREENLIGHT_HEALTH_SECONDS:-300}
+pause=5
+weight=0
+phase=installing
+
+read_note
+
+# Ends in failure. A candidate that carries traffic as far as this hook knows is left running: Greenlight takes the
+# weight away when it sees the deployment fail, and stopping the app first would lose requests. The next deployment
+# on this colour replaces it.
+give_up() {
+  trap - ERR TERM
+  runtime_log "$colour" 15 || true
+  if [[ $weight == 0 ]]; then
+    lock 60
+    take_down
+  else
+    say "$colour carried $weight % when last heard, and is left running"
+  fi
+  fail "$1"
+}
+trap 'give_up "line $LINENO: $BASH_COMMAND"' ERR
+trap 'give_up "ended by the agent after $SECONDS s, in phase $phase"' TERM
+
+until healthy; do
+  owns_colour || fail "another deployment has taken $colour over on this instance"
+  runtime_running "$colour" || give_up "release $release has ended by itself before it was healthy"
+  (($(seconds_left "$health_deadline") > 0)) ||
+    give_up "release $release is not healthy on $colour after $health_deadline s: no 200 from port $(nginx_port "$colour") on /healthz"
+  sleep 0.5
+done
+say "release $release is healthy on $colour"
+
+unanswered_since=''
+while (($(seconds_left $deadline) > 0)); do
+  owns_colour || fail "another deployment has taken $colour over on this instance"
+  if ask ValidateService; then
+    unanswered_since=''
+    case $(member "$answer" status) in
+      succeeded)
+        say "release $release has succeeded"
+        exit 0
+        ;;
+      failed)
+        weight=0
+        give_up "Greenlight took release $release back: $(member "$answer" reason)"
+        ;;
+      wait)
+        heard="$(member "$answer" phase) $(member "$answer" weight)"
+        [[ $heard == "$phase $weight" ]] || say "phase $(member "$answer" phase), $colour at $(member "$answer" weight) %"
+        phase=$(member "$answer" phase)
+        weight=$(member "$answer" weight)
+        weight=${weight:-0}
+        pause=$(member "$answer" retryAfterSeconds)
+        [[ $pause =~ ^[0-9]+(\.[0-9]+)?$ ]] || pause=5
+        ;;
+      *) say "asking again: this is no answer that the kit knows: $answer" ;;
+    esac
+  elif [[ -z $unanswered_since ]]; then
+    unanswered_since=$SECONDS
+    say "no answer, asking on: $unanswered"
+  fi
+  sleep "$pause"
+done
+give_up "Greenlight has not said how release $release ended within $deadline s, phase $phase${unanswered:+; last: $unanswered}"

@@ -1,0 +1,83 @@
+# Runs a colour as a plain process: `app`, or `start.sh` where there is no `app`, from the colour's folder.
+# It is told where to listen by HOST and PORT.
+# shellcheck shell=bash disable=SC2154 # release.sh sets what is not set here
+
+stop_seconds=${GREENLIGHT_STOP_SECONDS:-30}
+
+# pid_file COLOUR: one line, process id and its start time in clock ticks since boot: an id alone is given to others.
+pid_file() { echo "$here/run/$1.pid"; }
+log_file() { echo "$here/run/$1.log"; }
+
+start_ticks() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  stat=${stat##*) }
+  # shellcheck disable=SC2086
+  set -- $stat
+  [[ $1 != Z ]] && echo "${20}"
+}
+
+# The process of a colour, when it is still the one that was started.
+running_pid() {
+  local pid ticks
+  read -r pid ticks 2>/dev/null <"$(pid_file "$1")" || return 1
+  [[ $(start_ticks "$pid") == "$ticks" ]] && echo "$pid"
+}
+
+runtime_running() { running_pid "$1" >/dev/null; }
+
+runtime_log() { tail -n "$2" "$(log_file "$1")" 2>/dev/null; }
+
+program() {
+  if [[ -f $here/$1/app ]]; then echo "$here/$1/app"; else echo "$here/$1/start.sh"; fi
+}
+
+# Why the colour cannot be started; 0 when it can.
+runtime_check() {
+  local program
+  program=$(program "$1")
+  [[ -f $program ]] || { echo "$here/$1 holds neither app nor start.sh"; return 1; }
+  # A bundle that was zipped without modes is still meant to run.
+  [[ -x $program ]] || chmod +x "$program"
+  if (exec 3<>"/dev/tcp/$app_address/$(app_port "$1")") 2>/dev/null; then
+    echo "port $(app_port "$1") on $app_address is taken by something that the kit has not started"
+    return 1
+  fi
+}
+
+runtime_start() {
+  local program pid
+  program=$(program "$1")
+  [[ ! -f $(log_file "$1") ]] || mv "$(log_file "$1")" "$(log_file "$1").old"
+  (
+    cd "$here/$1" || exit
+    unset LIFECYCLE_EVENT DEPLOYMENT_ID DEPLOYMENT_GROUP_ID DEPLOYMENT_GROUP_NAME APPLICATION_NAME
+    unset BUNDLE_BUCKET BUNDLE_KEY BUNDLE_VERSION BUNDLE_ETAG
+    export HOST=$app_address PORT GREENLIGHT_SERVICE=$service GREENLIGHT_COLOUR=$1 GREENLIGHT_RELEASE=$release
+    PORT=$(app_port "$1")
+    # A session of its own: the process id is also the group's, and the agent's TERM to the hook does not reach it.
+    exec setsid "${own_scope[@]}" "$program"
+  ) </dev/null >"$(log_file "$1")" 2>&1 &
+  pid=$!
+  printf '%s %s\n' "$pid" "$(start_ticks "$pid")" >"$(pid_file "$1")"
+}
+
+# Whether anything of a process group still runs; what has ended and was not waited for does not count.
+group_runs() {
+  kill -0 -- "-$1" 2>/dev/null || return 1
+  ! command -v pgrep >/dev/null || pgrep -g "$1" -r D,R,S,T >/dev/null
+}
+
+# Ends the colour's process and everything in its group: TERM, then KILL. Nothing running is no failure.
+runtime_stop() {
+  local pid waited=0
+  if pid=$(running_pid "$1"); then
+    kill -TERM -- "-$pid" 2>/dev/null || true
+    while group_runs "$pid" && ((waited < stop_seconds * 10)); do
+      sleep 0.1
+      waited=$((waited + 1))
+    done
+    kill -KILL -- "-$pid" 2>/dev/null || true
+  fi
+  rm -f "$(pid_file "$1")"
+}
