@@ -1,0 +1,238 @@
+//! The whole local cloud: started, running, stopped.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances, Pace};
+use load_balancer::LoadBalancer;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::alarms::Alarms;
+use crate::aws;
+use crate::deliveries::Deliveries;
+use crate::emulator::Emulator;
+use crate::functions::{Functions, Journal, Queue};
+use crate::gateway::{Control, Faults, Gateway, Uploads};
+use crate::instances;
+use crate::places::Places;
+use crate::processes;
+use crate::revisions::Revisions;
+use crate::schedule;
+use crate::stack::{DeploymentGroup, Stack};
+use crate::traffic::Traffic;
+
+/// How late an ALB carries out a change of a rule, on AWS's clock. AWS publishes no number; users report seconds.
+pub const PROPAGATION: Duration = Duration::from_secs(5);
+
+/// How a local cloud is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many times faster AWS's own clocks run: health checks, alarm periods, schedules, retries, propagation.
+    pub speed: u32,
+    /// The stack's name.
+    pub stack: String,
+    /// Values for the template's parameters.
+    pub parameters: Vec<(String, String)>,
+    /// The port of the endpoint that plays AWS; 0 for any.
+    pub gateway_port: u16,
+    /// The port of the load balancer; 0 for any.
+    pub load_balancer_port: u16,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            speed: 10,
+            stack: "greenlight".to_owned(),
+            parameters: Vec::new(),
+            gateway_port: 4566,
+            load_balancer_port: 8000,
+        }
+    }
+}
+
+/// A running local cloud.
+#[derive(Debug)]
+pub struct Cloud {
+    /// Where everything lies.
+    pub places: Places,
+    /// What `AWS_ENDPOINT_URL` is set to.
+    pub endpoint: String,
+    /// What the template made.
+    pub stack: Stack,
+    /// For SDK clients that talk to it as a user would.
+    pub aws: SdkConfig,
+    /// The functions.
+    pub functions: Arc<Functions>,
+    /// The load balancer.
+    pub traffic: Arc<Traffic>,
+    /// The alarms.
+    pub alarms: Arc<Alarms>,
+    /// The instances.
+    pub fleet: Fleet,
+    /// S3's notifications on their way to the functions.
+    pub uploads: Arc<Deliveries>,
+    /// `EventBridge`'s events on their way to the functions.
+    pub events: Arc<Deliveries>,
+    /// What goes wrong on demand.
+    pub faults: Arc<Faults>,
+    tasks: JoinSet<()>,
+    _emulator: Arc<Emulator>,
+    _rest: EndsProcesses,
+}
+
+impl Cloud {
+    /// Starts one. What an earlier one with the same state folder left behind is ended first.
+    ///
+    /// # Errors
+    /// When a tool is missing, a port is taken, or the template cannot be created; the message says which.
+    pub async fn start(places: Places, options: &Options) -> Result<Self> {
+        let rest = EndsProcesses(places.state.clone());
+        clear(&rest).await?;
+        let listener = listen(options.gateway_port, "the gateway").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let emulator = Arc::new(Emulator::start(&places).await?);
+        emulator.deploy(&places, &options.stack, &options.parameters).await?;
+        let inner = aws::config(&emulator.endpoint(), aws::OWN_KEY);
+        let stack = Stack::read(&emulator, &inner).await?;
+
+        let journal = Arc::new(Journal::create(&places.log("invocations.jsonl"))?);
+        let queue = Queue::new(Arc::clone(&emulator), options.speed);
+        let functions = Functions::new(&stack.functions, &places, &endpoint, journal, queue)?;
+
+        let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
+        let balancer = SocketAddr::from((Ipv4Addr::LOCALHOST, options.load_balancer_port));
+        let handle = LoadBalancer::new()
+            .start(balancer)
+            .await
+            .with_context(|| format!("the load balancer cannot listen on {balancer}"))?;
+        let (speed, propagation) = (options.speed.max(1), PROPAGATION / options.speed.max(1));
+        let traffic =
+            Arc::new(Traffic::new(handle, &inner, stack.listener.clone(), addresses, speed, propagation));
+        traffic.load().await?;
+
+        let groups = stack.deployment_groups.iter().map(codedeploy_group).collect();
+        let settings = codedeploy::Settings {
+            account: aws::ACCOUNT.to_owned(),
+            region: aws::REGION.to_owned(),
+            groups,
+            pace: Pace::default(),
+            ..codedeploy::Settings::default()
+        };
+        let codedeploy = CodeDeploy::new(settings, fleet.clone(), Arc::new(Revisions::new(&inner)));
+
+        let uploads = Arc::new(Deliveries::new(Arc::clone(&functions)));
+        let events = Arc::new(Deliveries::new(Arc::clone(&functions)));
+        let faults = Arc::new(Faults::default());
+        let control = Control {
+            functions: Arc::clone(&functions),
+            fleet: fleet.clone(),
+            traffic: Arc::clone(&traffic),
+            uploads: Arc::clone(&uploads),
+            events: Arc::clone(&events),
+            faults: Arc::clone(&faults),
+        };
+        let alarms = Arc::new(Alarms::new(&inner, Arc::clone(&functions), Arc::clone(&traffic), speed));
+
+        let mut tasks = JoinSet::new();
+        for rule in &stack.rules {
+            tasks.spawn(schedule::fire(rule.clone(), speed, Arc::clone(&events)));
+        }
+        tasks.spawn(schedule::route(codedeploy.events(), stack.rules.clone(), Arc::clone(&events)));
+        let notifying = Uploads::new(&inner, stack.notifications.clone(), Arc::clone(&uploads));
+        let gateway = Gateway::new(
+            emulator.address(),
+            Arc::clone(&functions),
+            codedeploy,
+            Arc::clone(&traffic),
+            notifying,
+            control,
+        );
+        tasks.spawn(async move {
+            let Err(error) = Arc::new(gateway).serve(listener).await;
+            tracing::error!(%error, "the gateway ended");
+        });
+        let evaluated = Arc::clone(&alarms);
+        tasks.spawn(async move { evaluated.run().await });
+
+        let aws = aws::config(&endpoint, "AKIALOCALUSER0000000");
+        Ok(Self {
+            places,
+            endpoint,
+            stack,
+            aws,
+            functions,
+            traffic,
+            alarms,
+            fleet,
+            uploads,
+            events,
+            faults,
+            tasks,
+            _emulator: emulator,
+            _rest: rest,
+        })
+    }
+
+    /// Ends everything that was started, also what hooks have left running on the instances. Dropping it does the
+    /// same, less gently.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        self.functions.stop().await;
+    }
+}
+
+fn codedeploy_group(group: &DeploymentGroup) -> Group {
+    let strategy = if group.update_outdated { OutdatedInstances::Update } else { OutdatedInstances::Ignore };
+    Group {
+        deployment_config: group.configuration.clone(),
+        outdated_instances: strategy,
+        ..Group::new(&group.application, &group.name, &group.auto_scaling_groups)
+    }
+}
+
+async fn listen(port: u16, what: &str) -> Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{what} cannot listen on {address}; is a local cloud running already?"))
+}
+
+/// When dropped, ends every process that a local cloud with this state folder has started or left behind.
+#[derive(Debug)]
+struct EndsProcesses(PathBuf);
+
+impl EndsProcesses {
+    fn end(&self) {
+        // A process may start another one while it is being found.
+        for _ in 0..10 {
+            if processes::kill_all_of(&self.0) == 0 {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for EndsProcesses {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Ends what an earlier run left and empties its folder.
+async fn clear(rest: &EndsProcesses) -> Result<()> {
+    rest.end();
+    let state = &rest.0;
+    match tokio::fs::remove_dir_all(state).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot empty {}", state.display()));
+        }
+        _ => {}
+    }
+    tokio::fs::create_dir_all(state).await.with_context(|| format!("cannot create {}", state.display()))
+}

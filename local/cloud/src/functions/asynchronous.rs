@@ -1,0 +1,83 @@
+//! How AWS repeats failed events, and where it puts those that failed for good.
+//!
+//! Source: Lambda developer guide, "Asynchronous invocation": one minute before the second attempt, two minutes
+//! before the third; "Capturing records of Lambda asynchronous invocations" for the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::aws;
+use crate::clock;
+use crate::emulator::Emulator;
+
+/// AWS's pauses before the second and the third attempt.
+const PAUSES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+
+/// The pauses before each repetition, on a clock that runs `speed` times as fast.
+pub fn retry_pauses(retries: u32, speed: u32) -> Vec<Duration> {
+    PAUSES.iter().take(retries as usize).map(|pause| *pause / speed.max(1)).collect()
+}
+
+/// Sends failed events to SQS.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    emulator: Arc<Emulator>,
+    speed: u32,
+}
+
+impl Queue {
+    /// Queues live in the emulator; `speed` divides AWS's pauses.
+    pub fn new(emulator: Arc<Emulator>, speed: u32) -> Self {
+        Self { emulator, speed }
+    }
+
+    pub(super) fn speed(&self) -> u32 {
+        self.speed
+    }
+
+    /// Puts a failed event into the queue with this ARN.
+    pub(super) async fn send(
+        &self,
+        queue: &str,
+        function: &str,
+        payload: &Bytes,
+        answer: &Answer,
+        attempts: usize,
+    ) {
+        let parse = |bytes: &Bytes| serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        let record = json!({
+            "version": "1.0",
+            "timestamp": clock::now().to_string(),
+            "requestContext": {
+                "functionArn": format!("arn:aws:lambda:{}:{}:function:{function}:$LATEST", aws::REGION, aws::ACCOUNT),
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": attempts,
+            },
+            "requestPayload": parse(payload),
+            "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+            "responsePayload": parse(&answer.payload),
+        });
+        let name = queue.rsplit(':').next().unwrap_or(queue);
+        let url = format!("{}/{}/{name}", self.emulator.endpoint(), aws::ACCOUNT);
+        let message = json!({ "QueueUrl": url, "MessageBody": record.to_string() });
+        if let Err(error) = self.emulator.json("sqs", "AmazonSQS.SendMessage", "1.0", &message).await {
+            tracing::error!(%error, queue, function, "a failed event could not be queued");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_aws_divided_by_speed() {
+        assert_eq!(retry_pauses(2, 10), [Duration::from_secs(6), Duration::from_secs(12)]);
+        assert_eq!(retry_pauses(1, 1), [Duration::from_mins(1)]);
+        assert!(retry_pauses(0, 1).is_empty());
+    }
+}

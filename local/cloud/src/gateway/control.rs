@@ -1,0 +1,113 @@
+//! The control endpoint, for tests and for people who want to see what happens when something breaks.
+//!
+//! | request | does |
+//! | --- | --- |
+//! | `GET /_local/faults`, `PUT /_local/faults` | the fault rules, see [`super::Fault`] |
+//! | `GET /_local/deliveries/<s3\|events>`, `PUT` the same | how events arrive, see [`crate::deliveries::Knobs`] |
+//! | `PUT /_local/propagation` with `{"milliseconds":500}` | how late the load balancer carries a change out |
+//! | `POST /_local/functions/<name>/kill` | kills the function's processes |
+//! | `POST /_local/instances/<id>/kill` | the instance is gone, with all that ran on it |
+//! | `POST /_local/instances/<id>/restart-agent` | stops and starts its `CodeDeploy` agent |
+//! | `GET /_local/invocations` | all invocations with the AWS calls they made |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use codedeploy::Fleet;
+use http::{Method, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::answers::{Body, json_answer};
+use super::faults::{Fault, Faults};
+use crate::deliveries::{Deliveries, Knobs};
+use crate::functions::Functions;
+use crate::traffic::Traffic;
+
+/// What the control endpoint controls.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// Killed on demand.
+    pub functions: Arc<Functions>,
+    /// Killed on demand.
+    pub fleet: Fleet,
+    /// Slowed down on demand.
+    pub traffic: Arc<Traffic>,
+    /// S3's notifications.
+    pub uploads: Arc<Deliveries>,
+    /// `EventBridge`'s events.
+    pub events: Arc<Deliveries>,
+    /// What goes wrong.
+    pub faults: Arc<Faults>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Propagation {
+    milliseconds: u64,
+}
+
+impl Control {
+    pub(super) fn faults(&self) -> Arc<Faults> {
+        Arc::clone(&self.faults)
+    }
+
+    /// Answers a request; `path` is what follows `/_local/`.
+    pub(super) async fn answer(&self, method: &Method, path: &str, body: &Bytes) -> Response<Body> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let outcome = match (method.as_str(), parts.as_slice()) {
+            ("GET", ["faults"]) => Ok(json!(self.faults.left())),
+            ("PUT", ["faults"]) => read::<Vec<Fault>>(body).map(|rules| {
+                self.faults.set(rules);
+                json!(self.faults.left())
+            }),
+            ("GET", ["deliveries", source]) => {
+                self.deliveries(source).map(|deliveries| json!(deliveries.knobs()))
+            }
+            ("PUT", ["deliveries", source]) => self.deliveries(source).and_then(|deliveries| {
+                deliveries.set(read::<Knobs>(body)?);
+                Ok(json!(deliveries.knobs()))
+            }),
+            ("PUT", ["propagation"]) => read::<Propagation>(body).map(|propagation| {
+                self.traffic.set_propagation(Duration::from_millis(propagation.milliseconds));
+                Value::Null
+            }),
+            ("POST", ["functions", name, "kill"]) => match self.functions.kill(name) {
+                Ok(killed) => Ok(json!({ "killed": killed })),
+                Err(error) => Err((StatusCode::NOT_FOUND, error.to_string())),
+            },
+            ("POST", ["instances", id, "kill"]) => {
+                let (fleet, id) = (self.fleet.clone(), (*id).to_owned());
+                let killed = tokio::task::spawn_blocking(move || fleet.kill_instance(&id)).await;
+                done(killed.unwrap_or(false), "no such instance")
+            }
+            ("POST", ["instances", id, "restart-agent"]) => {
+                done(self.fleet.restart_agent(id), "no such instance")
+            }
+            ("GET", ["invocations"]) => Ok(self.functions.journal().look(|invocations| json!(invocations))),
+            _ => Err((StatusCode::NOT_FOUND, format!("{method} /_local/{path} is not known"))),
+        };
+        match outcome {
+            Ok(value) => json_answer(StatusCode::OK, &value),
+            Err((status, message)) => json_answer(status, &json!({ "error": message })),
+        }
+    }
+
+    fn deliveries(&self, source: &str) -> Result<&Deliveries, (StatusCode, String)> {
+        match source {
+            "s3" => Ok(&self.uploads),
+            "events" => Ok(&self.events),
+            other => Err((StatusCode::NOT_FOUND, format!("{other} delivers nothing; s3 and events do"))),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, (StatusCode, String)> {
+    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+fn done(done: bool, otherwise: &str) -> Result<Value, (StatusCode, String)> {
+    if done { Ok(Value::Null) } else { Err((StatusCode::NOT_FOUND, otherwise.to_owned())) }
+}

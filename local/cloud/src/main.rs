@@ -1,0 +1,115 @@
+//! `local up` runs the local cloud; `local demo` shows a whole release on it.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use local::cloud::{Cloud, Options};
+use local::demo::{self, Display};
+use local::places::Places;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, Parser)]
+#[command(about = "The release pipeline on one machine, without an AWS account")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the local cloud and keep it running.
+    Up(Start),
+    /// Tell a release story with load on it, and write a receipt. Fails when a request was lost.
+    Demo(Start),
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    /// How many times faster AWS's own clocks run.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
+    speed: u32,
+    /// A value for a parameter of the template.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// The port of the endpoint that plays AWS.
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// The port of the load balancer.
+    #[arg(long, default_value_t = 8000)]
+    load_balancer_port: u16,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Start {
+    fn options(self) -> Options {
+        Options {
+            speed: self.speed,
+            parameters: demo::parameters(&self.parameters),
+            gateway_port: self.port,
+            load_balancer_port: self.load_balancer_port,
+            ..Options::default()
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
+        )
+        .init();
+    let outcome = match Cli::parse().command {
+        Command::Up(start) => up(start.options()).await,
+        Command::Demo(start) => demo(start.options()).await,
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn up(options: Options) -> Result<ExitCode> {
+    let display = Display::new();
+    display.line("starting: emulator, stack, functions, instances, load balancer");
+    let cloud = tokio::select! {
+        cloud = Cloud::start(places()?, &options) => cloud?,
+        stopped = interrupted() => return stopped.map(|()| ExitCode::SUCCESS),
+    };
+    display.running(&cloud)?;
+    interrupted().await?;
+    display.line("stopping");
+    cloud.stop().await;
+    display.finish();
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn demo(options: Options) -> Result<ExitCode> {
+    let went_well = tokio::select! {
+        outcome = demo::run(places()?, &options) => outcome?,
+        stopped = interrupted() => stopped.map(|()| false)?,
+    };
+    Ok(if went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn places() -> Result<Places> {
+    Places::find(&std::env::current_dir()?)
+}
+
+/// Somebody wants it to end, at the terminal or from outside.
+async fn interrupted() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.context("Ctrl-C cannot be awaited"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,148 @@
+//! Processes of the local cloud: each started in a group of its own, none left behind.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
+use tokio::process::{Child, Command};
+
+/// In the environment of every process that the local cloud starts; its value is the state folder.
+pub const MARK: &str = "LOCAL_CLOUD_STATE";
+
+/// A process and whatever it starts. Dropping it kills them all.
+#[derive(Debug)]
+pub struct ProcessGroup {
+    child: Child,
+    group: Pid,
+}
+
+impl ProcessGroup {
+    /// Starts `command` as the leader of a new process group, with its output appended to `log`.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or the program not be started.
+    pub fn start(mut command: Command, state: &Path, log: &Path) -> Result<Self> {
+        let output = append(log)?;
+        let program = PathBuf::from(command.as_std().get_program());
+        command
+            .env(MARK, state)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0);
+        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
+            .with_context(|| format!("{} ended at once", program.display()))?;
+        Ok(Self { child, group })
+    }
+
+    /// The leader's id.
+    pub fn leader(&self) -> Pid {
+        self.group
+    }
+
+    /// Whether the leader has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Kills the processes that the leader started, not the leader.
+    pub fn kill_children(&self) {
+        for pid in running().into_iter().filter(|pid| parent_of(*pid) == Some(self.group)) {
+            kill(pid);
+        }
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        // An error means that the group is gone already.
+        let _gone = kill_process_group(self.group, Signal::KILL);
+    }
+}
+
+/// Opens a log to append to, with its folder.
+fn append(log: &Path) -> Result<File> {
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot open {}", log.display()))
+}
+
+/// Kills every process of a local cloud with this state folder: those that carry [`MARK`], and the nginx processes
+/// that work below it, because nginx writes its title over its environment. Answers how many there were.
+pub fn kill_all_of(state: &Path) -> usize {
+    let mark = [MARK.as_bytes(), b"=", state.as_os_str().as_encoded_bytes()].concat();
+    let own = getpid();
+    let marked = |pid: &Pid| {
+        let folder = Path::new("/proc").join(pid.as_raw_nonzero().to_string());
+        let read = |name: &str| fs::read(folder.join(name)).unwrap_or_default();
+        let works_below = || fs::read_link(folder.join("cwd")).is_ok_and(|cwd| cwd.starts_with(state));
+        read("environ").split(|byte| *byte == 0).any(|entry| entry == mark)
+            || (read("cmdline").starts_with(b"nginx: ") && works_below())
+    };
+    let found: Vec<Pid> = running().into_iter().filter(|pid| *pid != own).filter(marked).collect();
+    for pid in &found {
+        kill(*pid);
+    }
+    found.len()
+}
+
+fn kill(pid: Pid) {
+    // An error means that it is gone already.
+    let _gone = kill_process(pid, Signal::KILL);
+}
+
+fn running() -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| pid_of(&entry.file_name())).collect()
+}
+
+fn pid_of(name: &OsStr) -> Option<Pid> {
+    Pid::from_raw(name.to_str()?.parse().ok()?)
+}
+
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // The name before the last parenthesis may hold anything.
+    let fields = stat.rsplit_once(')')?.1;
+    Pid::from_raw(fields.split_whitespace().nth(1)?.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn dropping_a_group_kills_what_its_leader_started() {
+        let folder = std::env::temp_dir().join(format!("process-group-{}", getpid().as_raw_nonzero()));
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 60 & wait"]);
+        let group = ProcessGroup::start(command, &folder, &folder.join("log")).unwrap();
+        let leader = group.leader();
+        let child = loop {
+            if let Some(child) = running().into_iter().find(|pid| parent_of(*pid) == Some(leader)) {
+                break child;
+            }
+            tokio::task::yield_now().await;
+        };
+        drop(group);
+        while parent_of(child).is_some()
+            && fs::read(format!("/proc/{}/cmdline", child.as_raw_nonzero()))
+                .is_ok_and(|line| !line.is_empty())
+        {
+            tokio::task::yield_now().await;
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,204 @@
+//! The load balancer's data plane, fed from the rules and groups that the emulator holds.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::types as api;
+use jiff::Timestamp;
+use load_balancer::{
+    Action, FixedResponse, Forward, Handle, HealthCheck, Metrics, Routing, Rule, Target, TargetGroup,
+    TargetHealth,
+};
+
+use crate::clock;
+use crate::instances::Addresses;
+
+/// Who gets what from a moment on: for each host, the weights of its target groups by ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weights {
+    /// When the rules were changed.
+    pub changed: Timestamp,
+    /// For each host of a rule, the target groups of the rule that wins.
+    pub hosts: BTreeMap<String, BTreeMap<String, u16>>,
+}
+
+/// The running data plane and how it learns of changes.
+#[derive(Debug)]
+pub struct Traffic {
+    handle: Handle,
+    client: Client,
+    listener: String,
+    addresses: Addresses,
+    speed: u32,
+    propagation: Mutex<Duration>,
+    history: Mutex<Vec<Weights>>,
+}
+
+impl Traffic {
+    /// Takes over a data plane. `propagation` is how long after a change the data plane carries it out; `speed`
+    /// divides the times of health checks.
+    pub fn new(
+        handle: Handle,
+        aws: &SdkConfig,
+        listener: String,
+        addresses: Addresses,
+        speed: u32,
+        propagation: Duration,
+    ) -> Self {
+        let (propagation, history) = (Mutex::new(propagation), Mutex::default());
+        Self { handle, client: Client::new(aws), listener, addresses, speed, propagation, history }
+    }
+
+    /// Where visitors go.
+    pub fn address(&self) -> SocketAddr {
+        self.handle.address()
+    }
+
+    /// How long after a change the data plane carries it out.
+    pub fn set_propagation(&self, delay: Duration) {
+        *self.propagation.lock().unwrap_or_else(PoisonError::into_inner) = delay;
+    }
+
+    /// Every change of weights so far.
+    pub fn history(&self) -> Vec<Weights> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The health of a group's targets; none when there is no such group.
+    pub fn target_health(&self, arn: &str) -> Option<Vec<TargetHealth>> {
+        self.handle.target_health(arn)
+    }
+
+    /// What was counted since the last call.
+    pub fn take_metrics(&self) -> Metrics {
+        self.handle.take_metrics()
+    }
+
+    /// Reads groups and rules, and carries them out at once.
+    ///
+    /// # Errors
+    /// When the emulator does not answer or a group is described in a way that the data plane does not know.
+    pub async fn load(&self) -> Result<()> {
+        self.load_targets().await?;
+        self.handle.set_routing(self.routing().await?);
+        Ok(())
+    }
+
+    /// Reads the groups and their targets.
+    ///
+    /// # Errors
+    /// As [`Traffic::load`].
+    pub async fn load_targets(&self) -> Result<()> {
+        let mut groups = Vec::new();
+        for group in self.client.describe_target_groups().send().await?.target_groups() {
+            groups.push(self.target_group(group).await?);
+        }
+        self.handle.set_target_groups(groups);
+        Ok(())
+    }
+
+    /// Reads the rules, and carries them out after the propagation delay.
+    ///
+    /// # Errors
+    /// As [`Traffic::load`].
+    pub async fn rules_changed(&self) -> Result<()> {
+        let routing = self.routing().await?;
+        let delay = *self.propagation.lock().unwrap_or_else(PoisonError::into_inner);
+        self.handle.set_routing_after(delay, routing);
+        Ok(())
+    }
+
+    async fn target_group(&self, group: &api::TargetGroup) -> Result<TargetGroup> {
+        let arn = group.target_group_arn().context("a target group has no ARN")?;
+        let port = group.port().and_then(|port| u16::try_from(port).ok()).unwrap_or(80);
+        let seconds = |value: Option<i32>, default: u64| {
+            Duration::from_secs(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(default))
+                / self.speed
+        };
+        let count = |value: Option<i32>, default| {
+            value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default)
+        };
+        let matcher = group.matcher().and_then(|matcher| matcher.http_code()).unwrap_or("200");
+        let health_check = HealthCheck {
+            path: group.health_check_path().unwrap_or("/").to_owned(),
+            interval: seconds(group.health_check_interval_seconds(), 30),
+            // A busy machine answers no faster because the clock does.
+            timeout: seconds(group.health_check_timeout_seconds(), 5) * self.speed,
+            healthy_threshold: count(group.healthy_threshold_count(), 5),
+            unhealthy_threshold: count(group.unhealthy_threshold_count(), 2),
+            matcher: matcher.parse().with_context(|| format!("target group {arn}"))?,
+        };
+        let registered = self.client.describe_target_health().target_group_arn(arn).send().await?;
+        let mut described = TargetGroup::new(arn, health_check);
+        for target in registered.target_health_descriptions().iter().filter_map(|one| one.target()) {
+            let Some(id) = target.id() else { continue };
+            let Some(ip) = self.addresses.of(id) else { continue };
+            let port = target.port().and_then(|port| u16::try_from(port).ok()).unwrap_or(port);
+            described = described
+                .with_target(Target { id: id.to_owned(), address: SocketAddr::new(ip.into(), port) });
+        }
+        Ok(described)
+    }
+
+    async fn routing(&self) -> Result<Routing> {
+        let described = self.client.describe_rules().listener_arn(&self.listener).send().await?;
+        let (mut rules, mut default) = (Vec::new(), None);
+        for rule in described.rules() {
+            let action = rule.actions().iter().find_map(action);
+            match (rule.priority().and_then(|priority| priority.parse().ok()), action) {
+                (Some(priority), Some(action)) => rules.push(Rule { priority, hosts: hosts(rule), action }),
+                (None, action) => default = action,
+                (Some(_), None) => {
+                    tracing::warn!(rule = ?rule.rule_arn(), "the data plane does not know this rule's action");
+                }
+            }
+        }
+        rules.sort_by_key(|rule| rule.priority);
+        self.remember(&rules);
+        let routing = Routing::new(rules);
+        Ok(match default {
+            Some(default) => Routing { default, ..routing },
+            None => routing,
+        })
+    }
+
+    fn remember(&self, rules: &[Rule]) {
+        let mut hosts = BTreeMap::new();
+        for rule in rules {
+            let Action::Forward(forwards) = &rule.action else { continue };
+            let weights: BTreeMap<String, u16> =
+                forwards.iter().map(|forward| (forward.target_group.clone(), forward.weight)).collect();
+            for host in &rule.hosts {
+                hosts.entry(host.clone()).or_insert_with(|| weights.clone());
+            }
+        }
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if history.last().is_none_or(|last| last.hosts != hosts) {
+            history.push(Weights { changed: clock::now(), hosts });
+        }
+    }
+}
+
+fn hosts(rule: &api::Rule) -> Vec<String> {
+    let conditions = rule.conditions().iter().filter_map(api::RuleCondition::host_header_config);
+    conditions.flat_map(api::HostHeaderConditionConfig::values).cloned().collect()
+}
+
+fn action(action: &api::Action) -> Option<Action> {
+    if let Some(fixed) = action.fixed_response_config() {
+        let status = fixed.status_code().and_then(|code| code.parse().ok()).unwrap_or(500);
+        let body = fixed.message_body().unwrap_or_default().to_owned();
+        return Some(Action::FixedResponse(FixedResponse { body, ..FixedResponse::new(status) }));
+    }
+    let groups = action.forward_config()?.target_groups();
+    let forwards = groups.iter().filter_map(|group| {
+        let weight = group.weight().and_then(|weight| u16::try_from(weight).ok()).unwrap_or(1);
+        Some(Forward { target_group: group.target_group_arn()?.to_owned(), weight })
+    });
+    Some(Action::Forward(forwards.collect()))
+}

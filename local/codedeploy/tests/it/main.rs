@@ -1,0 +1,9 @@
+//! CodeDeploy from outside: the API, the agent, and the kit on instances.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+mod agent;
+mod appspec;
+mod kit;
+mod service;
+mod support;

@@ -1,0 +1,69 @@
+//! The data plane of an Application Load Balancer, on this machine.
+//!
+//! It forwards HTTP/1 requests by host-header rules and weights, checks the health of targets, and counts what an
+//! ALB counts. It holds no AWS client: whoever runs it hands over the rules, groups and targets, and reads health
+//! and metrics back.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use load_balancer::{Action, Forward, HealthCheck, LoadBalancer, Routing, Rule, Target, TargetGroup};
+//!
+//! let balancer = LoadBalancer::new().start("127.0.0.1:8000".parse()?).await?;
+//! balancer.set_target_groups(vec![TargetGroup::new("blue", HealthCheck::default()).with_target(Target {
+//!     id: "i-1".to_owned(),
+//!     address: "127.0.1.1:8080".parse()?,
+//! })]);
+//! balancer.set_routing(Routing::new(vec![Rule {
+//!     priority: 10,
+//!     hosts: vec!["shop.example.com".to_owned()],
+//!     action: Action::Forward(vec![Forward { target_group: "blue".to_owned(), weight: 100 }]),
+//! }]));
+//! # Ok(()) }
+//! ```
+//!
+//! # As on AWS
+//! - Rules by priority; `host-header` values with `*` and `?`, upper and lower case alike, the port left out.
+//!   (Elastic Load Balancing user guide, "Condition types for listener rules".)
+//! - No fail-over between the groups of one action: a group without targets answers its share with 503; a group
+//!   without a healthy target gets its share all the same ("fail open"), on all its targets. ("Health checks for
+//!   Application Load Balancer target groups".)
+//! - A group that a rule names is health-checked whatever its weight; a group that none names is `unused` with
+//!   `Target.NotInUse`.
+//! - A new target is healthy after one passed check; one that was unhealthy needs the healthy threshold.
+//! - 502 when a target refuses or drops the connection, 504 when it does not answer in time. A target that refused
+//!   is not asked again and no other is asked instead. ("Troubleshoot your Application Load Balancers".)
+//! - A target taken out of its group gets no new request and is shown as `draining` for the deregistration delay.
+//!
+//! # Not as on AWS
+//! - Weights are kept exactly, by smooth weighted round robin: of ten requests at 90/10, nine and one. AWS keeps
+//!   them on average only.
+//! - A request that is sent over a *reused* connection which the target closes without an answer is sent once more
+//!   over a fresh connection, when its body is empty or at most [`REPLAYABLE_BODY`] bytes long; longer bodies
+//!   always get a fresh connection. An idle connection that the target closes in the very moment it is reused says
+//!   nothing about the release under test. The price: a target killed while it works on such a request is not seen
+//!   as a 502. Each such retry is counted in [`LoadBalancerMetrics::retried`], so nothing hides.
+//! - One node, no zones, no TLS, no HTTP/2, no WebSocket upgrade, no stickiness, no slow start.
+
+mod access;
+mod answer;
+mod checks;
+mod forward;
+mod group;
+mod headers;
+mod health;
+mod locked;
+mod metrics;
+mod pool;
+mod routing;
+mod server;
+mod shared;
+mod table;
+mod weights;
+
+pub use access::{Access, RequestFacts, Verdict};
+pub use forward::REPLAYABLE_BODY;
+pub use group::{HealthCheck, Matcher, MatcherError, Target, TargetGroup};
+pub use health::{Reason, State, TargetHealth};
+pub use metrics::{GroupMetrics, HostCount, LoadBalancerMetrics, Metrics, ResponseTimes};
+pub use routing::{Action, FixedResponse, Forward, Routing, Rule};
+pub use server::{Handle, LoadBalancer};

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use load_balancer::{GroupMetrics, HostCount, LoadBalancer};
+
+use crate::support::{NEVER, Upstream, group, split, start, until, until_healthy, visit};
+
+const OFTEN: Duration = Duration::from_millis(10);
+
+#[tokio::test]
+async fn answers_are_counted_by_group_and_status_until_they_are_taken() {
+    let (blue, green) = (Upstream::start("blue").await, Upstream::start("green").await);
+    let groups = vec![group("blue", NEVER, &[blue.target()]), group("green", NEVER, &[green.target()])];
+    let handle = start(LoadBalancer::new(), split(&[("blue", 60), ("green", 40)]), groups).await;
+    green.answers(500);
+    visit(&handle, "a", 10).await;
+    blue.answers(404);
+    visit(&handle, "a", 10).await;
+
+    let taken = handle.take_metrics();
+    let (blue, green) = (&taken.groups["blue"], &taken.groups["green"]);
+    assert_eq!((blue.request_count, blue.target_2xx, blue.target_4xx, blue.target_5xx), (12, 6, 6, 0));
+    assert_eq!((green.request_count, green.target_5xx, green.target_2xx), (8, 8, 0));
+    assert_eq!((blue.response_time.count(), green.response_time.count()), (12, 8));
+    assert!(blue.response_time.sum() > Duration::ZERO);
+    assert!(blue.response_time.percentile(99) < Some(Duration::from_secs(1)));
+    assert_eq!((taken.load_balancer.request_count, taken.load_balancer.elb_5xx), (20, 0));
+
+    let again = handle.take_metrics();
+    assert_eq!(again.load_balancer.request_count, 0);
+    assert_eq!(again.groups["green"].request_count, 0);
+}
+
+#[tokio::test]
+async fn what_the_load_balancer_answers_itself_is_counted_apart() {
+    let handle = start(LoadBalancer::new(), split(&[("blue", 1)]), vec![group("blue", NEVER, &[])]).await;
+    visit(&handle, "a", 3).await;
+    let taken = handle.take_metrics();
+    assert_eq!((taken.load_balancer.elb_5xx, taken.load_balancer.elb_503), (3, 3));
+    assert_eq!(taken.load_balancer.request_count, 0);
+    assert_eq!(taken.groups["blue"].request_count, 0);
+}
+
+#[tokio::test]
+async fn host_counts_remember_the_worst_between_takes() {
+    let blue = Upstream::start("blue").await;
+    let groups = vec![group("blue", OFTEN, &[blue.target()])];
+    let handle = start(LoadBalancer::new(), split(&[("blue", 1)]), groups).await;
+    until_healthy(&handle, &["blue"]).await;
+    let healthy = |metrics: &GroupMetrics| metrics.healthy_hosts.unwrap();
+    until("a healthy host", || healthy(&handle.take_metrics().groups["blue"]).latest == 1).await;
+
+    blue.answers_checks(500);
+    until("a sick host", || crate::support::state(&handle, "blue")[0].0 == load_balancer::State::Unhealthy)
+        .await;
+    blue.answers_checks(200);
+    until_healthy(&handle, &["blue"]).await;
+    let mut seen = handle.take_metrics().groups["blue"].clone();
+    // The state changes a moment before the gauges do.
+    while healthy(&seen).latest == 0 {
+        seen = handle.take_metrics().groups["blue"].clone();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(healthy(&seen).minimum, 0);
+    assert_eq!(seen.unhealthy_hosts.unwrap().latest, 0);
+    let calm = healthy(&handle.take_metrics().groups["blue"]);
+    assert_eq!(calm, HostCount { minimum: 1, maximum: 1, latest: 1 });
+}
+
+#[tokio::test]
+async fn a_group_out_of_use_counts_no_hosts() {
+    let (blue, green) = (Upstream::start("blue").await, Upstream::start("green").await);
+    let groups = vec![group("blue", NEVER, &[blue.target()]), group("green", NEVER, &[green.target()])];
+    let handle = start(LoadBalancer::new(), split(&[("blue", 1), ("green", 0)]), groups).await;
+    until_healthy(&handle, &["green"]).await;
+    assert!(handle.take_metrics().groups["green"].healthy_hosts.is_some());
+    handle.set_routing(split(&[("blue", 1)]));
+    assert!(!handle.take_metrics().groups.contains_key("green"));
+}
+
+#[tokio::test]
+async fn counters_of_a_group_that_is_gone_are_taken_once_more() {
+    let blue = Upstream::start("blue").await;
+    let groups = vec![group("blue", NEVER, &[blue.target()])];
+    let handle = start(LoadBalancer::new(), split(&[("blue", 1)]), groups).await;
+    visit(&handle, "a", 4).await;
+    handle.set_target_groups(Vec::new());
+    assert_eq!(handle.take_metrics().groups["blue"].request_count, 4);
+    assert!(handle.take_metrics().groups.is_empty());
+}

@@ -1,0 +1,83 @@
+//! How a release misbehaves.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+/// `behaviour.json`; without the file the service behaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Behaviour {
+    /// Every n-th request is answered with 500, health checks left out; 0 for never.
+    pub(crate) error_one_in: u64,
+    /// The port is opened this many milliseconds after the start.
+    start_after_ms: u64,
+    /// Health checks are answered with 503.
+    pub(crate) unhealthy: bool,
+    /// Every answer but that to a health check takes this many milliseconds.
+    latency_ms: u64,
+}
+
+impl Behaviour {
+    pub(crate) fn start_after(&self) -> Duration {
+        Duration::from_millis(self.start_after_ms)
+    }
+
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_millis(self.latency_ms)
+    }
+}
+
+/// Where the behaviour is written. The service looks again at each health check, so that it can turn bad while it
+/// runs.
+#[derive(Debug)]
+pub(crate) struct BehaviourFile(PathBuf);
+
+impl BehaviourFile {
+    pub(crate) fn beside(folder: &Path) -> Self {
+        Self(folder.join("behaviour.json"))
+    }
+
+    pub(crate) fn read(&self) -> anyhow::Result<Behaviour> {
+        match std::fs::read(&self.0) {
+            Ok(json) => serde_json::from_slice(&json)
+                .with_context(|| format!("{} is not a behaviour", self.0.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Behaviour::default()),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", self.0.display())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> anyhow::Result<Behaviour> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("behaviour.json"), json).unwrap();
+        BehaviourFile::beside(folder.path()).read()
+    }
+
+    #[test]
+    fn a_release_without_a_file_behaves() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(BehaviourFile::beside(folder.path()).read().unwrap(), Behaviour::default());
+    }
+
+    #[test]
+    fn each_misbehaviour_can_be_given_alone() {
+        assert_eq!(read(r#"{"errorOneIn": 5}"#).unwrap().error_one_in, 5);
+        assert_eq!(read(r#"{"startAfterMs": 500}"#).unwrap().start_after(), Duration::from_millis(500));
+        assert_eq!(read(r#"{"latencyMs": 5}"#).unwrap().latency(), Duration::from_millis(5));
+        assert!(read(r#"{"unhealthy": true}"#).unwrap().unhealthy);
+    }
+
+    #[test]
+    fn an_unknown_misbehaviour_is_an_error() {
+        let error = read(r#"{"errorOneInn": 5}"#).unwrap_err();
+        assert!(format!("{error:#}").contains("errorOneInn"), "{error:#}");
+    }
+}

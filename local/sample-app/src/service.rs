@@ -1,0 +1,137 @@
+//! What the service answers.
+
+use std::cell::{Cell, RefCell};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::behaviour::{Behaviour, BehaviourFile};
+
+/// One release, on one thread.
+#[derive(Debug)]
+pub(crate) struct Service {
+    release: u32,
+    file: BehaviourFile,
+    behaviour: RefCell<Behaviour>,
+    requests: Cell<u64>,
+}
+
+impl Service {
+    pub(crate) fn new(release: u32, file: BehaviourFile, behaviour: Behaviour) -> Self {
+        Self { release, file, behaviour: RefCell::new(behaviour), requests: Cell::new(0) }
+    }
+
+    /// `GET /healthz` is the health check; everything else is a request.
+    pub(crate) async fn answer(&self, request: Request<impl Body>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        let status = if path == "/healthz" { self.health() } else { self.work(request).await };
+        let body = json!({ "release": self.release, "path": path, "status": status.as_u16() });
+        let mut response = Response::new(Full::from(body.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert("x-release", HeaderValue::from(self.release));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    /// A file that is being written, and so cannot be read, changes nothing.
+    fn health(&self) -> StatusCode {
+        if let Ok(behaviour) = self.file.read() {
+            self.behaviour.replace(behaviour);
+        }
+        if self.behaviour.borrow().unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    }
+
+    async fn work(&self, request: Request<impl Body>) -> StatusCode {
+        // Read to its end, or the connection could not be kept.
+        if request.into_body().collect().await.is_err() {
+            return StatusCode::BAD_REQUEST;
+        }
+        let number = self.requests.get() + 1;
+        self.requests.set(number);
+        let behaviour = self.behaviour.borrow().clone();
+        if !behaviour.latency().is_zero() {
+            sleep(behaviour.latency()).await;
+        }
+        let fails = behaviour.error_one_in > 0 && number.is_multiple_of(behaviour.error_one_in);
+        if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+
+    use super::*;
+
+    fn service(folder: &tempfile::TempDir, json: &str) -> Service {
+        std::fs::write(folder.path().join("behaviour.json"), json).unwrap();
+        let file = BehaviourFile::beside(folder.path());
+        let behaviour = file.read().unwrap();
+        Service::new(142, file, behaviour)
+    }
+
+    async fn get(service: &Service, path: &str) -> Response<Full<Bytes>> {
+        service.answer(Request::get(path).body(Empty::<Bytes>::new()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn every_answer_tells_the_release() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, "{}");
+        for path in ["/", "/api/items/7", "/healthz"] {
+            let response = get(&service, path).await;
+            assert_eq!(response.status(), 200, "{path}");
+            assert_eq!(response.headers()["x-release"], "142", "{path}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body, json!({ "release": 142, "path": path, "status": 200 }));
+        }
+    }
+
+    #[tokio::test]
+    async fn one_request_in_five_fails_and_no_health_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, r#"{"errorOneIn": 5}"#);
+        let mut failed = Vec::new();
+        for number in 1..=20 {
+            assert_eq!(get(&service, "/healthz").await.status(), 200);
+            let response = get(&service, "/").await;
+            assert_eq!(response.headers()["x-release"], "142");
+            if response.status() == 500 {
+                failed.push(number);
+            }
+        }
+        assert_eq!(failed, [5, 10, 15, 20]);
+    }
+
+    #[tokio::test]
+    async fn it_turns_bad_and_good_again_while_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, "{}");
+        let write = |json: &str| std::fs::write(folder.path().join("behaviour.json"), json).unwrap();
+        assert_eq!(get(&service, "/healthz").await.status(), 200);
+        write(r#"{"unhealthy": true}"#);
+        assert_eq!(get(&service, "/healthz").await.status(), 503);
+        write(r#"{"unhealthy": tr"#);
+        assert_eq!(get(&service, "/healthz").await.status(), 503);
+        write("{}");
+        assert_eq!(get(&service, "/healthz").await.status(), 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn latency_is_added_to_requests_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, r#"{"latencyMs": 5000}"#);
+        let begun = tokio::time::Instant::now();
+        get(&service, "/healthz").await;
+        assert!(begun.elapsed().is_zero());
+        get(&service, "/").await;
+        assert!(begun.elapsed().as_millis() >= 5_000);
+    }
+}
