@@ -1,0 +1,14 @@
+//! Tests that span crates.
+
+#[cfg(test)]
+mod events_catalog;
+#[cfg(test)]
+mod release;
+#[cfg(test)]
+mod template;
+#[cfg(test)]
+mod template_contract;
+#[cfg(test)]
+mod template_permissions;
+#[cfg(test)]
+mod tidy;

@@ -1,0 +1,8 @@
+//! The release domain on an AWS in memory: stories, faults at every call, and random schedules.
+
+mod call_budget;
+mod faults;
+mod random;
+mod stage;
+mod stories;
+mod story;

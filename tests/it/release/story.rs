@@ -1,0 +1,140 @@
+//! One service on an AWS in memory, driven step by step.
+
+use super::stage::Stage;
+use greenlight::failure::Failure;
+use greenlight::release::ports::Clock;
+use greenlight::release::reconcile::{Reconciled, Wake, amend, reconcile};
+use greenlight::release::{
+    Colour, Command, CommandAnswer, DeploymentStatus, Ledger, Offer, Policy, TargetHealth, Upload, accept_command, accept_upload,
+};
+use std::time::Duration;
+
+pub(super) struct Story {
+    pub(super) world: Stage,
+    pub(super) policy: Policy,
+}
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) fn policy(strategy: &str) -> Policy {
+    Policy {
+        strategy: strategy.parse().unwrap(),
+        bake: 60 * SECOND,
+        install_deadline: 900 * SECOND,
+        hold: 60 * SECOND,
+        unhealthy_grace: 30 * SECOND,
+        unknown_limit: 180 * SECOND,
+        look_interval: 5 * SECOND,
+    }
+}
+
+pub(super) fn upload(number: u64) -> Upload {
+    greenlight::testing::upload(&greenlight::testing::service("backend"), number)
+}
+
+impl Story {
+    pub(super) fn new(strategy: &str) -> Self {
+        Self { world: Stage::new("backend"), policy: policy(strategy) }
+    }
+
+    /// A service on which release 1 is live on blue.
+    pub(super) async fn with_live(strategy: &str) -> Self {
+        let story = Self::new(strategy);
+        story.world.set_health(Colour::Blue, TargetHealth::Unhealthy);
+        story.push(1).await;
+        story.install().await;
+        story.codedeploy_agrees().await;
+        assert_eq!(story.ledger().phase(), "idle");
+        story
+    }
+
+    pub(super) fn ledger(&self) -> Ledger {
+        self.world.ledger()
+    }
+
+    pub(super) fn phase(&self) -> &'static str {
+        self.ledger().phase()
+    }
+
+    pub(super) fn share(&self, colour: Colour) -> u16 {
+        self.world.traffic_per_mille(colour)
+    }
+
+    pub(super) async fn wake(&self, wake: Wake) -> Reconciled {
+        self.try_wake(wake).await.unwrap()
+    }
+
+    pub(super) async fn try_wake(&self, wake: Wake) -> Result<Reconciled, Failure> {
+        reconcile(&*self.world.ports(), &self.world.service, &self.policy, self.world.world, wake).await
+    }
+
+    pub(super) async fn try_amend<T>(&self, change: impl Fn(Ledger) -> (Ledger, T)) -> Result<T, Failure> {
+        amend(&*self.world.ports(), &self.world.service, change).await
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        self.world.world.pass(time);
+    }
+
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.world.world.now()
+    }
+
+    pub(super) async fn tick(&self) -> Reconciled {
+        self.wake(Wake::Event).await
+    }
+
+    pub(super) async fn offer(&self, upload: Upload) -> Offer {
+        let now = self.now();
+        self.try_amend(|ledger| accept_upload(ledger, upload.clone(), false, now))
+            .await
+            .unwrap()
+    }
+
+    pub(super) async fn push(&self, number: u64) -> Offer {
+        let offer = self.offer(upload(number)).await;
+        self.tick().await;
+        offer
+    }
+
+    pub(super) async fn say(&self, command: Command) -> CommandAnswer {
+        let answer =
+            self.try_amend(|ledger| accept_command(&ledger, command)).await.unwrap();
+        self.tick().await;
+        answer
+    }
+
+    /// Time passes, then somebody looks.
+    pub(super) async fn after(&self, seconds: u64) -> Reconciled {
+        self.pass(Duration::from_secs(seconds));
+        self.tick().await
+    }
+
+    /// Every target is installed, healthy, and asks.
+    pub(super) async fn install(&self) {
+        self.world.install_newest();
+        self.tick().await;
+    }
+
+    /// Every hook has heard "succeeded", and CodeDeploy says so.
+    pub(super) async fn codedeploy_agrees(&self) {
+        self.world.end_newest(DeploymentStatus::Succeeded);
+        self.tick().await;
+    }
+
+    pub(super) fn live(&self) -> Option<(u64, Colour)> {
+        self.ledger().live.map(|live| (live.upload.number.0, live.colour))
+    }
+
+    /// Safety rule 7: idle, one colour has all traffic, and it is what new instances boot.
+    #[track_caller]
+    pub(super) fn is_at_rest(&self) {
+        let ledger = self.ledger();
+        assert_eq!(ledger.phase(), "idle", "{ledger:#?}");
+        let Some(live) = ledger.live else { return };
+        let rules = self.world.rules();
+        assert!(rules.base.are_all_on(live.colour), "base rule {} with {} live", rules.base, live.colour);
+        assert_eq!(rules.release, None);
+        assert_eq!(self.world.last_successful(), Some(live.upload.revision));
+    }
+}
