@@ -107,8 +107,8 @@ ask() {
   local folder key secret session how=invoke_with_aws
   folder=$(mktemp -d)
   answer='' unanswered=''
-  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s"}' \
-    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" >"$folder/question"
+  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"}' \
+    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" >"$folder/question"
   # A function that is named by its ARN needs escaping in the address, which the command line knows.
   if [[ $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
     how=invoke_with_curl

@@ -1,7 +1,8 @@
 //! The decision record: one JSON line per pass, with its reason and everything it was decided on.
 
-use crate::failure::chain;
-use crate::release::reconcile::{Pass, Reconciled};
+use crate::failure::{Failure, chain};
+use crate::release::ServiceName;
+use crate::release::reconcile::{NoLedger, Pass, Reconciled};
 
 /// Writes one record per pass and one line per failure.
 ///
@@ -19,6 +20,27 @@ pub fn log(reconciled: &Reconciled) {
             "a call failed; the next poll or tick tries again"
         );
     }
+}
+
+/// Writes what was done for a service whose ledger could not be read; what kept it from being read is for Lambda,
+/// which tries again.
+pub fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
+    match &no_ledger.way_back {
+        Ok(done) => {
+            tracing::warn!(
+                service = service.as_str(),
+                done = to_json(done),
+                "the way back was looked for without the ledger"
+            );
+        }
+        Err(failure) => tracing::error!(
+            service = service.as_str(),
+            failure_class = failure.class().word(),
+            error = chain(failure),
+            "neither the ledger nor the way back without it: the next event or tick tries again"
+        ),
+    }
+    no_ledger.failure
 }
 
 fn log_pass(pass: &Pass) {

@@ -5,6 +5,7 @@ use greenlight::release::Command;
 use lifecycle::event::Event;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use upload::event::Record;
 
 /// The samples of one function by name, without the ending.
 fn samples(function: &str) -> BTreeMap<String, Value> {
@@ -33,6 +34,58 @@ fn every_folder_of_samples_belongs_to_a_function() {
             "events/{name}: no such function"
         );
         assert!(!samples(&name).is_empty(), "events/{name} is empty");
+    }
+}
+
+const BACKEND_142: &str = "upload of releases/backend/142-3f9c2ab1d4e5.zip";
+
+/// What the upload function should make of each record of a sample; the start of it suffices.
+fn expected_of_upload(name: &str) -> Vec<&'static str> {
+    match name {
+        "s3-put" | "s3-slashes-encoded" | "s3-extra-fields" | "eventbridge-object-created" => {
+            vec![BACKEND_142]
+        }
+        "s3-multipart-complete" => vec!["upload of releases/frontend/87-b7c1d2e3f405.zip"],
+        "s3-copy" => vec!["upload of releases/backend/143-9d8c7b6a5f4e.zip"],
+        "s3-key-encoded" => vec!["upload of releases/backend/142-3f9c2ab1d4e5 (2)+fix über.zip"],
+        "s3-many-records" => vec![
+            BACKEND_142,
+            "upload of releases/backend/143-9d8c7b6a5f4e.zip",
+            "upload of releases/frontend/88-0a1b2c3d4e5f.zip",
+            BACKEND_142,
+        ],
+        "s3-test-event" => vec!["ignored: S3's test of the notifications"],
+        "s3-delete" | "eventbridge-object-deleted" => {
+            vec!["ignored: releases/backend/142-3f9c2ab1d4e5.zip was deleted"]
+        }
+        "s3-unversioned" => vec!["unusable: object releases/backend/142-3f9c2ab1d4e5.zip"],
+        // What a key or a bucket means is not the parser's to say.
+        "foreign-key" => vec!["upload of releases/backend/readme.txt"],
+        "unknown-service" => vec!["upload of releases/billing/12-aabbccddeeff.zip"],
+        "foreign-bucket" => vec!["upload of releases/backend/142-3f9c2ab1d4e5.zip to somebody-else"],
+        "unknown-major-version" => vec!["unusable: event version 3.0"],
+        "no-records" => vec!["ignored: a notification without records"],
+        "not-an-event" => vec!["unusable: not an S3 notification"],
+        _ => panic!("events/upload/{name}.json: this test does not know what it should be"),
+    }
+}
+
+#[test]
+fn the_upload_function_reads_each_record_of_each_sample() {
+    for (name, payload) in samples("upload") {
+        let read: Vec<String> = upload::event::read(&payload)
+            .into_iter()
+            .map(|record| match record {
+                Record::Uploaded(uploaded) => format!("upload of {} to {}", uploaded.key, uploaded.bucket),
+                Record::Ignored(ignored) => format!("ignored: {ignored}"),
+                Record::Unusable(unusable) => format!("unusable: {unusable}"),
+            })
+            .collect();
+        let expected = expected_of_upload(&name);
+        assert_eq!(read.len(), expected.len(), "{name}: {read:?}");
+        for (read, expected) in read.iter().zip(expected) {
+            assert!(read.starts_with(expected), "{name}: {expected} was expected, not {read}");
+        }
     }
 }
 
@@ -94,18 +147,31 @@ fn capitalised(words: &str) -> String {
 }
 
 #[test]
-fn the_alarm_function_finds_the_alarm_in_each_sample() {
+fn the_alarm_function_finds_the_alarms_in_each_sample() {
     for (name, payload) in samples("alarm") {
-        let expected = match name.as_str() {
-            "metric" | "insufficient-data" => Some("greenlight-backend-green-5xx"),
-            "ok" | "metric-math" | "unknown-state" => Some("greenlight-backend-green-errors"),
-            "composite" | "composite-suppressed" => Some("greenlight-backend-green"),
-            "long-period" => Some("greenlight-backend-green-5xx-hourly"),
-            "live-colour" => Some("greenlight-backend-blue-5xx"),
-            "foreign" => Some("billing-estimate"),
-            "not-an-event" => None,
+        let (expected, unread): (&[&str], usize) = match name.as_str() {
+            "metric" | "insufficient-data" | "stray-blanks" | "eventbridge-metric" | "sns-metric"
+            | "sns-eventbridge" => (&["greenlight-backend-green-5xx"], 0),
+            "ok" | "metric-math" | "unknown-state" | "eventbridge-metric-math" | "sns-metric-math" => {
+                (&["greenlight-backend-green-errors"], 0)
+            }
+            "composite" | "composite-suppressed" | "eventbridge-composite" | "sns-composite" => {
+                (&["greenlight-backend-green"], 0)
+            }
+            "anomaly" => (&["greenlight-backend-green-anomaly"], 0),
+            "long-period" => (&["greenlight-backend-green-5xx-hourly"], 0),
+            "live-colour" => (&["greenlight-backend-blue-5xx"], 0),
+            "foreign" => (&["billing-estimate"], 0),
+            "sns-many-records" => (&["greenlight-backend-green-5xx", "greenlight-frontend-blue-errors"], 0),
+            "sns-one-unread" => (&["greenlight-backend-green-5xx"], 1),
+            "not-an-event" => (&[], 1),
             _ => panic!("events/alarm/{name}.json: this test does not know what it should be"),
         };
-        assert_eq!(alarm::event::alarm_name(&payload), expected, "{name}");
+        let told = alarm::event::read(&payload);
+        assert_eq!(
+            (told.alarms.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), told.unread),
+            (expected, unread),
+            "{name}"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Tests that span crates.
 
 #[cfg(test)]
+mod end_to_end;
+#[cfg(test)]
 mod events_catalog;
 #[cfg(test)]
 mod release;

@@ -32,7 +32,7 @@ const ON_BEHALF: [(&str, &str); 6] = [
     ("codedeploy:GetDeploymentConfig", "CreateDeployment asks for it"),
     ("codedeploy:RegisterApplicationRevision", "CreateDeployment asks for it"),
     ("elasticloadbalancing:AddTags", "CreateRule with tags asks for it"),
-    ("s3:ListBucket", "without it S3 answers 403 for a ledger that does not exist yet"),
+    ("s3:ListBucket", "without it S3 answers 403 for an object that is not there"),
     ("sqs:SendMessage", "Lambda sends to the on-failure queue with the function's role"),
 ];
 

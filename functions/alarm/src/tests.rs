@@ -1,9 +1,10 @@
 //! Which services an alarm wakes, on an AWS in memory.
 
 use crate::handler::handle;
-use greenlight::release::{PerColour, Policy, ServiceName};
+use greenlight::failure::Class;
+use greenlight::release::{Drift, PerColour, Policy, ServiceName};
 use greenlight::settings::{ServiceSettings, Settings};
-use greenlight::testing::World;
+use greenlight::testing::{At, FaultAt, Faulty, Kind, World};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ fn settings() -> Settings {
             unhealthy_grace: minute,
             unknown_limit: minute,
             look_interval: minute,
+            silence_limit: Duration::ZERO,
+            rollback_window: Duration::ZERO,
+            heal_after: Duration::ZERO,
+            drift: Drift::Report,
         },
     }
 }
@@ -46,7 +51,10 @@ async fn services_read_for(payload: Value) -> (usize, bool) {
 
 #[tokio::test]
 async fn an_alarm_wakes_the_service_it_belongs_to() {
-    assert_eq!(services_read_for(json!({"alarmData": {"alarmName": "frontend-green-errors"}})).await, (1, true));
+    assert_eq!(
+        services_read_for(json!({"alarmData": {"alarmName": "frontend-green-errors"}})).await,
+        (1, true)
+    );
 }
 
 #[tokio::test]
@@ -59,4 +67,30 @@ async fn a_payload_that_names_no_alarm_wakes_every_service_and_is_kept() {
     for payload in [json!({}), json!(null), json!([1]), json!({"alarmData": {"alarmName": 5}})] {
         assert_eq!(services_read_for(payload).await, (2, false));
     }
+}
+
+#[tokio::test]
+async fn a_payload_of_which_one_record_is_not_understood_wakes_every_service_and_is_kept() {
+    let record = |message: &str| json!({ "Sns": { "Message": message } });
+    let known = record(r#"{"AlarmName": "frontend-green-errors"}"#);
+    assert_eq!(services_read_for(json!({ "Records": [known] })).await, (1, true));
+    assert_eq!(services_read_for(json!({ "Records": [known, record("?")] })).await, (2, false));
+}
+
+#[tokio::test]
+async fn alarms_of_two_services_wake_both() {
+    let record = |alarm: &str| json!({ "Sns": { "Message": json!({ "AlarmName": alarm }).to_string() } });
+    let both = [record("frontend-green-errors"), record("backend-blue-errors")];
+    assert_eq!(services_read_for(json!({ "Records": both })).await, (2, true));
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_read_is_told_after_the_way_back_was_looked_for() {
+    let world = World::new(&["backend", "frontend"]);
+    let fault = FaultAt { at: At::Every("read_ledger"), kind: Kind::Before(Class::Transient) };
+    let ports = Faulty::new(&world, [fault]);
+    let payload = json!({"alarmData": {"alarmName": "frontend-green-errors"}});
+    let failure = handle(&ports, &settings(), &world, payload).await.unwrap_err();
+    assert_eq!(failure.class(), Class::Transient);
+    assert_eq!(ports.calls(), ["read_ledger", "rules", "alarm_states"]);
 }

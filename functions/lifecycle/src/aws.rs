@@ -8,7 +8,12 @@ use greenlight::aws::classify::failure;
 use greenlight::failure::Failure;
 
 impl HookExecutions for Aws {
-    async fn put_status(&self, deployment_id: &str, execution_id: &str, status: HookStatus) -> Result<(), Failure> {
+    async fn put_status(
+        &self,
+        deployment_id: &str,
+        execution_id: &str,
+        status: HookStatus,
+    ) -> Result<(), Failure> {
         let status = match status {
             HookStatus::Succeeded => LifecycleEventStatus::Succeeded,
             HookStatus::Failed => LifecycleEventStatus::Failed,
@@ -31,7 +36,8 @@ impl HookExecutions for Aws {
                 Ok(())
             }
             Err(error) => {
-                let attempt = format!("telling CodeDeploy how hook {execution_id} of deployment {deployment_id} ended");
+                let attempt =
+                    format!("telling CodeDeploy how hook {execution_id} of deployment {deployment_id} ended");
                 Err(failure(attempt, error))
             }
         }

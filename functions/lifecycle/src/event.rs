@@ -49,7 +49,9 @@ pub enum EventError {
         source: serde_json::Error,
     },
     /// Nothing that wakes this function.
-    #[error("the payload is no hook question, no command, no CodeDeploy or schedule event: see events/lifecycle for what is")]
+    #[error(
+        "the payload is no hook question, no command, no CodeDeploy or schedule event: see events/lifecycle for what is"
+    )]
     Unrecognised,
 }
 
@@ -102,7 +104,10 @@ pub fn parse(payload: Value) -> Result<Event, EventError> {
         (Some("aws.events" | "aws.scheduler"), _) => Ok(Event::Tick),
         (
             Some("aws.codedeploy"),
-            Some("CodeDeploy Deployment State-change Notification" | "CodeDeploy Instance State-change Notification"),
+            Some(
+                "CodeDeploy Deployment State-change Notification"
+                | "CodeDeploy Instance State-change Notification",
+            ),
         ) => {
             let Changed { detail } = read("a CodeDeploy event", payload)?;
             Ok(Event::DeploymentChanged { group: detail.deployment_group, deployment: detail.deployment_id })
@@ -126,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_malformed_question_is_told_where_it_is_wrong() {
-        let error = parse(json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"})).unwrap_err();
+        let error =
+            parse(json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"}))
+                .unwrap_err();
         assert!(error.to_string().contains("deploymentId"), "{error}");
     }
 

@@ -5,8 +5,13 @@ use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Failure};
 use greenlight::release::ports::{Clock, Ports};
-use greenlight::release::reconcile::{Reconciled, Wake, amend, read, reconcile, reconcile_all, reconcile_from};
-use greenlight::release::{Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, accept_command, answer};
+use greenlight::release::reconcile::{
+    Reconciled, Wake, amend, read, reconcile, reconcile_all, reconcile_from,
+};
+use greenlight::release::{
+    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, accept_command,
+    answer,
+};
 use greenlight::settings::Settings;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,7 +26,8 @@ pub async fn handle(
     clock: &impl Clock,
     payload: Value,
 ) -> Result<Value, Failure> {
-    let event = parse(payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()).caused_by(error))?;
+    let event =
+        parse(payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()).caused_by(error))?;
     match event {
         Event::Question(question) => {
             let heard = hear(ports, settings, clock, &question).await?;
@@ -37,7 +43,11 @@ pub async fn handle(
         Event::Command { service, command } => obey(ports, settings, clock, &service, command).await,
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {
-                tracing::info!(deployment_group = group, deployment_id = deployment.0, "not a group of ours: nothing to do");
+                tracing::info!(
+                    deployment_group = group,
+                    deployment_id = deployment.0,
+                    "not a group of ours: nothing to do"
+                );
                 return Ok(Value::Null);
             };
             let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event).await?;
@@ -67,9 +77,13 @@ fn finish(reconciled: Reconciled) -> Result<Value, Failure> {
 async fn tick(ports: &impl Ports, settings: &Settings, clock: &impl Clock) -> Result<Value, Failure> {
     let services = settings.services.keys().map(|name| (name, &settings.policy));
     let mut last = Ok(Value::Null);
-    for (_, reconciled) in reconcile_all(ports, services, clock, Wake::Event).await {
+    for (service, reconciled) in reconcile_all(ports, services, clock, Wake::Event).await {
         // One service's trouble must not keep the others from being logged.
-        if let Err(failure) = reconciled.and_then(finish) {
+        let finished = match reconciled {
+            Ok(reconciled) => finish(reconciled),
+            Err(no_ledger) => Err(decision_log::log_without_ledger(&service, no_ledger)),
+        };
+        if let Err(failure) = finished {
             last = Err(failure);
         }
     }
@@ -85,7 +99,10 @@ async fn obey(
 ) -> Result<Value, Failure> {
     let Some(service) = settings.services.keys().find(|name| name.as_str() == typed) else {
         let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
-        return Err(Failure::new(Class::Permanent, format!("there is no service {typed:?}: use one of {}", known.join(", "))));
+        return Err(Failure::new(
+            Class::Permanent,
+            format!("there is no service {typed:?}: use one of {}", known.join(", ")),
+        ));
     };
     let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
     let mut ledger = None;
@@ -98,15 +115,31 @@ async fn obey(
         Some(ledger) => ledger,
         None => read(ports, service).await?.0,
     };
-    tracing::info!(service = typed, command = json!(command).to_string(), changed = told.changed, says = told.says, "took a command");
-    Ok(json!({"service": service, "command": command, "changed": told.changed, "says": told.says, "ledger": ledger}))
+    tracing::info!(
+        service = typed,
+        command = json!(command).to_string(),
+        changed = told.changed,
+        says = told.says,
+        "took a command"
+    );
+    Ok(
+        json!({"service": service, "command": command, "changed": told.changed, "says": told.says, "ledger": ledger}),
+    )
 }
 
 /// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.
-async fn hear(ports: &impl Ports, settings: &Settings, clock: &impl Clock, question: &Question) -> Result<Answer, Failure> {
+async fn hear(
+    ports: &impl Ports,
+    settings: &Settings,
+    clock: &impl Clock,
+    question: &Question,
+) -> Result<Answer, Failure> {
     let policy = &settings.policy;
     let mut looked_up = None;
-    let hinted = question.service.as_deref().and_then(|hint| settings.services.keys().find(|name| name.as_str() == hint));
+    let hinted = question
+        .service
+        .as_deref()
+        .and_then(|hint| settings.services.keys().find(|name| name.as_str() == hint));
     let service = match hinted {
         Some(service) => service,
         None => {
@@ -114,7 +147,12 @@ async fn hear(ports: &impl Ports, settings: &Settings, clock: &impl Clock, quest
             let group = looked_up.as_ref().map_or("", |deployment| deployment.group.as_str());
             match service_of_group(settings, group) {
                 Some(service) => service,
-                None => return Ok(stranger(format!("deployment {} is not of a group that Greenlight serves", question.deployment_id))),
+                None => {
+                    return Ok(stranger(format!(
+                        "deployment {} is not of a group that Greenlight serves",
+                        question.deployment_id
+                    )));
+                }
             }
         }
     };

@@ -63,7 +63,11 @@ async fn check(ports: &impl Ports, settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-fn judge(service: &ServiceName, colour: Colour, targets: impl Iterator<Item = TargetHealth>) -> Result<(), Failure> {
+fn judge(
+    service: &ServiceName,
+    colour: Colour,
+    targets: impl Iterator<Item = TargetHealth>,
+) -> Result<(), Failure> {
     let (mut healthy, mut unhealthy) = (0, 0);
     for health in targets {
         match health {

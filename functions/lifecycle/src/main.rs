@@ -8,5 +8,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
     let settings = lambda::settings()?;
     let aws = Aws::new(settings.clone(), &lambda::sdk_config().await);
-    lambda::run(|event| Box::pin(lifecycle::handler::handle(&aws, &settings, &SystemClock, event.payload))).await
+    lambda::run(|event| Box::pin(lifecycle::handler::handle(&aws, &settings, &SystemClock, event.payload)))
+        .await
 }

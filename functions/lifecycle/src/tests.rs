@@ -3,10 +3,10 @@
 use crate::handler::handle;
 use crate::hook_execution::{HookExecutions, HookStatus};
 use greenlight::failure::{Class, Failure};
-use greenlight::release::reconcile::{Wake, amend, reconcile};
 use greenlight::release::ports::{Clock, Ports};
+use greenlight::release::reconcile::{Wake, amend, reconcile};
 use greenlight::release::{
-    Colour, Creator, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, accept_upload,
+    Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, accept_upload,
 };
 use greenlight::settings::{ServiceSettings, Settings};
 use greenlight::testing::{self, At, FaultAt, Faulty, Kind, World};
@@ -42,7 +42,10 @@ fn settings() -> Settings {
         deployment_group: "shop-backend".to_owned(),
         base_rule_arn: "rule".to_owned(),
         target_groups: PerColour { blue: "blue".to_owned(), green: "green".to_owned() },
-        alarms: PerColour { blue: vec!["backend-blue-errors".to_owned()], green: vec!["backend-green-errors".to_owned()] },
+        alarms: PerColour {
+            blue: vec!["backend-blue-errors".to_owned()],
+            green: vec!["backend-green-errors".to_owned()],
+        },
         auto_scaling_group: "backend".to_owned(),
     };
     let minute = Duration::from_secs(60);
@@ -60,6 +63,10 @@ fn settings() -> Settings {
             unhealthy_grace: minute / 2,
             unknown_limit: 3 * minute,
             look_interval: Duration::from_secs(5),
+            silence_limit: Duration::ZERO,
+            rollback_window: Duration::ZERO,
+            heal_after: Duration::ZERO,
+            drift: Drift::Report,
         },
     }
 }
@@ -67,12 +74,17 @@ fn settings() -> Settings {
 impl Service {
     /// A service on which release 1 is live and release 2 was just pushed.
     async fn with_open_release() -> Self {
-        let service =
-            Self { world: World::new(&["backend"]), settings: settings(), name: ServiceName::new("backend").unwrap() };
+        let service = Self {
+            world: World::new(&["backend"]),
+            settings: settings(),
+            name: ServiceName::new("backend").unwrap(),
+        };
         service.world.make_live(&service.name, Colour::Blue, 1);
         let upload = testing::upload(&service.name, 2);
         let now = service.world.now();
-        amend(&service.world, &service.name, |ledger| accept_upload(ledger, upload.clone(), false, now)).await.unwrap();
+        amend(&service.world, &service.name, |ledger| accept_upload(ledger, upload.clone(), false, now))
+            .await
+            .unwrap();
         service.tick().await;
         service
     }
@@ -94,7 +106,11 @@ impl Service {
         self.send_through(&self.world, payload).await
     }
 
-    async fn send_through(&self, ports: &(impl Ports + HookExecutions), payload: Value) -> Result<Value, Failure> {
+    async fn send_through(
+        &self,
+        ports: &(impl Ports + HookExecutions),
+        payload: Value,
+    ) -> Result<Value, Failure> {
         handle(ports, &self.settings, &self.world, payload).await
     }
 
@@ -107,7 +123,10 @@ impl Service {
 #[tokio::test]
 async fn before_install_hears_the_candidate_colour() {
     let service = Service::with_open_release().await;
-    assert_eq!(service.ask("BeforeInstall", &service.deployment()).await, json!({"colour": "green", "port": 8081, "release": 2}));
+    assert_eq!(
+        service.ask("BeforeInstall", &service.deployment()).await,
+        json!({"colour": "green", "port": 8081, "release": 2})
+    );
 }
 
 #[tokio::test]
@@ -167,7 +186,10 @@ async fn an_instance_that_auto_scaling_starts_installs_on_the_live_colour_and_sh
     let creator = Creator::Service("autoscaling".to_owned());
     let revision = testing::upload(&service.name, 1).revision;
     let id = service.world.add_deployment(&service.name, creator, None, revision).0;
-    assert_eq!(service.ask("BeforeInstall", &id).await, json!({"colour": "blue", "port": 8080, "release": 1}));
+    assert_eq!(
+        service.ask("BeforeInstall", &id).await,
+        json!({"colour": "blue", "port": 8080, "release": 1})
+    );
     assert_eq!(service.ask("ValidateService", &id).await, json!({"status": "succeeded"}));
     service.world.set_instance_health(&service.name, "i-backend-1", Colour::Blue, TargetHealth::Unproven);
     assert_eq!(service.ask("ValidateService", &id).await["status"], "wait");
@@ -177,14 +199,19 @@ async fn an_instance_that_auto_scaling_starts_installs_on_the_live_colour_and_sh
 async fn a_deployment_of_another_hand_is_refused() {
     let service = Service::with_open_release().await;
     let heard = service.ask("BeforeInstall", "d-999999999").await;
-    assert_eq!(heard, json!({"status": "failed", "reason": "CodeDeploy does not know deployment d-999999999"}));
+    assert_eq!(
+        heard,
+        json!({"status": "failed", "reason": "CodeDeploy does not know deployment d-999999999"})
+    );
 }
 
 #[tokio::test]
 async fn every_command_says_what_happens() {
     let service = Service::with_open_release().await;
     let mut said = String::new();
-    for command in ["status", "promote", "pause", "pause", "resume", "resume", "rollback", "retry", "abort", "abort"] {
+    for command in
+        ["status", "promote", "pause", "pause", "resume", "resume", "rollback", "retry", "abort", "abort"]
+    {
         let answer = service.send(json!({"command": command, "service": "backend"})).await.unwrap();
         writeln!(said, "{command}: {} {}", answer["changed"], answer["says"].as_str().unwrap()).unwrap();
     }
@@ -230,5 +257,8 @@ async fn codedeploys_own_hook_is_answered_when_the_check_panics() {
     // The world panics when it is asked for a service that it does not have.
     service.settings.services.insert(ServiceName::new("absent").unwrap(), backend);
     service.send(json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"})).await.unwrap();
-    assert_eq!(service.world.tags(&execution()).get("greenlight:verdict").map(String::as_str), Some("Failed"));
+    assert_eq!(
+        service.world.tags(&execution()).get("greenlight:verdict").map(String::as_str),
+        Some("Failed")
+    );
 }

@@ -6,6 +6,7 @@
 
 pub mod alarms;
 pub mod aws;
+pub mod bench;
 mod clock;
 pub mod cloud;
 pub mod deliveries;

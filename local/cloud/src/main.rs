@@ -1,5 +1,6 @@
 //! `local up` runs the local cloud; `local demo` shows a whole release on it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -22,6 +23,14 @@ enum Command {
     Up(Start),
     /// Tell a release story with load on it, and write a receipt. Fails when a request was lost.
     Demo(Start),
+    /// Measure how fast bad releases are taken back. Fails when a request was lost.
+    Bench {
+        #[command(flatten)]
+        start: Start,
+        /// How many releases are taken back.
+        #[arg(long, default_value_t = 20)]
+        returns: u32,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -68,6 +77,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Up(start) => up(start.options()).await,
         Command::Demo(start) => demo(start.options()).await,
+        Command::Bench { start, returns } => bench(start.options(), returns).await,
     };
     match outcome {
         Ok(code) => code,
@@ -96,6 +106,15 @@ async fn up(options: Options) -> Result<ExitCode> {
 async fn demo(options: Options) -> Result<ExitCode> {
     let went_well = tokio::select! {
         outcome = demo::run(places()?, &options) => outcome?,
+        stopped = interrupted() => stopped.map(|()| false)?,
+    };
+    Ok(if went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn bench(options: Options, returns: u32) -> Result<ExitCode> {
+    let output = Path::new("target/bench/return.json");
+    let went_well = tokio::select! {
+        outcome = local::bench::run(places()?, &options, returns, output) => outcome?,
         stopped = interrupted() => stopped.map(|()| false)?,
     };
     Ok(if went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

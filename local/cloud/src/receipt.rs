@@ -33,6 +33,9 @@ pub struct Requests {
     pub sent: u64,
     /// How many got no answer from any version of the service.
     pub lost: u64,
+    /// How many were sent again on a fresh connection, by the visitors or by the load balancer, because a kept one
+    /// was closed before any byte of the answer.
+    pub retried: u64,
     /// How many were sent per second.
     pub per_second: f64,
 }
@@ -152,6 +155,7 @@ impl Receipt {
         let requests = Requests {
             sent: counts.requests(),
             lost: counts.lost(),
+            retried: counts.total().retried + cloud.traffic.retried(),
             per_second: (log.per_second() * 10.0).round() / 10.0,
         };
         let aws_calls_per_poll = cloud.functions.journal().look(Calls::of_polls);
@@ -160,8 +164,9 @@ impl Receipt {
 
     /// For the screen.
     pub fn lines(&self) -> Vec<String> {
-        let Requests { sent, lost, per_second } = &self.requests;
-        let mut lines = vec![format!("{sent} requests, {per_second} a second, {lost} lost")];
+        let Requests { sent, lost, retried, per_second } = &self.requests;
+        let mut lines =
+            vec![format!("{sent} requests, {per_second} a second, {lost} lost, {retried} sent again")];
         for release in &self.releases {
             let weights: Vec<String> = release.weights.iter().map(ToString::to_string).collect();
             let weights = if weights.is_empty() { "-".to_owned() } else { weights.join(" > ") };

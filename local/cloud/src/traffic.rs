@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub struct Traffic {
     speed: u32,
     propagation: Mutex<Duration>,
     history: Mutex<Vec<Weights>>,
+    retried: AtomicU64,
 }
 
 impl Traffic {
@@ -51,7 +53,8 @@ impl Traffic {
         propagation: Duration,
     ) -> Self {
         let (propagation, history) = (Mutex::new(propagation), Mutex::default());
-        Self { handle, client: Client::new(aws), listener, addresses, speed, propagation, history }
+        let (client, retried) = (Client::new(aws), AtomicU64::new(0));
+        Self { handle, client, listener, addresses, speed, propagation, history, retried }
     }
 
     /// Where visitors go.
@@ -76,7 +79,14 @@ impl Traffic {
 
     /// What was counted since the last call.
     pub fn take_metrics(&self) -> Metrics {
-        self.handle.take_metrics()
+        let metrics = self.handle.take_metrics();
+        self.retried.fetch_add(metrics.load_balancer.retried, Ordering::Relaxed);
+        metrics
+    }
+
+    /// How many requests the load balancer has sent again on a fresh connection, up to the last period of metrics.
+    pub fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
     }
 
     /// Reads groups and rules, and carries them out at once.

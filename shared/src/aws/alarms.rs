@@ -51,7 +51,8 @@ fn alarm_state(state: Option<&Option<StateValue>>) -> AlarmState {
     match state {
         Some(Some(StateValue::Ok)) => AlarmState::Ok,
         Some(Some(StateValue::Alarm)) => AlarmState::Firing,
-        _ => AlarmState::NoData,
+        Some(_) => AlarmState::NoData,
+        None => AlarmState::Missing,
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
         let of = |states: &[(&str, AlarmState)]| {
             states.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect::<BTreeMap<_, _>>()
         };
-        assert_eq!(states.blue, of(&[("blue-errors", AlarmState::Ok), ("blue-slow", AlarmState::NoData)]));
+        assert_eq!(states.blue, of(&[("blue-errors", AlarmState::Ok), ("blue-slow", AlarmState::Missing)]));
         assert_eq!(
             states.green,
             of(&[("green-errors", AlarmState::NoData), ("green-slow", AlarmState::Firing)])

@@ -6,7 +6,8 @@ use super::target_status::target_status;
 use crate::failure::{Class, Failure};
 use crate::release::ports::{Answer, Deployments};
 use crate::release::{
-    Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Revision, Target,
+    Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Revision, ServiceName,
+    Target,
 };
 use aws_sdk_codedeploy::operation::batch_get_deployment_targets::BatchGetDeploymentTargetsError;
 use aws_sdk_codedeploy::operation::create_deployment::CreateDeploymentError;
@@ -25,6 +26,10 @@ const DEPLOYMENTS_PER_CALL: usize = 100;
 
 /// The most that `BatchGetDeploymentTargets` takes (CodeDeploy API reference).
 const TARGETS_PER_CALL: usize = 25;
+
+/// The statuses in which a deployment may still change instances (CodeDeploy API reference, `DeploymentStatus`).
+const ACTIVE: [Status; 5] =
+    [Status::Created, Status::Queued, Status::InProgress, Status::Baking, Status::Ready];
 
 impl Deployments for Aws {
     async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
@@ -48,27 +53,22 @@ impl Deployments for Aws {
     async fn find_deployment(&self, description: &Description) -> Answer<Option<Deployment>> {
         let group = &self.service(&description.service)?.deployment_group;
         let attempt = format!("looking for a deployment of group {group} described as \"{description}\"");
-        let list = self
-            .codedeploy
-            .list_deployments()
-            .application_name(&self.settings.application)
-            .deployment_group_name(group);
-        let mut ids =
-            list.send().await.map_err(|error| failure(&attempt, error))?.deployments.unwrap_or_default();
-        ids.truncate(DEPLOYMENTS_PER_CALL);
-        if ids.is_empty() {
-            return Ok(None);
-        }
-        let batch = self.codedeploy.batch_get_deployments().set_deployment_ids(Some(ids));
-        let infos = batch
-            .send()
-            .await
-            .map_err(|error| failure(&attempt, error))?
-            .deployments_info
-            .unwrap_or_default();
+        let infos = self.recent(group, None, &attempt).await?;
         let wanted = description.to_string();
         let found = infos.into_iter().find(|info| info.description.as_ref() == Some(&wanted));
         found.map(|info| described(info, &attempt)).transpose()
+    }
+
+    /// `ListDeployments` by status and `BatchGetDeployments`. A group has one active deployment at most (CodeDeploy
+    /// user guide, limits).
+    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+        let group = &self.service(service)?.deployment_group;
+        let attempt = format!("looking for the active deployment of group {group}");
+        let infos = self.recent(group, Some(ACTIVE.to_vec()), &attempt).await?;
+        let mut found =
+            infos.into_iter().map(|info| described(info, &attempt)).collect::<Result<Vec<_>, _>>()?;
+        found.retain(|deployment| deployment.status == DeploymentStatus::Active);
+        Ok(found.into_iter().next())
     }
 
     async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
@@ -162,6 +162,30 @@ impl Deployments for Aws {
 }
 
 impl Aws {
+    /// The newest deployments of a group, those with one of these statuses where any are named.
+    async fn recent(
+        &self,
+        group: &str,
+        statuses: Option<Vec<Status>>,
+        attempt: &str,
+    ) -> Result<Vec<DeploymentInfo>, Failure> {
+        let list = self
+            .codedeploy
+            .list_deployments()
+            .application_name(&self.settings.application)
+            .deployment_group_name(group)
+            .set_include_only_statuses(statuses);
+        let mut ids =
+            list.send().await.map_err(|error| failure(attempt, error))?.deployments.unwrap_or_default();
+        ids.truncate(DEPLOYMENTS_PER_CALL);
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = self.codedeploy.batch_get_deployments().set_deployment_ids(Some(ids));
+        let output = batch.send().await.map_err(|error| failure(attempt, error))?;
+        Ok(output.deployments_info.unwrap_or_default())
+    }
+
     /// Every page; empty while CodeDeploy has not started the deployment.
     async fn target_ids(&self, id: &DeploymentId, attempt: &str) -> Result<Vec<String>, Failure> {
         let mut ids = Vec::new();

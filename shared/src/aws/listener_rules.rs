@@ -8,12 +8,13 @@ use super::classify::{failed, failure, incomplete};
 use super::rule::{ServiceRules, StickinessConfig, forward};
 use crate::failure::{Class, Failure};
 use crate::release::ports::{Answer, ListenerRules};
-use crate::release::{Colour, Description, RuleArn, Rules, ServiceName, Weights};
+use crate::release::{Colour, Description, ReleaseNumber, RuleArn, RuleOwner, Rules, ServiceName, Weights};
 use crate::settings::ServiceSettings;
 use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleError;
 use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleError;
+use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsError;
 use aws_sdk_elasticloadbalancingv2::operation::modify_rule::ModifyRuleError;
-use aws_sdk_elasticloadbalancingv2::types::Tag;
+use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -94,6 +95,26 @@ struct Gone {
 impl ListenerRules for Aws {
     async fn rules(&self, service: &ServiceName) -> Answer<Rules> {
         Ok(self.read_rules(service).await?.weights)
+    }
+
+    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+        let attempt = format!("reading the tags of rule {rule}");
+        let tags = match self.load_balancing.describe_tags().resource_arns(&rule.0).send().await {
+            Ok(output) => output.tag_descriptions.unwrap_or_default(),
+            Err(error)
+                if matches!(error.as_service_error(), Some(DescribeTagsError::RuleNotFoundException(_))) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(failure(attempt, error)),
+        };
+        let value = |key: &str| {
+            let mut all = tags.iter().flat_map(TagDescription::tags);
+            all.find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value())
+        };
+        let number = value("greenlight:release").and_then(|text| text.parse().ok()).map(ReleaseNumber);
+        let attempt = value("greenlight:attempt").and_then(|text| text.parse().ok());
+        Ok(number.zip(attempt).map(|(number, attempt)| RuleOwner { number, attempt }))
     }
 
     async fn create_release_rule(

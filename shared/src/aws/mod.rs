@@ -5,6 +5,7 @@
 mod alarms;
 pub mod classify;
 mod deployments;
+mod healing;
 mod ledgers;
 mod listener_rules;
 mod rule;
@@ -26,6 +27,7 @@ pub struct Aws {
     load_balancing: aws_sdk_elasticloadbalancingv2::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     codedeploy: aws_sdk_codedeploy::Client,
+    scaling: aws_sdk_autoscaling::Client,
     stickiness: Stickiness,
 }
 
@@ -38,6 +40,7 @@ impl Aws {
             load_balancing: aws_sdk_elasticloadbalancingv2::Client::new(config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(config),
             codedeploy: aws_sdk_codedeploy::Client::new(config),
+            scaling: aws_sdk_autoscaling::Client::new(config),
             stickiness: Stickiness::default(),
         }
     }

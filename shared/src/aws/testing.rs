@@ -59,6 +59,10 @@ impl Aws {
         Self { cloudwatch, ..self }
     }
 
+    pub(super) fn with_scaling(self, scaling: aws_sdk_autoscaling::Client) -> Self {
+        Self { scaling, ..self }
+    }
+
     pub(super) fn with_codedeploy(self, codedeploy: aws_sdk_codedeploy::Client) -> Self {
         Self { codedeploy, ..self }
     }

@@ -40,7 +40,9 @@ pub fn accept_command(ledger: &Ledger, command: Command) -> (Ledger, CommandAnsw
         Command::Status => status(ledger),
         Command::Pause if !ledger.paused => {
             next.paused = true;
-            format!("paused while {phase}: weights stay where they are until resume; alarms still take a release back")
+            format!(
+                "paused while {phase}: weights stay where they are until resume; alarms still take a release back"
+            )
         }
         Command::Pause => "already paused: say resume to go on".to_owned(),
         Command::Resume if ledger.paused => {
@@ -75,7 +77,9 @@ fn status(ledger: &Ledger) -> String {
     };
     let paused = if ledger.paused { "; paused" } else { "" };
     let last = match ledger.releases.last() {
-        Some(past) => format!("; last: {} {}, {}", past.upload.number, past.verdict.word(), past.verdict.reason()),
+        Some(past) => {
+            format!("; last: {} {}, {}", past.upload.number, past.verdict.word(), past.verdict.reason())
+        }
         None => String::new(),
     };
     format!("{live}{open}{paused}{last}")
@@ -88,17 +92,26 @@ fn promote(next: &mut Ledger) -> String {
             open.hurry = true;
             format!("release {} takes all traffic as soon as that is proven safe", open.upload.number)
         }
-        Some(open) => format!("nothing to promote while {}: promote means something while shifting or baking", open.phase.word()),
+        Some(open) => format!(
+            "nothing to promote while {}: promote means something while shifting or baking",
+            open.phase.word()
+        ),
         None => "nothing to promote: no release is open".to_owned(),
     }
 }
 
 fn abort(next: &mut Ledger) -> String {
     match &mut next.open {
-        Some(open) if matches!(open.phase, Phase::Returning(_)) => format!("release {} is being taken back already", open.upload.number),
+        Some(open) if matches!(open.phase, Phase::Returning(_)) => {
+            format!("release {} is being taken back already", open.upload.number)
+        }
         Some(open) => {
             open.abort = true;
-            format!("{} {} is given up; all traffic stays on or returns to the live colour", open.purpose.word(), open.upload.number)
+            format!(
+                "{} {} is given up; all traffic stays on or returns to the live colour",
+                open.purpose.word(),
+                open.upload.number
+            )
         }
         None => "nothing to abort: no release is open; rollback puts the previous release back".to_owned(),
     }
@@ -107,9 +120,16 @@ fn abort(next: &mut Ledger) -> String {
 fn rollback(next: &mut Ledger) -> String {
     match (&next.open, &next.previous) {
         (Some(open), _) => {
-            format!("no rollback while release {} is {}: abort gives it up", open.upload.number, open.phase.word())
+            format!(
+                "no rollback while release {} is {}: abort gives it up",
+                open.upload.number,
+                open.phase.word()
+            )
         }
-        (None, None) => "nothing to roll back to: no previous release is known; push the revision that you want".to_owned(),
+        (None, None) => {
+            "nothing to roll back to: no previous release is known; push the revision that you want"
+                .to_owned()
+        }
         (None, Some(previous)) => {
             let says = format!("release {} on {} is put back", previous.upload.number, previous.colour);
             next.rollback = true;
@@ -133,7 +153,9 @@ fn retry(next: &mut Ledger) -> String {
             next.pending = Some(upload);
             says
         }
-        Some(past) => format!("nothing to retry: release {} ended as {}", past.upload.number, past.verdict.word()),
+        Some(past) => {
+            format!("nothing to retry: release {} ended as {}", past.upload.number, past.verdict.word())
+        }
         None => "nothing to retry: no release has ended yet".to_owned(),
     }
 }

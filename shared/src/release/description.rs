@@ -60,7 +60,10 @@ impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { purpose, number, commit, service, colour, strategy, attempt } = self;
         let purpose = purpose.word();
-        write!(f, "greenlight {purpose} {number} {commit} of {service} on {colour} by {strategy} attempt {attempt}")
+        write!(
+            f,
+            "greenlight {purpose} {number} {commit} of {service} on {colour} by {strategy} attempt {attempt}"
+        )
     }
 }
 
@@ -74,8 +77,20 @@ impl FromStr for Description {
 
 fn parse(text: &str) -> Option<Description> {
     let words: Vec<&str> = text.split(' ').collect();
-    let ["greenlight", purpose, number, commit, "of", service, "on", colour, "by", strategy, "attempt", attempt] =
-        words.as_slice()
+    let [
+        "greenlight",
+        purpose,
+        number,
+        commit,
+        "of",
+        service,
+        "on",
+        colour,
+        "by",
+        strategy,
+        "attempt",
+        attempt,
+    ] = words.as_slice()
     else {
         return None;
     };

@@ -42,7 +42,9 @@ pub struct ServiceName(String);
 
 /// A text that is no service name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("service name {0:?} is not a lower-case letter followed by at most 31 lower-case letters, digits or dashes")]
+#[error(
+    "service name {0:?} is not a lower-case letter followed by at most 31 lower-case letters, digits or dashes"
+)]
 pub struct ServiceNameError(pub String);
 
 impl ServiceName {
@@ -53,7 +55,10 @@ impl ServiceName {
     pub fn new(text: impl Into<String>) -> Result<Self, ServiceNameError> {
         let text = text.into();
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if text.len() <= 32 && text.as_bytes().first().is_some_and(u8::is_ascii_lowercase) && text.bytes().all(legal) {
+        if text.len() <= 32
+            && text.as_bytes().first().is_some_and(u8::is_ascii_lowercase)
+            && text.bytes().all(legal)
+        {
             Ok(Self(text))
         } else {
             Err(ServiceNameError(text))
@@ -167,8 +172,11 @@ pub struct Open {
     /// The bake time, fixed when the release opened.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub bake: Duration,
-    /// Which try this is, from 1. A try ends without blame when an instance went away under it.
+    /// Which try of this number this is. No two have the same one, for a deployment is found again by it.
     pub attempt: u32,
+    /// Which try it began with. A try ends without blame when an instance went away under it, and another follows.
+    #[serde(default = "first_attempt")]
+    pub first_attempt: u32,
     /// Its deployment, once CodeDeploy's answer is known.
     pub deployment: Option<DeploymentId>,
     /// Its own rule, once the load balancer's answer is known.
@@ -197,9 +205,39 @@ pub struct Open {
     pub abort: bool,
     /// CodeDeploy refused to open the deployment, with its words.
     pub refused: Option<String>,
+    /// Of a rollback: why what was live is put aside.
+    #[serde(default)]
+    pub rolls_back: Option<RollbackCause>,
+}
+
+/// Why a release is taken back after its success.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum RollbackCause {
+    /// An operator said so.
+    #[error("rolled back by an operator: mend the bundle, push again")]
+    Operator,
+    /// An alarm of the live colour, within the rollback window.
+    #[error(
+        "rolled back after its success, because alarm {alarm} fired: see its metric, mend the bundle, push again"
+    )]
+    Alarm {
+        /// The alarm's name.
+        alarm: String,
+    },
+}
+
+/// What ledgers hold that were written before tries were counted across openings.
+fn first_attempt() -> u32 {
+    1
 }
 
 impl Open {
+    /// How often this opening was tried, this try included.
+    pub fn tries(&self) -> u32 {
+        self.attempt.saturating_sub(self.first_attempt) + 1
+    }
+
     /// The description that its deployment carries.
     pub fn description(&self, service: &ServiceName) -> Description {
         Description {
@@ -271,6 +309,9 @@ pub struct Past {
     pub upload: Upload,
     /// Where it was installed.
     pub colour: Colour,
+    /// Its last try.
+    #[serde(default = "first_attempt")]
+    pub attempt: u32,
     /// Its deployment, if it got one.
     pub deployment: Option<DeploymentId>,
     /// How it ended.
@@ -291,8 +332,18 @@ pub struct Ledger {
     pub service: ServiceName,
     /// What carries traffic. `None` until the first release has succeeded.
     pub live: Option<Live>,
-    /// What ran before it, on the other colour, and still runs there.
+    /// What ran before it, on the other colour.
     pub previous: Option<Live>,
+    /// Whether something else was installed on that colour since: its targets then prove nothing for `previous`.
+    #[serde(default)]
+    pub previous_overwritten: bool,
+    /// When the colour that is idle now lost its weight to the live one. It serves late requests for the hold, and
+    /// nothing is installed on it before.
+    #[serde(default)]
+    pub emptied_at: Option<Timestamp>,
+    /// CodeDeploy's last successful revision is not the live one, and new instances would boot it.
+    #[serde(default)]
+    pub unsettled: bool,
     /// The release that is under way.
     pub open: Option<Open>,
     /// The newest bundle that waits.
@@ -303,8 +354,27 @@ pub struct Ledger {
     pub rollback: bool,
     /// The last releases that ended, oldest first, at most [`Ledger::REMEMBERED`].
     pub releases: Vec<Past>,
-    /// When AWS was last looked at for an open release; polls within the look interval are answered from here.
+    /// When a hook's question last made a pass look at AWS for the open release; polls within the look interval are
+    /// answered from here. Also set when the shift begins: the silence of the hooks counts from here.
     pub looked_at: Option<Timestamp>,
+    /// The instance that is unhealthy on the live colour while no release is open.
+    #[serde(default)]
+    pub ailing: Option<Ailing>,
+    /// When an instance was last handed over for replacement.
+    #[serde(default)]
+    pub healed_at: Option<Timestamp>,
+    /// Since when the base rule is not as `live` says, with no release open.
+    #[serde(default)]
+    pub drifted_at: Option<Timestamp>,
+}
+
+/// An instance that may have to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ailing {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Since when it is seen unhealthy.
+    pub since: Timestamp,
 }
 
 impl Ledger {
@@ -317,18 +387,37 @@ impl Ledger {
             service,
             live: None,
             previous: None,
+            emptied_at: None,
+            unsettled: false,
             open: None,
             pending: None,
             paused: false,
             rollback: false,
             releases: Vec::new(),
             looked_at: None,
+            previous_overwritten: false,
+            ailing: None,
+            healed_at: None,
+            drifted_at: None,
         }
     }
 
     /// The phase's word; `idle` when no release is open.
     pub fn phase(&self) -> &'static str {
         self.open.as_ref().map_or("idle", |open| open.phase.word())
+    }
+
+    /// A try of this number that no deployment and no rule was made for yet.
+    pub(super) fn next_attempt(&self, number: ReleaseNumber) -> u32 {
+        let tried = self.releases.iter().filter(|past| past.upload.number == number).map(|past| past.attempt);
+        tried.max().unwrap_or(0) + 1
+    }
+
+    /// Whether this release was taken back when it was tried last: it gets weight again only when somebody asks.
+    pub(super) fn is_rejected(&self, release: &Live) -> bool {
+        let tried = |past: &&Past| past.purpose == Purpose::Release && past.upload == release.upload;
+        let last = self.releases.iter().rev().find(tried);
+        last.is_some_and(|past| matches!(past.verdict, Verdict::Rejected { .. }))
     }
 
     /// Remembers an ended release and forgets the oldest.

@@ -21,22 +21,23 @@ mod reason;
 pub mod reconcile;
 mod revision;
 mod strategy;
+pub mod way_back;
 mod weights;
 
 pub use colour::{Colour, PerColour};
 pub use command::{Command, CommandAnswer, accept_command};
 pub use description::{Description, DescriptionError, Purpose};
 pub use ledger::{
-    DeploymentId, InstanceId, Ledger, Live, Open, Past, Phase, Returning, RuleArn, ServiceName,
-    ServiceNameError, Upload, Verdict,
+    Ailing, DeploymentId, InstanceId, Ledger, Live, Open, Past, Phase, Returning, RollbackCause, RuleArn,
+    ServiceName, ServiceNameError, Upload, Verdict,
 };
 pub use observation::{
-    AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, Reads, ReleaseRule, Rules, Target,
-    TargetHealth, TargetStatus, reads,
+    AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, Reads, ReleaseRule, RuleOwner,
+    Rules, ScalingProcess, Target, TargetHealth, TargetStatus, reads,
 };
 pub use offer::{Offer, Refusal, accept_upload};
 pub use plan::{Action, Plan, plan};
-pub use policy::Policy;
+pub use policy::{Drift, DriftError, Policy};
 pub use question::{Answer, Asker, Question, answer};
 pub use reason::{Reason, ReturnCause};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};

@@ -1,12 +1,13 @@
 //! What a pass sees of AWS, and which of it a phase needs to see.
 
 use super::{
-    Colour, DeploymentId, Description, InstanceId, Ledger, PerColour, Phase, Policy, Purpose,
-    RuleArn, Weights, plan::schedule,
+    Colour, DeploymentId, Description, InstanceId, Ledger, PerColour, Phase, Policy, Purpose, ReleaseNumber,
+    RuleArn, Weights,
+    plan::{rollback, scaling, schedule},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact, or why there is none.
 ///
@@ -116,8 +117,41 @@ pub enum AlarmState {
     Ok,
     /// `ALARM`.
     Firing,
-    /// `INSUFFICIENT_DATA`, or no alarm of that name.
+    /// `INSUFFICIENT_DATA`: not judged yet. An alarm that treats missing data as not breaching leaves this state
+    /// within minutes of its creation.
     NoData,
+    /// There is no alarm of that name.
+    Missing,
+}
+
+/// A process of Auto Scaling that `CreateDeployment` suspends while a deployment is open
+/// (`ec2DeploymentOptions`), and that CodeDeploy can fail to resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ScalingProcess {
+    /// `AZRebalance`.
+    AzRebalance,
+    /// `InstanceRefresh`.
+    InstanceRefresh,
+    /// `ScheduledActions`.
+    ScheduledActions,
+    /// `Terminate`.
+    Terminate,
+}
+
+impl ScalingProcess {
+    /// All four.
+    pub const ALL: [Self; 4] =
+        [Self::AzRebalance, Self::InstanceRefresh, Self::ScheduledActions, Self::Terminate];
+
+    /// Auto Scaling's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AzRebalance => "AZRebalance",
+            Self::InstanceRefresh => "InstanceRefresh",
+            Self::ScheduledActions => "ScheduledActions",
+            Self::Terminate => "Terminate",
+        }
+    }
 }
 
 /// A release's own rule.
@@ -127,6 +161,15 @@ pub struct ReleaseRule {
     pub arn: RuleArn,
     /// Its weights.
     pub weights: Weights,
+}
+
+/// Whose a release's rule is, as its tags say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RuleOwner {
+    /// The release's number.
+    pub number: ReleaseNumber,
+    /// The release's attempt.
+    pub attempt: u32,
 }
 
 /// The rules of a service.
@@ -147,10 +190,15 @@ pub struct Observation {
     pub targets: Reading<Vec<Target>>,
     /// The service's rules.
     pub rules: Reading<Rules>,
+    /// Whose the release's rule is. `Known(None)`: it carries no tags of ours, or there is none.
+    pub rule_owner: Reading<Option<RuleOwner>>,
     /// The targets of each colour's group.
     pub health: PerColour<Reading<BTreeMap<InstanceId, TargetHealth>>>,
     /// The alarms of each colour.
     pub alarms: PerColour<Reading<BTreeMap<String, AlarmState>>>,
+    /// Which of the processes that a deployment suspends are suspended.
+    #[serde(default)]
+    pub suspended: Reading<BTreeSet<ScalingProcess>>,
 }
 
 /// What a pass has to read.
@@ -162,10 +210,14 @@ pub struct Reads {
     pub targets: bool,
     /// The service's rules.
     pub rules: bool,
+    /// Whose the release's rule is, if there is one: one more call, only where the ledger does not know.
+    pub rule_owner: bool,
     /// The targets of these groups.
     pub health: PerColour<bool>,
     /// The alarms of both colours; one call reads them all.
     pub alarms: bool,
+    /// The suspended processes of the Auto Scaling group.
+    pub suspended: bool,
 }
 
 /// What this ledger needs to see before anything can be decided.
@@ -173,7 +225,7 @@ pub struct Reads {
 /// Kept as small as the phase allows: a poll that changes nothing costs six calls, one that raises ten.
 pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     let Some(open) = &ledger.open else {
-        return Reads { rules: ledger.live.is_some(), health: rollback_health(ledger), ..Reads::default() };
+        return idle_reads(ledger, policy, now);
     };
     let mut reads = Reads { deployment: open.purpose != Purpose::Rollback, ..Reads::default() };
     match &open.phase {
@@ -181,9 +233,11 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             reads.targets = open.deployment.is_some();
             *reads.health.of_mut(open.colour) = open.deployment.is_some();
             reads.rules = ledger.live.is_some() && open.rule.is_none();
+            reads.rule_owner = reads.rules;
         }
         Phase::Shifting { .. } | Phase::Baking | Phase::Promoting => {
             reads.rules = true;
+            reads.rule_owner = ledger.live.is_some() && open.rule.is_none();
             reads.alarms = true;
             *reads.health.of_mut(open.colour) = true;
             // Only a raise is compared with the live colour's capacity.
@@ -195,19 +249,36 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     reads
 }
 
-fn rollback_health(ledger: &Ledger) -> PerColour<bool> {
-    PerColour { blue: ledger.rollback, green: ledger.rollback }
+/// Two calls a tick, three with healing; more only within the rollback window, after drift, and after a release.
+fn idle_reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
+    let Some(live) = &ledger.live else { return Reads::default() };
+    let may_roll_back = rollback::is_armed(ledger, policy, now);
+    let compares = ledger.rollback || may_roll_back || ledger.drifted_at.is_some();
+    let mut reads = Reads {
+        rules: true,
+        alarms: may_roll_back || ledger.pending.is_some(),
+        suspended: scaling::is_looked_at(ledger, now),
+        ..Reads::default()
+    };
+    *reads.health.of_mut(live.colour) = compares || !policy.heal_after.is_zero();
+    *reads.health.of_mut(live.colour.other()) = compares;
+    reads
 }
 
 impl Observation {
     /// Whether this instance was seen healthy in this colour's group.
     pub fn is_healthy(&self, colour: Colour, instance: &InstanceId) -> bool {
-        self.health.of(colour).known().is_some_and(|targets| targets.get(instance) == Some(&TargetHealth::Healthy))
+        self.health
+            .of(colour)
+            .known()
+            .is_some_and(|targets| targets.get(instance) == Some(&TargetHealth::Healthy))
     }
 
     /// How many targets of this colour were seen healthy.
     pub fn healthy_count(&self, colour: Colour) -> Option<usize> {
-        let healthy = |targets: &BTreeMap<_, _>| targets.values().filter(|health| **health == TargetHealth::Healthy).count();
+        let healthy = |targets: &BTreeMap<_, _>| {
+            targets.values().filter(|health| **health == TargetHealth::Healthy).count()
+        };
         self.health.of(colour).known().map(healthy)
     }
 

@@ -33,7 +33,9 @@ pub enum Offer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Not above what carries traffic.
-    #[error("release {number} is older than live ({live}): push again, or tag the object greenlight:allow-downgrade=true")]
+    #[error(
+        "release {number} is older than live ({live}): push again, or tag the object greenlight:allow-downgrade=true"
+    )]
     OlderThanLive {
         /// Its number.
         number: ReleaseNumber,
@@ -57,7 +59,9 @@ pub enum Refusal {
         by: ReleaseNumber,
     },
     /// Other bytes under a number that was used.
-    #[error("release number {number} was used before with other bytes: push again, so that it gets a number of its own")]
+    #[error(
+        "release number {number} was used before with other bytes: push again, so that it gets a number of its own"
+    )]
     NumberUsed {
         /// The number.
         number: ReleaseNumber,
@@ -77,7 +81,12 @@ impl Refusal {
 /// Decides what becomes of an upload and writes it into the ledger.
 ///
 /// `allow_downgrade`: the object carries the tag by which somebody wants an older bundle live.
-pub fn accept_upload(ledger: Ledger, upload: Upload, allow_downgrade: bool, now: Timestamp) -> (Ledger, Offer) {
+pub fn accept_upload(
+    ledger: Ledger,
+    upload: Upload,
+    allow_downgrade: bool,
+    now: Timestamp,
+) -> (Ledger, Offer) {
     if let Some(known) = known(&ledger, &upload) {
         return (ledger, known);
     }
@@ -92,6 +101,7 @@ pub fn accept_upload(ledger: Ledger, upload: Upload, allow_downgrade: bool, now:
             purpose: Purpose::Release,
             upload: older,
             colour,
+            attempt: 0,
             deployment: None,
             verdict: Verdict::Superseded { by: number },
             opened_at: now,
@@ -112,7 +122,9 @@ pub fn accept_upload(ledger: Ledger, upload: Upload, allow_downgrade: bool, now:
 fn known(ledger: &Ledger, upload: &Upload) -> Option<Offer> {
     let is = |other: &Upload| other.revision == upload.revision;
     let state = |state: &str, reason: String| Some(Offer::Known { state: state.to_owned(), reason });
-    if let Some(open) = ledger.open.as_ref().filter(|open| is(&open.upload) && open.purpose == Purpose::Release) {
+    if let Some(open) =
+        ledger.open.as_ref().filter(|open| is(&open.upload) && open.purpose == Purpose::Release)
+    {
         return state("accepted", format!("release {} is {}", open.upload.number, open.phase.word()));
     }
     if ledger.pending.as_ref().is_some_and(is) {

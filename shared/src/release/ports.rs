@@ -4,11 +4,11 @@
 //! its [`Failure`]'s class whether a repeat is safe.
 
 use super::{
-    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision, RuleArn, Rules, ServiceName,
-    Target, TargetHealth, Weights,
+    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
 };
 use crate::failure::Failure;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 /// What a port answers.
@@ -21,7 +21,10 @@ pub struct LedgerVersion(pub String);
 /// The ledgers, `ledger/<service>.json` in the state bucket.
 pub trait Ledgers: Sync {
     /// The ledger and its version; `None` before the first write.
-    fn read_ledger(&self, service: &ServiceName) -> impl Future<Output = Answer<Option<(Ledger, LedgerVersion)>>> + Send;
+    fn read_ledger(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<Option<(Ledger, LedgerVersion)>>> + Send;
 
     /// Replaces the ledger if it still has this version, or creates it if there is none and `expected` is `None`.
     ///
@@ -37,6 +40,13 @@ pub trait Ledgers: Sync {
 pub trait ListenerRules: Sync {
     /// Both rules, in one call however many rules the listener has.
     fn rules(&self, service: &ServiceName) -> impl Future<Output = Answer<Rules>> + Send;
+
+    /// Whose a release's rule is, by its tags; `None` when it carries none of ours or is gone.
+    fn rule_owner(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+    ) -> impl Future<Output = Answer<Option<RuleOwner>>> + Send;
 
     /// Creates the release's rule with the base rule's conditions and all weight on `live`.
     ///
@@ -57,10 +67,18 @@ pub trait ListenerRules: Sync {
     ) -> impl Future<Output = Answer<()>> + Send;
 
     /// Deletes a release's rule; a rule that is gone is no failure.
-    fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> impl Future<Output = Answer<()>> + Send;
+    fn delete_release_rule(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+    ) -> impl Future<Output = Answer<()>> + Send;
 
     /// Sets the weights of the base rule.
-    fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> impl Future<Output = Answer<()>> + Send;
+    fn set_base_weights(
+        &self,
+        service: &ServiceName,
+        weights: Weights,
+    ) -> impl Future<Output = Answer<()>> + Send;
 }
 
 /// The two target groups of a service.
@@ -75,7 +93,7 @@ pub trait TargetGroups: Sync {
 
 /// The alarms of a service.
 pub trait Alarms: Sync {
-    /// The state of every configured alarm of both colours, in one call. An alarm that does not exist is `NoData`.
+    /// The state of every configured alarm of both colours, in one call. An alarm that does not exist is `Missing`.
     fn alarm_states(
         &self,
         service: &ServiceName,
@@ -89,7 +107,16 @@ pub trait Deployments: Sync {
 
     /// The deployment with exactly this description among the recent ones of the service's group, if any:
     /// how a deployment is found whose `CreateDeployment` reply was lost.
-    fn find_deployment(&self, description: &Description) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+    fn find_deployment(
+        &self,
+        description: &Description,
+    ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+
+    /// The deployment of the service's group that may still change instances, whoever opened it.
+    fn active_deployment(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
 
     /// The instances of a deployment. Empty until CodeDeploy has started it.
     fn deployment_targets(&self, id: &DeploymentId) -> impl Future<Output = Answer<Vec<Target>>> + Send;
@@ -106,10 +133,38 @@ pub trait Deployments: Sync {
     fn stop_deployment(&self, id: &DeploymentId) -> impl Future<Output = Answer<()>> + Send;
 }
 
+/// The Auto Scaling group of a service.
+pub trait Healing: Sync {
+    /// Calls an instance unhealthy, whereupon Auto Scaling terminates it and starts another.
+    fn replace(
+        &self,
+        service: &ServiceName,
+        instance: &InstanceId,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Which of the processes that a deployment suspends are suspended.
+    fn suspended(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<BTreeSet<ScalingProcess>>> + Send;
+
+    /// Resumes these processes; one that runs is no failure.
+    fn resume(
+        &self,
+        service: &ServiceName,
+        processes: &BTreeSet<ScalingProcess>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
 /// The uploaded bundles.
 pub trait Uploads: Sync {
     /// Writes the tags `greenlight:verdict` and `greenlight:reason` on this object version and keeps its other tags.
-    fn tag_verdict(&self, revision: &Revision, verdict: &str, reason: &str) -> impl Future<Output = Answer<()>> + Send;
+    fn tag_verdict(
+        &self,
+        revision: &Revision,
+        verdict: &str,
+        reason: &str,
+    ) -> impl Future<Output = Answer<()>> + Send;
 }
 
 /// The time. Only the edge of a function has a real one.
@@ -119,6 +174,6 @@ pub trait Clock: Sync {
 }
 
 /// All of them.
-pub trait Ports: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Uploads {}
+pub trait Ports: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Healing + Uploads {}
 
-impl<T: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Uploads> Ports for T {}
+impl<T: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Healing + Uploads> Ports for T {}

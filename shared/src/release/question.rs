@@ -1,6 +1,9 @@
 //! What a hook asks and hears.
 
-use super::{Colour, Deployment, DeploymentId, Creator, InstanceId, Ledger, Open, Phase, Policy, Verdict, plan::schedule::since};
+use super::{
+    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Verdict,
+    plan::schedule::since,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +95,12 @@ impl Asker {
             (Creator::Service(_), _) => Self::Service,
             (Creator::User, Some(description)) => match &ledger.open {
                 Some(open) if open.description(&ledger.service) == *description => Self::Open,
-                _ => Self::Stranger(format!("{} {} of {} is not open", description.purpose.word(), description.number, description.service)),
+                _ => Self::Stranger(format!(
+                    "{} {} of {} is not open",
+                    description.purpose.word(),
+                    description.number,
+                    description.service
+                )),
             },
             (Creator::User, None) => Self::Stranger(format!(
                 "deployment {id} was not opened by Greenlight: upload a bundle to release it"
@@ -132,10 +140,14 @@ pub fn answer(
         (Asker::Service, _, Some(live)) if installs => install(live.colour, live.upload.number.0),
         (Asker::Service, _, Some(_)) if healthy == Some(true) => SUCCEEDED,
         (Asker::Service, _, Some(_)) => wait(policy, "idle", 0),
-        (Asker::Service, _, None) => failed("no release is live yet, so there is nothing to install: upload a bundle".to_owned()),
+        (Asker::Service, _, None) => {
+            failed("no release is live yet, so there is nothing to install: upload a bundle".to_owned())
+        }
         (Asker::Past(Verdict::Live), _, _) if !installs => SUCCEEDED,
         (Asker::Past(Verdict::Live), _, _) => failed("this release has ended".to_owned()),
-        (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => failed(verdict.reason()),
+        (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => {
+            failed(verdict.reason())
+        }
         (Asker::Stranger(reason), _, _) => failed(reason.clone()),
         (Asker::Open, None, _) => failed("no release is open".to_owned()),
     }

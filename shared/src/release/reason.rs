@@ -14,7 +14,9 @@ pub enum ReturnCause {
         alarm: String,
     },
     /// Targets of the candidate failed their health checks for longer than the grace.
-    #[error("{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application's log on them")]
+    #[error(
+        "{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application's log on them"
+    )]
     Unhealthy {
         /// How many.
         unhealthy: usize,
@@ -22,7 +24,9 @@ pub enum ReturnCause {
         targets: usize,
     },
     /// Facts could not be read for too long.
-    #[error("facts could not be read for too long ({what}): see the function's log for throttling or missing permissions, then retry")]
+    #[error(
+        "facts could not be read for too long ({what}): see the function's log for throttling or missing permissions, then retry"
+    )]
     UnknownTooLong {
         /// What could not be read.
         what: String,
@@ -50,13 +54,17 @@ pub enum ReturnCause {
         detail: String,
     },
     /// The installation took too long.
-    #[error("not every target was installed and healthy within the deadline ({waiting}): see CodeDeploy's log on the instances")]
+    #[error(
+        "not every target was installed and healthy within the deadline ({waiting}): see CodeDeploy's log on the instances"
+    )]
     InstallDeadline {
         /// What was waited for.
         waiting: String,
     },
     /// Proof for a raise did not come for too long.
-    #[error("the next raise could not be proven safe for too long ({waiting}): see the candidate's health and alarms")]
+    #[error(
+        "the next raise could not be proven safe for too long ({waiting}): see the candidate's health and alarms"
+    )]
     NotProven {
         /// What was waited for.
         waiting: String,
@@ -66,6 +74,14 @@ pub enum ReturnCause {
     InstanceLost {
         /// The instance.
         instance: String,
+    },
+    /// No hook asked for too long: the instances are gone, or the function that answers them is broken.
+    #[error(
+        "no hook has asked for {seconds} s: see the lifecycle function's log and the instances, then retry"
+    )]
+    Silent {
+        /// For how long, in seconds.
+        seconds: u64,
     },
     /// An operator gave it up.
     #[error("aborted by an operator")]
@@ -77,7 +93,9 @@ pub enum ReturnCause {
         by: ReleaseNumber,
     },
     /// Somebody deleted the release's rule, which is the way back.
-    #[error("the release's rule was deleted while the release was open, which returned all traffic: push again or retry")]
+    #[error(
+        "the rule of the release was deleted by another hand, which returned all traffic: push again or retry"
+    )]
     RuleDeleted,
     /// CodeDeploy called it a success though instances failed.
     #[error("CodeDeploy reports success, but {failed} instances failed: see the deployment's targets")]
@@ -105,8 +123,39 @@ pub enum Reason {
         /// What was seen.
         weights: Weights,
     },
+    /// The base rule is put back on the live colour, which is proven healthy.
+    RepairsBaseRule,
     /// A rule stands at the priority reserved for a release, with no release open.
     StrayReleaseRule,
+    /// Processes of Auto Scaling stay suspended though no deployment is open.
+    ScalingSuspended {
+        /// Auto Scaling's names of them.
+        processes: Vec<String>,
+    },
+    /// An instance is unhealthy on the live colour.
+    Ailing {
+        /// Which.
+        instance: String,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// The instance is handed to Auto Scaling for replacement.
+    Replaces {
+        /// Which.
+        instance: String,
+    },
+    /// An instance is due for replacement and stays, because it is all there is or another one was just replaced.
+    NotReplaced {
+        /// Which.
+        instance: String,
+        /// What is waited for.
+        waiting: String,
+    },
+    /// An alarm of the live colour fires within the rollback window.
+    LiveAlarm {
+        /// Which.
+        alarm: String,
+    },
     /// A release opens.
     Opens {
         /// Its number.
@@ -128,6 +177,8 @@ pub enum Reason {
     PreviousNotRunning,
     /// A deployment whose reply was lost was found again.
     Adopted,
+    /// The release's rule, whose creation was not written down, was found again.
+    AdoptsRule,
     /// CodeDeploy is asked for the deployment.
     CreatesDeployment,
     /// Installation goes on.
@@ -144,6 +195,11 @@ pub enum Reason {
     },
     /// The step's or the bake's time is not over.
     WaitsForTime {
+        /// What remains, in seconds.
+        seconds: u64,
+    },
+    /// The idle colour still serves late requests: nothing is installed on it before the hold is over.
+    WaitsForHold {
         /// What remains, in seconds.
         seconds: u64,
     },
@@ -164,7 +220,18 @@ pub enum Reason {
         /// How many.
         unhealthy: usize,
     },
-    /// Live alarms fire; only the candidate's judge the candidate.
+    /// Candidate alarms that do not exist: unknown, never OK.
+    AlarmsMissing {
+        /// Which.
+        alarms: Vec<String>,
+    },
+    /// Candidate alarms that have no data: unknown, never OK.
+    AlarmsWithoutData {
+        /// Which.
+        alarms: Vec<String>,
+    },
+    /// Live alarms fire as the release opens or while it is open; only the candidate's judge the candidate, which
+    /// must not be worse: no alarm of its own fires, and no target is missing.
     FixForward {
         /// The firing alarms.
         alarms: Vec<String>,

@@ -5,9 +5,10 @@
 
 use super::plan::{Action, Outcome, Plan, note, plan};
 use super::ports::{Clock, LedgerVersion, Ports};
+use super::way_back::{WayBack, without_ledger};
 use super::{Ledger, Observation, PerColour, Policy, Reading, Reads, ServiceName, reads};
 use crate::failure::{Class, Failure, chain};
-use futures::future::{OptionFuture, join, join_all};
+use futures::future::{OptionFuture, join, join_all, join3};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +70,8 @@ pub struct Reconciled {
 /// Brings one service a step nearer to where it should be.
 ///
 /// # Errors
-/// When the ledger can be neither read nor written. Failed observations and actions are no error here:
-/// the plan holds on the former, the latter are listed in [`Reconciled::failures`].
+/// When the ledger cannot be read. Failed observations, writes and actions are no error here: the plan holds on the
+/// first, the others are listed in [`Reconciled::failures`]. What returns traffic is done before the first write.
 pub async fn reconcile(
     ports: &impl Ports,
     service: &ServiceName,
@@ -100,19 +101,32 @@ pub async fn reconcile_from(
         let (ledger, version) = known;
         let now = clock.now();
         let observation = observe(ports, &ledger, reads(&ledger, policy, now)).await;
-        let mut decided = plan(ledger.clone(), &observation, policy, now);
-        if decided.ledger.open.is_some() && wake == Wake::Question {
-            decided.ledger.looked_at = Some(now);
-        }
-        let mut run = Run { ports, service, version, ledger: ledger.clone(), failures: Vec::new(), done: Vec::new(), moved_on: false };
+        let given = asked(&ledger, wake, now);
+        let decided = plan(given.clone(), &observation, policy, now);
+        let mut run = Run {
+            ports,
+            service,
+            version,
+            ledger: ledger.clone(),
+            failures: Vec::new(),
+            done: Vec::new(),
+            moved_on: false,
+            lost_swap: false,
+        };
         run.carry_out(&ledger, &decided).await;
         // A hook waits for its answer and asks again soon: it pays for one pass.
         let again = (decided.again && wake == Wake::Event) || run.moved_on;
+        if run.lost_swap && wake == Wake::Question {
+            // Somebody else has just looked. What was read before is still true enough to answer "wait" from.
+            passes.push(Pass { ledger: given, observation, now, plan: decided, done: run.done });
+            known = (ledger, run.version);
+            break;
+        }
         let touched_rules = decided.actions().any(Action::changes_a_rule);
         let stuck = run.failures.iter().any(|failure| !failure.is_conflict());
         let Run { version, ledger: written, failures: run_failures, done, moved_on, .. } = run;
         failures.extend(run_failures);
-        passes.push(Pass { ledger, observation, now, plan: decided, done });
+        passes.push(Pass { ledger: given, observation, now, plan: decided, done });
         // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
         let moved_on = if touched_rules || moved_on {
             let (_, after) = join(ports.rules(service), read(ports, service)).await;
@@ -131,11 +145,21 @@ pub async fn reconcile_from(
     Ok(Reconciled { ledger: known.0, passes, failures })
 }
 
+/// The ledger as the plan of this pass gets it: a hook's question about the open release is remembered, which ends
+/// the silence and lets others within the look interval be answered from the ledger.
+pub fn asked(ledger: &Ledger, wake: Wake, now: Timestamp) -> Ledger {
+    let is_asked = wake == Wake::Question && ledger.open.is_some();
+    Ledger { looked_at: if is_asked { Some(now) } else { ledger.looked_at }, ..ledger.clone() }
+}
+
 /// The ledger and its version; a new ledger before the first write.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub async fn read(ports: &impl Ports, service: &ServiceName) -> Result<(Ledger, Option<LedgerVersion>), Failure> {
+pub async fn read(
+    ports: &impl Ports,
+    service: &ServiceName,
+) -> Result<(Ledger, Option<LedgerVersion>), Failure> {
     Ok(match ports.read_ledger(service).await? {
         Some((ledger, version)) => (ledger, Some(version)),
         None => (Ledger::new(service.clone()), None),
@@ -164,7 +188,10 @@ pub async fn amend<T>(
             Err(failure) => return Err(failure),
         }
     }
-    Err(Failure::new(Class::Transient, format!("the ledger of {service} changed under five tries in a row: it is tried again")))
+    Err(Failure::new(
+        Class::Transient,
+        format!("the ledger of {service} changed under five tries in a row: it is tried again"),
+    ))
 }
 
 /// Reads what the phase needs, all at once.
@@ -179,17 +206,31 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         })
     };
     let targets = OptionFuture::from(id.filter(|_| reads.targets).map(|id| ports.deployment_targets(id)));
-    let rules = OptionFuture::from(reads.rules.then(|| ports.rules(service)));
-    let health = |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
+    let rules = async {
+        let rules = if reads.rules { Some(ports.rules(service).await) } else { None };
+        let owner = match &rules {
+            Some(Ok(rules)) if reads.rule_owner => match &rules.release {
+                Some(release) => Some(ports.rule_owner(service, &release.arn).await),
+                None => Some(Ok(None)),
+            },
+            _ => None,
+        };
+        (rules, owner)
+    };
+    let health =
+        |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
     let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
-    let ((deployment, targets), (rules, ((blue, green), alarms))) = join(
-        join(deployment, targets),
-        join(rules, join(join(health(super::Colour::Blue), health(super::Colour::Green)), alarms)),
+    let suspended = OptionFuture::from(reads.suspended.then(|| ports.suspended(service)));
+    let ((deployment, targets, suspended), ((rules, owner), (blue, green), alarms)) = join(
+        join3(deployment, targets, suspended),
+        join3(rules, join(health(super::Colour::Blue), health(super::Colour::Green)), alarms),
     )
     .await;
     let alarms = match alarms {
         None => PerColour::default(),
-        Some(Ok(states)) => PerColour { blue: Reading::Known(states.blue), green: Reading::Known(states.green) },
+        Some(Ok(states)) => {
+            PerColour { blue: Reading::Known(states.blue), green: Reading::Known(states.green) }
+        }
         Some(Err(failure)) => {
             let why = chain(&failure);
             PerColour { blue: Reading::Unknown(why.clone()), green: Reading::Unknown(why) }
@@ -199,8 +240,10 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         deployment: reading(deployment),
         targets: reading(targets),
         rules: reading(rules),
+        rule_owner: reading(owner),
         health: PerColour { blue: reading(blue), green: reading(green) },
         alarms,
+        suspended: reading(suspended),
     }
 }
 
@@ -220,6 +263,7 @@ struct Run<'a, P> {
     failures: Vec<Failure>,
     done: Vec<(String, Option<String>)>,
     moved_on: bool,
+    lost_swap: bool,
 }
 
 impl<P: Ports> Run<'_, P> {
@@ -252,6 +296,7 @@ impl<P: Ports> Run<'_, P> {
                 self.done.push(("commit".to_owned(), Some(chain(&failure))));
                 // Somebody else was first, or nobody knows: read again, decide again.
                 self.moved_on = matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown);
+                self.lost_swap = failure.is_conflict();
                 if !failure.is_conflict() {
                     self.failures.push(failure);
                 }
@@ -263,7 +308,10 @@ impl<P: Ports> Run<'_, P> {
     async fn act(&mut self, action: &Action) {
         let outcome = self.perform(action).await;
         let outcome = match outcome {
-            Err(failure) if failure.class() == Class::Permanent && matches!(action, Action::CreateDeployment { .. }) => {
+            Err(failure)
+                if failure.class() == Class::Permanent
+                    && matches!(action, Action::CreateDeployment { .. }) =>
+            {
                 Ok(Outcome::DeploymentRefused(chain(&failure)))
             }
             other => other,
@@ -291,10 +339,14 @@ impl<P: Ports> Run<'_, P> {
             Action::CreateDeployment { description, revision } => {
                 return ports.create_deployment(description, revision).await.map(Outcome::DeploymentCreated);
             }
-            Action::SetReleaseWeights { rule, weights } => ports.set_release_weights(service, rule, *weights).await?,
+            Action::SetReleaseWeights { rule, weights } => {
+                ports.set_release_weights(service, rule, *weights).await?
+            }
             Action::DeleteReleaseRule { rule } => ports.delete_release_rule(service, rule).await?,
             Action::SetBaseWeights { weights } => ports.set_base_weights(service, *weights).await?,
             Action::StopDeployment { id } => ports.stop_deployment(id).await?,
+            Action::ReplaceInstance { instance } => ports.replace(service, instance).await?,
+            Action::ResumeProcesses { processes } => ports.resume(service, processes).await?,
             Action::TellVerdict { revision, verdict } => {
                 ports.tag_verdict(revision, verdict.word(), &verdict.reason()).await?;
             }
@@ -303,15 +355,29 @@ impl<P: Ports> Run<'_, P> {
     }
 }
 
-/// Reconciles every service, side by side.
+/// A reconcile that the ledger kept from happening, and what was done without it.
+#[derive(Debug)]
+pub struct NoLedger {
+    /// Why the ledger could not be read.
+    pub failure: Failure,
+    /// What became of the way back.
+    pub way_back: Result<WayBack, Failure>,
+}
+
+/// Reconciles every service, side by side. Where the ledger cannot be read, a firing candidate is taken back all the
+/// same.
 pub async fn reconcile_all(
     ports: &impl Ports,
     services: impl Iterator<Item = (&ServiceName, &Policy)>,
     clock: &impl Clock,
     wake: Wake,
-) -> Vec<(ServiceName, Result<Reconciled, Failure>)> {
+) -> Vec<(ServiceName, Result<Reconciled, NoLedger>)> {
     join_all(services.map(|(service, policy)| async move {
-        (service.clone(), reconcile(ports, service, policy, clock, wake).await)
+        let result = match reconcile(ports, service, policy, clock, wake).await {
+            Ok(reconciled) => Ok(reconciled),
+            Err(failure) => Err(NoLedger { failure, way_back: without_ledger(ports, service).await }),
+        };
+        (service.clone(), result)
     }))
     .await
 }

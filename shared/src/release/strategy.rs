@@ -51,7 +51,10 @@ impl Strategy {
             Self::Canary(step) => (index == 0).then_some(step),
             Self::Linear(step) => {
                 let percent = (u64::from(index) + 1) * u64::from(step.percent);
-                u8::try_from(percent).ok().filter(|percent| *percent < 100).map(|percent| Step { percent, ..step })
+                u8::try_from(percent)
+                    .ok()
+                    .filter(|percent| *percent < 100)
+                    .map(|percent| Step { percent, ..step })
             }
         }
     }
@@ -106,12 +109,18 @@ fn share(text: &str) -> Option<u8> {
 
 fn whole_minutes(text: &str) -> Option<Duration> {
     let digits = text.strip_suffix("Minutes").or_else(|| text.strip_suffix("Minute"))?;
-    digits.parse::<u16>().ok().filter(|minutes| *minutes > 0).map(|minutes| Duration::from_secs(60 * u64::from(minutes)))
+    digits
+        .parse::<u16>()
+        .ok()
+        .filter(|minutes| *minutes > 0)
+        .map(|minutes| Duration::from_secs(60 * u64::from(minutes)))
 }
 
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minutes = |hold: &Duration| (hold.subsec_nanos() == 0 && hold.as_secs().is_multiple_of(60)).then_some(hold.as_secs() / 60);
+        let minutes = |hold: &Duration| {
+            (hold.subsec_nanos() == 0 && hold.as_secs().is_multiple_of(60)).then_some(hold.as_secs() / 60)
+        };
         let plural = |n: u64| if n == 1 { "" } else { "s" };
         match self {
             Self::AllAtOnce => f.write_str("AllAtOnce"),
@@ -179,7 +188,17 @@ mod tests {
 
     #[test]
     fn what_is_no_strategy_is_refused_with_what_is_expected() {
-        for text in ["", "canary", "canary:0%:5s", "canary:100%:5s", "canary:5%:90", "canary:5%:0s", "Canary10Percent", "linear:-5%:1m", "allatonce"] {
+        for text in [
+            "",
+            "canary",
+            "canary:0%:5s",
+            "canary:100%:5s",
+            "canary:5%:90",
+            "canary:5%:0s",
+            "Canary10Percent",
+            "linear:-5%:1m",
+            "allatonce",
+        ] {
             let error = text.parse::<Strategy>().unwrap_err();
             assert!(error.to_string().contains("Canary10Percent5Minutes"), "{error}");
         }

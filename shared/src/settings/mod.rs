@@ -96,6 +96,10 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     let unhealthy_grace = reader.time(&variables::UNHEALTHY_GRACE, Zero::Allowed);
     let unknown_limit = reader.time(&variables::UNKNOWN_LIMIT, Zero::Allowed);
     let look_interval = reader.time(&variables::LOOK_INTERVAL, Zero::Refused);
+    let silence_limit = reader.time(&variables::SILENCE_LIMIT, Zero::Allowed);
+    let rollback_window = reader.time(&variables::ROLLBACK_WINDOW, Zero::Allowed);
+    let heal_after = reader.time(&variables::HEAL_AFTER, Zero::Allowed);
+    let drift = reader.value(&variables::DRIFT, "", |text| text.parse().ok());
     let policy = Policy {
         strategy: strategy?,
         bake: bake?,
@@ -104,7 +108,12 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
         unhealthy_grace: unhealthy_grace?,
         unknown_limit: unknown_limit?,
         look_interval: look_interval?,
+        silence_limit: silence_limit?,
+        rollback_window: rollback_window?,
+        heal_after: heal_after?,
+        drift: drift?,
     };
+    check_silence_is_longer_than_a_pause(reader, &policy);
     if !policy.fits_a_hook() {
         let (install, bake) = (variables::INSTALL_DEADLINE.name, variables::BAKE.name);
         reader.fault(
@@ -122,6 +131,19 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
         );
     }
     Some(policy)
+}
+
+/// Questions are remembered once a look interval, so a shorter silence would be seen where there is none.
+fn check_silence_is_longer_than_a_pause(reader: &mut Reader<'_, impl Strings>, policy: &Policy) {
+    let limit = policy.silence_limit;
+    if !limit.is_zero() && limit < 3 * policy.look_interval {
+        let look = variables::LOOK_INTERVAL.name;
+        reader.fault(
+            variables::SILENCE_LIMIT.name,
+            Some(show_duration(limit)),
+            format!("0, or at least three times {look} = {}", show_duration(policy.look_interval)),
+        );
+    }
 }
 
 fn service(reader: &mut Reader<'_, impl Strings>, service: &ServiceName) -> Option<ServiceSettings> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::release::Strategy;
+use crate::release::{Drift, Strategy};
 use std::time::Duration;
 
 type Map = BTreeMap<String, String>;
@@ -62,8 +62,12 @@ fn what_has_a_default_may_be_left_out() {
         policy.unhealthy_grace,
         policy.unknown_limit,
         policy.look_interval,
+        policy.silence_limit,
+        policy.rollback_window,
+        policy.heal_after,
     ];
-    assert_eq!(seconds, [300, 900, 60, 30, 180, 5].map(Duration::from_secs));
+    assert_eq!(seconds, [300, 900, 60, 30, 180, 5, 180, 1800, 300].map(Duration::from_secs));
+    assert_eq!(policy.drift, Drift::Repair);
 }
 
 #[test]
@@ -108,6 +112,17 @@ fn a_time_of_zero_is_refused_where_it_means_nothing() {
     assert!(the_only_fault(&with(&[("GREENLIGHT_LOOK_INTERVAL", "0s")])).contains("above 0"));
     assert!(the_only_fault(&with(&[("GREENLIGHT_INSTALL_DEADLINE", "0")])).contains("above 0"));
     assert!(Settings::read(&with(&[("GREENLIGHT_BAKE", "0s"), ("GREENLIGHT_HOLD", "0")])).is_ok());
+}
+
+#[test]
+fn a_silence_that_every_pause_would_be_is_a_fault() {
+    assert!(the_only_fault(&with(&[("GREENLIGHT_SILENCE_LIMIT", "10s")])).contains("at least three times"));
+    assert!(Settings::read(&with(&[("GREENLIGHT_SILENCE_LIMIT", "0")])).is_ok());
+}
+
+#[test]
+fn drift_is_reported_or_repaired() {
+    assert!(the_only_fault(&with(&[("GREENLIGHT_DRIFT", "ignore")])).contains("report or repair"));
 }
 
 #[test]

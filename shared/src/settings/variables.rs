@@ -72,6 +72,14 @@ variables! {
         TIME, Some("3m"), "3m";
     LOOK_INTERVAL: "GREENLIGHT_LOOK_INTERVAL", "One pass per service and this long looks at AWS; also the pause between a hook's questions.",
         "a whole number above 0 with its unit: ms, s, m or h", Some("5s"), "5s";
+    SILENCE_LIMIT: "GREENLIGHT_SILENCE_LIMIT", "How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never.",
+        TIME, Some("3m"), "3m";
+    ROLLBACK_WINDOW: "GREENLIGHT_ROLLBACK_WINDOW", "How long after success an alarm on the live colour puts the previous colour back; 0 never.",
+        TIME, Some("30m"), "30m";
+    HEAL_AFTER: "GREENLIGHT_HEAL_AFTER", "How long an instance may be unhealthy on the live colour before it is replaced, and the pause between two replacements; 0 never.",
+        TIME, Some("5m"), "5m";
+    DRIFT: "GREENLIGHT_DRIFT", "What becomes of weights and suspended processes that nothing explains: they are reported, or put right where that is proven safe.",
+        "report or repair", Some("repair"), "repair";
     DEPLOYMENT_GROUP: "GREENLIGHT_<S>_DEPLOYMENT_GROUP", "The service's CodeDeploy deployment group.",
         "a CodeDeploy name of 1 to 100 characters, another one for each service", None, "shop-backend";
     BASE_RULE_ARN: "GREENLIGHT_<S>_BASE_RULE_ARN", "The service's base rule, which names both target groups.",

@@ -4,7 +4,8 @@ use super::names::upload;
 use super::world::{Call, WeightChange, World};
 use crate::release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    ReleaseRule, Revision, RuleArn, ServiceName, Strategy, TargetHealth, TargetStatus, Weights,
+    ReleaseRule, Revision, RuleArn, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus,
+    Weights,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -159,6 +160,21 @@ impl World {
     /// Sets the state of an alarm of a colour, and adds the alarm where it is new.
     pub fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str, state: AlarmState) {
         self.change(service, |service| service.alarms.of_mut(colour).insert(alarm.to_owned(), state));
+    }
+
+    /// The instances that were handed to Auto Scaling for replacement, oldest first. They stay as they are.
+    pub fn replaced(&self, service: &ServiceName) -> Vec<InstanceId> {
+        self.change(service, |service| service.replaced.clone())
+    }
+
+    /// Suspends exactly these processes of Auto Scaling.
+    pub fn suspend(&self, service: &ServiceName, processes: &[ScalingProcess]) {
+        self.change(service, |service| service.suspended = processes.iter().copied().collect());
+    }
+
+    /// The suspended processes of Auto Scaling.
+    pub fn suspended_processes(&self, service: &ServiceName) -> Vec<ScalingProcess> {
+        self.change(service, |service| service.suspended.iter().copied().collect())
     }
 
     /// The tags of an object version.

@@ -2,13 +2,13 @@
 
 use crate::failure::{Class, Failure};
 use crate::release::ports::{
-    Alarms, Answer, Deployments, LedgerVersion, Ledgers, ListenerRules, Ports, TargetGroups, Uploads,
+    Alarms, Answer, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Ports, TargetGroups, Uploads,
 };
 use crate::release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, Rules, ServiceName, Target, TargetHealth, Weights,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, pending};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -121,6 +121,10 @@ impl<P: Ports> ListenerRules for Faulty<'_, P> {
         self.call("rules", self.inner.rules(service)).await
     }
 
+    async fn rule_owner(&self, service: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+        self.call("rule_owner", self.inner.rule_owner(service, rule)).await
+    }
+
     async fn create_release_rule(
         &self,
         service: &ServiceName,
@@ -173,6 +177,10 @@ impl<P: Ports> Deployments for Faulty<'_, P> {
         self.call("find_deployment", self.inner.find_deployment(description)).await
     }
 
+    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+        self.call("active_deployment", self.inner.active_deployment(service)).await
+    }
+
     async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
         self.call("deployment_targets", self.inner.deployment_targets(id)).await
     }
@@ -187,6 +195,20 @@ impl<P: Ports> Deployments for Faulty<'_, P> {
 
     async fn stop_deployment(&self, id: &DeploymentId) -> Answer<()> {
         self.call("stop_deployment", self.inner.stop_deployment(id)).await
+    }
+}
+
+impl<P: Ports> Healing for Faulty<'_, P> {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+        self.call("replace", self.inner.replace(service, instance)).await
+    }
+
+    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+        self.call("suspended", self.inner.suspended(service)).await
+    }
+
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+        self.call("resume", self.inner.resume(service, processes)).await
     }
 }
 

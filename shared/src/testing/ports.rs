@@ -3,13 +3,14 @@
 use super::world::{Call, Record, Service, State, World};
 use crate::failure::{Class, Failure};
 use crate::release::ports::{
-    Alarms, Answer, Clock, Deployments, LedgerVersion, Ledgers, ListenerRules, TargetGroups, Uploads,
+    Alarms, Answer, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, TargetGroups, Uploads,
 };
 use crate::release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
-    PerColour, Revision, RuleArn, Rules, ServiceName, Target, TargetHealth, TargetStatus, Weights,
+    PerColour, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth,
+    TargetStatus, Weights,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::MutexGuard;
 
@@ -87,11 +88,15 @@ impl ListenerRules for World {
         Ok(Rules { base: service.base, release: service.release.clone() })
     }
 
+    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+        Ok(self.called("rule_owner", 1).rule_owners.get(rule).copied())
+    }
+
     async fn create_release_rule(
         &self,
         service: &ServiceName,
         live: Colour,
-        _: &Description,
+        release: &Description,
     ) -> Answer<RuleArn> {
         let mut state = self.called("create_release_rule", 2);
         if state.service(service)?.release.is_some() {
@@ -102,6 +107,8 @@ impl ListenerRules for World {
         }
         let rule = state.new_rule(service, Weights::all_on(live));
         let (arn, now) = (rule.arn.clone(), state.now);
+        let owner = RuleOwner { number: release.number, attempt: release.attempt };
+        state.rule_owners.insert(arn.clone(), owner);
         state.service(service)?.reweigh(now, |service| service.release = Some(rule));
         Ok(arn)
     }
@@ -175,6 +182,11 @@ impl Deployments for World {
             .cloned())
     }
 
+    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+        let mut state = self.called("active_deployment", 2);
+        Ok(state.service(service)?.active().map(|record| record.deployment.clone()))
+    }
+
     async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
         let mut state = self.called("deployment_targets", 2);
         let record = state
@@ -211,6 +223,29 @@ impl Deployments for World {
                 &TargetStatus::Failed("skipped: the deployment was stopped".to_owned()),
             );
         }
+        Ok(())
+    }
+}
+
+impl Healing for World {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+        let mut state = self.called("replace", 1);
+        let service = state.service(service)?;
+        if !service.instances.contains_key(instance) {
+            return Err(refused(Class::Permanent, format!("{instance} is in no Auto Scaling group")));
+        }
+        service.replaced.push(instance.clone());
+        Ok(())
+    }
+
+    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+        let mut state = self.called("suspended", 1);
+        Ok(state.service(service)?.suspended.clone())
+    }
+
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+        let mut state = self.called("resume", 1);
+        state.service(service)?.suspended.retain(|process| !processes.contains(process));
         Ok(())
     }
 }

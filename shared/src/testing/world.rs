@@ -3,10 +3,11 @@
 use super::names::service;
 use crate::release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
-    PerColour, ReleaseRule, Revision, RuleArn, ServiceName, Target, TargetHealth, TargetStatus, Weights,
+    PerColour, ReleaseRule, Revision, RuleArn, RuleOwner, ScalingProcess, ServiceName, Target, TargetHealth,
+    TargetStatus, Weights,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// When every world begins: 2026-01-01T00:00:00Z.
@@ -43,6 +44,7 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) services: BTreeMap<ServiceName, Service>,
     pub(super) tags: BTreeMap<Revision, BTreeMap<String, String>>,
+    pub(super) rule_owners: BTreeMap<RuleArn, RuleOwner>,
     pub(super) calls: Vec<Call>,
     made: u32,
 }
@@ -56,6 +58,8 @@ pub(super) struct Service {
     pub(super) alarms: PerColour<BTreeMap<String, AlarmState>>,
     pub(super) deployments: Vec<Record>,
     pub(super) weight_changes: Vec<WeightChange>,
+    pub(super) replaced: Vec<InstanceId>,
+    pub(super) suspended: BTreeSet<ScalingProcess>,
 }
 
 /// A deployment and what CodeDeploy knows of it beside its description.
@@ -71,7 +75,14 @@ impl World {
     /// colour has one alarm, `<service>-<colour>-errors`, which is `Ok`. All weight is on blue, nothing was released.
     pub fn new(services: &[&str]) -> Self {
         let services = services.iter().map(|name| (service(name), Service::new(name))).collect();
-        let state = State { now: START, services, tags: BTreeMap::new(), calls: Vec::new(), made: 0 };
+        let state = State {
+            now: START,
+            services,
+            tags: BTreeMap::new(),
+            rule_owners: BTreeMap::new(),
+            calls: Vec::new(),
+            made: 0,
+        };
         Self { state: Mutex::new(state) }
     }
 
@@ -144,6 +155,8 @@ impl Service {
             alarms: PerColour { blue: alarm(Colour::Blue), green: alarm(Colour::Green) },
             deployments: Vec::new(),
             weight_changes: Vec::new(),
+            replaced: Vec::new(),
+            suspended: BTreeSet::new(),
         }
     }
 

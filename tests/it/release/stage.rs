@@ -1,7 +1,8 @@
 //! The AWS in memory of one service, and the hands by which a story moves it.
 
 use greenlight::release::{
-    AlarmState, Colour, Description, DeploymentStatus, Ledger, ReleaseRule, Revision, Rules, ServiceName, TargetHealth, TargetStatus, Weights,
+    AlarmState, Colour, DeploymentStatus, Description, Ledger, ReleaseRule, Revision, Rules, ServiceName,
+    TargetHealth, TargetStatus, Weights,
 };
 use greenlight::testing::{FaultAt, Faulty, World};
 use std::sync::{Arc, Mutex};
@@ -74,7 +75,10 @@ impl Stage {
 
     /// The newest deployment's description and status.
     pub(super) fn newest(&self) -> Option<(Option<Description>, DeploymentStatus)> {
-        self.world.deployments(&self.service).pop().map(|deployment| (deployment.description, deployment.status))
+        self.world
+            .deployments(&self.service)
+            .pop()
+            .map(|deployment| (deployment.description, deployment.status))
     }
 
     pub(super) fn is_deploying(&self) -> bool {
@@ -97,7 +101,9 @@ impl Stage {
         let Some(newest) = self.world.deployments(&self.service).pop() else { return };
         let target = match status {
             DeploymentStatus::Succeeded => TargetStatus::Succeeded,
-            DeploymentStatus::Active | DeploymentStatus::Failed | DeploymentStatus::Stopped => TargetStatus::Installing,
+            DeploymentStatus::Active | DeploymentStatus::Failed | DeploymentStatus::Stopped => {
+                TargetStatus::Installing
+            }
         };
         self.world.end(&self.service, &newest.id, status, &target);
     }

@@ -5,7 +5,8 @@ use greenlight::failure::Failure;
 use greenlight::release::ports::Clock;
 use greenlight::release::reconcile::{Reconciled, Wake, amend, reconcile};
 use greenlight::release::{
-    Colour, Command, CommandAnswer, DeploymentStatus, Ledger, Offer, Policy, TargetHealth, Upload, accept_command, accept_upload,
+    Colour, Command, CommandAnswer, DeploymentStatus, Drift, Ledger, Offer, Policy, TargetHealth, Upload,
+    accept_command, accept_upload,
 };
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub(super) fn policy(strategy: &str) -> Policy {
         unhealthy_grace: 30 * SECOND,
         unknown_limit: 180 * SECOND,
         look_interval: 5 * SECOND,
+        silence_limit: Duration::ZERO,
+        rollback_window: Duration::ZERO,
+        heal_after: Duration::ZERO,
+        drift: Drift::Report,
     }
 }
 
@@ -86,9 +91,7 @@ impl Story {
 
     pub(super) async fn offer(&self, upload: Upload) -> Offer {
         let now = self.now();
-        self.try_amend(|ledger| accept_upload(ledger, upload.clone(), false, now))
-            .await
-            .unwrap()
+        self.try_amend(|ledger| accept_upload(ledger, upload.clone(), false, now)).await.unwrap()
     }
 
     pub(super) async fn push(&self, number: u64) -> Offer {
@@ -98,8 +101,7 @@ impl Story {
     }
 
     pub(super) async fn say(&self, command: Command) -> CommandAnswer {
-        let answer =
-            self.try_amend(|ledger| accept_command(&ledger, command)).await.unwrap();
+        let answer = self.try_amend(|ledger| accept_command(&ledger, command)).await.unwrap();
         self.tick().await;
         answer
     }

@@ -4,7 +4,7 @@ use crate::bundles::{APPSPEC, Object, Zip};
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure};
 use greenlight::release::ports::Ports;
-use greenlight::release::{Colour, PerColour, Policy, Revision, ServiceName};
+use greenlight::release::{Colour, Drift, PerColour, Policy, Revision, ServiceName};
 use greenlight::settings::{ServiceSettings, Settings};
 use greenlight::testing::{At, FaultAt, Faulty, Kind, World, commit, service, upload};
 use serde_json::{Value, json};
@@ -43,6 +43,10 @@ fn settings() -> Settings {
             unhealthy_grace: minute,
             unknown_limit: minute,
             look_interval: Duration::from_secs(5),
+            silence_limit: Duration::ZERO,
+            rollback_window: Duration::ZERO,
+            heal_after: Duration::ZERO,
+            drift: Drift::Report,
         },
     }
 }

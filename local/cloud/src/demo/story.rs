@@ -67,20 +67,20 @@ impl<'a> Story<'a> {
     pub(super) async fn with_visitors(&mut self) -> Result<()> {
         let (first, second) = (self.service(0)?, self.service(1)?);
 
-        self.display.chapter(&format!("Release 2 of {first}: a canary under load; S3 tells of it twice"));
+        self.display.chapter(&format!("Release 3 of {first}: a canary under load; S3 tells of it twice"));
         self.notifications.set(Knobs { duplicate: 1, ..Knobs::default() });
-        let canary = self.push(&first, 2, 0).await?;
+        let canary = self.push(&first, 3, 0).await?;
         self.ends_as(canary, "live", RELEASE).await?;
 
-        self.display.chapter(&format!("Release 3 of {first} answers 500 to one request in five"));
-        let bad = self.push(&first, 3, 5).await?;
+        self.display.chapter(&format!("Release 4 of {first} answers 500 to one request in five"));
+        let bad = self.push(&first, 4, 5).await?;
         self.ends_as(bad, "rejected", RELEASE).await?;
         self.was_because("alarm");
 
-        self.display.chapter("Release 2 once more, and release 1: both are refused");
-        let duplicate = self.push(&first, 2, 0).await?;
+        self.display.chapter("Release 3 once more, and release 2, which comes too late: both are refused");
+        let duplicate = self.push(&first, 3, 0).await?;
         self.ends_as(duplicate, "rejected", REFUSAL).await?;
-        let older = self.push(&first, 1, 0).await?;
+        let older = self.push(&first, 2, 0).await?;
         self.ends_as(older, "rejected", REFUSAL).await?;
 
         self.display.chapter(&format!("Two pushes to {second} during a release: only the newest waits"));

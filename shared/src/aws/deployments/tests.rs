@@ -1,5 +1,5 @@
 use super::*;
-use crate::aws::testing::{aws, captured, description, json_error, revision};
+use crate::aws::testing::{aws, backend, captured, description, json_error, revision};
 use crate::release::TargetStatus;
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::operation::batch_get_deployment_targets::BatchGetDeploymentTargetsOutput;
@@ -213,4 +213,25 @@ async fn stopping_asks_for_no_rollback_and_takes_an_ended_deployment_as_stopped(
     aws.stop_deployment(&id()).await.unwrap();
     aws.stop_deployment(&id()).await.unwrap();
     assert_eq!(aws.stop_deployment(&id()).await.unwrap_err().class(), Class::Permanent);
+}
+
+#[tokio::test]
+async fn the_active_deployment_is_asked_for_by_status_whoever_opened_it() {
+    let list = mock!(Client::list_deployments)
+        .match_requests(|request| {
+            request.deployment_group_name() == Some("shop-backend")
+                && request.include_only_statuses().contains(&Status::InProgress)
+                && !request.include_only_statuses().contains(&Status::Succeeded)
+        })
+        .then_output(|| ListDeploymentsOutput::builder().deployments("d-1").build());
+    let batch = mock!(Client::batch_get_deployments)
+        .then_output(|| BatchGetDeploymentsOutput::builder().deployments_info(info("by hand")).build());
+    let found = aws_with(&[&list, &batch]).active_deployment(&backend()).await.unwrap().unwrap();
+    assert_eq!((found.id, found.status), (id(), DeploymentStatus::Active));
+}
+
+#[tokio::test]
+async fn a_group_without_an_active_deployment_has_none() {
+    let list = mock!(Client::list_deployments).then_output(|| ListDeploymentsOutput::builder().build());
+    assert_eq!(aws_with(&[&list]).active_deployment(&backend()).await.unwrap(), None);
 }

@@ -1,38 +1,49 @@
 //! Idle: nothing is open.
 
-use super::Pass;
-use crate::release::{
-    Action, Colour, Live, Observation, Open, Phase, Purpose, Reason, Strategy, Upload, Verdict,
-};
+use super::{Pass, schedule::since};
+use crate::release::{Action, Colour, Open, Phase, Purpose, Reason, Strategy, Upload, Verdict};
 use std::time::Duration;
 
 impl Pass<'_> {
     pub(super) fn idle(&mut self) {
-        self.report_drift();
-        if self.ledger.rollback {
-            self.ledger.rollback = false;
-            if let Some(previous) = self.ledger.previous.clone() {
-                return self.roll_back(previous);
-            }
+        self.look_for_drift();
+        if self.rolls_back() {
+            return;
         }
-        match self.ledger.pending.take() {
-            Some(upload) => self.open_release(upload, self.policy.strategy, self.policy.bake),
-            None if self.reasons.is_empty() => self.because(Reason::NothingToDo),
-            None => {}
+        if self.ledger.pending.is_some() && self.waits_for_hold() {
+            return;
+        }
+        if let Some(upload) = self.ledger.pending.take() {
+            return self.open_release(upload, self.policy.strategy, self.policy.bake);
+        }
+        if self.ledger.unsettled && !self.gave_up_settling() {
+            return self.settle(None);
+        }
+        self.look_for_suspended_processes();
+        self.heal();
+        if self.reasons.is_empty() {
+            self.because(Reason::NothingToDo);
         }
     }
 
-    fn report_drift(&mut self) {
-        let (Some(rules), Some(live)) = (self.seen.rules.known(), self.live_colour()) else { return };
-        if !rules.base.are_all_on(live) {
-            self.because(Reason::BaseRuleDrifted { weights: rules.base });
+    /// Whether the idle colour lost its weight so lately that it still serves late requests.
+    pub(super) fn waits_for_hold(&mut self) -> bool {
+        let remaining = self.ledger.emptied_at.map_or(Duration::ZERO, |emptied| {
+            self.policy.hold.saturating_sub(since(emptied, self.now))
+        });
+        if !remaining.is_zero() {
+            let seconds = remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+            self.because(Reason::WaitsForHold { seconds });
         }
-        if let Some(stray) = &rules.release {
-            self.because(Reason::StrayReleaseRule);
-            if rules.base.are_all_on(live) {
-                self.back.push(Action::DeleteReleaseRule { rule: stray.arn.clone() });
-            }
-        }
+        !remaining.is_zero()
+    }
+
+    /// Whether settling was given up since the last release: somebody has to look.
+    fn gave_up_settling(&self) -> bool {
+        self.ledger
+            .releases
+            .last()
+            .is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live)
     }
 
     /// Opens a release: written first, then the rule and the deployment are asked for.
@@ -49,6 +60,9 @@ impl Pass<'_> {
             return self.close(open, Verdict::Rejected { reason });
         }
         self.because(Reason::Opens { number: open.upload.number, attempt: open.attempt });
+        self.note_fix_forward(colour.other());
+        self.ledger.previous_overwritten = self.ledger.previous.is_some();
+        self.ledger.ailing = None;
         self.ask_for(&open);
         self.keep(open);
     }
@@ -62,14 +76,23 @@ impl Pass<'_> {
         self.forward.push(Action::CreateDeployment { description, revision: open.upload.revision.clone() });
     }
 
-    pub(super) fn new_open(&self, purpose: Purpose, upload: Upload, colour: Colour, strategy: Strategy, bake: Duration) -> Open {
+    pub(super) fn new_open(
+        &self,
+        purpose: Purpose,
+        upload: Upload,
+        colour: Colour,
+        strategy: Strategy,
+        bake: Duration,
+    ) -> Open {
+        let attempt = self.ledger.next_attempt(upload.number);
         Open {
             purpose,
             upload,
             colour,
             strategy,
             bake,
-            attempt: 1,
+            attempt,
+            first_attempt: attempt,
             deployment: None,
             rule: None,
             targets: Vec::new(),
@@ -83,31 +106,7 @@ impl Pass<'_> {
             hurry: false,
             abort: false,
             refused: None,
+            rolls_back: None,
         }
-    }
-
-    /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
-    fn roll_back(&mut self, previous: Live) {
-        self.because(Reason::RollsBack { number: previous.upload.number });
-        if !can_carry(self.seen, previous.colour) {
-            self.because(Reason::PreviousNotRunning);
-            return self.open_release(previous.upload, Strategy::AllAtOnce, self.policy.bake);
-        }
-        let mut open = self.new_open(Purpose::Rollback, previous.upload, previous.colour, Strategy::AllAtOnce, Duration::ZERO);
-        open.phase = Phase::Baking;
-        if let Some(live) = self.live_colour() {
-            let release = open.description(&self.ledger.service);
-            self.forward.push(Action::CreateReleaseRule { live, release });
-        }
-        self.keep(open);
-        self.again = true;
-    }
-}
-
-/// Whether every target of this colour is healthy and there are as many as the other colour has.
-pub(super) fn can_carry(seen: &Observation, colour: Colour) -> bool {
-    match (seen.healthy_count(colour), seen.healthy_count(colour.other())) {
-        (Some(ours), Some(others)) => ours > 0 && ours >= others,
-        _ => false,
     }
 }

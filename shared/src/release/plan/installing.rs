@@ -2,7 +2,8 @@
 
 use super::{Pass, schedule::since};
 use crate::release::{
-    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Reason, ReturnCause, TargetHealth, TargetStatus,
+    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Reason, ReturnCause,
+    RuleOwner, TargetHealth, TargetStatus,
 };
 
 impl Pass<'_> {
@@ -24,6 +25,8 @@ impl Pass<'_> {
             Readiness::Ready(instances) => {
                 self.because(Reason::Installed);
                 open.targets = instances;
+                // They stand in `ValidateService` and ask: their silence counts from here.
+                self.ledger.looked_at = Some(self.now);
                 let next = match (&self.ledger.live, open.strategy.first()) {
                     // Nothing is protected by a step when nothing carries traffic yet.
                     (None, _) => Phase::Promoting,
@@ -62,11 +65,19 @@ impl Pass<'_> {
             return;
         }
         let Some(rules) = self.seen.rules.known() else { return };
-        // A rule of an earlier attempt must not be taken over: a late writer may still hold its ARN.
-        if let Some(left_over) = &rules.release {
-            self.back.push(Action::DeleteReleaseRule { rule: left_over.arn.clone() });
+        if let Some(found) = &rules.release {
+            let Some(owner) = self.seen.rule_owner.known() else { return };
+            if *owner == Some(RuleOwner { number: open.upload.number, attempt: open.attempt }) {
+                // Its creator was interrupted, or has not come to write it down yet.
+                open.rule = Some(found.arn.clone());
+                self.because(Reason::AdoptsRule);
+                return;
+            }
+            // A rule of an earlier attempt must not be taken over: a late writer may still hold its ARN.
+            self.delete_after_commit(found.arn.clone());
         }
-        self.forward.push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
+        self.forward
+            .push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
     }
 
     /// The deployment as seen; asks CodeDeploy for one where there is none yet.
@@ -117,7 +128,8 @@ impl Pass<'_> {
                     });
                 }
                 TargetStatus::Installing => waiting.push(format!("{instance} to reach ValidateService")),
-                TargetStatus::Validating | TargetStatus::Succeeded if self.seen.is_healthy(open.colour, instance) => {}
+                TargetStatus::Validating | TargetStatus::Succeeded
+                    if self.seen.is_healthy(open.colour, instance) => {}
                 TargetStatus::Validating | TargetStatus::Succeeded => {
                     waiting.push(format!("{instance} to be healthy in the {} group", open.colour));
                 }

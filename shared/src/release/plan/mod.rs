@@ -3,11 +3,15 @@
 //! One file per phase. [`plan`] is total and pure; it runs again whenever a pass loses the ledger's swap,
 //! so it must not matter how often it is asked.
 
+mod drift;
+mod healing;
 mod idle;
 mod installing;
 mod outcome;
 mod promoting;
 mod returning;
+pub(super) mod rollback;
+pub(super) mod scaling;
 pub(super) mod schedule;
 mod settling;
 mod shifting;
@@ -16,11 +20,12 @@ mod watch;
 pub use outcome::{Outcome, note};
 
 use super::{
-    Colour, DeploymentId, Description, Ledger, Observation, Open, Past, Phase, Policy, Reason, ReturnCause, Returning, Revision,
-    RuleArn, Verdict, Weights,
+    Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase, Policy, Reason,
+    ReturnCause, Returning, Revision, RuleArn, ScalingProcess, Verdict, Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One change of the world. Every one may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +67,16 @@ pub enum Action {
         /// Which.
         id: DeploymentId,
     },
+    /// Hand an instance to Auto Scaling for replacement.
+    ReplaceInstance {
+        /// Which.
+        instance: InstanceId,
+    },
+    /// Resume the processes of Auto Scaling that CodeDeploy left suspended.
+    ResumeProcesses {
+        /// Which.
+        processes: BTreeSet<ScalingProcess>,
+    },
     /// Tell whoever uploaded how it ended.
     TellVerdict {
         /// Whose object.
@@ -81,6 +96,8 @@ impl Action {
             Self::SetBaseWeights { .. } => "set_base_weights",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::StopDeployment { .. } => "stop_deployment",
+            Self::ReplaceInstance { .. } => "replace_instance",
+            Self::ResumeProcesses { .. } => "resume_processes",
             Self::TellVerdict { .. } => "tell_verdict",
         }
     }
@@ -138,7 +155,13 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
             Phase::Settling => pass.settling(open),
         },
     }
-    Plan { ledger: pass.ledger, back: pass.back, forward: pass.forward, reasons: pass.reasons, again: pass.again }
+    Plan {
+        ledger: pass.ledger,
+        back: pass.back,
+        forward: pass.forward,
+        reasons: pass.reasons,
+        again: pass.again,
+    }
 }
 
 /// One run of [`plan`]: its inputs, and what it has decided so far.
@@ -168,6 +191,13 @@ impl Pass<'_> {
         self.keep(open);
     }
 
+    /// Deletes a rule that this ledger does not name. Only once the swap has proven that the ledger is still the one
+    /// that was read: else the rule may be that of a release which has opened since.
+    fn delete_after_commit(&mut self, rule: RuleArn) {
+        self.ledger.looked_at = Some(self.now);
+        self.forward.push(Action::DeleteReleaseRule { rule });
+    }
+
     fn live_colour(&self) -> Option<Colour> {
         self.ledger.live.as_ref().map(|live| live.colour)
     }
@@ -179,7 +209,25 @@ impl Pass<'_> {
         self.forward.retain(|action| matches!(action, Action::TellVerdict { .. }));
         open.phase = Phase::Returning(Returning { cause, weightless_since: None });
         open.since = self.now;
+        let written_first = self.may_be_overtaken(&open);
         self.returning(open);
+        if written_first {
+            self.forward.splice(0..0, std::mem::take(&mut self.back));
+        }
+    }
+
+    /// Whether a pass that has decided since would look just like this way back: CodeDeploy has succeeded because
+    /// "promoting" was written, and the release's rule is gone because the base rule has moved. Then the swap must
+    /// prove that nobody has. An alarm is proof enough, and goes before anything.
+    fn may_be_overtaken(&self, open: &Open) -> bool {
+        let Phase::Returning(Returning { cause, .. }) = &open.phase else { return false };
+        let deployment = self.seen.deployment.known().and_then(Option::as_ref);
+        let succeeded = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
+        match cause {
+            ReturnCause::RuleDeleted => true,
+            ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
+            _ => succeeded,
+        }
     }
 
     /// Writes the end of a release into the ledger.
@@ -189,6 +237,7 @@ impl Pass<'_> {
             purpose: open.purpose,
             upload: open.upload,
             colour: open.colour,
+            attempt: open.attempt,
             deployment: open.deployment,
             verdict,
             opened_at: open.opened_at,

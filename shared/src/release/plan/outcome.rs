@@ -21,7 +21,10 @@ pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger
     let mut next = ledger.clone();
     match (action, outcome) {
         (Action::TellVerdict { revision, .. }, Outcome::Done) => {
-            next.releases.iter_mut().filter(|past| past.upload.revision == *revision).for_each(|past| past.told = true);
+            next.releases
+                .iter_mut()
+                .filter(|past| past.upload.revision == *revision)
+                .for_each(|past| past.told = true);
         }
         (_, Outcome::Done) => return None,
         (_, Outcome::RuleCreated(arn)) => next.open.as_mut()?.rule = Some(arn),

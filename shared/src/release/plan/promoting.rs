@@ -2,13 +2,16 @@
 
 use super::Pass;
 use super::watch::Watch;
-use crate::release::{Action, DeploymentStatus, Live, Open, Phase, Purpose, Reason, ReturnCause, Verdict, Weights};
+use crate::release::{
+    Action, DeploymentStatus, Live, Open, Phase, Purpose, Reason, ReturnCause, Verdict, Weights,
+};
 
 impl Pass<'_> {
     pub(super) fn promoting(&mut self, mut open: Open) {
         let agreed = open.purpose == Purpose::Rollback
             || self.seen.deployment.known().and_then(Option::as_ref).is_some_and(|deployment| {
-                deployment.status == DeploymentStatus::Succeeded && open.deployment.as_ref() == Some(&deployment.id)
+                deployment.status == DeploymentStatus::Succeeded
+                    && open.deployment.as_ref() == Some(&deployment.id)
             });
         if !agreed {
             match self.watch(&mut open) {
@@ -18,42 +21,70 @@ impl Pass<'_> {
             }
             return self.keep(open);
         }
-        let failed = self.seen.deployment.known().and_then(Option::as_ref).map_or(0, |deployment| deployment.failed);
+        let failed =
+            self.seen.deployment.known().and_then(Option::as_ref).map_or(0, |deployment| deployment.failed);
         if failed > 0 && self.ledger.live.is_some() {
             return self.take_back(open, ReturnCause::PartialSuccess { failed });
         }
-        let Some(rules) = self.seen.rules.known() else {
+        let Some(rules) = self.seen.rules.known().cloned() else {
             self.because(Reason::Unknown { what: "rules".to_owned() });
             return self.keep(open);
         };
-        if !rules.base.are_all_on(open.colour) {
-            self.because(Reason::MovesBaseRule);
-            self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(open.colour) });
-            self.again = true;
-            return self.keep(open);
+        let moved = rules.base.are_all_on(open.colour);
+        match (open.rule.clone(), &rules.release) {
+            // The rule goes only after the base rule was seen in place; what went before is the way back.
+            (Some(ours), found) if found.as_ref().is_none_or(|found| found.arn != ours) => {
+                self.take_back(open, ReturnCause::RuleDeleted);
+            }
+            (Some(ours), _) if moved => {
+                self.because(Reason::DeletesReleaseRule);
+                open.rule = None;
+                self.forward.push(Action::DeleteReleaseRule { rule: ours });
+                self.again = true;
+                self.keep(open);
+            }
+            (Some(_), _) => self.move_base_rule(open),
+            (None, Some(left_over)) => {
+                self.delete_after_commit(left_over.arn.clone());
+                self.again = true;
+                self.keep(open);
+            }
+            // The first release has no rule of its own. Any other has deleted it: what has moved the base rule since
+            // is drift.
+            (None, None) if !moved && self.ledger.live.is_none() => self.move_base_rule(open),
+            (None, None) => self.go_live(open),
         }
-        if let Some(rule) = &rules.release {
-            self.because(Reason::DeletesReleaseRule);
-            self.forward.push(Action::DeleteReleaseRule { rule: rule.arn.clone() });
-            self.again = true;
-            return self.keep(open);
-        }
-        self.go_live(open);
+    }
+
+    /// Written first, like everything forward: the swap proves that no way back was written since.
+    fn move_base_rule(&mut self, open: Open) {
+        self.because(Reason::MovesBaseRule);
+        self.ledger.looked_at = Some(self.now);
+        self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(open.colour) });
+        self.again = true;
+        self.keep(open);
     }
 
     fn go_live(&mut self, open: Open) {
         self.because(Reason::WentLive);
         let live = Live { colour: open.colour, upload: open.upload.clone(), since: self.now };
         self.ledger.previous = self.ledger.live.replace(live);
+        self.ledger.previous_overwritten = false;
+        if let (Some(replaced), Some(cause)) = (self.ledger.previous.clone(), &open.rolls_back) {
+            self.reject_rolled_back(&replaced, cause);
+        }
         let purpose = open.purpose;
         self.close(open, Verdict::Live);
-        if purpose == Purpose::Rollback {
-            self.settle(1);
+        self.ledger.unsettled = purpose == Purpose::Rollback;
+        if self.ledger.unsettled && self.ledger.pending.is_none() {
+            self.settle(None);
         }
     }
 
     /// Opens the deployment that makes the live revision CodeDeploy's last successful one again.
-    pub(super) fn settle(&mut self, attempt: u32) {
+    ///
+    /// `failed`: the try before this one.
+    pub(super) fn settle(&mut self, failed: Option<&Open>) {
         let Some(live) = self.ledger.live.clone() else { return };
         self.because(Reason::Settles);
         let mut open = self.new_open(
@@ -64,13 +95,17 @@ impl Pass<'_> {
             std::time::Duration::ZERO,
         );
         open.phase = Phase::Settling;
-        open.attempt = attempt;
+        if let Some(failed) = failed {
+            (open.attempt, open.first_attempt) = (failed.attempt + 1, failed.first_attempt);
+        }
         // What ran on the idle colour is about to be replaced by the live revision.
         self.ledger.previous = None;
-        self.forward.push(Action::CreateDeployment {
-            description: open.description(&self.ledger.service),
-            revision: open.upload.revision.clone(),
-        });
+        if !self.waits_for_hold() {
+            self.forward.push(Action::CreateDeployment {
+                description: open.description(&self.ledger.service),
+                revision: open.upload.revision.clone(),
+            });
+        }
         self.keep(open);
     }
 }

@@ -1,7 +1,9 @@
 //! Returning: the release's rule goes, the deployment stops, the hold passes.
 
 use super::{Pass, schedule::since};
-use crate::release::{Action, DeploymentStatus, Open, Phase, Purpose, Reason, Returning, ReturnCause, Verdict, Weights};
+use crate::release::{
+    Action, DeploymentStatus, Open, Phase, Purpose, Reason, ReturnCause, Returning, Verdict, Weights,
+};
 
 /// How many attempts a release gets when the bundle is not to blame.
 const ATTEMPTS: u32 = 2;
@@ -10,7 +12,7 @@ impl Pass<'_> {
     pub(super) fn returning(&mut self, mut open: Open) {
         let Phase::Returning(mut back) = open.phase.clone() else { return self.keep(open) };
         let mut waiting = Vec::new();
-        if !self.is_weightless() {
+        if !self.is_weightless(&mut open) {
             waiting.push("all weight to be back on the live colour");
             back.weightless_since = None;
         } else if back.weightless_since.is_none() {
@@ -33,20 +35,28 @@ impl Pass<'_> {
     }
 
     /// Whether no rule gives the candidate anything; what does is put right, before anything is written.
-    fn is_weightless(&mut self) -> bool {
-        let Some(rules) = self.seen.rules.known() else { return false };
-        let mut weightless = true;
-        if let Some(rule) = &rules.release {
-            self.back.push(Action::DeleteReleaseRule { rule: rule.arn.clone() });
-            self.again = true;
-            weightless = false;
+    fn is_weightless(&mut self, open: &mut Open) -> bool {
+        let Some(rules) = self.seen.rules.known().cloned() else { return false };
+        let drifted_from = self.live_colour().filter(|live| !rules.base.are_all_on(*live));
+        match (&rules.release, drifted_from) {
+            (None, None) => return true,
+            (Some(rule), None) if open.rule.as_ref() == Some(&rule.arn) => {
+                self.back.push(Action::DeleteReleaseRule { rule: rule.arn.clone() });
+            }
+            (Some(rule), None) => self.delete_after_commit(rule.arn.clone()),
+            (rule, Some(live)) => {
+                // What the base rule gave the candidate it serves for the hold.
+                open.had_weight = true;
+                // Deleting the release's rule would uncover the base rule: it goes when that one was seen right.
+                let weights = Weights::all_on(live);
+                if let Some(rule) = rule {
+                    self.back.push(Action::SetReleaseWeights { rule: rule.arn.clone(), weights });
+                }
+                self.back.push(Action::SetBaseWeights { weights });
+            }
         }
-        if let Some(live) = self.live_colour().filter(|live| !rules.base.are_all_on(*live)) {
-            self.back.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
-            self.again = true;
-            weightless = false;
-        }
-        weightless
+        self.again = true;
+        false
     }
 
     fn stop_deployment(&mut self, open: &mut Open) -> Stopped {
@@ -75,7 +85,9 @@ impl Pass<'_> {
             .and_then(Option::as_ref)
             .is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
         self.because(Reason::Closed { cause: back.cause.clone() });
-        let tries_again = !back.cause.blames_the_bundle() && open.attempt < ATTEMPTS && self.ledger.pending.is_none();
+        let tries_again =
+            !back.cause.blames_the_bundle() && open.tries() < ATTEMPTS && self.ledger.pending.is_none();
+        self.ledger.unsettled |= succeeded;
         if tries_again && !succeeded && open.purpose == Purpose::Release {
             return self.try_again(open);
         }
@@ -84,8 +96,8 @@ impl Pass<'_> {
             cause => Verdict::Rejected { reason: cause.to_string() },
         };
         self.close(open, verdict);
-        if succeeded {
-            self.settle(1);
+        if self.ledger.unsettled && self.ledger.pending.is_none() {
+            self.settle(None);
         }
     }
 
@@ -93,7 +105,8 @@ impl Pass<'_> {
         let attempt = open.attempt + 1;
         self.because(Reason::TriesAgain { attempt });
         let mut next = self.new_open(Purpose::Release, open.upload, open.colour, open.strategy, open.bake);
-        next.attempt = attempt;
+        (next.attempt, next.first_attempt) = (attempt, open.first_attempt);
+        next.rolls_back = open.rolls_back;
         self.ask_for(&next);
         self.keep(next);
     }

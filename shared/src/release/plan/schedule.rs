@@ -20,7 +20,12 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
 }
 
 /// Whether this pass may raise a weight, and so has to see what a raise must prove.
-pub(in crate::release) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, now: Timestamp) -> bool {
+pub(in crate::release) fn raise_may_be_due(
+    ledger: &Ledger,
+    open: &Open,
+    _policy: &Policy,
+    now: Timestamp,
+) -> bool {
     let first_raise = !open.had_weight;
     let next_raise = matches!(open.phase, Phase::Shifting { .. }) && remaining(open, now).is_zero();
     !ledger.paused && (first_raise || next_raise || open.raise_lost)

@@ -11,10 +11,14 @@ impl Pass<'_> {
         if let Some(detail) = open.refused.take() {
             return self.settle_again(open, &detail);
         }
+        if open.deployment.is_none() && self.waits_for_hold() {
+            return self.keep(open);
+        }
         let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };
         match deployment.status {
             DeploymentStatus::Succeeded => {
                 self.because(Reason::Settled);
+                self.ledger.unsettled = false;
                 self.close(open, Verdict::Live);
             }
             DeploymentStatus::Active => {
@@ -35,10 +39,11 @@ impl Pass<'_> {
     }
 
     fn settle_again(&mut self, open: Open, detail: &str) {
-        if open.attempt >= ATTEMPTS || self.ledger.pending.is_some() || open.abort {
+        if open.tries() >= ATTEMPTS || self.ledger.pending.is_some() || open.abort {
             self.because(Reason::NotSettled { detail: detail.to_owned() });
-            return self.close(open, Verdict::Rejected { reason: format!("settling failed: {detail}; push again") });
+            return self
+                .close(open, Verdict::Rejected { reason: format!("settling failed: {detail}; push again") });
         }
-        self.settle(open.attempt + 1);
+        self.settle(Some(&open));
     }
 }

@@ -1,8 +1,8 @@
 //! Shifting and baking: weight is raised step by step, each raise proven safe in its own pass.
 
-use super::watch::{Watch, first_firing};
+use super::watch::Watch;
 use super::{Pass, schedule};
-use crate::release::{Action, Colour, Open, Phase, Reason, ReturnCause, Rules, Weights};
+use crate::release::{Action, AlarmState, Colour, Drift, Open, Phase, Reason, ReturnCause, Rules, Weights};
 use std::time::Duration;
 
 impl Pass<'_> {
@@ -18,6 +18,13 @@ impl Pass<'_> {
             self.repair_rule(&mut open);
             self.again = true;
             return self.keep(open);
+        }
+        // Nobody sees the base rule behind the release's, until the way back uncovers it.
+        if !rules.base.are_all_on(live) {
+            self.because(Reason::BaseRuleDrifted { weights: rules.base });
+            if self.policy.drift == Drift::Repair {
+                self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
+            }
         }
         let intended = Weights::share(open.colour, open.intended_percent());
         let share = release_share(&rules, open.colour);
@@ -44,11 +51,15 @@ impl Pass<'_> {
         }
         let remaining = schedule::remaining(&open, self.now);
         if !remaining.is_zero() {
-            self.because(Reason::WaitsForTime { seconds: remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX) });
+            self.because(Reason::WaitsForTime {
+                seconds: remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
+            });
             return self.keep(open);
         }
         let next = match &open.phase {
-            Phase::Shifting { step } if !open.hurry && open.strategy.step(step + 1).is_some() => Phase::Shifting { step: step + 1 },
+            Phase::Shifting { step } if !open.hurry && open.strategy.step(step + 1).is_some() => {
+                Phase::Shifting { step: step + 1 }
+            }
             Phase::Shifting { .. } => Phase::Baking,
             Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => {
                 self.because(Reason::Promotes);
@@ -72,6 +83,9 @@ impl Pass<'_> {
         open.since = self.now;
         open.had_weight = true;
         open.raise_lost = false;
+        if open.intended_percent() == 100 {
+            self.ledger.emptied_at = Some(self.now);
+        }
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
         self.keep(open);
@@ -98,7 +112,10 @@ impl Pass<'_> {
     }
 
     /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the
-    /// live colour, no candidate alarm firing, nobody failed. An ALB does not fail over between groups.
+    /// live colour, every candidate alarm OK, nobody failed. An ALB does not fail over between groups.
+    ///
+    /// So the candidate is not worse than the live colour in anything that can be observed of both: while a live
+    /// alarm fires, the same alarm of the candidate must not.
     fn prove(&self, open: &Open) -> Result<(), String> {
         let unproven: Vec<String> = open
             .targets
@@ -115,13 +132,15 @@ impl Pass<'_> {
             return Err("the health of both colours to be read".to_owned());
         };
         if candidate == 0 || candidate < live {
-            return Err(format!("capacity: {candidate} healthy candidate targets, {live} on the live colour"));
+            return Err(format!(
+                "capacity: {candidate} healthy candidate targets, {live} on the live colour"
+            ));
         }
         let Some(alarms) = self.seen.alarms.of(open.colour).known() else {
             return Err("the candidate's alarms to be read".to_owned());
         };
-        if let Some(alarm) = first_firing(alarms) {
-            return Err(format!("alarm {alarm} to stop firing"));
+        if let Some((alarm, _)) = alarms.iter().find(|(_, state)| **state != AlarmState::Ok) {
+            return Err(format!("alarm {alarm} to be OK"));
         }
         match self.seen.deployment.known() {
             Some(Some(deployment)) if deployment.failed > 0 => {
@@ -136,7 +155,9 @@ impl Open {
     fn strategy_time(&self) -> Duration {
         match &self.phase {
             Phase::Shifting { step } => self.strategy.step(*step).map_or(Duration::ZERO, |step| step.hold),
-            Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => Duration::ZERO,
+            Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => {
+                Duration::ZERO
+            }
         }
     }
 }

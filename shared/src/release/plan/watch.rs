@@ -2,7 +2,9 @@
 
 use super::installing::{ended, is_gone};
 use super::{Pass, schedule::since};
-use crate::release::{AlarmState, DeploymentStatus, Open, Phase, Reading, Reason, ReturnCause, TargetHealth};
+use crate::release::{
+    AlarmState, Colour, DeploymentStatus, Open, Phase, Purpose, Reading, Reason, ReturnCause, TargetHealth,
+};
 use std::collections::BTreeMap;
 
 /// Whether a pass may go on.
@@ -20,18 +22,25 @@ impl Pass<'_> {
         if open.abort {
             return Watch::Back(ReturnCause::Aborted);
         }
-        if let Some(cause) = self.ended_or_lost(open) {
-            return Watch::Back(cause);
-        }
+        // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.
         if let Some(alarm) = self.firing(open) {
             return Watch::Back(ReturnCause::Alarm { alarm });
         }
-        self.note_fix_forward(open);
-        match self.unhealthy(open) {
-            Watch::Fine => {}
-            verdict @ (Watch::Hold | Watch::Back(_)) => return verdict,
+        if let Some(cause) = self.ended_or_lost(open) {
+            return Watch::Back(cause);
         }
-        self.unknown(open)
+        if let Some(cause) = self.silent(open) {
+            return Watch::Back(cause);
+        }
+        self.note_fix_forward(open.colour.other());
+        let health = self.unhealthy(open);
+        if matches!(health, Watch::Fine | Watch::Hold) && self.rule_is_gone(open) {
+            return Watch::Back(ReturnCause::RuleDeleted);
+        }
+        match health {
+            Watch::Fine => self.unknown(open),
+            Watch::Hold | Watch::Back(_) => health,
+        }
     }
 
     fn ended_or_lost(&self, open: &Open) -> Option<ReturnCause> {
@@ -49,14 +58,19 @@ impl Pass<'_> {
             }
             Some(Some(_)) | None => {}
         }
-        if let Some(instance) = open.targets.iter().find(|instance| is_gone(self.seen, open, instance)) {
-            return Some(ReturnCause::InstanceLost { instance: instance.to_string() });
-        }
-        let rules = self.seen.rules.known()?;
-        let ours = open.rule.as_ref()?;
+        let lost = open.targets.iter().find(|instance| is_gone(self.seen, open, instance))?;
+        Some(ReturnCause::InstanceLost { instance: lost.to_string() })
+    }
+
+    fn rule_is_gone(&self, open: &Open) -> bool {
+        let (Some(rules), Some(ours), Some(_)) = (self.seen.rules.known(), &open.rule, &self.ledger.live)
+        else {
+            return false;
+        };
         // Once the base rule has moved, it is this release itself that deletes its rule.
-        let stands = rules.base.are_all_on(open.colour) || rules.release.as_ref().is_some_and(|rule| rule.arn == *ours);
-        (!stands && self.ledger.live.is_some()).then_some(ReturnCause::RuleDeleted)
+        let moved = open.phase == Phase::Promoting && rules.base.are_all_on(open.colour);
+        let stands = moved || rules.release.as_ref().is_some_and(|rule| rule.arn == *ours);
+        !stands
     }
 
     /// A firing candidate alarm. On a colour without weight an alarm decides nothing: it may well be down.
@@ -65,8 +79,20 @@ impl Pass<'_> {
         first_firing(alarms)
     }
 
-    fn note_fix_forward(&mut self, open: &Open) {
-        let Some(alarms) = self.seen.alarms.of(open.colour.other()).known() else { return };
+    /// The dead man's switch: with weight on the candidate its hooks stand in `ValidateService` and ask all the time.
+    /// A rollback has no hooks, and after "succeeded" was said nobody asks any more.
+    fn silent(&self, open: &Open) -> Option<ReturnCause> {
+        let limit = self.policy.silence_limit;
+        let asks =
+            open.purpose == Purpose::Release && matches!(open.phase, Phase::Shifting { .. } | Phase::Baking);
+        let silence = since(self.ledger.looked_at?, self.now);
+        let too_long = asks && open.had_weight && !limit.is_zero() && silence >= limit;
+        too_long.then_some(ReturnCause::Silent { seconds: silence.as_secs() })
+    }
+
+    /// A release opens, or goes on, while what is live is in trouble: it may be what mends it.
+    pub(super) fn note_fix_forward(&mut self, live: Colour) {
+        let Some(alarms) = self.seen.alarms.of(live).known() else { return };
         let firing: Vec<String> = alarms
             .iter()
             .filter(|(_, state)| **state == AlarmState::Firing)
@@ -79,7 +105,11 @@ impl Pass<'_> {
 
     fn unhealthy(&mut self, open: &mut Open) -> Watch {
         let Some(health) = self.seen.health.of(open.colour).known() else { return Watch::Fine };
-        let unhealthy = open.targets.iter().filter(|instance| health.get(*instance) == Some(&TargetHealth::Unhealthy)).count();
+        let unhealthy = open
+            .targets
+            .iter()
+            .filter(|instance| health.get(*instance) == Some(&TargetHealth::Unhealthy))
+            .count();
         if unhealthy == 0 {
             open.unhealthy_since = None;
             return Watch::Fine;
@@ -93,18 +123,62 @@ impl Pass<'_> {
     }
 
     fn unknown(&mut self, open: &mut Open) -> Watch {
-        let what = self.unreadable(open);
-        if what.is_empty() {
+        let unreadable = self.unreadable(open);
+        let silent_alarms = self.alarms_that_say_nothing(open);
+        if unreadable.is_empty() && silent_alarms.is_empty() {
             open.unknown_since = None;
             return Watch::Fine;
         }
-        let what = what.join(", ");
         let start = *open.unknown_since.get_or_insert(self.now);
+        let told = silent_alarms.iter().map(ToString::to_string);
+        let what = unreadable.iter().cloned().chain(told).collect::<Vec<_>>().join(", ");
         if open.had_weight && since(start, self.now) >= self.policy.unknown_limit {
             return Watch::Back(ReturnCause::UnknownTooLong { what });
         }
-        self.because(Reason::Unknown { what });
+        let waits_to_begin = !open.had_weight && matches!(open.phase, Phase::Shifting { .. } | Phase::Baking);
+        if waits_to_begin && since(open.opened_at, self.now) >= self.policy.install_deadline {
+            return Watch::Back(ReturnCause::NotProven { waiting: what });
+        }
+        if !unreadable.is_empty() {
+            self.because(Reason::Unknown { what: unreadable.join(", ") });
+        }
+        self.say_which(&silent_alarms);
         Watch::Hold
+    }
+
+    /// The candidate's alarms that are neither OK nor firing, where there is a live colour to protect.
+    ///
+    /// `INSUFFICIENT_DATA` holds as well as an alarm that is not there. It need not last: an alarm that treats
+    /// missing data as not breaching, as those of the template do, is OK within minutes of its creation and stays
+    /// so without traffic (CloudWatch user guide, missing data). One that treats it as missing would be silent
+    /// exactly while the candidate has no traffic; the limits end such a release with a reason that says so.
+    fn alarms_that_say_nothing(&self, open: &Open) -> Vec<SilentAlarm> {
+        let Some(alarms) = self.seen.alarms.of(open.colour).known().filter(|_| self.ledger.live.is_some())
+        else {
+            return Vec::new();
+        };
+        let silent = alarms.iter().filter_map(|(name, state)| match state {
+            AlarmState::Ok | AlarmState::Firing => None,
+            AlarmState::NoData => Some(SilentAlarm::WithoutData(name.clone())),
+            AlarmState::Missing => Some(SilentAlarm::Missing(name.clone())),
+        });
+        silent.collect()
+    }
+
+    fn say_which(&mut self, silent: &[SilentAlarm]) {
+        let (mut missing, mut without_data) = (Vec::new(), Vec::new());
+        for alarm in silent {
+            match alarm {
+                SilentAlarm::Missing(name) => missing.push(name.clone()),
+                SilentAlarm::WithoutData(name) => without_data.push(name.clone()),
+            }
+        }
+        if !missing.is_empty() {
+            self.because(Reason::AlarmsMissing { alarms: missing });
+        }
+        if !without_data.is_empty() {
+            self.because(Reason::AlarmsWithoutData { alarms: without_data });
+        }
     }
 
     fn unreadable(&self, open: &Open) -> Vec<String> {
@@ -125,6 +199,15 @@ impl Pass<'_> {
         .flatten()
         .collect()
     }
+}
+
+/// An alarm that judges nothing.
+#[derive(thiserror::Error, Debug)]
+enum SilentAlarm {
+    #[error("alarm {0}, which does not exist: create it or take it from the colour's list")]
+    Missing(String),
+    #[error("alarm {0}, which has no data: let it treat missing data as not breaching")]
+    WithoutData(String),
 }
 
 pub(super) fn first_firing(alarms: &BTreeMap<String, AlarmState>) -> Option<String> {

@@ -1,0 +1,44 @@
+//! The whole pipeline under load, on the local cloud: real function binaries, real hooks, real nginx.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// Runs the demo and returns its receipt. `None`: it was not built, or the tools are missing.
+fn receipt_of_a_demo() -> Option<Value> {
+    let root = root();
+    let local = root.join("target/release/local");
+    let tools = root.join(".venv/bin/python");
+    for needed in [&local, &tools] {
+        if !needed.exists() {
+            eprintln!("skipped: {} is missing; `make test` builds and installs it", needed.display());
+            return None;
+        }
+    }
+    // Ports of its own, so that it runs beside a `local up`.
+    let ran = Command::new(local)
+        .args(["demo", "--port", "4577", "--load-balancer-port", "8077"])
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
+    Some(serde_json::from_slice(&std::fs::read(root.join("target/local/receipt.json")).unwrap()).unwrap())
+}
+
+#[test]
+fn the_end_to_end_story_loses_no_request() {
+    let Some(receipt) = receipt_of_a_demo() else { return };
+    let ended_as = |verdict: &str| {
+        receipt["releases"].as_array().unwrap().iter().filter(|release| release["verdict"] == verdict).count()
+    };
+    assert_eq!(receipt["requests"]["lost"], 0);
+    assert!(receipt["requests"]["per_second"].as_f64().unwrap() >= 500.0, "{receipt}");
+    assert!(ended_as("live") >= 5, "{receipt}");
+    assert!(ended_as("rejected") >= 1, "{receipt}");
+    assert!(receipt["aws_calls_per_poll"]["max"].as_u64().unwrap() <= 10, "{receipt}");
+}
