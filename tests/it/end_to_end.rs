@@ -9,6 +9,7 @@ fn root() -> PathBuf {
 }
 
 /// Runs the demo and returns its receipt. `None`: it was not built, or the tools are missing.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn receipt_of_a_demo() -> Option<Value> {
     let root = root();
     let local = root.join("target/release/local");

@@ -340,7 +340,7 @@ impl<P: Ports> Run<'_, P> {
                 return ports.create_deployment(description, revision).await.map(Outcome::DeploymentCreated);
             }
             Action::SetReleaseWeights { rule, weights } => {
-                ports.set_release_weights(service, rule, *weights).await?
+                ports.set_release_weights(service, rule, *weights).await?;
             }
             Action::DeleteReleaseRule { rule } => ports.delete_release_rule(service, rule).await?,
             Action::SetBaseWeights { weights } => ports.set_base_weights(service, *weights).await?,
