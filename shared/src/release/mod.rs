@@ -1,7 +1,7 @@
 //! The release domain: what a release is, when it may take traffic, and how it is taken back.
 //!
 //! Reading order: the words ([`Colour`], [`Strategy`], [`Revision`], [`Policy`]), what is remembered
-//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan`]), and how a decision becomes
+//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan()`]), and how a decision becomes
 //! effects ([`reconcile`]) through the [`ports`].
 //!
 //! Nothing here knows a clock, the environment, an AWS type or a runtime: time and facts are passed in.

@@ -83,10 +83,10 @@ pub async fn reconcile(
     reconcile_from(ports, service, policy, clock, wake, known).await
 }
 
-/// [`reconcile`] with a ledger that was read just now, which saves reading it again.
+/// [`reconcile()`] with a ledger that was read just now, which saves reading it again.
 ///
 /// # Errors
-/// As [`reconcile`].
+/// As [`reconcile()`].
 pub async fn reconcile_from(
     ports: &impl Ports,
     service: &ServiceName,

@@ -1,6 +1,6 @@
 //! The decision: from what is remembered and what is seen to what is remembered next and what is done.
 //!
-//! One file per phase. [`plan`] is total and pure; it runs again whenever a pass loses the ledger's swap,
+//! One file per phase. [`plan()`] is total and pure; it runs again whenever a pass loses the ledger's swap,
 //! so it must not matter how often it is asked.
 
 mod drift;
@@ -164,7 +164,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
     }
 }
 
-/// One run of [`plan`]: its inputs, and what it has decided so far.
+/// One run of [`plan()`]: its inputs, and what it has decided so far.
 struct Pass<'a> {
     ledger: Ledger,
     seen: &'a Observation,
