@@ -42,6 +42,7 @@ async fn an_alarm_within_the_window_puts_the_previous_colour_back_and_rejects_th
     assert_eq!(story.share(Colour::Blue), 1000);
     story.tick().await;
     assert_eq!((story.live(), story.phase()), (Some((1, Colour::Blue)), "settling"));
+    story.after(61).await;
     story.install().await;
     story.codedeploy_agrees().await;
     story.is_at_rest();
