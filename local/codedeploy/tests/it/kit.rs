@@ -172,7 +172,7 @@ fn data(name: &str) -> PathBuf {
 fn question(deployment: &str, event: &str, n: usize) -> Value {
     json!({
         "deploymentId": deployment, "deploymentGroupId": "group-id",
-        "lifecycleEvent": event, "instanceId": id(n),
+        "lifecycleEvent": event, "instanceId": id(n), "service": "backend",
     })
 }
 
@@ -346,7 +346,7 @@ fn ask_with_command_line(outcome: &str) -> (String, String) {
 #[test]
 fn without_credentials_of_its_own_the_kit_asks_through_the_command_line() {
     let (answer, unanswered) = ask_with_command_line("answer");
-    let question = r#"{"deploymentId":"d-1","deploymentGroupId":"g","lifecycleEvent":"ValidateService","instanceId":"i-1"}"#;
+    let question = r#"{"deploymentId":"d-1","deploymentGroupId":"g","lifecycleEvent":"ValidateService","instanceId":"i-1","service":"backend"}"#;
     assert_eq!((answer.as_str(), unanswered.as_str()), (question, ""));
     let (_, unanswered) = ask_with_command_line("throttled");
     assert!(
