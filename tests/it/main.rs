@@ -10,6 +10,7 @@ mod release;
 mod template;
 #[cfg(test)]
 mod template_contract;
+#[cfg(test)]
 mod template_firewall;
 #[cfg(test)]
 mod template_permissions;

@@ -1,5 +1,5 @@
 //! What the function needs from the outside, in small traits. [`crate::aws::Aws`] has the real ones,
-//! [`crate::testing::World`] has them in memory.
+//! `testing::World` has them in memory.
 
 use std::future::Future;
 use std::time::Duration;
