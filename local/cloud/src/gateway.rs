@@ -34,6 +34,7 @@ pub use faults::{Fault, FaultKind, Faults};
 use recognise::{Call, recognise};
 pub use uploads::Uploads;
 
+use crate::firewall::{self, Firewall};
 use crate::functions::Functions;
 use crate::traffic::Traffic;
 
@@ -52,6 +53,7 @@ pub struct Gateway {
     functions: Arc<Functions>,
     codedeploy: CodeDeploy,
     traffic: Arc<Traffic>,
+    firewall: Arc<Firewall>,
     uploads: Uploads,
     control: Control,
     faults: Arc<Faults>,
@@ -71,6 +73,7 @@ impl Gateway {
         functions: Arc<Functions>,
         codedeploy: CodeDeploy,
         traffic: Arc<Traffic>,
+        firewall: Arc<Firewall>,
         uploads: Uploads,
         control: Control,
     ) -> Self {
@@ -82,6 +85,7 @@ impl Gateway {
             functions,
             codedeploy,
             traffic,
+            firewall,
             uploads,
             control,
             faults,
@@ -172,6 +176,10 @@ impl Gateway {
             ("elasticloadbalancing", operation) if load_balancing::changes_targets(operation) => {
                 let response = self.pass_on(call, request).await;
                 self.after(response, self.traffic.load_targets()).await
+            }
+            ("wafv2", operation) if firewall::is_change(operation) => {
+                let response = self.pass_on(call, request).await;
+                self.after(response, self.firewall.changed()).await
             }
             ("s3", operation) => {
                 let watched = self.uploads.watch(operation, request.uri(), &call.key);
