@@ -106,6 +106,11 @@ pub fn function_name(arn: &str) -> &str {
 }
 
 impl Stack {
+    /// The function that blocks repeat offenders, when the stack has a web ACL.
+    pub fn waf_logs(&self) -> Option<&Function> {
+        self.functions.iter().find(|function| function.environment.contains_key("GREENLIGHT_WAF_RULE"))
+    }
+
     /// Reads it back.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ const VISITORS: [u8; 3] = [127, 203, 113];
 /// 198.51.100.0/24 comes from here.
 const ATTACKERS: [u8; 3] = [127, 198, 100];
 
-/// The last 65,536 addresses of 2001:db8:0:64::/64 come from here.
+/// The last 65,536 addresses of `2001:db8:0:64::/64` come from here.
 const SUBSCRIBER: [u8; 2] = [127, 64];
 
 /// The /64 of one IPv6 subscriber, as its first four groups.
@@ -46,7 +46,7 @@ pub fn stands_for(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// One of the addresses of the IPv6 subscriber who has 2001:db8:0:64::/64.
+/// One of the addresses of the IPv6 subscriber who has `2001:db8:0:64::/64`.
 pub fn subscriber(host: u16) -> IpAddr {
     let [a, b, c, d] = SUBSCRIBER_PREFIX;
     IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, host))

@@ -114,6 +114,10 @@ impl Display {
             let host = product.host_of(service, &cloud.traffic.history())?;
             self.print(&format!("  visit    curl -i -H 'Host: {host}' http://{visitors}/   # {service}"));
         }
+        if let Some(function) = cloud.stack.waf_logs().map(|function| &function.name) {
+            self.print(&format!("  attack   curl -i --interface 127.198.100.7 http://{visitors}/.env   # comes from 198.51.100.7"));
+            self.print(&format!("  blocked  aws lambda invoke --function-name {function} --payload '{{\"command\":\"blocked\"}}' /dev/stdout"));
+        }
         self.print(&format!("  logs     {}", cloud.places.state.join("logs").display()));
         self.print(&format!(
             "  control  {endpoint}/_local/faults and more, see local/cloud/src/gateway/control.rs\n"

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// A window slides in so many steps. WAF itself looks about every ten seconds at five minutes.
-const STEPS: usize = 30;
+const STEPS: u16 = 30;
 
 /// Beyond so many addresses those without a request in the window are forgotten, as WAF keeps 10,000 of them.
 const MOST_ADDRESSES: usize = 10_000;
@@ -18,21 +18,21 @@ pub(super) struct Rates(HashMap<String, HashMap<IpAddr, Window>>);
 
 #[derive(Debug, Clone, Default)]
 struct Window {
-    counts: [u32; STEPS],
+    counts: [u32; STEPS as usize],
     last: i64,
 }
 
 impl Rates {
     /// Counts a request against a rule; how many there were in the window, this one included.
     pub(super) fn count(&mut self, rule: &str, client: IpAddr, now: Timestamp, window: Duration) -> u32 {
-        let step_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX) / (STEPS as i64);
+        let step_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX) / i64::from(STEPS);
         let step = now.as_millisecond() / step_ms.max(1);
         if !self.0.contains_key(rule) {
             self.0.insert(rule.to_owned(), HashMap::new());
         }
         let Some(clients) = self.0.get_mut(rule) else { return 0 };
         if clients.len() > MOST_ADDRESSES {
-            clients.retain(|_, window| window.last + (STEPS as i64) > step);
+            clients.retain(|_, window| window.last + i64::from(STEPS) > step);
         }
         clients.entry(client).or_default().count(step)
     }
@@ -40,7 +40,7 @@ impl Rates {
 
 impl Window {
     fn count(&mut self, step: i64) -> u32 {
-        let passed = usize::try_from(step - self.last).unwrap_or(0).min(STEPS);
+        let passed = usize::try_from(step - self.last).unwrap_or(0).min(self.counts.len());
         self.counts.rotate_right(passed);
         self.counts.iter_mut().take(passed).for_each(|count| *count = 0);
         self.last = self.last.max(step);
