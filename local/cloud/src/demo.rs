@@ -6,7 +6,6 @@ mod display;
 mod story;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use visitors::{HostRate, Plan, Visitors};
@@ -53,7 +52,7 @@ pub async fn run(places: Places, options: &Options) -> Result<bool> {
     let display = Arc::new(Display::new());
     display.line("starting: emulator, stack, functions, instances, load balancer");
     let cloud = Cloud::start(places, options).await?;
-    let told = tell(&cloud, &display, options.waf_log_interval).await;
+    let told = tell(&cloud, &display, options).await;
     display.finish();
     let receipt = cloud.places.state.join("receipt.json");
     cloud.stop().await;
@@ -66,11 +65,7 @@ pub async fn run(places: Places, options: &Options) -> Result<bool> {
 }
 
 /// The story's deviations, empty when there were none, and its receipt.
-async fn tell(
-    cloud: &Cloud,
-    display: &Arc<Display>,
-    log_interval: Duration,
-) -> Result<(Vec<String>, Receipt)> {
+async fn tell(cloud: &Cloud, display: &Arc<Display>, options: &Options) -> Result<(Vec<String>, Receipt)> {
     let product = Product::of(&cloud.stack)?;
     attack::configure(cloud, &product).await?;
     let hosts = product.services.iter().zip(RATES).map(|(service, per_second)| {
@@ -94,7 +89,7 @@ async fn tell(
                 display.line("the stack has no web ACL; nobody attacks");
                 return Ok(None);
             }
-            attack::run(cloud, &attacked, log_interval, display).await.map(Some)
+            attack::run(cloud, &attacked, options, display).await.map(Some)
         };
         let told = tokio::select! {
             told = story => told,

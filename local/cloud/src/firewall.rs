@@ -5,6 +5,7 @@
 //! writes them every five minutes; here it is a setting.
 
 mod definition;
+mod in_force;
 mod log;
 mod networks;
 mod rates;
@@ -13,7 +14,7 @@ mod rules;
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -21,8 +22,10 @@ use aws_config::SdkConfig;
 use load_balancer::{RequestFacts, Verdict};
 use serde_json::{Value, json};
 
+use crate::aws;
 use crate::clock;
 use crate::emulator::Emulator;
+use in_force::InForce;
 use log::LogFile;
 use rates::Rates;
 use record::{Redaction, Surroundings, record};
@@ -38,8 +41,7 @@ pub struct Firewall {
     load_balancer: String,
     source: String,
     speed: u32,
-    in_force: RwLock<Arc<InForce>>,
-    turns: Mutex<Turns>,
+    in_force: InForce<Protection>,
     rates: Mutex<Rates>,
     open: Mutex<Option<LogFile>>,
     delivered: AtomicU64,
@@ -47,7 +49,7 @@ pub struct Firewall {
 
 /// What judges, and where it is logged.
 #[derive(Debug, Default)]
-struct InForce {
+struct Protection {
     acl: Option<WebAcl>,
     logging: Option<Logging>,
 }
@@ -56,13 +58,6 @@ struct InForce {
 struct Logging {
     bucket: String,
     redaction: Redaction,
-}
-
-/// Changes in the order in which they were asked for.
-#[derive(Debug, Default)]
-struct Turns {
-    asked: u64,
-    applied: u64,
 }
 
 /// Whether an operation of WAF's API may change how requests are judged or logged.
@@ -76,17 +71,13 @@ impl Firewall {
     /// Before the load balancer that has this listener; it lets everything pass until it is loaded. `speed` divides
     /// AWS's times.
     pub fn new(emulator: Arc<Emulator>, listener: &str, speed: u32) -> Self {
-        // A listener's ARN is that of its load balancer, with an id of its own.
-        let own = listener.rsplit_once('/').map_or(listener, |(balancer, _)| balancer);
-        let load_balancer = own.replace(":listener/", ":loadbalancer/");
-        let path = load_balancer.split_once(":loadbalancer/").map_or("", |(_, path)| path);
+        let load_balancer = load_balancer_of(listener);
         Self {
             emulator,
-            source: format!("{}-{path}", crate::aws::ACCOUNT),
+            source: source_of(&load_balancer),
             load_balancer,
             speed: speed.max(1),
-            in_force: RwLock::default(),
-            turns: Mutex::default(),
+            in_force: InForce::default(),
             rates: Mutex::default(),
             open: Mutex::default(),
             delivered: AtomicU64::new(0),
@@ -95,7 +86,7 @@ impl Firewall {
 
     /// Whether a web ACL judges at all.
     pub fn is_up(&self) -> bool {
-        self.in_force().acl.is_some()
+        self.in_force.get().acl.is_some()
     }
 
     /// Reads the web ACL, its IP sets and where it logs, and carries them out at once.
@@ -103,9 +94,9 @@ impl Firewall {
     /// # Errors
     /// When the emulator does not answer, or describes something that makes no sense.
     pub async fn load(&self) -> Result<()> {
-        let turn = self.take_turn();
+        let turn = self.in_force.take_turn();
         let read = self.read().await?;
-        self.apply(turn, read);
+        self.in_force.apply(turn, read);
         Ok(())
     }
 
@@ -115,19 +106,19 @@ impl Firewall {
     /// # Errors
     /// As [`Firewall::load`].
     pub async fn changed(self: &Arc<Self>) -> Result<()> {
-        let turn = self.take_turn();
+        let turn = self.in_force.take_turn();
         let read = self.read().await?;
         let (firewall, delay) = (Arc::clone(self), PROPAGATION / self.speed);
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            firewall.apply(turn, read);
+            firewall.in_force.apply(turn, read);
         });
         Ok(())
     }
 
     /// Judges a request and logs it.
     pub fn judge(&self, facts: &RequestFacts<'_>) -> Verdict {
-        let in_force = self.in_force();
+        let in_force = self.in_force.get();
         let Some(acl) = &in_force.acl else { return Verdict::Allow };
         let head = facts.head;
         let request = Request {
@@ -158,8 +149,8 @@ impl Firewall {
 
     /// Delivers the log every `interval`, for ever, through the endpoint that these clients talk to. Without requests
     /// there is no file.
-    pub async fn deliver(self: Arc<Self>, aws: SdkConfig, interval: Duration) -> Infallible {
-        let s3 = aws_sdk_s3::Client::new(&aws);
+    pub async fn deliver(self: Arc<Self>, config: SdkConfig, interval: Duration) -> Infallible {
+        let s3 = aws_sdk_s3::Client::new(&config);
         loop {
             tokio::time::sleep(interval).await;
             if let Err(error) = self.deliver_once(&s3).await {
@@ -170,7 +161,7 @@ impl Firewall {
 
     async fn deliver_once(&self, s3: &aws_sdk_s3::Client) -> Result<()> {
         let Some(file) = lock(&self.open).take() else { return Ok(()) };
-        let Some(bucket) = self.in_force().logging.as_ref().map(|logging| logging.bucket.clone()) else {
+        let Some(bucket) = self.in_force.get().logging.as_ref().map(|logging| logging.bucket.clone()) else {
             return Ok(());
         };
         // From the clock, so that a cloud that is started again does not write over the files of the last one.
@@ -181,10 +172,10 @@ impl Firewall {
         Ok(())
     }
 
-    async fn read(&self) -> Result<InForce> {
+    async fn read(&self) -> Result<Protection> {
         let answer = self.call("GetWebACLForResource", json!({ "ResourceArn": self.load_balancer })).await?;
         let described = answer.get("WebACL").filter(|acl| acl.is_object());
-        let Some(described) = described else { return Ok(InForce::default()) };
+        let Some(described) = described else { return Ok(Protection::default()) };
         let mut sets = Sets::new();
         for arn in WebAcl::sets_of(described) {
             let set = self.call("GetIPSet", set_request(&arn)?).await?;
@@ -203,7 +194,7 @@ impl Firewall {
             let redaction = Redaction::new(configuration.get("RedactedFields").unwrap_or(&Value::Null));
             Some(Logging { bucket: bucket.to_owned(), redaction })
         });
-        Ok(InForce { acl: Some(acl), logging })
+        Ok(Protection { acl: Some(acl), logging })
     }
 
     /// Calls WAF's API; null when it says that there is no such thing.
@@ -215,24 +206,18 @@ impl Firewall {
             other => other,
         }
     }
+}
 
-    fn in_force(&self) -> Arc<InForce> {
-        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
-    }
+/// A listener's ARN is that of its load balancer, with an id of its own.
+fn load_balancer_of(listener: &str) -> String {
+    let own = listener.rsplit_once('/').map_or(listener, |(balancer, _)| balancer);
+    own.replace(":listener/", ":loadbalancer/")
+}
 
-    fn take_turn(&self) -> u64 {
-        let mut turns = lock(&self.turns);
-        turns.asked += 1;
-        turns.asked
-    }
-
-    fn apply(&self, turn: u64, read: InForce) {
-        let mut turns = lock(&self.turns);
-        if turn >= turns.applied {
-            turns.applied = turn;
-            *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
-        }
-    }
+/// A load balancer as WAF's records name it: `123456789012-app/name/0123456789abcdef`.
+fn source_of(load_balancer: &str) -> String {
+    let path = load_balancer.split_once(":loadbalancer/").map_or("", |(_, path)| path);
+    format!("{}-{path}", aws::ACCOUNT)
 }
 
 /// `...:regional/ipset/NAME/ID`.
@@ -246,4 +231,27 @@ fn set_request(arn: &str) -> Result<Value> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_load_balancer_is_known_by_its_listener() {
+        let listener =
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/50dc6c49/f2f7dc8e";
+        let load_balancer = load_balancer_of(listener);
+        assert_eq!(
+            load_balancer,
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/50dc6c49"
+        );
+        assert_eq!(source_of(&load_balancer), "123456789012-app/shop/50dc6c49");
+    }
+
+    #[test]
+    fn only_what_writes_may_change_how_requests_are_judged() {
+        assert!(["UpdateIPSet", "AssociateWebACL", "PutLoggingConfiguration"].into_iter().all(is_change));
+        assert!(!["GetIPSet", "ListWebACLs", "TagResource"].into_iter().any(is_change));
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use visitors::{Attacker, Attempt};
 
 use super::display::Display;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Options};
 use crate::product::Product;
 use crate::receipt::attack::{Attack, cut_off, of};
 
@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Longer than it takes to cut somebody off.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// So long they go on, to show that nothing gets through any more.
+const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// What happened, once it has.
 #[derive(Debug)]
@@ -63,16 +66,12 @@ pub(super) async fn configure(cloud: &Cloud, product: &Product) -> Result<()> {
 ///
 /// # Errors
 /// When the host cannot be asked for, or `waf-logs` does not say whom it blocks.
-pub(super) async fn run(
-    cloud: &Cloud,
-    host: &str,
-    log_interval: Duration,
-    display: &Display,
-) -> Result<Told> {
+pub(super) async fn run(cloud: &Cloud, host: &str, options: &Options, display: &Display) -> Result<Told> {
     display.chapter("Three attackers at once, while everybody else goes on");
     display.line(&format!(
-        "the web ACL's log comes every {} s here; on AWS every 300 s, and an attacker has that much longer",
-        log_interval.as_secs()
+        "the web ACL's log comes every {} s and is judged every {} s; on AWS every 300 s and 60 s, so minutes pass there",
+        options.waf_log_interval.as_secs(),
+        60 / options.speed.max(1),
     ));
     let attackers = vec![
         Attacker::scanner(IpAddr::from([198, 51, 100, 7]), 5),
@@ -102,6 +101,7 @@ pub(super) async fn run(
         }
     };
     let in_time = tokio::time::timeout(LIMIT, all_cut_off).await;
+    tokio::time::sleep(AFTERWARDS).await;
     let attempts = attack.stop().await;
     display.waited();
     if in_time.is_err() {
