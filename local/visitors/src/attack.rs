@@ -18,6 +18,9 @@ use crate::log::{Failure, Outcome};
 /// How long an attacker waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Requests that an attacker with many addresses has under way at most.
+const MOST_OPEN: usize = 64;
+
 /// What scanners look for. Some of it every web ACL blocks, some looks like any other path.
 const SCANNED: [&str; 12] = [
     "/.env",
@@ -123,16 +126,17 @@ impl Attack {
         let (start, attempts) = (Instant::now(), Arc::default());
         let mut tasks = JoinSet::new();
         for (number, attacker) in attackers.iter().enumerate() {
-            let attacking =
-                attacking(target, host.clone(), attacker.clone(), number, start, Arc::clone(&attempts));
-            tasks.spawn(attacking);
+            let notebook = Notebook { attacker: number, start, attempts: Arc::clone(&attempts) };
+            tasks.spawn(attacking(target, host.clone(), attacker.clone(), notebook));
         }
         Ok(Self { tasks, attempts })
     }
 
-    /// What was attempted so far, in order.
+    /// What was attempted and answered so far, in the order in which it was sent.
     pub fn attempts(&self) -> Vec<Attempt> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        attempts.sort_by_key(|attempt| attempt.sent);
+        attempts
     }
 
     /// Ends the attack and gives all that was attempted and answered.
@@ -142,33 +146,48 @@ impl Attack {
     }
 }
 
-/// One attacker, for ever. With several addresses every request comes over a connection and from an address of its own.
-async fn attacking(
-    target: SocketAddr,
-    host: HeaderValue,
-    attacker: Attacker,
-    number: usize,
+/// Where attempts are noted, and for whom.
+#[derive(Debug, Clone)]
+struct Notebook {
+    attacker: usize,
     start: Instant,
     attempts: Arc<Mutex<Vec<Attempt>>>,
-) {
+}
+
+impl Notebook {
+    async fn attempt(&self, connection: &mut Connection, request: Request<Full<Bytes>>) {
+        let sent = self.start.elapsed();
+        let exchange = timeout(PATIENCE, connection.exchange(request)).await;
+        let timed_out =
+            Exchange { outcome: Outcome::Failed(Failure::TimedOut), release: None, retried: false };
+        let Exchange { outcome, release, .. } = exchange.unwrap_or(timed_out);
+        let attempt = Attempt { attacker: self.attacker, sent, outcome, got_through: release.is_some() };
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+    }
+}
+
+/// One attacker, for ever. With one address everything goes over one connection; with several, each request comes from
+/// the next address over a connection of its own, and none waits for another.
+async fn attacking(target: SocketAddr, host: HeaderValue, attacker: Attacker, notebook: Notebook) {
     if attacker.per_second == 0 {
         return;
     }
     let mut ticks = interval(Duration::from_secs(1) / attacker.per_second);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = Connection::new(target, attacker.address());
+    let mut open = JoinSet::new();
     for (count, source) in attacker.sources.iter().cycle().enumerate() {
         ticks.tick().await;
-        if attacker.sources.len() > 1 {
-            connection = Connection::new(target, Some(*source));
-        }
         let Some(request) = attacker.request(&host, count) else { return };
-        let sent = start.elapsed();
-        let exchange = timeout(PATIENCE, connection.exchange(request)).await;
-        let timed_out =
-            Exchange { outcome: Outcome::Failed(Failure::TimedOut), release: None, retried: false };
-        let Exchange { outcome, release, .. } = exchange.unwrap_or(timed_out);
-        let attempt = Attempt { attacker: number, sent, outcome, got_through: release.is_some() };
-        attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+        if attacker.sources.len() == 1 {
+            notebook.attempt(&mut connection, request).await;
+            continue;
+        }
+        while open.len() >= MOST_OPEN {
+            open.join_next().await;
+        }
+        while open.try_join_next().is_some() {}
+        let (notebook, mut own) = (notebook.clone(), Connection::new(target, Some(*source)));
+        open.spawn(async move { notebook.attempt(&mut own, request).await });
     }
 }
