@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use offenders::configuration::Mode;
 use offenders::decide::News;
-use offenders::state::{Ban, State};
+use offenders::state::{Announcement, Ban, State};
 
 /// Longest list of one kind in a message; the rest is counted. SNS takes 256 KB.
 const MOST_LINES: usize = 50;
@@ -21,8 +21,8 @@ pub struct Notes {
     pub squeezed: usize,
 }
 
-/// Subject and text for this news; `None` when there is none.
-pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Option<(String, String)> {
+/// The message of this news; `None` when there is none.
+pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Option<Announcement> {
     let networks = |wanted: fn(&News) -> Option<IpNet>| news.iter().filter_map(wanted).collect::<Vec<_>>();
     let blocked = networks(|news| if let News::Blocked(network) = news { Some(*network) } else { None });
     let extended = networks(|news| if let News::Extended(network) = news { Some(*network) } else { None });
@@ -113,7 +113,7 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
     while subject.len() > 99 {
         subject.pop();
     }
-    Some((subject, text))
+    Some(Announcement { subject, text })
 }
 
 fn more(count: usize) -> String {
