@@ -90,6 +90,13 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
     if !blocked.is_empty() {
         headlines.push(format!("{} {verb}", blocked.len()));
         list(&mut text, &format!("Newly {verb}{hint}"), &blocked, state);
+        if mode == Mode::Block {
+            section(
+                &mut text,
+                "Wrong? Send the function {\"command\":\"unblock\",\"network\":\"…\"}, or \"allow\" for good; \"blocked\" lists \
+                 all with evidence.",
+            );
+        }
     }
     if !extended.is_empty() {
         list(&mut text, "Blocked for longer, because they keep knocking", &extended, state);
