@@ -5,7 +5,7 @@
 //! belongs into `finds`, which is read back first, so that it never comes back. What an ending says of a find is which
 //! reader it broke: `.log` text, `.gz` a stream, `.partial` a partial result.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod mutate;
 
@@ -50,16 +50,17 @@ fn lines() -> Vec<Vec<u8>> {
         .collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test has no settings")]
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
 /// Checks the finds, then as many rounds as wanted; keeps the input of a round that breaks a rule.
 fn fuzz(ending: &str, make: impl Fn(&mut Dice) -> Vec<u8>, check: impl Fn(&[u8])) {
     for (path, input) in files("finds", ending) {
         let checked = catch_unwind(AssertUnwindSafe(|| check(&input)));
         assert!(checked.is_ok(), "{} is back", path.display());
     }
-    let number = |name: &str, default: u64| {
-        std::env::var(name)
-            .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
-    };
     let from = number("FUZZ_FROM", 0);
     for round in from..from + number("FUZZ_ROUNDS", 400) {
         let input = make(&mut Dice::new(round));

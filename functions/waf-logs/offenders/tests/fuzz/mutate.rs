@@ -1,6 +1,6 @@
 //! How inputs are changed: deterministic, so that a number is all it takes to see a failure again.
 
-/// Numbers from a seed (SplitMix64).
+/// Numbers from a seed (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
