@@ -24,6 +24,10 @@ impl Dice {
     pub(crate) fn pick<'t, T>(&mut self, among: &'t [T]) -> &'t T {
         &among[self.below(among.len())]
     }
+
+    pub(crate) fn pick_bytes<'t>(&mut self, among: &[&'t [u8]]) -> &'t [u8] {
+        among[self.below(among.len())]
+    }
 }
 
 /// What stands at the borders that the readers look for.
