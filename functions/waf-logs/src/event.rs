@@ -47,9 +47,9 @@ pub fn read(payload: Value) -> Answer<Trigger> {
         return Ok(Trigger::Tick);
     }
     let records = payload.get("Records").and_then(Value::as_array);
-    let is_queue = records.is_some_and(|records| {
-        records.first().and_then(|record| text(record, "eventSource")) == Some("aws:sqs")
-    });
+    // Any of them: one odd message must not make the others unreadable.
+    let is_queue = records
+        .is_some_and(|records| records.iter().any(|record| text(record, "eventSource") == Some("aws:sqs")));
     match records {
         Some(records) if is_queue => Ok(Trigger::Queue(records.iter().map(message).collect())),
         _ => Ok(Trigger::Objects(objects(&payload)?)),

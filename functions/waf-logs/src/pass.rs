@@ -18,6 +18,7 @@ use offenders::state::State;
 use offenders::tally::{Room, Tally};
 use serde::Serialize;
 
+use crate::announce;
 use crate::keys;
 use crate::ports::{Answer, IpSet, Ports, Tag};
 use crate::report::{self, Notes};
@@ -106,6 +107,10 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> Answer<Option<Passe
 
     let complaint = complain(&mut decision.state, facts.refused.as_ref());
     let wanted = render(&mut decision.state, &facts, mode, now);
+    let notes = notes(&wanted, complaint, &facts.state);
+    if let Some(message) = report::message(&decision.news, &notes, &decision.state, mode) {
+        announce::keep(&mut decision.state, message);
+    }
     let old_window = facts.state.window.clone();
     if !merged.is_empty() {
         decision.state.window = Some(keep_window(ports, &window, &facts.configuration, now).await?);
@@ -126,7 +131,7 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> Answer<Option<Passe
         );
     }
     let passed = passed(&decision, &wanted, merged.len(), sets_changed, mode);
-    tell(ports, &decision, &wanted, complaint, &facts.state, mode).await;
+    announce::tell(ports, &decision.state.untold).await;
     log(&passed, &decision);
     Ok(Some(passed))
 }
@@ -304,8 +309,13 @@ async fn act(ports: &impl Ports, state: &State, facts: &Facts, mode: Mode) -> An
                 changed += 1;
                 break;
             }
-            // Somebody else was first: read again, merge again.
+            // Somebody else was first: read again, merge again. When that was a pass that has decided since, the set
+            // is its to write. In this order: a pass that decides after the second look finds this token used up.
             set = ports.read_set(*family).await?;
+            if !stored::is_latest(ports, state).await? {
+                tracing::warn!(?family, "another pass has decided meanwhile and writes the set");
+                return Ok(changed);
+            }
         }
     }
     Ok(changed)
@@ -343,19 +353,13 @@ fn passed(
     }
 }
 
-async fn tell(
-    ports: &impl Ports,
-    decision: &Decision,
-    wanted: &BTreeMap<Family, Entries>,
-    complaint: Vec<String>,
-    before: &State,
-    mode: Mode,
-) {
+/// What else is new beside the decisions.
+fn notes(wanted: &BTreeMap<Family, Entries>, refused_configuration: Vec<String>, before: &State) -> Notes {
     let is_new = |network: &IpNet| !before.ours.contains_key(network);
     let formed = wanted.values().flat_map(|entries| &entries.neighbourhoods);
     let new_left_out = wanted.values().flat_map(|entries| &entries.left_out);
-    let notes = Notes {
-        refused_configuration: complaint,
+    Notes {
+        refused_configuration,
         neighbourhoods: formed
             .filter(|(network, _)| is_new(network))
             .map(|(n, count)| (*n, *count))
@@ -363,12 +367,6 @@ async fn tell(
         // Said when it happens, not once a minute.
         left_out: new_left_out.filter(|network| !before.bans.contains_key(*network)).count(),
         squeezed: wanted.values().flat_map(|entries| &entries.squeezed).filter(|n| is_new(n)).count(),
-    };
-    if let Some((subject, text)) = report::message(&decision.news, &notes, &decision.state, mode)
-        && let Err(failure) = ports.publish(&subject, &text).await
-    {
-        // The blocks stand; only the telling failed. Failing the pass would repeat what is done.
-        tracing::error!(error = chain(&failure), subject, text, "the notification was not sent");
     }
 }
 

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use offenders::configuration::Mode;
 use offenders::decide::News;
-use offenders::state::{Ban, State};
+use offenders::state::{Announcement, Ban, State};
 
 /// Longest list of one kind in a message; the rest is counted. SNS takes 256 KB.
 const MOST_LINES: usize = 50;
@@ -21,8 +21,8 @@ pub struct Notes {
     pub squeezed: usize,
 }
 
-/// Subject and text for this news; `None` when there is none.
-pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Option<(String, String)> {
+/// The message of this news; `None` when there is none.
+pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Option<Announcement> {
     let networks = |wanted: fn(&News) -> Option<IpNet>| news.iter().filter_map(wanted).collect::<Vec<_>>();
     let blocked = networks(|news| if let News::Blocked(network) = news { Some(*network) } else { None });
     let extended = networks(|news| if let News::Extended(network) = news { Some(*network) } else { None });
@@ -90,6 +90,13 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
     if !blocked.is_empty() {
         headlines.push(format!("{} {verb}", blocked.len()));
         list(&mut text, &format!("Newly {verb}{hint}"), &blocked, state);
+        if mode == Mode::Block {
+            section(
+                &mut text,
+                "Wrong? Send the function {\"command\":\"unblock\",\"network\":\"…\"}, or \"allow\" for good; \"blocked\" lists \
+                 all with evidence.",
+            );
+        }
     }
     if !extended.is_empty() {
         list(&mut text, "Blocked for longer, because they keep knocking", &extended, state);
@@ -113,7 +120,7 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
     while subject.len() > 99 {
         subject.pop();
     }
-    Some((subject, text))
+    Some(Announcement { subject, text })
 }
 
 fn more(count: usize) -> String {

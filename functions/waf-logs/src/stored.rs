@@ -40,6 +40,17 @@ pub async fn commit(store: &impl Store, state: &State, expected: Option<&Tag>) -
     store.replace(keys::STATE, bytes, expected).await
 }
 
+/// Whether nobody has decided anything since this state was written.
+///
+/// # Errors
+/// As [`state`].
+pub async fn is_latest(store: &impl Store, written: &State) -> Answer<bool> {
+    let (mut found, _) = state(store).await?;
+    // That something was told changes nothing.
+    found.untold.clone_from(&written.untold);
+    Ok(found == *written)
+}
+
 /// Somebody else wrote first, again and again.
 pub fn contended() -> Failure {
     Failure::new(

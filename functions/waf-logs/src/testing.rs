@@ -8,7 +8,9 @@ use bytes::Bytes;
 use greenlight::failure::{Class, Failure};
 use jiff::Timestamp;
 use offenders::entries::Family;
+use offenders::state::State;
 
+use crate::keys;
 use crate::ports::{Answer, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
 
 /// A call that can be made to fail.
@@ -39,6 +41,8 @@ pub enum Fault {
     SomebodyAdds(&'static str),
     /// Somebody else writes the document first.
     SomebodyWrites,
+    /// Another pass has lifted all bans and emptied the set first.
+    SomebodyLiftsAll,
 }
 
 /// Everything outside.
@@ -159,6 +163,21 @@ impl World {
     }
 }
 
+impl Inside {
+    fn lift_all(&mut self, family: Family) {
+        self.versions += 1;
+        if let Some((document, version)) = self.documents.get_mut(keys::STATE)
+            && let Ok(mut state) = serde_json::from_slice::<State>(document)
+        {
+            state.bans.clear();
+            *document = serde_json::to_vec(&state).unwrap_or_default();
+            *version = self.versions;
+        }
+        let set = self.sets.entry(family).or_default();
+        *set = (Vec::new(), set.1 + 1);
+    }
+}
+
 fn failed() -> Failure {
     Failure::new(Class::Transient, "the test's fault; nothing was done")
 }
@@ -271,6 +290,9 @@ impl IpSets for World {
         let fault = Self::fault(&mut inside, Call::ReplaceSet);
         if fault == Some(Fault::Before) {
             return Err(failed());
+        }
+        if fault == Some(Fault::SomebodyLiftsAll) {
+            inside.lift_all(family);
         }
         let set = inside.sets.entry(family).or_default();
         if let Some(Fault::SomebodyAdds(entry)) = fault {

@@ -364,7 +364,12 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let (_, rest) = any_string(rest.strip_prefix(b",\"args\":\"")?)?;
     let rest = after_version(rest.strip_prefix(b",\"httpVersion\":\"")?)?;
     let (method, rest) = method(rest.strip_prefix(b",\"httpMethod\":\"")?)?;
-    // What follows is passed over, unless another record begins in it: an object that is neither a value nor in a list.
+    // Cut off in its method, the record would end that string with the first quote of the next one.
+    if !matches!(rest.first(), Some(b',' | b'}')) {
+        return None;
+    }
+    // What follows is passed over, unless another record begins in it: an object that is neither a value nor in a list,
+    // or, when this one was cut off where a value was due, one that begins as records do.
     let mut from = 0;
     loop {
         let Some(at) = memchr2(b'{', b'\n', &rest[from..]) else {
@@ -374,7 +379,7 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
         if rest[at] == b'\n' {
             return Some(RequestLine { client_ip, uri, method, rest: &rest[at + 1..] });
         }
-        if at == 0 || !matches!(rest[at - 1], b':' | b'[' | b',') {
+        if at == 0 || !matches!(rest[at - 1], b':' | b'[' | b',') || rest[at..].starts_with(START) {
             return None;
         }
         from = at + 1;

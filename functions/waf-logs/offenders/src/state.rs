@@ -36,9 +36,21 @@ pub struct State {
     /// The configuration file that was refused, by its version, so that it is complained about once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_configuration: Option<String>,
+    /// What people have not been told yet, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Announcement>,
     /// When the last pass was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_pass: Option<Timestamp>,
+}
+
+/// A message of one pass.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Announcement {
+    /// ASCII, less than 100 characters.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
 }
 
 /// One block, with its evidence.

@@ -260,6 +260,59 @@ async fn a_fault_at_any_call_loses_nothing_and_blocks_nobody_else() {
 }
 
 #[tokio::test]
+async fn what_the_topic_did_not_take_is_told_by_the_next_pass_once_and_in_order() {
+    let shop = Shop::new(STRICT);
+    shop.world.fail(Call::Publish, Fault::Before);
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["198.51.100.1/32"], "the block does not wait for the telling");
+    assert_eq!((shop.world.messages().len(), shop.state().untold.len()), (0, 1));
+    offend(&shop, "198.51.100.2").await;
+    shop.pass().await;
+    shop.pass().await;
+    let told: Vec<String> = shop.world.messages().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("198.51.100.1/32") && told[1].contains("198.51.100.2/32"), "{told:?}");
+    assert_eq!(shop.state().untold, []);
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_a_block_before_it_stands() {
+    let shop = Shop::new(STRICT);
+    shop.world.fail(Call::ReplaceSet, Fault::Before);
+    offend(&shop, "198.51.100.1").await;
+    assert!(shop.invoke(json!({ "detail-type": "Scheduled Event" })).await.is_err());
+    assert_eq!(shop.world.messages(), []);
+    shop.pass().await;
+    assert_eq!(shop.world.messages().len(), 1);
+    assert_eq!(shop.v4(), ["198.51.100.1/32"]);
+}
+
+#[tokio::test]
+async fn a_topic_that_takes_nothing_for_long_does_not_fill_the_state() {
+    let shop = Shop::new(STRICT);
+    for n in 0..25 {
+        shop.world.fail(Call::Publish, Fault::Before);
+        offend(&shop, &format!("198.51.100.{n}")).await;
+        shop.pass().await;
+    }
+    assert_eq!(shop.state().untold.len(), 20);
+    shop.pass().await;
+    let told = shop.world.messages();
+    assert_eq!(told.len(), 20);
+    assert!(told[19].1.contains("198.51.100.24/32"), "the newest is kept");
+}
+
+#[tokio::test]
+async fn a_pass_that_is_behind_leaves_the_set_to_the_one_that_decided_since() {
+    let shop = Shop::new(STRICT);
+    shop.world.fail(Call::ReplaceSet, Fault::SomebodyLiftsAll);
+    offend(&shop, "198.51.100.1").await;
+    assert_eq!(shop.pass().await["sets_changed"], 0);
+    assert_eq!(shop.v4(), [""; 0], "what the other pass lifted stays lifted");
+}
+
+#[tokio::test]
 async fn challenges_that_are_never_solved_are_an_offence() {
     let shop = Shop::new("");
     let log: Vec<Request> = (0..25)
