@@ -159,6 +159,10 @@ impl Gateway {
         match (call.service.as_str(), call.operation.as_str()) {
             ("codedeploy", operation) => self.codedeploy(operation, known).await,
             ("lambda", "Invoke") => self.invoke(call, &request, known.clone()).await,
+            ("wafv2", operation) if firewall::is_change(operation) => {
+                let response = self.pass_on(call, request).await;
+                self.after(response, self.firewall.changed()).await
+            }
             ("elasticloadbalancing", "DescribeTargetHealth") => {
                 let traffic = &self.traffic;
                 load_balancing::target_health(call, form.unwrap_or_default(), |arn| {
@@ -176,10 +180,6 @@ impl Gateway {
             ("elasticloadbalancing", operation) if load_balancing::changes_targets(operation) => {
                 let response = self.pass_on(call, request).await;
                 self.after(response, self.traffic.load_targets()).await
-            }
-            ("wafv2", operation) if firewall::is_change(operation) => {
-                let response = self.pass_on(call, request).await;
-                self.after(response, self.firewall.changed()).await
             }
             ("s3", operation) => {
                 let watched = self.uploads.watch(operation, request.uri(), &call.key);
