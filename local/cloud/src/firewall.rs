@@ -1,8 +1,13 @@
 //! AWS WAF before the load balancer: the web ACL that the emulator holds judges every request, and its log is written
 //! to S3.
 //!
-//! As on AWS, a change of a rule or an IP set takes effect some time after it was answered, and logs come in files. AWS
-//! writes them every five minutes; here it is a setting.
+//! As on AWS, a change of a rule or an IP set takes effect some time after it was answered, and logs come in files.
+//!
+//! # Not as on AWS
+//! - Logs are delivered as often as a setting says; AWS does it every five minutes.
+//! - A rate-based rule counts exactly and at once; AWS looks about every ten seconds.
+//! - A rule with a statement or an action that is not known here never matches, with a warning. Bodies are not looked
+//!   at, and no request has a country.
 
 mod definition;
 mod in_force;

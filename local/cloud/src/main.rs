@@ -100,7 +100,7 @@ async fn up(options: Options) -> Result<ExitCode> {
         cloud = Cloud::start(places()?, &options) => cloud?,
         stopped = interrupted() => return stopped.map(|()| ExitCode::SUCCESS),
     };
-    display.running(&cloud)?;
+    display.running(&cloud, &options)?;
     interrupted().await?;
     display.line("stopping");
     cloud.stop().await;

@@ -80,6 +80,7 @@ pub(super) async fn run(cloud: &Cloud, host: &str, options: &Options, display: &
     ];
     let attack = visitors::Attack::start(cloud.traffic.address(), host, &attackers)
         .context("a host name is no header")?;
+    display.line("the first bad requests are on their way");
     display.waiting("the attackers to be cut off", LIMIT);
     let mut told = vec![false; attackers.len()];
     let all_cut_off = async {
