@@ -75,7 +75,7 @@ impl Attacker {
     }
 
     fn request(&self, host: &HeaderValue, number: usize) -> Option<Request<Full<Bytes>>> {
-        let (method, path, body) = self.requests.iter().cycle().nth(number % self.requests.len().max(1))?;
+        let (method, path, body) = self.requests.get(number.checked_rem(self.requests.len())?)?;
         let mut request = Request::new(Full::from(*body));
         *request.method_mut() = method.clone();
         *request.uri_mut() = path.parse().ok()?;
