@@ -1,8 +1,8 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench
+.PHONY: help prepare demo test lint build bench bench-waf
 
-FUNCTIONS := upload lifecycle alarm
+FUNCTIONS := upload lifecycle alarm waf-logs
 # What the local cloud runs: the functions' release binaries, the program that is released, and itself.
 LOCAL := $(FUNCTIONS) sample-app local
 
@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin
 export SAM_CLI_TELEMETRY := 0
 
 help: ## Show this.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 prepare: ## Put in place what is needed besides Rust: .venv, nginx.
 	@local/prepare
@@ -54,3 +54,8 @@ build: ## Build the functions as they are deployed, for this machine's processor
 bench: prepare ## Measure what the documents claim.
 	cargo build --release $(LOCAL:%=-p %)
 	target/release/local bench
+
+bench-waf: prepare ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
+	.venv/bin/pip install --quiet --requirement bench/waf/requirements.txt
+	cargo build --release -p offenders --bin measure
+	.venv/bin/python bench/waf/run.py

@@ -1,6 +1,6 @@
 //! The whole pipeline under load, on the local cloud: real function binaries, real hooks, real nginx.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,4 +42,18 @@ fn the_end_to_end_story_loses_no_request() {
     assert!(ended_as("live") >= 5, "{receipt}");
     assert!(ended_as("rejected") >= 1, "{receipt}");
     assert!(receipt["aws_calls_per_poll"]["max"].as_u64().unwrap() <= 10, "{receipt}");
+
+    let attack = &receipt["attack"];
+    assert_eq!(
+        (&attack["legitimate_blocked"], &attack["legitimate_lost"]),
+        (&json!(0), &json!(0)),
+        "{attack}"
+    );
+    assert!(attack["all_blocked_s"].as_f64().unwrap() < 60.0, "{attack}");
+    for offender in attack["offenders"].as_array().unwrap() {
+        let count = |name: &str| offender[name].as_u64().unwrap();
+        assert!(count("got_through") > 0, "was never let in, so nobody had to be cut off: {offender}");
+        assert!(count("blocked") >= 10, "{offender}");
+        assert!(offender["why"].is_string(), "blocked without a reason: {offender}");
+    }
 }

@@ -11,6 +11,8 @@ mod template;
 #[cfg(test)]
 mod template_contract;
 #[cfg(test)]
+mod template_firewall;
+#[cfg(test)]
 mod template_permissions;
 #[cfg(test)]
 mod tidy;

@@ -86,10 +86,19 @@ impl Template {
         match function {
             "Ref" => self.reference(argument.as_str().unwrap()),
             "Condition" => Value::Bool(self.holds(argument.as_str().unwrap())),
-            "Fn::GetAtt" => match argument {
-                Value::String(path) => json!(path),
-                _ => json!(format!("{}.{}", text(&argument[0]), text(&argument[1]))),
-            },
+            "Fn::GetAtt" => {
+                let path = match argument {
+                    Value::String(path) => path.clone(),
+                    _ => format!("{}.{}", text(&argument[0]), text(&argument[1])),
+                };
+                match path.strip_suffix(".Arn").map(|id| (id, self.resource(id))) {
+                    Some((id, set)) if set.kind() == "AWS::WAFv2::IPSet" => {
+                        let name = text(&set.properties()["Name"]).to_owned();
+                        json!(format!("arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/ipset/{name}/{id}"))
+                    }
+                    _ => json!(path),
+                }
+            }
             "Fn::Sub" => json!(self.substitute(argument.as_str().unwrap())),
             "Fn::Join" => {
                 let parts = self.resolve(&argument[1]);
@@ -102,6 +111,10 @@ impl Template {
             }
             "Fn::Base64" => self.resolve(argument),
             "Fn::Equals" => json!(self.resolve(&argument[0]) == self.resolve(&argument[1])),
+            "Fn::And" => {
+                let all = argument.as_array().unwrap();
+                json!(all.iter().all(|condition| self.resolve(condition) == json!(true)))
+            }
             "Fn::Not" => json!(self.resolve(&argument[0]) == json!(false)),
             "Fn::If" => self.resolve(&argument[if self.holds(text(&argument[0])) { 1 } else { 2 }]),
             other => panic!("the tests do not know {other}: teach them"),
@@ -178,6 +191,7 @@ impl Resource<'_> {
                 format!("{balancing}:listener-rule/app/{STACK}/1/2/{id}")
             }
             "AWS::ElasticLoadBalancingV2::TargetGroup" => format!("{balancing}:targetgroup/{id}/3"),
+            "AWS::SNS::Topic" => format!("arn:aws:sns:{REGION}:{ACCOUNT}:{STACK}-{id}"),
             "AWS::CodeDeploy::Application" => name("ApplicationName"),
             "AWS::CodeDeploy::DeploymentGroup" => name("DeploymentGroupName"),
             _ => id.to_owned(),

@@ -12,6 +12,9 @@ pub const ACCOUNT: &str = "123456789012";
 /// The local cloud's own access key id.
 pub const OWN_KEY: &str = "AKIALOCALCLOUD000000";
 
+/// The access key id of the service that delivers logs.
+pub const LOG_DELIVERY_KEY: &str = "AKIALOGDELIVERY00000";
+
 /// For SDK clients that talk to `endpoint` with the given access key id.
 pub fn config(endpoint: &str, key_id: &str) -> SdkConfig {
     let credentials = Credentials::new(key_id, "local", None, None, "local");

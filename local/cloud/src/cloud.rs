@@ -16,11 +16,14 @@ use crate::alarms::Alarms;
 use crate::aws;
 use crate::deliveries::Deliveries;
 use crate::emulator::Emulator;
+use crate::event_sources;
+use crate::firewall::Firewall;
 use crate::functions::{Functions, Journal, Queue};
 use crate::gateway::{Control, Faults, Gateway, Uploads};
 use crate::instances;
 use crate::places::Places;
 use crate::processes;
+use crate::queues::Queues;
 use crate::revisions::Revisions;
 use crate::schedule;
 use crate::stack::{DeploymentGroup, Stack};
@@ -42,6 +45,8 @@ pub struct Options {
     pub gateway_port: u16,
     /// The port of the load balancer; 0 for any.
     pub load_balancer_port: u16,
+    /// How often the web ACL's log is delivered; on AWS every five minutes.
+    pub waf_log_interval: Duration,
 }
 
 impl Default for Options {
@@ -52,6 +57,7 @@ impl Default for Options {
             parameters: Vec::new(),
             gateway_port: 4566,
             load_balancer_port: 8000,
+            waf_log_interval: Duration::from_secs(5),
         }
     }
 }
@@ -71,6 +77,8 @@ pub struct Cloud {
     pub functions: Arc<Functions>,
     /// The load balancer.
     pub traffic: Arc<Traffic>,
+    /// The web ACL before it.
+    pub firewall: Arc<Firewall>,
     /// The alarms.
     pub alarms: Arc<Alarms>,
     /// The instances.
@@ -102,12 +110,18 @@ impl Cloud {
         let stack = Stack::read(&emulator, &inner).await?;
 
         let journal = Arc::new(Journal::create(&places.log("invocations.jsonl"))?);
-        let queue = Queue::new(Arc::clone(&emulator), options.speed);
+        let queues = Queues::new(Arc::clone(&emulator));
+        let queue = Queue::new(queues.clone(), options.speed);
         let functions = Functions::new(&stack.functions, &places, &endpoint, journal, queue)?;
 
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
         let balancer = SocketAddr::from((Ipv4Addr::LOCALHOST, options.load_balancer_port));
+        let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
+        firewall.load().await?;
+        let judging = Arc::clone(&firewall);
         let handle = LoadBalancer::new()
+            .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
+            .judge(move |facts| judging.judge(facts))
             .start(balancer)
             .await
             .with_context(|| format!("the load balancer cannot listen on {balancer}"))?;
@@ -144,12 +158,14 @@ impl Cloud {
             tasks.spawn(schedule::fire(rule.clone(), speed, Arc::clone(&events)));
         }
         tasks.spawn(schedule::route(codedeploy.events(), stack.rules.clone(), Arc::clone(&events)));
-        let notifying = Uploads::new(&inner, stack.notifications.clone(), Arc::clone(&uploads));
+        let notifying =
+            Uploads::new(&inner, stack.notifications.clone(), Arc::clone(&uploads), queues.clone());
         let gateway = Gateway::new(
             emulator.address(),
             Arc::clone(&functions),
             codedeploy,
             Arc::clone(&traffic),
+            Arc::clone(&firewall),
             notifying,
             control,
         );
@@ -157,6 +173,13 @@ impl Cloud {
             let Err(error) = Arc::new(gateway).serve(listener).await;
             tracing::error!(%error, "the gateway ended");
         });
+        for source in &stack.event_sources {
+            let polled = event_sources::poll(source.clone(), queues.clone(), Arc::clone(&functions), speed);
+            tasks.spawn(async move { match polled.await {} });
+        }
+        let delivered = Arc::clone(&firewall)
+            .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);
+        tasks.spawn(async move { match delivered.await {} });
         let evaluated = Arc::clone(&alarms);
         tasks.spawn(async move { evaluated.run().await });
 
@@ -168,6 +191,7 @@ impl Cloud {
             aws,
             functions,
             traffic,
+            firewall,
             alarms,
             fleet,
             uploads,

@@ -1,5 +1,6 @@
 //! `local demo`: a whole release story, told while it happens.
 
+mod attack;
 mod decisions;
 mod display;
 mod story;
@@ -13,6 +14,7 @@ use crate::cloud::{Cloud, Options};
 use crate::places::Places;
 use crate::product::Product;
 use crate::receipt::Receipt;
+use crate::receipt::attack::Attack;
 use crate::releases::Releases;
 use decisions::Decisions;
 pub use display::Display;
@@ -50,7 +52,7 @@ pub async fn run(places: Places, options: &Options) -> Result<bool> {
     let display = Arc::new(Display::new());
     display.line("starting: emulator, stack, functions, instances, load balancer");
     let cloud = Cloud::start(places, options).await?;
-    let told = tell(&cloud, &display).await;
+    let told = tell(&cloud, &display, options).await;
     display.finish();
     let receipt = cloud.places.state.join("receipt.json");
     cloud.stop().await;
@@ -63,8 +65,9 @@ pub async fn run(places: Places, options: &Options) -> Result<bool> {
 }
 
 /// The story's deviations, empty when there were none, and its receipt.
-async fn tell(cloud: &Cloud, display: &Arc<Display>) -> Result<(Vec<String>, Receipt)> {
+async fn tell(cloud: &Cloud, display: &Arc<Display>, options: &Options) -> Result<(Vec<String>, Receipt)> {
     let product = Product::of(&cloud.stack)?;
+    attack::configure(cloud, &product).await?;
     let hosts = product.services.iter().zip(RATES).map(|(service, per_second)| {
         let host = product.host_of(service, &cloud.traffic.history())?;
         Ok(HostRate { host, per_second })
@@ -75,21 +78,36 @@ async fn tell(cloud: &Cloud, display: &Arc<Display>) -> Result<(Vec<String>, Rec
     let releases = Releases::new(&cloud.aws, &cloud.places, product.clone());
     let mut story = Story::new(&releases, &product, display, &cloud.uploads);
 
+    let attacked = hosts.first().map(|rate| rate.host.clone()).context("the story needs a service")?;
     let result = async {
         story.first_releases().await?;
         let visitors =
             Visitors::start(Plan::new(cloud.traffic.address(), hosts)).context("a host name is no header")?;
+        let story = async {
+            story.with_visitors().await?;
+            if !cloud.firewall.is_up() {
+                display.line("the stack has no web ACL; nobody attacks");
+                return Ok(None);
+            }
+            attack::run(cloud, &attacked, options, display).await.map(Some)
+        };
         let told = tokio::select! {
-            told = story.with_visitors() => told,
+            told = story => told,
             never = display.watch(&visitors) => match never {},
         };
         let log = visitors.stop().await;
-        told.map(|()| log)
+        told.map(|attack| (log, attack))
     }
     .await;
     watching.abort();
-    let log = result?;
+    let (log, attack) = result?;
     let ledgers = releases.ledgers().await?;
-    let receipt = Receipt::draw_up(cloud, &product, &log, &story.uploads, &ledgers)?;
+    let mut receipt = Receipt::draw_up(cloud, &product, &log, &story.uploads, &ledgers)?;
+    if let Some(told) = attack {
+        let mut attack = Attack::draw_up(&told.attackers, &told.attempts, &log.counts().total());
+        told.explain(&mut attack);
+        story.deviations.extend(attack.deviations());
+        receipt.attack = Some(attack);
+    }
     Ok((story.deviations, receipt))
 }

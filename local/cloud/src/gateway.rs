@@ -34,6 +34,7 @@ pub use faults::{Fault, FaultKind, Faults};
 use recognise::{Call, recognise};
 pub use uploads::Uploads;
 
+use crate::firewall::{self, Firewall};
 use crate::functions::Functions;
 use crate::traffic::Traffic;
 
@@ -52,6 +53,7 @@ pub struct Gateway {
     functions: Arc<Functions>,
     codedeploy: CodeDeploy,
     traffic: Arc<Traffic>,
+    firewall: Arc<Firewall>,
     uploads: Uploads,
     control: Control,
     faults: Arc<Faults>,
@@ -71,6 +73,7 @@ impl Gateway {
         functions: Arc<Functions>,
         codedeploy: CodeDeploy,
         traffic: Arc<Traffic>,
+        firewall: Arc<Firewall>,
         uploads: Uploads,
         control: Control,
     ) -> Self {
@@ -82,6 +85,7 @@ impl Gateway {
             functions,
             codedeploy,
             traffic,
+            firewall,
             uploads,
             control,
             faults,
@@ -155,6 +159,10 @@ impl Gateway {
         match (call.service.as_str(), call.operation.as_str()) {
             ("codedeploy", operation) => self.codedeploy(operation, known).await,
             ("lambda", "Invoke") => self.invoke(call, &request, known.clone()).await,
+            ("wafv2", operation) if firewall::is_change(operation) => {
+                let response = self.pass_on(call, request).await;
+                self.after(response, self.firewall.changed()).await
+            }
             ("elasticloadbalancing", "DescribeTargetHealth") => {
                 let traffic = &self.traffic;
                 load_balancing::target_health(call, form.unwrap_or_default(), |arn| {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +48,9 @@ struct Start {
     /// The port of the load balancer.
     #[arg(long, default_value_t = 8000)]
     load_balancer_port: u16,
+    /// Every how many seconds the web ACL's log is delivered; AWS does it every 300.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=300))]
+    waf_log_interval: u64,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -61,6 +65,7 @@ impl Start {
             parameters: demo::parameters(&self.parameters),
             gateway_port: self.port,
             load_balancer_port: self.load_balancer_port,
+            waf_log_interval: Duration::from_secs(self.waf_log_interval),
             ..Options::default()
         }
     }
@@ -95,7 +100,7 @@ async fn up(options: Options) -> Result<ExitCode> {
         cloud = Cloud::start(places()?, &options) => cloud?,
         stopped = interrupted() => return stopped.map(|()| ExitCode::SUCCESS),
     };
-    display.running(&cloud)?;
+    display.running(&cloud, &options)?;
     interrupted().await?;
     display.line("stopping");
     cloud.stop().await;

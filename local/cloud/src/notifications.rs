@@ -1,4 +1,4 @@
-//! S3's notifications: which function hears of an object, and the record it hears.
+//! S3's notifications: which function or queue hears of an object, and the record it hears.
 //!
 //! Source: S3 user guide, "Event message structure" and "Configuring event notifications using object key name filtering".
 
@@ -12,8 +12,8 @@ pub struct Notification {
     pub bucket: String,
     /// The configuration's id, which the record carries.
     pub id: String,
-    /// The function's ARN.
-    pub function: String,
+    /// Who hears.
+    pub destination: Destination,
     /// Such as `s3:ObjectCreated:*`.
     pub events: Vec<String>,
     /// What the key must begin with.
@@ -22,8 +22,17 @@ pub struct Notification {
     pub suffix: String,
 }
 
+/// Who hears of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// The function with this ARN.
+    Function(String),
+    /// Whoever reads the queue with this ARN.
+    Queue(String),
+}
+
 impl Notification {
-    /// Whether the function wants to hear of `event` (such as `s3:ObjectCreated:Put`) on `key`.
+    /// Whether the destination wants to hear of `event` (such as `s3:ObjectCreated:Put`) on `key`.
     pub fn wants(&self, bucket: &str, event: &str, key: &str) -> bool {
         self.bucket == bucket
             && key.starts_with(&self.prefix)
@@ -71,7 +80,7 @@ pub fn encoded_key(key: &str) -> String {
     utf8_percent_encode(key, KEY).to_string().replace(' ', "+")
 }
 
-/// The event that the function is invoked with.
+/// What the destination gets.
 pub fn event(notification: &Notification, event: &ObjectEvent) -> Value {
     let mut object =
         json!({ "key": encoded_key(&event.key), "sequencer": format!("{:018X}", event.sequencer) });
@@ -116,7 +125,9 @@ mod tests {
         Notification {
             bucket: "artifacts".to_owned(),
             id: "uploads".to_owned(),
-            function: "arn:aws:lambda:eu-west-1:123456789012:function:upload".to_owned(),
+            destination: Destination::Function(
+                "arn:aws:lambda:eu-west-1:123456789012:function:upload".to_owned(),
+            ),
             events: vec!["s3:ObjectCreated:*".to_owned()],
             prefix: "releases/".to_owned(),
             suffix: String::new(),

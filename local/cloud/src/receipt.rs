@@ -1,5 +1,7 @@
 //! What a run proves: requests, releases with their times, and AWS calls. Written as `receipt.json`.
 
+pub mod attack;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,6 +16,7 @@ use crate::functions::Invocation;
 use crate::product::Product;
 use crate::releases::Upload;
 use crate::traffic::Weights;
+use attack::Attack;
 
 /// The whole receipt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,6 +27,9 @@ pub struct Receipt {
     pub releases: Vec<Release>,
     /// How many AWS calls a hook's question makes.
     pub aws_calls_per_poll: Calls,
+    /// The attack, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attack: Option<Attack>,
 }
 
 /// The load.
@@ -159,7 +165,7 @@ impl Receipt {
             per_second: (log.per_second() * 10.0).round() / 10.0,
         };
         let aws_calls_per_poll = cloud.functions.journal().look(Calls::of_polls);
-        Ok(Self { requests, releases, aws_calls_per_poll })
+        Ok(Self { requests, releases, aws_calls_per_poll, attack: None })
     }
 
     /// For the screen.
@@ -186,6 +192,7 @@ impl Receipt {
         }
         let Calls { max, p50 } = self.aws_calls_per_poll;
         lines.push(format!("AWS calls per poll: {p50} in the median, {max} at most"));
+        lines.extend(self.attack.iter().flat_map(Attack::lines));
         lines
     }
 }

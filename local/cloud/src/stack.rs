@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
+use aws_sdk_s3::types::{FilterRule, NotificationConfigurationFilter};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::emulator::Emulator;
-use crate::notifications::Notification;
+use crate::event_sources::EventSource;
+use crate::notifications::{Destination, Notification};
 
 /// Everything that the local cloud itself has to run.
 #[derive(Debug, Clone)]
 pub struct Stack {
     /// The functions.
     pub functions: Vec<Function>,
-    /// Which functions hear of which objects.
+    /// Which functions and queues hear of which objects.
     pub notifications: Vec<Notification>,
+    /// Which functions read which queues.
+    pub event_sources: Vec<EventSource>,
     /// `EventBridge`'s rules.
     pub rules: Vec<EventRule>,
     /// `CodeDeploy`'s groups.
@@ -102,6 +106,11 @@ pub fn function_name(arn: &str) -> &str {
 }
 
 impl Stack {
+    /// The function that blocks repeat offenders, when the stack has a web ACL.
+    pub fn waf_logs(&self) -> Option<&Function> {
+        self.functions.iter().find(|function| function.environment.contains_key("GREENLIGHT_WAF_RULE"))
+    }
+
     /// Reads it back.
     ///
     /// # Errors
@@ -110,6 +119,7 @@ impl Stack {
         Ok(Self {
             functions: functions(emulator).await?,
             notifications: notifications(aws).await?,
+            event_sources: event_sources(emulator).await?,
             rules: event_rules(emulator).await?,
             deployment_groups: deployment_groups(emulator).await?,
             machines: machines(emulator, aws).await?,
@@ -170,25 +180,51 @@ async fn notifications(aws: &SdkConfig) -> Result<Vec<Notification>> {
         let Some(bucket) = bucket.name() else { continue };
         let configuration = s3.get_bucket_notification_configuration().bucket(bucket).send().await?;
         for entry in configuration.lambda_function_configurations() {
-            let rules =
-                entry.filter().and_then(|filter| filter.key()).map_or(&[][..], |key| key.filter_rules());
-            let rule = |name: &str| {
-                let found = rules
-                    .iter()
-                    .find(|rule| rule.name().is_some_and(|found| found.as_str().eq_ignore_ascii_case(name)));
-                found.and_then(|rule| rule.value()).unwrap_or_default().to_owned()
-            };
             notifications.push(Notification {
                 bucket: bucket.to_owned(),
                 id: entry.id().unwrap_or_default().to_owned(),
-                function: entry.lambda_function_arn().to_owned(),
+                destination: Destination::Function(entry.lambda_function_arn().to_owned()),
                 events: entry.events().iter().map(|event| event.as_str().to_owned()).collect(),
-                prefix: rule("prefix"),
-                suffix: rule("suffix"),
+                prefix: key_filter(entry.filter(), "prefix"),
+                suffix: key_filter(entry.filter(), "suffix"),
+            });
+        }
+        for entry in configuration.queue_configurations() {
+            notifications.push(Notification {
+                bucket: bucket.to_owned(),
+                id: entry.id().unwrap_or_default().to_owned(),
+                destination: Destination::Queue(entry.queue_arn().to_owned()),
+                events: entry.events().iter().map(|event| event.as_str().to_owned()).collect(),
+                prefix: key_filter(entry.filter(), "prefix"),
+                suffix: key_filter(entry.filter(), "suffix"),
             });
         }
     }
     Ok(notifications)
+}
+
+fn key_filter(filter: Option<&NotificationConfigurationFilter>, name: &str) -> String {
+    let rules = filter.and_then(|filter| filter.key()).map_or(&[][..], |key| key.filter_rules());
+    let named =
+        |rule: &&FilterRule| rule.name().is_some_and(|found| found.as_str().eq_ignore_ascii_case(name));
+    rules.iter().find(named).and_then(FilterRule::value).unwrap_or_default().to_owned()
+}
+
+async fn event_sources(emulator: &Emulator) -> Result<Vec<EventSource>> {
+    let listed = emulator.rest("lambda", Method::GET, "/2015-03-31/event-source-mappings/").await?;
+    let mut sources = Vec::new();
+    for mapping in list(&listed, "EventSourceMappings").iter().filter(|mapping| mapping["State"] == "Enabled")
+    {
+        sources.push(EventSource {
+            queue: text(mapping, "EventSourceArn")?,
+            function: text(mapping, "FunctionArn")?,
+            batch_size: mapping["BatchSize"].as_u64().and_then(|size| size.try_into().ok()).unwrap_or(10),
+            reports_failures: list(mapping, "FunctionResponseTypes")
+                .iter()
+                .any(|kind| kind == "ReportBatchItemFailures"),
+        });
+    }
+    Ok(sources)
 }
 
 async fn event_rules(emulator: &Emulator) -> Result<Vec<EventRule>> {

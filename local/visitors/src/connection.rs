@@ -1,6 +1,6 @@
 //! One keep-alive connection of the visitors.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -8,8 +8,9 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
+use crate::addresses::loopback_of;
 use crate::log::{Failure, Outcome};
 
 /// The header in which a service tells its version.
@@ -19,6 +20,7 @@ const RELEASE: &str = "x-release";
 #[derive(Debug)]
 pub(crate) struct Connection {
     target: SocketAddr,
+    source: Option<IpAddr>,
     sender: Option<http1::SendRequest<Full<Bytes>>>,
 }
 
@@ -31,8 +33,9 @@ pub(crate) struct Exchange {
 }
 
 impl Connection {
-    pub(crate) fn new(target: SocketAddr) -> Self {
-        Self { target, sender: None }
+    /// From `source`, when there is a loopback address that stands for it; otherwise from where the system likes.
+    pub(crate) fn new(target: SocketAddr, source: Option<IpAddr>) -> Self {
+        Self { target, source, sender: None }
     }
 
     /// Sends a request and reads its answer to the end. A connection whose exchange is given up is not used again.
@@ -55,7 +58,14 @@ impl Connection {
     }
 
     async fn connect(&self) -> Option<http1::SendRequest<Full<Bytes>>> {
-        let stream = TcpStream::connect(self.target).await.ok()?;
+        let stream = match self.source.and_then(loopback_of) {
+            Some(source) => {
+                let socket = TcpSocket::new_v4().ok()?;
+                socket.bind((source, 0).into()).ok()?;
+                socket.connect(self.target).await.ok()?
+            }
+            None => TcpStream::connect(self.target).await.ok()?,
+        };
         stream.set_nodelay(true).ok()?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         // How it ended is seen by the request that was on it.

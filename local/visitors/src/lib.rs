@@ -21,7 +21,11 @@
 //!
 //! A request that fails because the server closed the idle keep-alive connection before it answered is sent once
 //! more over a fresh connection, as browsers do, and counted as *retried*.
+//!
+//! Visitors and attackers have addresses of their own, see [`addresses`].
 
+pub mod addresses;
+mod attack;
 mod connection;
 mod counts;
 mod log;
@@ -30,7 +34,8 @@ mod plan;
 mod requests;
 mod run;
 
+pub use attack::{Attack, Attacker, Attempt};
 pub use counts::{Count, Counts};
 pub use log::{Failure, Log, Meaning, Outcome, Record};
-pub use plan::{ClientHeader, HostRate, Plan};
+pub use plan::{HostRate, Plan};
 pub use run::Visitors;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use http::HeaderName;
+use crate::addresses::crowd;
 
 /// A steady load.
 #[derive(Debug, Clone)]
@@ -15,16 +15,18 @@ pub struct Plan {
     /// Keep-alive connections, shared by all hosts; one request at a time on each. When all are busy, requests wait
     /// and the wait counts as theirs.
     pub connections: usize,
-    /// When given, requests say that they come from these addresses.
-    pub clients: Option<ClientHeader>,
+    /// Who visits, one after another: each stays on a connection for some requests, then the next one comes. Whoever
+    /// has no loopback address comes from where the system likes; see [`crate::addresses`].
+    pub clients: Vec<IpAddr>,
     /// How long an answer may take.
     pub timeout: Duration,
 }
 
 impl Plan {
-    /// 32 connections, 30 s for an answer.
+    /// 32 connections, 30 s for an answer, and a crowd of visitors where the target is on this machine.
     pub fn new(target: SocketAddr, hosts: Vec<HostRate>) -> Self {
-        Self { target, hosts, connections: 32, clients: None, timeout: Duration::from_secs(30) }
+        let clients = if target.ip().is_loopback() { crowd() } else { Vec::new() };
+        Self { target, hosts, connections: 32, clients, timeout: Duration::from_secs(30) }
     }
 }
 
@@ -35,13 +37,4 @@ pub struct HostRate {
     pub host: String,
     /// Requests per second; 0 for none.
     pub per_second: u32,
-}
-
-/// A header that stands for the client's address, where all clients share one machine.
-#[derive(Debug, Clone)]
-pub struct ClientHeader {
-    /// Its name.
-    pub name: HeaderName,
-    /// One of them is picked for each request, evenly.
-    pub addresses: Vec<IpAddr>,
 }

@@ -5,15 +5,9 @@ use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 
-use crate::plan::ClientHeader;
-
 /// The n-th request to a host: four pages and five reads of the API to one small POST, scattered, so that no kind
 /// falls into step with a load balancer's shares.
-pub(crate) fn request(
-    host: &HeaderValue,
-    clients: Option<&ClientHeader>,
-    number: u64,
-) -> Request<Full<Bytes>> {
+pub(crate) fn request(host: &HeaderValue, number: u64) -> Request<Full<Bytes>> {
     let dice = scatter(number);
     let item = dice % 500;
     let (method, path, body) = match (dice >> 32) % 10 {
@@ -33,16 +27,7 @@ pub(crate) fn request(
     if json {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    if let Some((name, address)) = clients.and_then(|clients| Some((&clients.name, pick(clients, dice)?))) {
-        headers.insert(name, address);
-    }
     request
-}
-
-fn pick(clients: &ClientHeader, dice: u64) -> Option<HeaderValue> {
-    let index = (dice >> 16).checked_rem(clients.addresses.len() as u64)?;
-    let address = clients.addresses.get(usize::try_from(index).ok()?)?;
-    HeaderValue::try_from(address.to_string()).ok()
 }
 
 /// The mixing step of `SplitMix64`: neighbours in, strangers out.
@@ -56,9 +41,6 @@ fn scatter(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::net::IpAddr;
-
-    use http::HeaderName;
 
     use super::*;
 
@@ -67,7 +49,7 @@ mod tests {
         let host = HeaderValue::from_static("a");
         let mut kinds = BTreeMap::new();
         for number in 0..10_000 {
-            let request = request(&host, None, number);
+            let request = request(&host, number);
             let kind = (request.method().clone().to_string(), request.uri().path() == "/");
             *kinds.entry(kind).or_insert(0) += 1;
         }
@@ -75,20 +57,6 @@ mod tests {
         assert!((3_800..4_200).contains(&share("GET", true)), "{kinds:?}");
         assert!((4_800..5_200).contains(&share("GET", false)), "{kinds:?}");
         assert!((850..1_150).contains(&share("POST", false)), "{kinds:?}");
-        assert_eq!(request(&host, None, 7).uri(), request(&host, None, 7).uri());
-    }
-
-    #[test]
-    fn every_client_gets_its_turn() {
-        let clients = ClientHeader {
-            name: HeaderName::from_static("x-client"),
-            addresses: vec![IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])],
-        };
-        let mut seen = BTreeMap::new();
-        for number in 0..1_000 {
-            let request = request(&HeaderValue::from_static("a"), Some(&clients), number);
-            *seen.entry(request.headers()["x-client"].to_str().unwrap().to_owned()).or_insert(0) += 1;
-        }
-        assert!(seen.len() == 2 && seen.values().all(|count| (400..600).contains(count)), "{seen:?}");
+        assert_eq!(request(&host, 7).uri(), request(&host, 7).uri());
     }
 }

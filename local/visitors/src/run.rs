@@ -1,5 +1,7 @@
 //! A running load.
 
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderValue;
@@ -16,6 +18,9 @@ use crate::pace::{Due, pace};
 use crate::plan::Plan;
 use crate::requests::request;
 
+/// After so many requests a visitor leaves and the next one comes.
+const STAY: usize = 100;
+
 /// Visitors on their way. Dropping them ends the load at once.
 #[derive(Debug)]
 pub struct Visitors {
@@ -31,6 +36,7 @@ struct Run {
     plan: Plan,
     hosts: Vec<HeaderValue>,
     start: Instant,
+    arrived: AtomicUsize,
     due: tokio::sync::Mutex<UnboundedReceiver<Due>>,
     book: Mutex<Book>,
 }
@@ -56,8 +62,14 @@ impl Visitors {
             pacers.spawn(pace(index, rate.per_second, start, sender.clone()));
         }
         let connections = plan.connections.max(1);
-        let run =
-            Arc::new(Run { plan, hosts, start, due: tokio::sync::Mutex::new(due), book: Mutex::default() });
+        let run = Arc::new(Run {
+            plan,
+            hosts,
+            start,
+            arrived: AtomicUsize::new(0),
+            due: tokio::sync::Mutex::new(due),
+            book: Mutex::default(),
+        });
         let connections = (0..connections).map(|_| Arc::clone(&run).visit()).collect();
         Ok(Self { pacers, connections, run, started })
     }
@@ -87,13 +99,18 @@ impl Run {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn next_client(&self) -> Option<IpAddr> {
+        let turn = self.arrived.fetch_add(1, Ordering::Relaxed);
+        self.plan.clients.get(turn.checked_rem(self.plan.clients.len())?).copied()
+    }
+
     /// Serves one connection until nothing becomes due any more. The lock is fair: connections take turns.
     async fn visit(self: Arc<Self>) {
-        let mut connection = Connection::new(self.plan.target);
-        loop {
+        let mut connection = Connection::new(self.plan.target, self.next_client());
+        for number in 1_usize.. {
             let Some(due) = self.due.lock().await.recv().await else { return };
             let Some(host) = self.hosts.get(usize::from(due.host)) else { continue };
-            let request = request(host, self.plan.clients.as_ref(), due.number);
+            let request = request(host, due.number);
             let sent = self.start.elapsed();
             let limited = timeout(self.plan.timeout, connection.exchange(request)).await;
             let exchange = limited.unwrap_or(Exchange {
@@ -103,6 +120,9 @@ impl Run {
             });
             let timing = Timing { due: due.at - self.start, sent, ended: self.start.elapsed() };
             self.note(Record::new(due.host, timing, exchange.outcome, exchange.release, exchange.retried));
+            if number % STAY == 0 {
+                connection = Connection::new(self.plan.target, self.next_client());
+            }
         }
     }
 

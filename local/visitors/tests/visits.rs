@@ -2,15 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use visitors::{Failure, HostRate, Log, Outcome, Plan, Visitors};
+use visitors::addresses::stands_for;
+use visitors::{Attack, Attacker, Failure, HostRate, Log, Outcome, Plan, Visitors};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nx-release: 2\r\ncontent-length: 2\r\n\r\nok";
 
@@ -164,4 +166,57 @@ async fn a_slow_server_does_not_slow_the_load() {
     assert!(log.records().len() >= 25, "{}", log.records().len());
     assert!((80.0..120.0).contains(&log.per_second()), "{}", log.per_second());
     assert!(log.latency(100).unwrap() > Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn visitors_come_from_addresses_of_their_own() {
+    let seen = Arc::new(Mutex::new(BTreeMap::<IpAddr, usize>::new()));
+    let note = Arc::clone(&seen);
+    let address = server(move |mut stream, _| {
+        let note = Arc::clone(&note);
+        async move {
+            let client = stands_for(stream.peer_addr().unwrap().ip());
+            while request(&mut stream).await {
+                *note.lock().unwrap().entry(client).or_default() += 1;
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let log = visit(plan(address, 1_000, 2), Duration::from_millis(600)).await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(log.counts().lost(), 0);
+    assert!(seen.len() >= 4, "{seen:?}");
+    assert!(seen.keys().all(|client| client.to_string().starts_with("203.0.113.")), "{seen:?}");
+    assert!(seen.values().all(|requests| *requests <= 100), "{seen:?}");
+}
+
+#[tokio::test]
+async fn attackers_are_told_apart_by_address_and_by_what_they_reach() {
+    let seen = Arc::new(Mutex::new(BTreeMap::<IpAddr, usize>::new()));
+    let note = Arc::clone(&seen);
+    let address = server(move |mut stream, _| {
+        let note = Arc::clone(&note);
+        async move {
+            let client = stands_for(stream.peer_addr().unwrap().ip());
+            let answer =
+                if client.is_ipv6() { OK } else { "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n" };
+            while request(&mut stream).await {
+                *note.lock().unwrap().entry(client).or_default() += 1;
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let scanner = "198.51.100.7".parse().unwrap();
+    let attackers = [Attacker::scanner(scanner, 100), Attacker::rotating(100)];
+    let attack = Attack::start(address, "shop.test", &attackers).unwrap();
+    sleep(Duration::from_millis(300)).await;
+    let attempts = attack.stop().await;
+    let of = |attacker| attempts.iter().filter(move |attempt| attempt.attacker == attacker);
+    assert!(of(0).count() > 5 && of(0).all(visitors::Attempt::was_blocked));
+    assert!(of(1).count() > 5 && of(1).all(|attempt| attempt.got_through));
+    let seen = seen.lock().unwrap();
+    assert!(seen[&scanner] >= of(0).count());
+    assert!(seen.len() > of(1).count(), "a fresh address for every request");
 }

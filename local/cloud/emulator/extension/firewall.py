@@ -1,8 +1,43 @@
 """WAFv2: IP sets, web ACLs, their association with a load balancer, and their logs."""
 
+from ipaddress import ip_network
 from typing import Any
 
+from moto.wafv2.exceptions import WAFv2ClientError
+from moto.wafv2.models import WAFV2Backend
+
 from extension.resource import Made, Place, resource
+
+MOST_ENTRIES = 10_000
+
+
+def correct() -> None:
+    """UpdateIPSet refuses what AWS refuses; moto takes anything."""
+    inherited = WAFV2Backend.update_ip_set
+
+    def update_ip_set(
+        self: Any, name: str, scope: str, _id: str, description: str | None, addresses: list[str], lock_token: str
+    ) -> Any:
+        for arn, known in self.ip_sets.items():
+            if arn.endswith(f"/ipset/{name}/{_id}"):
+                _check(addresses, known.ip_address_version)
+        return inherited(self, name, scope, _id, description, addresses, lock_token)
+
+    WAFV2Backend.update_ip_set = update_ip_set
+
+
+def _check(addresses: list[str], version: str) -> None:
+    if len(addresses) > MOST_ENTRIES:
+        raise WAFv2ClientError("WAFLimitsExceededException", f"An IP set holds {MOST_ENTRIES} entries at most.")
+    for address in addresses:
+        try:
+            network = ip_network(address, strict=False)
+        except ValueError as error:
+            raise WAFv2ClientError("WAFInvalidParameterException", f"Error reason: {error}, field: IP_ADDRESS") from None
+        if f"IPV{network.version}" != version or network.prefixlen == 0 or "/" not in address:
+            raise WAFv2ClientError(
+                "WAFInvalidParameterException", f"Error reason: {address} is no {version} network, field: IP_ADDRESS"
+            )
 
 
 @resource("AWS::WAFv2::IPSet")

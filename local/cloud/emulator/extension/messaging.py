@@ -3,7 +3,14 @@
 import json
 from typing import Any
 
+from moto.sqs.models import Queue
+
 from extension.resource import Made, Place, resource
+
+
+def correct() -> None:
+    """The local cloud reads queues for the functions itself. moto would look for Docker with every message."""
+    Queue.lambda_event_source_mappings = property(lambda _: {}, lambda _self, _mappings: None)
 
 
 @resource("AWS::SQS::QueuePolicy")

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use visitors::{Counts, Visitors};
 
 use crate::aws;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Options};
 use crate::product::Product;
 use crate::receipt::Receipt;
 
@@ -99,7 +99,7 @@ impl Display {
     ///
     /// # Errors
     /// When the functions' settings do not name their buckets.
-    pub fn running(&self, cloud: &Cloud) -> Result<()> {
+    pub fn running(&self, cloud: &Cloud, options: &Options) -> Result<()> {
         let product = Product::of(&cloud.stack)?;
         let (endpoint, visitors) = (&cloud.endpoint, cloud.traffic.address());
         self.line("running; Ctrl-C ends it");
@@ -113,6 +113,14 @@ impl Display {
         for service in &product.services {
             let host = product.host_of(service, &cloud.traffic.history())?;
             self.print(&format!("  visit    curl -i -H 'Host: {host}' http://{visitors}/   # {service}"));
+        }
+        let interval = options.waf_log_interval.as_secs();
+        if let Some(function) = cloud.stack.waf_logs().map(|function| &function.name) {
+            self.print(&format!("  attack   curl -i --interface 127.198.100.7 http://{visitors}/.env   # comes from 198.51.100.7"));
+            self.print(&format!("  blocked  aws lambda invoke --function-name {function} --payload '{{\"command\":\"blocked\"}}' /dev/stdout"));
+            self.print(&format!(
+                "  waf log  every {interval} s here, every 300 s on AWS; --waf-log-interval changes it"
+            ));
         }
         self.print(&format!("  logs     {}", cloud.places.state.join("logs").display()));
         self.print(&format!(

@@ -3,7 +3,6 @@
 //! Source: Lambda developer guide, "Asynchronous invocation": one minute before the second attempt, two minutes
 //! before the third; "Capturing records of Lambda asynchronous invocations" for the record.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use crate::aws;
 use crate::clock;
-use crate::emulator::Emulator;
+use crate::queues::Queues;
 
 /// AWS's pauses before the second and the third attempt.
 const PAUSES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
@@ -25,14 +24,14 @@ pub fn retry_pauses(retries: u32, speed: u32) -> Vec<Duration> {
 /// Sends failed events to SQS.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    emulator: Arc<Emulator>,
+    queues: Queues,
     speed: u32,
 }
 
 impl Queue {
-    /// Queues live in the emulator; `speed` divides AWS's pauses.
-    pub fn new(emulator: Arc<Emulator>, speed: u32) -> Self {
-        Self { emulator, speed }
+    /// Among these queues; `speed` divides AWS's pauses.
+    pub fn new(queues: Queues, speed: u32) -> Self {
+        Self { queues, speed }
     }
 
     pub(super) fn speed(&self) -> u32 {
@@ -61,10 +60,7 @@ impl Queue {
             "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
             "responsePayload": parse(&answer.payload),
         });
-        let name = queue.rsplit(':').next().unwrap_or(queue);
-        let url = format!("{}/{}/{name}", self.emulator.endpoint(), aws::ACCOUNT);
-        let message = json!({ "QueueUrl": url, "MessageBody": record.to_string() });
-        if let Err(error) = self.emulator.json("sqs", "AmazonSQS.SendMessage", "1.0", &message).await {
+        if let Err(error) = self.queues.send(queue, &record.to_string()).await {
             tracing::error!(%error, queue, function, "a failed event could not be queued");
         }
     }

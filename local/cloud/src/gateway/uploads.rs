@@ -1,4 +1,4 @@
-//! S3 notices what happened to objects and tells the functions that want to know.
+//! S3 notices what happened to objects and tells the functions and queues that want to know.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,8 @@ use super::recognise::bucket_and_key;
 use crate::aws;
 use crate::clock;
 use crate::deliveries::Deliveries;
-use crate::notifications::{self, Notification, ObjectEvent};
+use crate::notifications::{self, Destination, Notification, ObjectEvent};
+use crate::queues::Queues;
 use crate::stack::function_name;
 
 /// The buckets' notifications.
@@ -21,10 +22,11 @@ pub struct Uploads {
     client: Client,
     notifications: Vec<Notification>,
     deliveries: Arc<Deliveries>,
+    queues: Queues,
     sequencer: AtomicU64,
 }
 
-/// An operation that some function wants to hear of when it has succeeded.
+/// An operation that somebody wants to hear of when it has succeeded.
 #[derive(Debug)]
 pub(super) struct Watched {
     event: &'static str,
@@ -35,10 +37,15 @@ pub(super) struct Watched {
 
 impl Uploads {
     /// Notifies as the buckets' configuration says.
-    pub fn new(aws: &SdkConfig, notifications: Vec<Notification>, deliveries: Arc<Deliveries>) -> Self {
+    pub fn new(
+        aws: &SdkConfig,
+        notifications: Vec<Notification>,
+        deliveries: Arc<Deliveries>,
+        queues: Queues,
+    ) -> Self {
         // From the clock, so that a cloud that is started again goes on upwards.
         let start = u64::try_from(clock::now().as_millisecond()).unwrap_or_default() << 16;
-        Self { client: Client::new(aws), notifications, deliveries, sequencer: AtomicU64::new(start) }
+        Self { client: Client::new(aws), notifications, deliveries, queues, sequencer: AtomicU64::new(start) }
     }
 
     /// What to do after this operation, if anything.
@@ -55,7 +62,7 @@ impl Uploads {
         wanted.then(|| Watched { event, bucket, key, principal: principal.to_owned() })
     }
 
-    /// Tells the functions. `headers` are those of S3's answer.
+    /// Tells those who want to know. `headers` are those of S3's answer.
     pub(super) async fn happened(&self, watched: Watched, headers: &HeaderMap) {
         let header =
             |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
@@ -90,7 +97,14 @@ impl Uploads {
         for notification in &self.notifications {
             if notification.wants(&event.bucket, &event.name, &event.key) {
                 let record = notifications::event(notification, &event);
-                self.deliveries.send(function_name(&notification.function), &record);
+                match &notification.destination {
+                    Destination::Function(function) => self.deliveries.send(function_name(function), &record),
+                    Destination::Queue(queue) => {
+                        if let Err(error) = self.queues.send(queue, &record.to_string()).await {
+                            tracing::error!(error = %format!("{error:#}"), queue, "a notification was not queued");
+                        }
+                    }
+                }
             }
         }
     }

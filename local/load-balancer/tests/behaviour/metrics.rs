@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use load_balancer::{GroupMetrics, HostCount, LoadBalancer};
+use load_balancer::{GroupMetrics, HostCount, LoadBalancer, Verdict};
 
 use crate::support::{NEVER, Upstream, group, split, start, until, until_healthy, visit};
 
@@ -86,4 +86,21 @@ async fn counters_of_a_group_that_is_gone_are_taken_once_more() {
     handle.set_target_groups(Vec::new());
     assert_eq!(handle.take_metrics().groups["blue"].request_count, 4);
     assert!(handle.take_metrics().groups.is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_the_web_acl_blocks_is_the_load_balancers_own_4xx_and_reaches_no_target() {
+    let blue = Upstream::start("blue").await;
+    blue.answers(404);
+    let groups = vec![group("blue", NEVER, &[blue.target()])];
+    let balancer = LoadBalancer::new()
+        .judge(|facts| if facts.host == "blocked" { Verdict::Block } else { Verdict::Allow });
+    let handle = start(balancer, split(&[("blue", 1)]), groups).await;
+    assert!(visit(&handle, "blocked", 3).await.iter().all(|answer| answer.status == 403));
+    assert!(visit(&handle, "shop", 2).await.iter().all(|answer| answer.status == 404));
+
+    let taken = handle.take_metrics();
+    let (balancer, blue) = (&taken.load_balancer, &taken.groups["blue"]);
+    assert_eq!((balancer.blocked, balancer.elb_4xx, balancer.elb_5xx, balancer.request_count), (3, 3, 0, 2));
+    assert_eq!((blue.request_count, blue.target_4xx, blue.target_connection_errors), (2, 2, 0));
 }

@@ -1,0 +1,364 @@
+//! What an operator may change: thresholds, ban times, who is never blocked. Read from YAML or JSON, checked as a whole.
+//!
+//! Every part has a default that a small site can live with; a file names only what it changes. An unknown word in it
+//! is an error, because a misspelt threshold that is silently ignored blocks the wrong people.
+
+use std::fmt;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::BUCKET_SECONDS;
+
+/// A duration with its unit, as people write it: `90s`, `10m`, `4h`, `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span(pub u64);
+
+impl Span {
+    /// Whole seconds.
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+
+    /// For arithmetic with timestamps.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong =
+            || format!("`{text}` is no duration; write a whole number and s, m, h or d, such as `10m`");
+        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, unit) = text.split_at(split);
+        let factor = match unit.trim() {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        number.checked_mul(factor).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.to_string()
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, unit) = match self.0 {
+            0 => (0, "s"),
+            s if s % 86400 == 0 => (s / 86400, "d"),
+            s if s % 3600 == 0 => (s / 3600, "h"),
+            s if s % 60 == 0 => (s / 60, "m"),
+            s => (s, "s"),
+        };
+        write!(f, "{number}{unit}")
+    }
+}
+
+/// Block, or only say who would be blocked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Offenders are put into the IP sets.
+    #[default]
+    Block,
+    /// Decisions are made, recorded and reported; nothing of ours stands in the IP sets.
+    Count,
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Configuration {
+    /// Overrides the deployment's mode when present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Who a request is counted against.
+    pub clients: Clients,
+    /// Networks that are never blocked and never counted.
+    pub allow: Vec<IpNet>,
+    /// What counts as an offence, and how much of it is too much.
+    pub detectors: Detectors,
+    /// For how long.
+    pub ban: BanTimes,
+    /// When many bad neighbours become one network.
+    pub neighbours: Neighbours,
+    /// When a pass looks too drastic to be right.
+    pub brake: Brake,
+}
+
+/// Who a request is counted against.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clients {
+    /// The header in which trusted proxies name their client, such as `x-forwarded-for`. The web ACL's IP set rule
+    /// must then look at the same header (`IPSetForwardedIPConfig`), or the blocks have no effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarding_header: Option<String>,
+    /// Proxies whose header is believed. They are never blocked themselves.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Length of the prefix that one IPv6 client is judged and blocked as, 32 to 128. A subscriber commonly has a
+    /// whole /64 and may use an address per request.
+    pub ipv6_prefix: u8,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self { forwarding_header: None, trusted_proxies: Vec::new(), ipv6_prefix: 64 }
+    }
+}
+
+/// fail2ban's two numbers: `max_retry` offences within `find_time` lead to a ban.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// So many offences are too many; at least 1. Left out: this detector is off.
+    pub max_retry: u32,
+    /// The window, at least twice [`BUCKET_SECONDS`] and at most 1 h.
+    pub find_time: Span,
+    /// The first ban, when it differs from `ban.time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ban_time: Option<Span>,
+}
+
+const fn threshold(max_retry: u32, minutes: u64) -> Threshold {
+    Threshold { max_retry, find_time: Span(minutes * 60), ban_time: None }
+}
+
+/// The detectors. One that is `null` is off.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Detectors {
+    /// Requests that a rule of the web ACL blocked.
+    pub blocked: Option<Threshold>,
+    /// Requests of any kind. Floods are stopped sooner by a rate-based rule in the web ACL.
+    pub rate: Option<Threshold>,
+    /// Requests to the paths where credentials are tried.
+    pub brute_force: Option<Threshold>,
+    /// Distinct paths that were blocked or that only scanners ask for.
+    pub scan: Option<Threshold>,
+    /// CAPTCHA and challenge answers that were missing or wrong.
+    pub challenge: Option<Threshold>,
+    /// Where `brute_force` looks.
+    pub credentials: Credentials,
+    /// What `scan` takes for odd.
+    pub odd_paths: OddPaths,
+    /// Rules of the web ACL whose blocks are not held against a client, by name: rules that real users trip.
+    pub ignore_rules: Vec<String>,
+}
+
+impl Default for Detectors {
+    fn default() -> Self {
+        Self {
+            blocked: Some(threshold(25, 10)),
+            rate: Some(threshold(2000, 5)),
+            brute_force: Some(threshold(20, 10)),
+            scan: Some(threshold(10, 10)),
+            challenge: Some(threshold(20, 10)),
+            credentials: Credentials::default(),
+            odd_paths: OddPaths::default(),
+            ignore_rules: Vec::new(),
+        }
+    }
+}
+
+/// Where credentials are tried.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    /// Paths in any spelling; one that ends in `*` stands for everything that starts so.
+    pub paths: Vec<String>,
+    /// HTTP methods; empty means all.
+    pub methods: Vec<String>,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        let paths = [
+            "/login",
+            "/signin",
+            "/sign-in",
+            "/users/sign_in",
+            "/session",
+            "/sessions",
+            "/auth/login",
+            "/api/login",
+            "/api/auth/login",
+            "/api/v1/login",
+            "/oauth/token",
+            "/wp-login.php",
+            "/xmlrpc.php",
+        ];
+        Self { paths: paths.map(str::to_owned).to_vec(), methods: vec!["POST".to_owned()] }
+    }
+}
+
+/// Paths that only scanners ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OddPaths {
+    /// Parts of a path that are odd here, beside the built-in ones ([`crate::classify::PROBES`]).
+    pub also: Vec<String>,
+    /// Parts of a path that are usual here after all, such as `/wp-admin` on a site that runs on it.
+    pub except: Vec<String>,
+}
+
+/// How long offenders stay blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BanTimes {
+    /// The first ban. Each return doubles it.
+    pub time: Span,
+    /// No ban by a detector lasts longer.
+    pub max: Span,
+    /// So long after the last ban has ended, the client is a stranger again. Must be longer than `max`.
+    pub forget: Span,
+}
+
+impl Default for BanTimes {
+    fn default() -> Self {
+        Self { time: Span(3600), max: Span(7 * 86400), forget: Span(30 * 86400) }
+    }
+}
+
+/// When many bad neighbours become one network.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Neighbours {
+    /// So many blocked clients in one network block the smallest network that holds them all; at least 2.
+    pub members: usize,
+    /// Never wider than this for IPv4, 16 to 32. 32 turns it off.
+    pub ipv4_prefix: u8,
+    /// Never wider than this for IPv6, 32 to 128, at most `clients.ipv6_prefix`, which turns it off.
+    pub ipv6_prefix: u8,
+}
+
+impl Default for Neighbours {
+    fn default() -> Self {
+        Self { members: 8, ipv4_prefix: 24, ipv6_prefix: 48 }
+    }
+}
+
+/// When a pass looks too drastic to be right.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Brake {
+    /// A pass that would newly block more than this share of all clients seen, in percent, holds and asks; 1 to 100.
+    pub percent: u8,
+    /// A pass that would newly block no more than this many never holds.
+    pub at_least: usize,
+}
+
+impl Default for Brake {
+    fn default() -> Self {
+        Self { percent: 10, at_least: 20 }
+    }
+}
+
+impl Configuration {
+    /// The longest find time of a detector that is on, seconds.
+    pub fn longest_find_time(&self) -> u64 {
+        let detectors = &self.detectors;
+        [detectors.blocked, detectors.rate, detectors.brute_force, detectors.scan, detectors.challenge]
+            .into_iter()
+            .flatten()
+            .map(|threshold| threshold.find_time.seconds())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Everything that is out of range, in words; empty when the configuration can be used.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let detectors = &self.detectors;
+        for (name, threshold) in [
+            ("blocked", detectors.blocked),
+            ("rate", detectors.rate),
+            ("brute_force", detectors.brute_force),
+            ("scan", detectors.scan),
+            ("challenge", detectors.challenge),
+        ] {
+            let Some(threshold) = threshold else { continue };
+            let seconds = threshold.find_time.seconds();
+            if threshold.max_retry == 0 {
+                faults.push(format!(
+                    "detectors.{name}.max_retry is 0, which bans everybody; leave out or use null"
+                ));
+            }
+            if !(2 * BUCKET_SECONDS..=3600).contains(&seconds) {
+                faults.push(format!(
+                    "detectors.{name}.find_time is {}; it must be 10s to 1h",
+                    threshold.find_time
+                ));
+            }
+            if threshold.ban_time.is_some_and(|time| time.seconds() == 0 || time > self.ban.max) {
+                faults.push(format!("detectors.{name}.ban_time must be above 0 and at most ban.max"));
+            }
+            if name == "scan" && threshold.max_retry > crate::tally::MOST_PATHS {
+                faults.push(format!(
+                    "detectors.scan.max_retry is {}; at most {} distinct paths are told apart",
+                    threshold.max_retry,
+                    crate::tally::MOST_PATHS
+                ));
+            }
+        }
+        if self.ban.time.seconds() == 0 || self.ban.time > self.ban.max {
+            faults.push("ban.time must be above 0 and at most ban.max".to_owned());
+        }
+        if self.ban.max >= self.ban.forget || self.ban.forget.seconds() > 400 * 86400 {
+            faults.push("ban.forget must be longer than ban.max and at most 400d".to_owned());
+        }
+        if !(32..=128).contains(&self.clients.ipv6_prefix) {
+            faults.push(format!("clients.ipv6_prefix is {}; it must be 32 to 128", self.clients.ipv6_prefix));
+        }
+        if !(16..=32).contains(&self.neighbours.ipv4_prefix) {
+            faults.push(format!(
+                "neighbours.ipv4_prefix is {}; it must be 16 to 32",
+                self.neighbours.ipv4_prefix
+            ));
+        }
+        if !(32..=self.clients.ipv6_prefix.max(32)).contains(&self.neighbours.ipv6_prefix) {
+            faults.push(format!(
+                "neighbours.ipv6_prefix is {}; it must be 32 to clients.ipv6_prefix",
+                self.neighbours.ipv6_prefix
+            ));
+        }
+        if self.neighbours.members < 2 {
+            faults.push("neighbours.members must be at least 2".to_owned());
+        }
+        if !(1..=100).contains(&self.brake.percent) {
+            faults.push(format!("brake.percent is {}; it must be 1 to 100", self.brake.percent));
+        }
+        if self.clients.forwarding_header.is_some() && self.clients.trusted_proxies.is_empty() {
+            faults.push("clients.forwarding_header is set, but clients.trusted_proxies is empty: nobody's header would be believed".to_owned());
+        }
+        for network in self.allow.iter().chain(&self.clients.trusted_proxies) {
+            if network.prefix_len() == 0 {
+                faults.push(format!("`{network}` is everybody; to block nobody use mode: count"));
+            }
+        }
+        for path in &detectors.credentials.paths {
+            if !path.starts_with('/') {
+                faults.push(format!("detectors.credentials.paths: `{path}` does not start with a slash"));
+            }
+        }
+        for part in detectors.odd_paths.also.iter().chain(&detectors.odd_paths.except) {
+            if part.trim_matches('/').is_empty() {
+                faults.push(format!("detectors.odd_paths: `{part}` is in every path"));
+            }
+        }
+        faults
+    }
+}

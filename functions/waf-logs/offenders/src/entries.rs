@@ -1,0 +1,191 @@
+//! What stands in the IP sets: bans as networks, neighbours together, never over an allowed address, never more than
+//! fit. Pure.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::address::Networks;
+use crate::configuration::Configuration;
+use crate::decide::never_blocked;
+use crate::judge::Detector;
+use crate::state::{Ban, State};
+
+/// Most entries that one IP set holds. <https://docs.aws.amazon.com/waf/latest/developerguide/limits.html>
+pub const MOST_ENTRIES: usize = 10_000;
+
+/// The two sets: IP sets hold one family each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Whether `network` belongs into this set.
+    pub const fn holds(self, network: &IpNet) -> bool {
+        matches!((self, network), (Self::V4, IpNet::V4(_)) | (Self::V6, IpNet::V6(_)))
+    }
+}
+
+/// What we want in one set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// The entries.
+    pub wanted: BTreeSet<IpNet>,
+    /// Networks that stand for several bans, and how many.
+    pub neighbourhoods: BTreeMap<IpNet, usize>,
+    /// Networks among them that were only formed because the set is full.
+    pub squeezed: BTreeSet<IpNet>,
+    /// Bans that did not fit.
+    pub left_out: Vec<IpNet>,
+}
+
+/// The entries for one family, with room for `room` of them beside what others have put into the set.
+pub fn entries(state: &State, configuration: &Configuration, family: Family, room: usize) -> Entries {
+    let never = never_blocked(state, configuration);
+    let bans: BTreeMap<IpNet, &Ban> = state
+        .bans
+        .iter()
+        .filter(|(network, _)| family.holds(network) && !never.overlaps(network))
+        .map(|(network, ban)| (*network, ban))
+        .collect();
+    let mut entries = Entries::default();
+    let widest = match family {
+        Family::V4 => configuration.neighbours.ipv4_prefix,
+        Family::V6 => configuration.neighbours.ipv6_prefix,
+    };
+    let mut groups: BTreeMap<IpNet, Vec<IpNet>> = BTreeMap::new();
+    for (network, ban) in &bans {
+        match supernet(network, widest) {
+            // What an operator wrote stands as it was written.
+            Some(group) if ban.detector != Detector::Manual => {
+                groups.entry(group).or_default().push(*network);
+            }
+            _ => {
+                entries.wanted.insert(*network);
+            }
+        }
+    }
+    let mut scattered: Vec<Vec<IpNet>> = Vec::new();
+    for members in groups.into_values() {
+        for group in within_reach(&members, &never) {
+            if group.len() >= configuration.neighbours.members {
+                entries.form(&group);
+            } else {
+                entries.wanted.extend(&group);
+                scattered.push(group);
+            }
+        }
+    }
+    entries.drop_covered();
+    if entries.wanted.len() > room {
+        entries.squeeze(scattered, room);
+    }
+    if entries.wanted.len() > room {
+        entries.keep_worst(&bans, room);
+    }
+    entries
+}
+
+impl Entries {
+    fn form(&mut self, members: &[IpNet]) -> Option<IpNet> {
+        let network = common(members)?;
+        if members.len() > 1 {
+            self.neighbourhoods.insert(network, members.len());
+        }
+        self.wanted.insert(network);
+        Some(network)
+    }
+
+    /// Takes out what lies within another entry.
+    fn drop_covered(&mut self) {
+        let mut last: Option<IpNet> = None;
+        // In order, a network comes right before what lies within it.
+        self.wanted.retain(|network| {
+            let is_covered = last.is_some_and(|wider| wider.contains(network));
+            if !is_covered {
+                last = Some(*network);
+            }
+            !is_covered
+        });
+    }
+
+    /// Puts smaller groups of neighbours together, the largest first, until all fit or none are left.
+    fn squeeze(&mut self, mut scattered: Vec<Vec<IpNet>>, room: usize) {
+        scattered.retain(|group| group.len() > 1);
+        scattered.sort_by_key(|group| (Reverse(group.len()), group.first().copied()));
+        for group in scattered {
+            if self.wanted.len() <= room {
+                return;
+            }
+            for member in &group {
+                self.wanted.remove(member);
+            }
+            if let Some(network) = self.form(&group) {
+                self.squeezed.insert(network);
+            }
+        }
+    }
+
+    /// Leaves out the least bad: manual blocks stay first, then networks by what they stand for, then the most often
+    /// returning, the furthest over a threshold, the longest blocked.
+    fn keep_worst(&mut self, bans: &BTreeMap<IpNet, &Ban>, room: usize) {
+        let badness = |network: &IpNet| {
+            let members = self.neighbourhoods.get(network).copied().unwrap_or(1);
+            let ban = bans.get(network);
+            let excess = ban.map_or(0, |ban| {
+                let over =
+                    |f: &crate::judge::Finding| u64::from(f.count) * 100 / u64::from(f.max_retry.max(1));
+                ban.findings.iter().map(over).max().unwrap_or(0)
+            });
+            let is_manual = ban.is_some_and(|ban| ban.detector == Detector::Manual);
+            (is_manual, members, ban.map_or(0, |ban| ban.times_before), excess, ban.and_then(|ban| ban.until))
+        };
+        let mut ranked: Vec<IpNet> = self.wanted.iter().copied().collect();
+        ranked.sort_by_cached_key(|network| (Reverse(badness(network)), *network));
+        self.left_out = ranked.split_off(room.min(ranked.len()));
+        self.left_out.sort_unstable();
+        self.wanted = ranked.into_iter().collect();
+    }
+}
+
+/// `network` widened to `prefix`; `None` when it is as wide already.
+fn supernet(network: &IpNet, prefix: u8) -> Option<IpNet> {
+    if network.prefix_len() <= prefix {
+        return None;
+    }
+    Some(match network {
+        IpNet::V4(network) => Ipv4Net::new(network.addr(), prefix).ok()?.trunc().into(),
+        IpNet::V6(network) => Ipv6Net::new(network.addr(), prefix).ok()?.trunc().into(),
+    })
+}
+
+/// The smallest network that holds them all.
+fn common(members: &[IpNet]) -> Option<IpNet> {
+    let (first, last) = (members.iter().min()?, members.iter().max()?);
+    let mut network = *first;
+    while !network.contains(last) {
+        network = network.supernet()?;
+    }
+    Some(network)
+}
+
+/// Splits neighbours until no group's common network touches an address that must not be blocked.
+fn within_reach(members: &[IpNet], never: &Networks) -> Vec<Vec<IpNet>> {
+    let Some(network) = common(members) else { return Vec::new() };
+    if members.len() < 2 || !never.overlaps(&network) {
+        return vec![members.to_vec()];
+    }
+    let Some(upper) = network.subnets(network.prefix_len() + 1).ok().and_then(|mut halves| halves.nth(1))
+    else {
+        return members.iter().map(|member| vec![*member]).collect();
+    };
+    let (high, low): (Vec<IpNet>, Vec<IpNet>) = members.iter().partition(|member| upper.contains(*member));
+    let mut groups = within_reach(&low, never);
+    groups.extend(within_reach(&high, never));
+    groups
+}

@@ -1,0 +1,116 @@
+//! What is remembered between passes: bans, who came back how often, what an operator said. One JSON document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::judge::{Detector, Finding};
+use crate::tally::Sample;
+
+/// The document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct State {
+    /// Who is blocked, and why.
+    pub bans: BTreeMap<IpNet, Ban>,
+    /// Who was, and counts as returning.
+    pub past: BTreeMap<IpNet, Past>,
+    /// Networks that an operator allowed by command.
+    pub allowed: BTreeMap<IpNet, Allowed>,
+    /// Entries that are ours in the IP sets, or lately were, with the time since when not. Everything else in the sets
+    /// is somebody else's.
+    pub ours: BTreeMap<IpNet, Option<Timestamp>>,
+    /// Blocks that wait for an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// An operator said go ahead to what is held, until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_until: Option<Timestamp>,
+    /// Partial results already merged into the window, by the slot of time they are filed under.
+    pub merged: BTreeMap<String, BTreeSet<String>>,
+    /// Key of the merged window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// The configuration file that was refused, by its version, so that it is complained about once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_configuration: Option<String>,
+    /// What people have not been told yet, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Announcement>,
+    /// When the last pass was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_pass: Option<Timestamp>,
+}
+
+/// A message of one pass.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Announcement {
+    /// ASCII, less than 100 characters.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+}
+
+/// One block, with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Ban {
+    /// The main reason.
+    pub detector: Detector,
+    /// Every threshold that was reached.
+    pub findings: Vec<Finding>,
+    /// When it was decided.
+    pub since: Timestamp,
+    /// When it ends; absent: never by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// How often the client was blocked before and had not been forgotten.
+    pub times_before: u32,
+    /// First request in the window that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
+    /// Last request seen, blocked ones too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+    /// Some of its requests.
+    pub samples: Vec<Sample>,
+    /// What an operator wrote with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// An offender whose ban has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Past {
+    /// How many bans so far.
+    pub times: u32,
+    /// When the last ended. What was done before does not count again.
+    pub ended: Timestamp,
+}
+
+/// A network that an operator allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Allowed {
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; absent: for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Blocks that the brake holds back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Held {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many clients would be blocked now.
+    pub count: usize,
+    /// Of how many seen.
+    pub seen: usize,
+    /// The worst of them.
+    pub examples: Vec<IpNet>,
+}

@@ -1,0 +1,459 @@
+//! Who did how much when: exact counts per client in steps of [`BUCKET_SECONDS`], in bounded memory.
+//!
+//! The same structure counts the records of one object, and holds the merged window of a deciding pass.
+//!
+//! **What happens when it is full.** Then the lightest half of the clients is dropped, where a plain request weighs 1
+//! and an offence [`OFFENCE_WEIGHT`] (the Misra–Gries sketch, pruned at the median as in Apache's `DataSketches`
+//! for frequent items). A dropped client that comes back starts again at zero. So a count is never too high, and too low
+//! by at most [`Tally::error`] of weight: the sum of the heaviest weights dropped. With room for `c` clients and hits
+//! of total weight `w` the error is at most `2w/c`; as long as no more than `c` clients are seen it is zero, and what
+//! is reported is exact. Nobody is ever blocked for what somebody else did.
+
+mod activity;
+mod prune;
+
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use crate::BUCKET_SECONDS;
+use crate::address::Address;
+use crate::classify::{Hit, Kinds};
+pub use activity::{Activity, Counts, OddPath, Sample};
+use prune::{merge_steps, portions};
+
+/// What an offence weighs when clients are dropped; a plain request weighs 1.
+pub const OFFENCE_WEIGHT: u32 = 8;
+
+/// Most distinct odd paths that are told apart for one client.
+pub const MOST_PATHS: u32 = 100;
+
+/// Most sample requests kept for one client.
+pub const MOST_SAMPLES: usize = 4;
+
+/// How much a tally may hold. One client takes 32 bytes and an index of about 7, a run 8, a suspect 28, an odd path 12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Clients.
+    pub clients: usize,
+    /// Steps of time in which some client did something, beyond each client's last.
+    pub runs: usize,
+    /// Clients with at least one offence.
+    pub suspects: usize,
+    /// Distinct odd paths of all clients together.
+    pub paths: usize,
+    /// Sample requests of all clients together, at most about 300 bytes each.
+    pub samples: usize,
+}
+
+impl Room {
+    /// For `clients`, in the proportions of mixed traffic: about 80 bytes for each client.
+    pub const fn of(clients: usize) -> Self {
+        Self { clients, runs: clients * 3, suspects: clients / 4, paths: clients / 2, samples: 2048 }
+    }
+}
+
+impl Default for Room {
+    /// For one object: at most about 16 MB.
+    fn default() -> Self {
+        Self::of(196_608)
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+/// Offences are counted in one chain of runs per kind.
+pub(crate) const OFFENCES: [Kinds; 4] = [Kinds::BLOCKED, Kinds::CREDENTIALS, Kinds::CHALLENGED, Kinds::KNOCK];
+
+#[derive(Debug, Clone, Copy)]
+struct Client {
+    key: u128,
+    weight: u32,
+    /// Requests in earlier steps.
+    runs: u32,
+    suspect: u32,
+    /// Requests in the last step.
+    step: u16,
+    count: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    step: u16,
+    count: u16,
+    next: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    runs: [u32; OFFENCES.len()],
+    paths: u32,
+    n_paths: u16,
+    offences: u32,
+}
+
+/// One odd path of one client.
+#[derive(Debug, Clone, Copy)]
+struct Path {
+    hash: u32,
+    first: u16,
+    last: u16,
+    next: u32,
+}
+
+/// The tally.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Step number (since 1970) that relative step 0 stands for.
+    base: u32,
+    index: HashTable<u32>,
+    clients: Vec<Client>,
+    runs: Vec<Run>,
+    suspects: Vec<Suspect>,
+    paths: Vec<Path>,
+    samples: Vec<(u128, Sample)>,
+    room: Room,
+    secrets: (u64, u64),
+    /// See [`Tally::error`].
+    error: u64,
+    out_of_span: u64,
+}
+
+/// The step that a time in milliseconds falls into.
+#[inline]
+pub fn step_of(timestamp: i64) -> Option<u32> {
+    let step = timestamp / (i64::try_from(BUCKET_SECONDS).unwrap_or(1) * 1000);
+    u32::try_from(step).ok().filter(|_| timestamp >= 0)
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the halves of a product, folded")]
+fn hash(secrets: (u64, u64), key: u128) -> u64 {
+    let product = u128::from(key as u64 ^ secrets.0) * u128::from((key >> 64) as u64 ^ secrets.1);
+    product as u64 ^ (product >> 64) as u64
+}
+
+impl Tally {
+    /// An empty tally for times around `around` (a step): about 45 h to either side.
+    pub fn new(room: Room, around: u32) -> Self {
+        let secret = || RandomState::new().build_hasher().finish() | 1;
+        Self {
+            base: around.saturating_sub(1 << 15),
+            index: HashTable::new(),
+            clients: Vec::new(),
+            runs: Vec::new(),
+            suspects: Vec::new(),
+            paths: Vec::new(),
+            samples: Vec::new(),
+            room,
+            secrets: (secret(), secret()),
+            error: 0,
+            out_of_span: 0,
+        }
+    }
+
+    /// How much weight a client's counts may be too low by. Zero: everything is exact.
+    pub fn error(&self) -> u64 {
+        self.error
+    }
+
+    /// Hits that were not counted because their time is too far from the rest.
+    pub fn out_of_span(&self) -> u64 {
+        self.out_of_span
+    }
+
+    /// Number of clients held. When the error is zero, all that were seen.
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Whether nobody was seen.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Takes over the error of what is merged into this tally.
+    pub fn add_error(&mut self, error: u64, out_of_span: u64) {
+        self.error += error;
+        self.out_of_span += out_of_span;
+    }
+
+    fn relative(&mut self, step: u32) -> Option<u16> {
+        let relative = step.checked_sub(self.base).and_then(|step| u16::try_from(step).ok());
+        if relative.is_none() {
+            self.out_of_span += 1;
+        }
+        relative
+    }
+
+    #[inline]
+    fn client(&mut self, key: u128) -> usize {
+        let hash_of = hash(self.secrets, key);
+        let clients = &self.clients;
+        if let Some(&at) = self.index.find(hash_of, |&at| clients[at as usize].key == key) {
+            return at as usize;
+        }
+        self.insert(key, hash_of)
+    }
+
+    fn insert(&mut self, key: u128, hash_of: u64) -> usize {
+        if self.clients.len() >= self.room.clients {
+            self.drop_lightest(|_| true);
+        }
+        let at = self.clients.len();
+        if at == self.clients.capacity() {
+            let more = at.max(64).min(self.room.clients.saturating_sub(at)).max(1);
+            self.clients.reserve_exact(more);
+        }
+        self.clients.push(Client { key, weight: 0, runs: NONE, suspect: NONE, step: 0, count: 0 });
+        let (clients, secrets) = (&self.clients, self.secrets);
+        let index = u32::try_from(at).unwrap_or(NONE);
+        self.index.insert_unique(hash_of, index, |&at| hash(secrets, clients[at as usize].key));
+        at
+    }
+
+    /// Counts one request at `step`. Answers whether it is worth keeping as a sample.
+    #[inline]
+    pub fn hit(&mut self, step: u32, hit: &Hit) -> bool {
+        let Some(relative) = self.relative(step) else { return false };
+        let key = hit.client.bits();
+        let at = self.client(key);
+        let mut is_sample = false;
+        if hit.kinds.has(Kinds::REQUEST) {
+            let client = &mut self.clients[at];
+            client.weight = client.weight.saturating_add(1);
+            is_sample = client.weight == 64 || client.weight == 512;
+            if client.count == 0 || (client.step == relative && client.count < u16::MAX) {
+                client.step = relative;
+                client.count += 1;
+            } else {
+                self.next_run(at, relative, 1);
+            }
+        }
+        if hit.kinds != Kinds::REQUEST || hit.odd_path.is_some() {
+            is_sample |= self.offence(key, relative, hit);
+        }
+        is_sample
+    }
+
+    /// Files a client's last step away and begins another one.
+    fn next_run(&mut self, at: usize, step: u16, count: u16) {
+        let client = &mut self.clients[at];
+        let run = Run { step: client.step, count: client.count, next: client.runs };
+        client.runs = u32::try_from(self.runs.len()).unwrap_or(NONE);
+        client.step = step;
+        client.count = count;
+        self.runs.push(run);
+        if self.runs.len() >= self.room.runs {
+            self.make_room_for_runs();
+        }
+    }
+
+    fn offence(&mut self, key: u128, step: u16, hit: &Hit) -> bool {
+        for (chain, kind) in OFFENCES.into_iter().enumerate() {
+            if hit.kinds.has(kind) {
+                self.add_offences(key, chain, step, 1);
+            }
+        }
+        if let Some(path) = hit.odd_path {
+            self.add_path(key, path, step, step);
+        }
+        let at = self.client(key);
+        let suspect = self.clients[at].suspect;
+        self.suspects.get_mut(suspect as usize).is_some_and(|suspect| {
+            suspect.offences = suspect.offences.saturating_add(1);
+            matches!(suspect.offences, 1 | 4 | 16 | 64)
+        })
+    }
+
+    /// The client's place among the suspects.
+    fn suspect(&mut self, key: u128) -> usize {
+        let at = self.client(key);
+        let known = self.clients[at].suspect;
+        if known != NONE {
+            return known as usize;
+        }
+        if self.suspects.len() >= self.room.suspects {
+            self.drop_lightest(|client| client.suspect != NONE);
+        }
+        // It may have been dropped itself, being new and light.
+        let at = self.client(key);
+        let suspect = self.suspects.len();
+        self.suspects.push(Suspect { runs: [NONE; OFFENCES.len()], paths: NONE, n_paths: 0, offences: 0 });
+        self.clients[at].suspect = u32::try_from(suspect).unwrap_or(NONE);
+        suspect
+    }
+
+    fn add_offences(&mut self, key: u128, chain: usize, step: u16, count: u16) {
+        if self.runs.len() >= self.room.runs {
+            self.make_room_for_runs();
+        }
+        let suspect = self.suspect(key);
+        let at = self.client(key);
+        let client = &mut self.clients[at];
+        client.weight = client.weight.saturating_add(OFFENCE_WEIGHT.saturating_mul(u32::from(count)));
+        let head = self.suspects[suspect].runs[chain];
+        if let Some(run) = self.runs.get_mut(head as usize)
+            && run.step == step
+            && let Some(sum) = run.count.checked_add(count)
+        {
+            run.count = sum;
+            return;
+        }
+        self.suspects[suspect].runs[chain] = u32::try_from(self.runs.len()).unwrap_or(NONE);
+        self.runs.push(Run { step, count, next: head });
+    }
+
+    fn add_path(&mut self, key: u128, hash: u32, first: u16, last: u16) {
+        if self.paths.len() >= self.room.paths {
+            let suspects = self.suspects.clone();
+            self.drop_lightest(|client| {
+                suspects.get(client.suspect as usize).is_some_and(|suspect| suspect.paths != NONE)
+            });
+        }
+        let suspect = self.suspect(key);
+        let mut next = self.suspects[suspect].paths;
+        while let Some(path) = self.paths.get_mut(next as usize) {
+            if path.hash == hash {
+                path.first = path.first.min(first);
+                path.last = path.last.max(last);
+                return;
+            }
+            next = path.next;
+        }
+        let suspect = &mut self.suspects[suspect];
+        if u32::from(suspect.n_paths) >= MOST_PATHS {
+            return;
+        }
+        suspect.n_paths += 1;
+        let next = suspect.paths;
+        suspect.paths = u32::try_from(self.paths.len()).unwrap_or(NONE);
+        self.paths.push(Path { hash, first, last, next });
+        let at = self.client(key);
+        // A path may be odd without the request being an offence of another kind.
+        let client = &mut self.clients[at];
+        client.weight = client.weight.saturating_add(OFFENCE_WEIGHT);
+    }
+
+    /// Keeps a request as evidence, as long as there is room: half of it is for clients with only one offence.
+    pub fn keep_sample(&mut self, client: Address, make: impl FnOnce() -> Sample) {
+        let key = client.bits();
+        let at = self.client(key);
+        let offences = self.suspects.get(self.clients[at].suspect as usize).map_or(u32::MAX, |s| s.offences);
+        let room = if offences <= 1 { self.room.samples / 2 } else { self.room.samples };
+        if self.samples.len() < room {
+            self.samples.push((key, make()));
+        }
+    }
+
+    /// Adds what another tally knows of a client, leaving out what is before `from` or after `until` (steps).
+    pub fn add(&mut self, client: Address, activity: &Activity, from: u32, until: u32) {
+        let key = client.bits();
+        let wanted = from..=until;
+        for &(step, count) in activity.requests.iter().filter(|(step, _)| wanted.contains(step)) {
+            if let Some(step) = self.relative(step) {
+                self.add_requests(key, step, count);
+            }
+        }
+        for (chain, counts) in activity.offences.iter().enumerate() {
+            for &(step, count) in counts.iter().filter(|(step, _)| wanted.contains(step)) {
+                if let Some(step) = self.relative(step) {
+                    for count in portions(count) {
+                        self.add_offences(key, chain, step, count);
+                    }
+                }
+            }
+        }
+        for &(hash, first, last) in &activity.paths {
+            // A path seen on both sides of the border counts from the border on.
+            if last >= from
+                && first <= until
+                && let (Some(first), Some(last)) =
+                    (self.relative(first.max(from)), self.relative(last.min(until)))
+            {
+                self.add_path(key, hash, first, last);
+            }
+        }
+    }
+
+    fn add_requests(&mut self, key: u128, step: u16, count: u32) {
+        for count in portions(count) {
+            let at = self.client(key);
+            let client = &mut self.clients[at];
+            client.weight = client.weight.saturating_add(u32::from(count));
+            match client.count.checked_add(count) {
+                Some(sum) if client.count == 0 || client.step == step => {
+                    client.step = step;
+                    client.count = sum;
+                }
+                _ => self.next_run(at, step, count),
+            }
+        }
+    }
+
+    /// Adds samples of a client that is held; others have nothing to be evidence of.
+    pub fn add_samples(&mut self, client: Address, samples: impl IntoIterator<Item = Sample>) {
+        let key = client.bits();
+        let clients = &self.clients;
+        if self.index.find(hash(self.secrets, key), |&at| clients[at as usize].key == key).is_some() {
+            let room = self.room.samples.saturating_sub(self.samples.len());
+            self.samples.extend(samples.into_iter().take(room).map(|sample| (key, sample)));
+        }
+    }
+
+    /// No count is of an earlier step.
+    pub fn first_step(&self) -> u32 {
+        self.base
+    }
+
+    /// Hands over every client in the order of its address.
+    pub fn each(&self, mut each: impl FnMut(Address, &Activity)) {
+        let mut order: Vec<u32> = (0..u32::try_from(self.clients.len()).unwrap_or(NONE)).collect();
+        order.sort_unstable_by_key(|&at| self.clients[at as usize].key);
+        let mut activity = Activity::default();
+        for at in order {
+            let client = &self.clients[at as usize];
+            self.read(client, &mut activity);
+            each(Address::from_bits(client.key), &activity);
+        }
+    }
+
+    fn read(&self, client: &Client, activity: &mut Activity) {
+        activity.requests.clear();
+        if client.count > 0 {
+            activity.requests.push((self.base + u32::from(client.step), u32::from(client.count)));
+        }
+        self.read_runs(client.runs, &mut activity.requests);
+        let suspect = self.suspects.get(client.suspect as usize);
+        for (chain, counts) in activity.offences.iter_mut().enumerate() {
+            counts.clear();
+            if let Some(suspect) = suspect {
+                self.read_runs(suspect.runs[chain], counts);
+            }
+        }
+        activity.paths.clear();
+        let mut next = suspect.map_or(NONE, |suspect| suspect.paths);
+        while let Some(path) = self.paths.get(next as usize) {
+            let (first, last) = (self.base + u32::from(path.first), self.base + u32::from(path.last));
+            activity.paths.push((path.hash, first, last));
+            next = path.next;
+        }
+        activity.paths.sort_unstable();
+    }
+
+    fn read_runs(&self, mut next: u32, counts: &mut Counts) {
+        while let Some(run) = self.runs.get(next as usize) {
+            counts.push((self.base + u32::from(run.step), u32::from(run.count)));
+            next = run.next;
+        }
+        counts.sort_unstable();
+        merge_steps(counts);
+    }
+
+    /// Samples by client, in the order of address and time.
+    pub fn samples(&self) -> Vec<(Address, &Sample)> {
+        let mut samples: Vec<_> = self.samples.iter().map(|(key, s)| (Address::from_bits(*key), s)).collect();
+        samples.sort_unstable();
+        samples.dedup();
+        samples
+    }
+}

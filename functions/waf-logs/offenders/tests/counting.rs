@@ -1,0 +1,276 @@
+//! Counting and deciding against a plain model that keeps everything.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use offenders::address::{Address, Networks, range};
+use offenders::classify::{Hit, Kinds};
+use offenders::configuration::{Configuration, Span, Threshold};
+use offenders::decide::{News, decide};
+use offenders::entries::{Family, entries};
+use offenders::judge::{Detector, step_at, time_of};
+use offenders::partial::{self, Header};
+use offenders::state::{Ban, State};
+use offenders::tally::{OFFENCE_WEIGHT, Room, Tally};
+use proptest::prelude::*;
+
+const START: u32 = 353_000_000;
+
+/// Enough for everybody in these tests.
+const ROOM: Room = Room { clients: 100, runs: 10_000, suspects: 100, paths: 5_000, samples: 100 };
+
+fn client(n: u32) -> Address {
+    match n % 3 {
+        0 => Address::parse(format!("2001:db8:{:x}:{:x}::", n / 1000, n % 1000).as_bytes()).unwrap(),
+        _ => Address::parse(format!("198.{}.{}.{}", 18 + n / 60000, n / 250 % 240, n % 250 + 1).as_bytes())
+            .unwrap(),
+    }
+}
+
+fn hit(n: u32, kinds: Kinds) -> Hit {
+    Hit { client: client(n), kinds, odd_path: None }
+}
+
+fn kinds() -> impl Strategy<Value = Kinds> {
+    prop_oneof![
+        5 => Just(Kinds::REQUEST),
+        1 => Just(Kinds::REQUEST.and(Kinds::BLOCKED)),
+        1 => Just(Kinds::REQUEST.and(Kinds::CREDENTIALS)),
+        1 => Just(Kinds::KNOCK),
+    ]
+}
+
+type Model = BTreeMap<(Address, u32), (u32, u32)>;
+
+fn model_of(hits: &[(u32, u32, Kinds, Option<u32>)]) -> Model {
+    let mut model = Model::new();
+    for &(n, step, kinds, _) in hits {
+        let counts = model.entry((client(n), START + step)).or_default();
+        counts.0 += u32::from(kinds.has(Kinds::REQUEST));
+        counts.1 += u32::from(kinds.has(Kinds::BLOCKED));
+    }
+    model.retain(|_, counts| *counts != (0, 0));
+    model
+}
+
+fn read_back(tally: &Tally) -> Model {
+    let mut model = Model::new();
+    tally.each(|client, activity| {
+        for &(step, count) in &activity.requests {
+            model.entry((client, step)).or_default().0 += count;
+        }
+        for &(step, count) in &activity.offences[0] {
+            model.entry((client, step)).or_default().1 += count;
+        }
+    });
+    model
+}
+
+fn tally_of(hits: &[(u32, u32, Kinds, Option<u32>)], room: Room) -> Tally {
+    let mut tally = Tally::new(room, START);
+    for &(n, step, kinds, odd_path) in hits {
+        tally.hit(START + step, &Hit { odd_path, ..hit(n, kinds) });
+    }
+    tally
+}
+
+fn hits() -> impl Strategy<Value = Vec<(u32, u32, Kinds, Option<u32>)>> {
+    prop::collection::vec((0..40_u32, 0..200_u32, kinds(), prop::option::of(0..30_u32)), 0..300)
+}
+
+proptest! {
+    #[test]
+    fn counts_are_exact_while_everybody_fits(hits in hits()) {
+        let tally = tally_of(&hits, ROOM);
+        prop_assert_eq!(tally.error(), 0);
+        prop_assert_eq!(read_back(&tally), model_of(&hits));
+    }
+
+    #[test]
+    fn a_full_tally_counts_too_low_by_no_more_than_it_says(hits in hits()) {
+        let room = Room { clients: 10, runs: 40, suspects: 5, paths: 8, samples: 0 };
+        let tally = tally_of(&hits, room);
+        prop_assert!(tally.len() <= room.clients);
+        let (exact, counted) = (model_of(&hits), read_back(&tally));
+        let mut short: BTreeMap<Address, u64> = BTreeMap::new();
+        for (key, &(requests, blocked)) in &exact {
+            let (r, b) = counted.get(key).copied().unwrap_or_default();
+            prop_assert!(r <= requests && b <= blocked);
+            *short.entry(key.0).or_default() += u64::from(requests - r) + u64::from((blocked - b) * OFFENCE_WEIGHT);
+        }
+        for (client, short) in short {
+            prop_assert!(short <= tally.error(), "{client:?} lost {short} of {}", tally.error());
+        }
+        prop_assert!(counted.keys().all(|key| exact.contains_key(key)));
+    }
+
+    #[test]
+    fn a_partial_says_what_the_tally_says(hits in hits(), prefix in prop_oneof![Just(64_u8), Just(127), Just(128)]) {
+        let tally = tally_of(&hits, ROOM);
+        let file = partial::encode(Header::default(), &tally, prefix);
+        let mut merged = Tally::new(ROOM, START);
+        partial::merge(&file, &mut merged, 0, u32::MAX).unwrap();
+        prop_assert_eq!(read_back(&merged), read_back(&tally));
+        let again = partial::encode(Header::default(), &merged, prefix);
+        prop_assert_eq!(again, file);
+    }
+
+    #[test]
+    fn a_damaged_partial_is_refused_or_read_but_never_panics(
+        hits in hits(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut file = partial::encode(Header::default(), &tally_of(&hits, ROOM), 64);
+        let at = at.index(file.len());
+        file[at] = byte;
+        file.truncate(cut.index(file.len()) + 1);
+        let mut merged = Tally::new(Room { clients: 50, runs: 100, suspects: 20, paths: 20, samples: 5 }, START);
+        drop(partial::merge(&file, &mut merged, START, START + 500));
+    }
+
+    #[test]
+    fn neither_the_order_of_records_nor_how_they_are_cut_into_objects_matters(
+        hits in hits(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4), seed in any::<u64>(),
+    ) {
+        let whole = decided(&[tally_of(&hits, ROOM)]);
+        let mut shuffled = hits.clone();
+        let mut state = seed | 1;
+        for i in (1..shuffled.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            shuffled.swap(i, usize::try_from(state >> 33).unwrap() % (i + 1));
+        }
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(shuffled.len() + 1)).collect();
+        ends.push(shuffled.len());
+        ends.sort_unstable();
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for end in ends {
+            parts.push(tally_of(&shuffled[start..end], ROOM));
+            start = end;
+        }
+        parts.reverse();
+        prop_assert_eq!(decided(&parts), whole);
+    }
+
+    #[test]
+    fn nothing_that_is_allowed_is_ever_in_the_sets_and_no_set_overflows(
+        banned in prop::collection::btree_set(0..2000_u32, 0..200),
+        allowed in prop::collection::vec(0..2000_u32, 0..10),
+        room in 0..60_usize,
+        members in 2..6_usize,
+    ) {
+        let mut state = State::default();
+        for n in &banned {
+            state.bans.insert(client(*n).network(64), ban(None));
+        }
+        let allow: Vec<IpNet> = allowed.iter().map(|n| client(*n).network(64)).collect();
+        let mut configuration = Configuration { allow: allow.clone(), ..Configuration::default() };
+        configuration.neighbours.members = members;
+        let never: Networks = allow.iter().collect();
+        for family in [Family::V4, Family::V6] {
+            let found = entries(&state, &configuration, family, room);
+            prop_assert!(found.wanted.len() <= room);
+            for entry in &found.wanted {
+                prop_assert!(!never.overlaps(entry), "{entry} holds an allowed address");
+                prop_assert!(family.holds(entry));
+                let widest = if family == Family::V4 { 24 } else { 48 };
+                prop_assert!(entry.prefix_len() >= widest);
+            }
+            if found.left_out.is_empty() {
+                for network in state.bans.keys().filter(|n| family.holds(n) && !never.overlaps(n)) {
+                    prop_assert!(found.wanted.iter().any(|entry| entry.contains(network)), "{network} is not covered");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn networks_hold_exactly_what_they_hold(nets in prop::collection::vec((any::<u32>(), 1..33_u8), 0..20), probe in any::<u32>()) {
+        let nets: Vec<IpNet> = nets.iter()
+            .map(|(ip, prefix)| IpNet::new(std::net::Ipv4Addr::from(*ip).into(), *prefix).unwrap().trunc())
+            .collect();
+        let networks: Networks = nets.iter().collect();
+        let address = Address::from(std::net::IpAddr::from(std::net::Ipv4Addr::from(probe)));
+        let inside = |net: &IpNet| { let (first, last) = range(net); (first..=last).contains(&address.bits()) };
+        prop_assert_eq!(networks.contains(address), nets.iter().any(inside));
+    }
+}
+
+fn ban(until: Option<Timestamp>) -> Ban {
+    Ban {
+        detector: Detector::Rate,
+        findings: Vec::new(),
+        since: time_of(START),
+        until,
+        times_before: 0,
+        first_seen: None,
+        last_seen: None,
+        samples: Vec::new(),
+        note: None,
+    }
+}
+
+fn strict() -> Configuration {
+    let mut configuration = Configuration::default();
+    let threshold = |max_retry| Some(Threshold { max_retry, find_time: Span(300), ban_time: None });
+    configuration.detectors.rate = threshold(12);
+    configuration.detectors.blocked = threshold(4);
+    configuration.detectors.brute_force = threshold(4);
+    configuration.detectors.scan = threshold(6);
+    configuration.brake.percent = 100;
+    configuration
+}
+
+fn decided(parts: &[Tally]) -> (Vec<News>, State) {
+    let mut window = Tally::new(Room::of(1000), START);
+    for part in parts {
+        partial::merge(&partial::encode(Header::default(), part, 64), &mut window, 0, u32::MAX).unwrap();
+    }
+    let decision = decide(&window, &State::default(), &strict(), time_of(START + 300));
+    (decision.news, decision.state)
+}
+
+#[test]
+fn deciding_again_changes_nothing() {
+    let mut tally = Tally::new(ROOM, START);
+    for n in 0..50 {
+        tally.hit(START + n, &hit(1, Kinds::REQUEST));
+    }
+    let now = time_of(START + 60);
+    let first = decide(&tally, &State::default(), &strict(), now);
+    assert_eq!(first.news, [News::Blocked(client(1).network(64))]);
+    let second = decide(&tally, &first.state, &strict(), now);
+    assert_eq!((second.news, second.state), (vec![], first.state));
+}
+
+#[test]
+fn a_million_clients_fit_and_the_worst_are_still_found() {
+    let mut tally = Tally::new(Room::of(20_000), START);
+    for n in 0..1_000_000_u32 {
+        let bits = (0x2001_0db8_u128 << 96) | (u128::from(n) << 64);
+        let kinds = Kinds::REQUEST;
+        tally.hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, odd_path: None });
+        if n % 500 == 0 {
+            tally.hit(START + n / 4000, &hit(7, kinds));
+        }
+        if n % 2000 == 0 {
+            tally.hit(START + n / 4000, &hit(8, kinds.and(Kinds::BLOCKED)));
+        }
+    }
+    assert!(tally.len() <= 20_000);
+    assert!(tally.error() <= 2 * (1_000_000 + 2000 + 500 * 9) / 20_000, "{}", tally.error());
+    let counted = read_back(&tally);
+    let requests: u32 =
+        counted.iter().filter(|((c, _), _)| *c == client(7)).map(|(_, counts)| counts.0).sum();
+    let blocked: u32 = counted.iter().filter(|((c, _), _)| *c == client(8)).map(|(_, counts)| counts.1).sum();
+    assert!(requests > 1800, "{requests}");
+    assert!(blocked > 450, "{blocked}");
+}
+
+#[test]
+fn time_goes_in_steps_of_five_seconds() {
+    let time: Timestamp = "2026-11-22T12:00:04.999Z".parse().unwrap();
+    assert_eq!(time_of(step_at(time)).to_string(), "2026-11-22T12:00:00Z");
+}

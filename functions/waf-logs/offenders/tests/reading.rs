@@ -1,0 +1,312 @@
+//! Records as they come in the real world: every one of them read, counted or passed over, and nothing ever panics.
+
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may fail where it stands")]
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use offenders::classify::Classifier;
+use offenders::configuration::Configuration;
+use offenders::inflate::BadObject;
+use offenders::object::{ObjectReader, Summary};
+use offenders::record::{Action, BadRecord, Record, RecordReader, Sink, read_carefully};
+use offenders::tally::{Room, Tally};
+use proptest::prelude::*;
+
+/// One record as WAF writes it.
+fn record(ip: &str, action: &str, method: &str, path: &str, args: &str) -> String {
+    let (path, args) = (serde_json::to_string(path).unwrap(), serde_json::to_string(args).unwrap());
+    format!(
+        r#"{{"timestamp":1767228995639,"formatVersion":1,"webaclId":"arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/shop/0f2c","terminatingRuleId":"Default_Action","terminatingRuleType":"REGULAR","action":"{action}","terminatingRuleMatchDetails":[],"httpSourceName":"ALB","httpSourceId":"123456789012-app/shop/50dc","ruleGroupList":[{{"ruleGroupId":"AWS#Common","terminatingRule":null,"nonTerminatingMatchingRules":[],"excludedRules":null}}],"rateBasedRuleList":[],"nonTerminatingMatchingRules":[],"requestHeadersInserted":null,"responseCodeSent":null,"httpRequest":{{"clientIp":"{ip}","country":"DE","headers":[{{"name":"host","value":"www.example.com"}},{{"name":"user-agent","value":"a\"],\"uri\":\"/x\\ [1] {{}}"}}],"uri":{path},"args":{args},"httpVersion":"HTTP/2.0","httpMethod":"{method}","requestId":"1-6955c643","fragment":"","scheme":"https","host":"www.example.com"}},"labels":[{{"name":"awswaf:a"}}],"ja4Fingerprint":"t13d"}}"#
+    )
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn read_in(bytes: &[u8], pieces: usize) -> Result<(Summary, Tally), BadObject> {
+    let mut classifier = Classifier::new(&Configuration::default(), None);
+    let mut reader = ObjectReader::new(&mut classifier, Room::of(1000));
+    for piece in bytes.chunks(pieces.max(1)) {
+        reader.push(piece)?;
+    }
+    reader.finish()
+}
+
+fn read(bytes: &[u8]) -> Result<(Summary, Tally), BadObject> {
+    read_in(bytes, 4096)
+}
+
+/// Time, client, action, method, path.
+type HeardRecord = (i64, Vec<u8>, Action, Vec<u8>, Vec<u8>);
+
+/// What a reader makes of text: client, action, method and path of each record, in order, and the bad ones.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Heard {
+    records: Vec<HeardRecord>,
+    bad: Vec<&'static str>,
+}
+
+impl Sink for Heard {
+    fn record(&mut self, record: &Record<'_>) {
+        let mut scratch = Vec::new();
+        let uri = record.uri.bytes(&mut scratch).to_vec();
+        let ip = record.client_ip.raw.to_vec();
+        self.records.push((record.timestamp, ip, record.action, record.method.raw.to_vec(), uri));
+    }
+
+    fn bad(&mut self, bad: BadRecord<'_>) {
+        self.bad.push(bad.problem);
+    }
+}
+
+fn heard(text: &[u8]) -> Heard {
+    let mut heard = Heard::default();
+    RecordReader::default().read(text, &mut heard);
+    heard
+}
+
+/// The same text by the careful path alone.
+fn heard_carefully(text: &[u8]) -> Heard {
+    let mut heard = Heard::default();
+    for line in text.split(|&byte| byte == b'\n') {
+        read_carefully(line.trim_ascii_end(), &mut heard);
+    }
+    heard
+}
+
+fn paths(heard: &Heard) -> Vec<String> {
+    heard.records.iter().map(|record| String::from_utf8_lossy(&record.4).into_owned()).collect()
+}
+
+#[test]
+fn a_value_that_looks_like_a_field_is_a_value() {
+    let line = record("198.51.100.7", "ALLOW", "GET", r#"/a","uri":"/b"#, r#"x","httpMethod":"PUT"#);
+    let heard = heard(format!("{line}\n{line}\n").as_bytes());
+    assert_eq!(paths(&heard), [r#"/a","uri":"/b"#; 2]);
+    assert_eq!(heard.records[1].3, b"GET");
+}
+
+#[test]
+fn records_run_together_without_a_line_feed_are_all_read() {
+    let (one, two) =
+        (record("198.51.100.7", "ALLOW", "GET", "/1", ""), record("198.51.100.8", "BLOCK", "GET", "/2", ""));
+    for between in ["", " ", "\r", "\u{a0}", "\u{c}"] {
+        let heard = heard(format!("{one}{between}{two}{between}{one}").as_bytes());
+        assert_eq!(paths(&heard), ["/1", "/2", "/1"], "{between:?}");
+        assert_eq!(heard.bad, [""; 0]);
+    }
+}
+
+#[test]
+fn stray_control_characters_and_odd_bytes_do_not_lose_a_record() {
+    let line = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    for (from, to) in [
+        (r#","args""#, ",\r\u{c}\u{a0} \"args\""),
+        ("www.example.com", "www\u{c}\r\u{a0}.example.com"),
+        ("/a", "/a\u{1}"),
+        (r#""uri":"/a""#, r#""uri":"\/a""#),
+        (r#""uri":"/a""#, r#""uri":"\u002Fa\ud800""#),
+    ] {
+        let changed = line.replace(from, to);
+        let heard = heard(format!("{line}\r\n{changed}\r\n{line}\n").as_bytes());
+        assert_eq!((heard.records.len(), heard.bad.len()), (3, 0), "{to:?}");
+    }
+    let mut bytes = line.clone().into_bytes();
+    let at = line.find("/a\"").unwrap() + 1;
+    bytes[at] = 0xff;
+    assert_eq!(heard(&bytes).records.len(), 1);
+}
+
+#[test]
+fn other_shapes_of_the_same_record_are_read() {
+    let shapes = [
+        (r#""timestamp":1767228995639"#, r#""timestamp":"1767228995639""#),
+        (r#""timestamp":1767228995639"#, r#""timestamp": 1767228995639.0"#),
+        (r#""formatVersion":1"#, r#""formatVersion":"2""#),
+        (
+            r#""ruleGroupList":[{"ruleGroupId":"AWS#Common","terminatingRule":null,"nonTerminatingMatchingRules":[],"excludedRules":null}]"#,
+            r#""ruleGroupList":null"#,
+        ),
+        (r#""labels":[{"name":"awswaf:a"}]"#, r#""labels":["awswaf:a"],"new":{"timestamp":5,"deep":[[{}]]}"#),
+        (r#""headers":[{"name":"host","value":"www.example.com"},"#, r#""headers":[{},null,"#),
+    ];
+    for (from, to) in shapes {
+        let line = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+        assert!(line.contains(from), "{from}");
+        let heard = heard(line.replace(from, to).as_bytes());
+        assert_eq!(paths(&heard), ["/a"], "{to}");
+        assert_eq!(heard.records[0].0, 1_767_228_995_639, "{to}");
+    }
+    let minimal = r#"{"action":"BLOCK","httpRequest":{"headers":{"Host":"x"},"clientIp":"2001:db8::1"},"timestamp":1767228995639}"#;
+    let heard = heard(minimal.as_bytes());
+    assert_eq!(
+        (heard.records[0].1.as_slice(), heard.records[0].2),
+        (b"2001:db8::1".as_slice(), Action::Block)
+    );
+}
+
+#[test]
+fn a_record_without_request_or_address_counts_against_nobody() {
+    let none = r#"{"timestamp":1767228995639,"action":"BLOCK","httpRequest":null}"#;
+    let dash = record("-", "BLOCK", "GET", "/a", "");
+    let (summary, tally) = read(&gzip(format!("{none}\n{dash}\n").as_bytes())).unwrap();
+    assert_eq!((summary.records, summary.bad, summary.without_client, tally.len()), (2, 0, 2, 0));
+}
+
+#[test]
+fn a_bad_record_is_passed_over_with_its_shape_but_not_its_values() {
+    let good = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let cut = &good[..good.len() - 40];
+    let (summary, _) =
+        read(format!("{good}\n{{\"token\":\"hunter2\" oops 4711\n{cut}\n{good}\n").as_bytes()).unwrap();
+    assert_eq!((summary.records, summary.bad), (2, 2));
+    assert!(summary.complaints[0].contains("token"), "{:?}", summary.complaints);
+    assert!(!format!("{:?}", summary.complaints).contains("hunter2"));
+    assert!(!format!("{:?}", summary.complaints).contains("4711"));
+}
+
+#[test]
+fn a_record_cut_off_and_run_into_the_next_does_not_marry_it() {
+    let (one, two) =
+        (record("198.51.100.7", "BLOCK", "GET", "/1", ""), record("198.51.100.8", "ALLOW", "GET", "/2", ""));
+    for cut in (1..one.len()).step_by(7) {
+        let heard = heard(format!("{two}\n{}{two}\n{two}\n", &one[..cut]).as_bytes());
+        let clients: Vec<&[u8]> = heard.records.iter().map(|record| record.1.as_slice()).collect();
+        assert_eq!(clients, [b"198.51.100.8"; 3], "cut at {cut}");
+        assert!(heard.records.iter().all(|record| record.2 == Action::Allow), "cut at {cut}");
+    }
+}
+
+#[test]
+fn an_envelope_of_cloudwatch_logs_holds_records() {
+    let line = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let message = serde_json::to_string(&line).unwrap();
+    let envelope = format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"aws-waf-logs-x","logStream":"s","logEvents":[{{"id":"1","timestamp":1,"message":{message}}},{{"id":"2","timestamp":2,"message":"no record"}}]}}"#
+    );
+    let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"id":"","timestamp":1,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}"#;
+    let heard = heard(format!("{envelope}{envelope}\n{control}").as_bytes());
+    assert_eq!((paths(&heard), heard.bad.len()), (vec!["/a".to_owned(), "/a".to_owned()], 2));
+}
+
+#[test]
+fn gzip_of_many_members_padding_and_plain_text_are_read() {
+    let line = format!("{}\n", record("198.51.100.7", "ALLOW", "GET", "/a", ""));
+    let mut members = gzip(line.as_bytes());
+    members.extend(gzip(b""));
+    members.extend(gzip(line.trim_end().as_bytes()));
+    for pieces in [1, 2, 3, 7, 4096] {
+        assert_eq!(read_in(&members, pieces).unwrap().0.records, 2, "{pieces}");
+    }
+    members.extend([0; 17]);
+    assert_eq!(read(&members).unwrap().0.records, 2);
+    assert_eq!(read(format!("\u{feff}{line}{line}").as_bytes()).unwrap().0.records, 2);
+    assert_eq!(read(b"").unwrap().0.records, 0);
+    assert_eq!(read(&gzip(b"")).unwrap().0.records, 0);
+}
+
+#[test]
+fn a_damaged_object_is_refused_as_a_whole() {
+    let whole = gzip(record("198.51.100.7", "ALLOW", "GET", "/a", "").repeat(50).as_bytes());
+    assert!(matches!(read(&whole[..whole.len() - 5]), Err(BadObject::CutOff { .. })));
+    assert!(matches!(read(&whole[..1]), Err(BadObject::CutOff { .. })));
+    let mut flipped = whole.clone();
+    let checksum = flipped.len() - 8;
+    flipped[checksum] ^= 1;
+    assert!(matches!(read(&flipped), Err(BadObject::Damaged { .. })));
+    let mut followed = whole.clone();
+    followed.extend(b"PK");
+    assert!(matches!(read(&followed), Err(BadObject::NotGzipAfter { .. })));
+    assert!(matches!(read(b"\x89PNG"), Err(BadObject::NotALog)));
+}
+
+#[test]
+fn a_line_without_an_end_costs_no_more_than_its_limit() {
+    let line = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let endless = "x".repeat(offenders::inflate::LONGEST_LINE + 10);
+    let (summary, _) = read(&gzip(format!("{line}\n{{{endless}\n{line}\n").as_bytes())).unwrap();
+    assert_eq!((summary.records, summary.bad), (2, 1));
+    let long_path = record("198.51.100.7", "ALLOW", "GET", &"/a".repeat(400_000), "");
+    assert_eq!(read(&gzip(format!("{long_path}\n{line}").as_bytes())).unwrap().0.records, 2);
+}
+
+fn any_record() -> impl Strategy<Value = String> {
+    let ip = prop_oneof![Just("198.51.100.7".to_owned()), Just("-".to_owned()), "[0-9a-f:]{2,20}"];
+    let action = prop_oneof![Just("ALLOW"), Just("BLOCK"), Just("CAPTCHA"), Just("NEW")];
+    (ip, action, "[A-Z]{3,7}", "\\PC{0,30}", "\\PC{0,30}")
+        .prop_map(|(ip, action, method, path, args)| record(&ip, action, &method, &path, &args))
+}
+
+proptest! {
+    #[test]
+    fn the_quick_path_hears_what_the_careful_one_hears(records in prop::collection::vec(any_record(), 1..12)) {
+        let text = records.join("\n");
+        let quick = heard(text.as_bytes());
+        prop_assert_eq!(&quick, &heard_carefully(text.as_bytes()));
+        prop_assert_eq!(quick.records.len(), records.len());
+        for (heard, record) in quick.records.iter().zip(&records) {
+            let json: serde_json::Value = serde_json::from_str(record).unwrap();
+            let request = &json["httpRequest"];
+            prop_assert_eq!(String::from_utf8_lossy(&heard.4), request["uri"].as_str().unwrap());
+            prop_assert_eq!(String::from_utf8_lossy(&heard.1), request["clientIp"].as_str().unwrap());
+        }
+    }
+
+    #[test]
+    fn mutated_text_never_panics_and_never_invents_a_client(
+        records in prop::collection::vec(any_record(), 1..4),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 1..6),
+    ) {
+        let mut text = records.join("\n").into_bytes();
+        for (at, byte, kind) in changes {
+            let at = at.index(text.len().max(1));
+            match kind {
+                0 => text[at] = byte,
+                1 => { text.remove(at); }
+                2 => text.insert(at, byte),
+                _ => text.truncate(at.max(1)),
+            }
+            if text.is_empty() {
+                text.push(b'{');
+            }
+        }
+        let quick = heard(&text);
+        let n_lines = memchr::memchr_iter(b'\n', &text).count() + 1;
+        prop_assert!(quick.records.len() <= n_lines + records.len());
+    }
+
+    #[test]
+    fn mutated_gzip_never_panics(
+        records in prop::collection::vec(any_record(), 1..4),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+        pieces in 1..64_usize,
+    ) {
+        let mut bytes = gzip(records.join("\n").as_bytes());
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.index(bytes.len()) + 1);
+        drop(read_in(&bytes, pieces));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        drop(heard(&bytes));
+        drop(read(&bytes));
+        drop(offenders::partial::decode(&bytes, |_, _| ()));
+        drop(offenders::path::normalise(&bytes));
+        let _: Option<offenders::address::Address> = offenders::address::Address::parse(&bytes);
+    }
+
+    #[test]
+    fn json_like_bytes_never_panic(text in r#"([{}\[\]:,"\\ntu0-9a-f\n]|"timestamp":|"httpRequest":\{|"logEvents":\[){0,60}"#) {
+        drop(heard(text.as_bytes()));
+    }
+}

@@ -1,0 +1,135 @@
+//! From logs to partial results. Any number of these run at once; they share nothing but the state bucket, and a
+//! repeat writes nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use greenlight::failure::{Class, Failure};
+use jiff::Timestamp;
+use offenders::classify::Classifier;
+use offenders::inflate::BadObject;
+use offenders::object::{ObjectReader, Summary};
+use offenders::partial::{self, Header};
+use offenders::tally::{Room, Tally};
+
+use crate::keys;
+use crate::pass::LATENESS;
+use crate::ports::{Answer, Body, LogObject, Opened, Ports};
+
+/// What became of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ingested {
+    /// Counted; the partial result stands under this key.
+    Counted(String, Summary),
+    /// Counted before, nothing done.
+    Before,
+    /// It holds nothing to count.
+    Nothing,
+}
+
+/// Reads one object.
+///
+/// # Errors
+/// Permanent: the object is bad as a whole. Others: as S3 has them; a repeat is harmless.
+pub async fn object(
+    ports: &impl Ports,
+    classifier: &mut Classifier,
+    object: &LogObject,
+    ipv6_prefix: u8,
+) -> Answer<Ingested> {
+    let Opened { etag, written, mut body } = ports.open(object).await?;
+    let key = keys::partial(written, &format!("{object}#{etag}"));
+    if ports.exists(&key).await? {
+        tracing::info!(object = %object, "object counted before, nothing to do");
+        return Ok(Ingested::Before);
+    }
+    let mut reader = ObjectReader::new(classifier, Room::default());
+    while let Some(piece) = body.next().await? {
+        reader.push(&piece).map_err(|bad| refused(object, bad))?;
+    }
+    let (summary, tally) = reader.finish().map_err(|bad| refused(object, bad))?;
+    if summary.records == 0 && summary.bad > 0 {
+        let message = format!(
+            "none of the {} lines of {object} is a record of WAF's log; send WAF's logs to a prefix of their own. The first: {}",
+            summary.bad,
+            summary.complaints.first().map_or("", String::as_str)
+        );
+        return Err(Failure::new(Class::Permanent, message));
+    }
+    let age = ports.now().duration_since(written);
+    if age.as_secs() > i64::try_from(LATENESS.seconds()).unwrap_or(i64::MAX) {
+        tracing::warn!(object = %object, age_seconds = age.as_secs(), "object read so late that its offences may be past judging");
+    }
+    store(ports, &object.to_string(), key, summary, &tally, ipv6_prefix).await
+}
+
+fn refused(object: &LogObject, bad: BadObject) -> Failure {
+    Failure::new(Class::Permanent, format!("{object} was not counted")).caused_by(bad)
+}
+
+/// Reads the records of a CloudWatch Logs subscription's invocation.
+///
+/// # Errors
+/// Permanent: not base64 of gzip. Others: as S3 has them; a repeat is harmless.
+pub async fn subscription(
+    ports: &impl Ports,
+    classifier: &mut Classifier,
+    data: &str,
+    ipv6_prefix: u8,
+) -> Answer<Ingested> {
+    let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Failure::new(Class::Permanent, "the subscription's data was not counted").caused_by(error)
+    };
+    let bytes = BASE64.decode(data).map_err(|error| refused(error.into()))?;
+    let mut reader = ObjectReader::new(classifier, Room::default());
+    reader.push(&bytes).map_err(|bad| refused(bad.into()))?;
+    let (summary, tally) = reader.finish().map_err(|bad| refused(bad.into()))?;
+    // A control message holds no record.
+    let Some((_, last)) = summary.span else {
+        return Ok(Ingested::Nothing);
+    };
+    let written = Timestamp::from_millisecond(last).unwrap_or(Timestamp::UNIX_EPOCH);
+    let key = keys::partial(written, data);
+    store(ports, "CloudWatch Logs", key, summary, &tally, ipv6_prefix).await
+}
+
+async fn store(
+    ports: &impl Ports,
+    source: &str,
+    key: String,
+    summary: Summary,
+    tally: &Tally,
+    ipv6_prefix: u8,
+) -> Answer<Ingested> {
+    if summary.records == 0 {
+        return Ok(Ingested::Nothing);
+    }
+    let header = Header {
+        source: source.to_owned(),
+        records: summary.records,
+        bad: summary.bad,
+        allowed: summary.allowed,
+        without_client: summary.without_client,
+        span: summary.span,
+        ..Header::default()
+    };
+    let bytes = partial::encode(header, tally, ipv6_prefix);
+    let partial_bytes = bytes.len();
+    let is_new = ports.create(&key, bytes).await?;
+    for complaint in &summary.complaints {
+        tracing::warn!(object = source, "record passed over: {complaint}");
+    }
+    tracing::info!(
+        object = source,
+        records = summary.records,
+        bad_records = summary.bad,
+        allowed_records = summary.allowed,
+        records_without_client = summary.without_client,
+        clients = tally.len(),
+        count_error = tally.error(),
+        inflated_bytes = summary.bytes,
+        partial_bytes,
+        is_repeat = !is_new,
+        "logs counted"
+    );
+    Ok(if is_new { Ingested::Counted(key, summary) } else { Ingested::Before })
+}

@@ -1,0 +1,261 @@
+//! The function's settings. [`VARIABLES`] is the one list that documents, the template and the tests are checked against.
+//!
+//! What an operator tunes while it runs is no setting: it stands in the configuration file in the state bucket.
+
+use greenlight::settings::{Fault, ProcessEnvironment, SettingsError, Strings, Variable};
+use offenders::configuration::Mode;
+
+/// What the function is told about its surroundings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The bucket of state, partial results and configuration.
+    pub state_bucket: String,
+    /// The set of blocked IPv4 networks.
+    pub ipv4_set: IpSetArn,
+    /// The set of blocked IPv6 networks.
+    pub ipv6_set: IpSetArn,
+    /// The web ACL's rule that blocks by these sets.
+    pub rule: String,
+    /// Where blocks are announced; `None`: nowhere but in the log.
+    pub topic_arn: Option<String>,
+    /// Whether anybody is blocked, unless the configuration file says otherwise.
+    pub mode: Mode,
+    /// How many clients a pass tells apart before it drops the least active.
+    pub clients: usize,
+}
+
+/// An IP set: its ARN says all that WAF's API wants to hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IpSetArn {
+    /// The whole ARN.
+    pub arn: String,
+    /// Region of the API: `us-east-1` for the sets of `CloudFront`.
+    pub region: String,
+    /// Whether it is for `CloudFront`; otherwise for a region's load balancers and APIs.
+    pub is_global: bool,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl IpSetArn {
+    /// Reads `arn:aws:wafv2:REGION:ACCOUNT:regional|global/ipset/NAME/ID`.
+    pub fn parse(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        let ["arn", partition, "wafv2", region, account, resource] = parts.as_slice() else { return None };
+        let path: Vec<&str> = resource.split('/').collect();
+        let [scope, "ipset", name, id] = path.as_slice() else { return None };
+        let is_global = match *scope {
+            "global" => true,
+            "regional" => false,
+            _ => return None,
+        };
+        let is_complete = [partition, region, account, name, id].iter().all(|part| !part.is_empty());
+        is_complete.then(|| Self {
+            arn: arn.to_owned(),
+            region: (*region).to_owned(),
+            is_global,
+            name: (*name).to_owned(),
+            id: (*id).to_owned(),
+        })
+    }
+}
+
+const SET_FORMAT: &str = "the ARN of an IP set, arn:aws:wafv2:REGION:ACCOUNT:regional/ipset/NAME/ID";
+
+const STATE_BUCKET: Variable = Variable {
+    name: "GREENLIGHT_WAF_STATE_BUCKET",
+    meaning: "The bucket of state, partial results and configuration, all under waf/.",
+    format: "the name of an S3 bucket",
+    default: None,
+    example: "shop-state-123456789012",
+};
+const IPV4_SET: Variable = Variable {
+    name: "GREENLIGHT_WAF_IPV4_SET_ARN",
+    meaning: "The IP set of blocked IPv4 networks.",
+    format: SET_FORMAT,
+    default: None,
+    example: "arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/shop-blocked-v4/1a2b3c4d-1111-2222-3333-444455556666",
+};
+const IPV6_SET: Variable = Variable {
+    name: "GREENLIGHT_WAF_IPV6_SET_ARN",
+    meaning: "The IP set of blocked IPv6 networks.",
+    format: SET_FORMAT,
+    default: None,
+    example: "arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/shop-blocked-v6/1a2b3c4d-1111-2222-3333-444455556666",
+};
+const RULE: Variable = Variable {
+    name: "GREENLIGHT_WAF_RULE",
+    meaning: "The web ACL's rule that blocks by the two sets. What it blocks is knocking, no new offence.",
+    format: "the name of a rule",
+    default: Some("greenlight-blocked"),
+    example: "greenlight-blocked",
+};
+const TOPIC: Variable = Variable {
+    name: "GREENLIGHT_WAF_TOPIC_ARN",
+    meaning: "Where blocks are announced, one message a pass. Empty: only in the log.",
+    format: "the ARN of an SNS topic, or nothing",
+    default: Some(""),
+    example: "arn:aws:sns:eu-west-1:123456789012:shop-notifications",
+};
+const MODE: Variable = Variable {
+    name: "GREENLIGHT_WAF_MODE",
+    meaning: "Whether anybody is blocked. The configuration file's mode goes before it.",
+    format: "block or count",
+    default: Some("block"),
+    example: "count",
+};
+const CLIENTS: Variable = Variable {
+    name: "GREENLIGHT_WAF_CLIENTS",
+    meaning: "How many clients a pass tells apart, about 80 bytes each, before it drops the least active.",
+    format: "a number from 1000 to 50000000",
+    default: Some("196608"),
+    example: "2000000",
+};
+
+/// Every variable of this function.
+pub const VARIABLES: [Variable; 7] = [STATE_BUCKET, IPV4_SET, IPV6_SET, RULE, TOPIC, MODE, CLIENTS];
+
+const PREFIX: &str = "GREENLIGHT_WAF_";
+
+impl Settings {
+    /// Reads and checks every variable.
+    ///
+    /// # Errors
+    /// Every fault there is, unknown names under our prefix among them.
+    pub fn read(source: &impl Strings) -> Result<Self, SettingsError> {
+        let mut faults = Vec::new();
+        let state_bucket = value(source, &mut faults, &STATE_BUCKET, |text| {
+            ((3..=63).contains(&text.len()) && !text.contains(['/', ' '])).then(|| text.to_owned())
+        });
+        let ipv4_set = value(source, &mut faults, &IPV4_SET, IpSetArn::parse);
+        let ipv6_set = value(source, &mut faults, &IPV6_SET, IpSetArn::parse);
+        let rule = value(source, &mut faults, &RULE, |text| {
+            (1..=128).contains(&text.len()).then(|| text.to_owned())
+        });
+        let topic_arn = value(source, &mut faults, &TOPIC, |text| match text {
+            "" => Some(None),
+            arn => (arn.starts_with("arn:") && arn.contains(":sns:")).then(|| Some(arn.to_owned())),
+        });
+        let mode = value(source, &mut faults, &MODE, |text| match text {
+            "block" => Some(Mode::Block),
+            "count" => Some(Mode::Count),
+            _ => None,
+        });
+        let clients = value(source, &mut faults, &CLIENTS, |text| {
+            text.parse().ok().filter(|clients| (1_000..=50_000_000).contains(clients))
+        });
+        if let (Some(v4), Some(v6)) = (&ipv4_set, &ipv6_set)
+            && v4 == v6
+        {
+            faults.push(Fault {
+                variable: IPV6_SET.name.to_owned(),
+                found: Some(v6.arn.clone()),
+                expected: "another set than the one for IPv4; a set holds one family".to_owned(),
+            });
+        }
+        for name in source.names(PREFIX) {
+            if VARIABLES.iter().all(|variable| variable.name != name) {
+                let expected = "no variable of this name; see the list in functions/waf-logs".to_owned();
+                faults.push(Fault { found: source.get(&name), variable: name, expected });
+            }
+        }
+        let settings = (|| {
+            Some(Self {
+                state_bucket: state_bucket?,
+                ipv4_set: ipv4_set?,
+                ipv6_set: ipv6_set?,
+                rule: rule?,
+                topic_arn: topic_arn?,
+                mode: mode?,
+                clients: clients?,
+            })
+        })();
+        settings.filter(|_| faults.is_empty()).ok_or(SettingsError(faults))
+    }
+}
+
+fn value<T>(
+    source: &impl Strings,
+    faults: &mut Vec<Fault>,
+    variable: &Variable,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let found = source.get(variable.name);
+    let parsed = found.as_deref().or(variable.default).and_then(parse);
+    if parsed.is_none() {
+        let expected = format!("{}, such as {}", variable.format, variable.example);
+        faults.push(Fault { variable: variable.name.to_owned(), found, expected });
+    }
+    parsed
+}
+
+/// The settings of this process. Every fault is logged on a line of its own.
+///
+/// # Errors
+/// When there is any fault: the function must not start.
+pub fn from_process() -> Result<Settings, SettingsError> {
+    let settings = Settings::read(&ProcessEnvironment);
+    if let Err(SettingsError(faults)) = &settings {
+        for fault in faults {
+            tracing::error!(variable = fault.variable, "{fault}");
+        }
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn examples() -> BTreeMap<String, String> {
+        VARIABLES.iter().map(|variable| (variable.name.to_owned(), variable.example.to_owned())).collect()
+    }
+
+    #[test]
+    fn the_examples_are_valid_and_only_three_values_are_required() {
+        let settings = Settings::read(&examples()).unwrap();
+        assert_eq!(settings.ipv4_set.name, "shop-blocked-v4");
+        assert_eq!(settings.mode, Mode::Count);
+        let mut few = examples();
+        few.retain(|name, _| VARIABLES.iter().any(|v| v.name == name && v.default.is_none()));
+        assert_eq!(few.len(), 3);
+        assert_eq!(Settings::read(&few).unwrap().topic_arn, None);
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let mut wrong = examples();
+        for name in [
+            "GREENLIGHT_WAF_MODE",
+            "GREENLIGHT_WAF_CLIENTS",
+            "GREENLIGHT_WAF_IPV4_SET_ARN",
+            "GREENLIGHT_WAF_MOOD",
+        ] {
+            wrong.insert(name.to_owned(), "blok".to_owned());
+        }
+        wrong.remove("GREENLIGHT_WAF_STATE_BUCKET");
+        let SettingsError(faults) = Settings::read(&wrong).unwrap_err();
+        let mut names: Vec<&str> = faults.iter().map(|fault| fault.variable.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "GREENLIGHT_WAF_CLIENTS",
+                "GREENLIGHT_WAF_IPV4_SET_ARN",
+                "GREENLIGHT_WAF_MODE",
+                "GREENLIGHT_WAF_MOOD",
+                "GREENLIGHT_WAF_STATE_BUCKET"
+            ]
+        );
+    }
+
+    #[test]
+    fn one_set_cannot_hold_both_families() {
+        let mut same = examples();
+        same.insert(IPV6_SET.name.to_owned(), IPV4_SET.example.to_owned());
+        assert!(Settings::read(&same).is_err());
+    }
+}

@@ -1,0 +1,369 @@
+//! Passes and commands over time.
+
+use offenders::entries::Family;
+use serde_json::{Value, json};
+use waf_logs::keys;
+use waf_logs::testing::{Call, Fault};
+
+use crate::shop::{Request, Shop, request, requests};
+
+const STRICT: &str = "detectors: {rate: {max_retry: 100, find_time: 60s}}";
+
+/// An offence of this client, beginning now.
+async fn offend(shop: &Shop, ip: &str) {
+    let now = shop.pass_start();
+    shop.deliver(&format!("{ip} at {now}"), &requests(ip, 150, now, 50)).await;
+    shop.world.pass_time(60);
+}
+
+fn until(shop: &Shop) -> i64 {
+    let state = shop.state();
+    let ban = state.bans.values().next().unwrap();
+    ban.until.unwrap().as_second() - ban.since.as_second()
+}
+
+#[tokio::test]
+async fn a_ban_ends_by_the_clock_without_any_log() {
+    let shop = Shop::new(STRICT);
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    shop.world.pass_time(3599);
+    shop.pass().await;
+    assert_eq!(shop.v4().len(), 1);
+    shop.world.pass_time(1);
+    assert_eq!(shop.pass().await["released"], 1);
+    assert_eq!(shop.v4(), [""; 0]);
+    assert!(shop.world.messages().last().unwrap().0.contains("1 released"));
+}
+
+#[tokio::test]
+async fn a_returning_client_is_blocked_twice_as_long_up_to_the_most_and_forgotten_in_the_end() {
+    let shop = Shop::new(&format!("{STRICT}\nban: {{time: 1h, max: 5h, forget: 2d}}"));
+    let mut lengths = Vec::new();
+    for _ in 0..4 {
+        offend(&shop, "198.51.100.1").await;
+        shop.pass().await;
+        lengths.push(until(&shop));
+        shop.world.pass_time(lengths.last().unwrap() + 60);
+        shop.pass().await;
+        assert_eq!(shop.state().bans.len(), 0);
+    }
+    assert_eq!(lengths, [3600, 7200, 14400, 18000]);
+    shop.world.pass_time(2 * 86400);
+    shop.pass().await;
+    assert_eq!(shop.state().past.len(), 0);
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    assert_eq!(until(&shop), 3600);
+}
+
+#[tokio::test]
+async fn what_happens_before_a_block_takes_hold_is_no_second_offence() {
+    let shop = Shop::new(&format!("{STRICT}\nban: {{time: 30s, max: 1h}}"));
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    // Logged before the block was everywhere, arrives after.
+    let now = shop.pass_start();
+    shop.deliver("late", &requests("198.51.100.1", 150, now - 20, 15)).await;
+    shop.world.pass_time(31);
+    shop.pass().await;
+    shop.world.pass_time(60);
+    shop.pass().await;
+    assert_eq!(shop.state().bans.len(), 0);
+    assert_eq!(shop.world.messages().len(), 2, "one block, one release: {:?}", shop.world.messages());
+}
+
+#[tokio::test]
+async fn who_goes_on_knocking_stays_blocked() {
+    let shop = Shop::new(&format!("{STRICT}\nban: {{time: 10m}}"));
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    for n in 0..5 {
+        shop.world.pass_time(240);
+        let now = shop.pass_start();
+        let knocks: Vec<Request> = requests("198.51.100.1", 60, now - 200, 190)
+            .into_iter()
+            .map(|r| r.blocked("greenlight-blocked", "/"))
+            .collect();
+        shop.deliver(&format!("knocks {n}"), &knocks).await;
+        shop.pass().await;
+        assert_eq!(shop.v4(), ["198.51.100.1/32"], "after {n}");
+    }
+    assert_eq!(shop.state().bans.values().next().unwrap().times_before, 0);
+    shop.world.pass_time(700);
+    shop.pass().await;
+    assert_eq!(shop.v4(), [""; 0]);
+}
+
+#[tokio::test]
+async fn blocks_of_our_own_rule_alone_never_start_a_ban() {
+    let shop = Shop::new("");
+    let knocks: Vec<Request> = requests("198.51.100.1", 5000, 0, 290)
+        .into_iter()
+        .map(|r| r.blocked("greenlight-blocked", "/.env"))
+        .collect();
+    shop.deliver("a", &knocks).await;
+    assert_eq!(shop.pass().await["blocked"], 0);
+}
+
+#[tokio::test]
+async fn many_bad_neighbours_become_one_network_that_spares_who_is_allowed() {
+    let shop = Shop::new(&format!("{STRICT}\nallow: [203.0.113.40/32, 2001:db8:1:2:3::/80]"));
+    let mut log: Vec<Request> =
+        (0..10).flat_map(|n| requests(&format!("203.0.113.{n}"), 101, 0, 50)).collect();
+    log.extend((32..41).flat_map(|n| requests(&format!("203.0.113.{n}"), 101, 0, 50)));
+    log.extend((0..9).flat_map(|n| requests(&format!("2001:db8:7:{n}::{n}"), 101, 0, 50)));
+    log.extend(requests("2001:db8:1:2::1", 101, 0, 50));
+    shop.deliver("a", &log).await;
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["203.0.113.0/28", "203.0.113.32/29"]);
+    assert_eq!(shop.v6(), ["2001:db8:7::/60"]);
+    assert!(shop.world.messages()[0].1.contains("10 neighbours are blocked as the network 203.0.113.0/28"));
+}
+
+#[tokio::test]
+async fn the_allow_list_wins_whenever_it_is_written() {
+    let shop = Shop::new(STRICT);
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    assert_eq!(shop.v4().len(), 1);
+    shop.configure(&format!("{STRICT}\nallow: [198.51.100.0/24]"));
+    shop.pass().await;
+    assert_eq!(shop.v4(), [""; 0]);
+    offend(&shop, "198.51.100.1").await;
+    assert_eq!(shop.pass().await["blocked"], 0);
+}
+
+#[tokio::test]
+async fn in_count_mode_everything_is_decided_and_nobody_blocked() {
+    let shop = Shop::new(&format!("mode: count\n{STRICT}"));
+    shop.world.change_set(Family::V4, |entries| entries.push("192.0.2.1/32".to_owned()));
+    offend(&shop, "198.51.100.1").await;
+    let passed = shop.pass().await;
+    assert_eq!((passed["blocked"].as_u64(), passed["mode"].as_str()), (Some(1), Some("count")));
+    assert_eq!(shop.v4(), ["192.0.2.1/32"]);
+    assert!(shop.world.messages()[0].0.contains("1 would be blocked"), "{:?}", shop.world.messages());
+    shop.configure(STRICT);
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["192.0.2.1/32", "198.51.100.1/32"]);
+    shop.configure(&format!("mode: count\n{STRICT}"));
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["192.0.2.1/32"]);
+}
+
+#[tokio::test]
+async fn the_brake_holds_asks_once_and_goes_on_when_told() {
+    let shop = Shop::new(&format!("brake: {{percent: 10, at_least: 5}}\n{STRICT}"));
+    let mut log: Vec<Request> = (0..30).flat_map(|n| requests(&format!("10.{n}.1.1"), 3, 0, 50)).collect();
+    log.extend((0..6).flat_map(|n| requests(&format!("198.{n}.100.1"), 101 + n, 0, 50)));
+    shop.deliver("a", &log).await;
+    for _ in 0..3 {
+        let passed = shop.pass().await;
+        assert_eq!((passed["is_held"].as_bool(), passed["blocked"].as_u64()), (Some(true), Some(0)));
+    }
+    assert_eq!(shop.world.messages().len(), 1);
+    assert!(shop.world.messages()[0].1.contains("198.5.100.1/32"), "{}", shop.world.messages()[0].1);
+    assert_eq!(shop.v4(), [""; 0]);
+    let answer = shop.invoke(json!({ "command": "confirm" })).await.unwrap();
+    assert_eq!(answer["pass"]["blocked"], 6);
+    assert_eq!(shop.v4().len(), 6);
+    assert!(shop.invoke(json!({ "command": "confirm" })).await.is_err(), "nothing is held any more");
+}
+
+#[tokio::test]
+async fn a_bad_configuration_is_complained_about_once_and_the_last_good_one_stays() {
+    let shop = Shop::new(STRICT);
+    shop.pass().await;
+    for bad in [
+        "detectors: {rate: {max_retry: 0, find_time: 1s}}",
+        "detektors: {}",
+        "allow: [300.1.1.1/8]",
+        "{{",
+        "allow: [0.0.0.0/0]",
+    ] {
+        let told = shop.world.messages().len();
+        shop.world.put_document(keys::CONFIGURATION, bad.as_bytes());
+        shop.pass().await;
+        shop.pass().await;
+        assert_eq!(shop.world.messages().len(), told + 1, "{bad}");
+        assert!(shop.world.messages()[told].0.contains("configuration refused"));
+    }
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["198.51.100.1/32"]);
+}
+
+#[tokio::test]
+async fn a_pass_with_nothing_to_do_writes_nothing() {
+    let shop = Shop::new(STRICT);
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    let (state, updates) = (shop.world.document(keys::STATE), shop.world.updates().len());
+    for _ in 0..5 {
+        shop.pass().await;
+    }
+    assert_eq!(shop.world.document(keys::STATE), state);
+    assert_eq!(shop.world.updates().len(), updates);
+    let windows = shop.world.documents().iter().filter(|key| key.starts_with(keys::WINDOWS)).count();
+    assert_eq!(windows, 1, "an old window is deleted");
+}
+
+#[tokio::test]
+async fn each_set_is_changed_at_most_once_a_pass_and_not_within_the_same_second() {
+    let shop = Shop::new(STRICT);
+    let mut log: Vec<Request> =
+        (0..5).flat_map(|n| requests(&format!("198.{n}.100.1"), 101, 0, 50)).collect();
+    log.extend(requests("2001:db8::1", 101, 0, 50));
+    shop.deliver("a", &log).await;
+    assert_eq!(shop.pass().await["sets_changed"], 2);
+    let families: Vec<Family> = shop.world.updates().into_iter().map(|(family, _)| family).collect();
+    assert_eq!(families, [Family::V4, Family::V6]);
+    assert_eq!(shop.world.pauses().len(), 1);
+    assert_eq!(shop.world.messages().len(), 1, "one message for all of it");
+}
+
+#[tokio::test]
+async fn a_fault_at_any_call_loses_nothing_and_blocks_nobody_else() {
+    for call in [Call::Open, Call::Read, Call::Write, Call::ReadSet, Call::ReplaceSet, Call::Publish] {
+        for fault in [Fault::Before, Fault::After] {
+            for nth in 0..5 {
+                let shop = Shop::new(STRICT);
+                shop.world.change_set(Family::V4, |entries| entries.push("192.0.2.1/32".to_owned()));
+                for _ in 0..nth {
+                    // Let some calls of the kind through first.
+                    shop.world.skip(call);
+                }
+                shop.world.fail(call, fault.clone());
+                let object =
+                    shop.world.put_log("a", crate::shop::object_of(&requests("198.51.100.1", 150, 0, 50)));
+                let tick = json!({ "detail-type": "Scheduled Event" });
+                for _ in 0..3 {
+                    // What fails is delivered again, as Lambda and SQS do.
+                    drop(shop.invoke(crate::shop::queue(std::slice::from_ref(&object))).await);
+                    drop(shop.invoke(tick.clone()).await);
+                    shop.world.pass_time(60);
+                }
+                shop.world.heal();
+                assert_eq!(shop.v4(), ["192.0.2.1/32", "198.51.100.1/32"], "{call:?} {fault:?} {nth}");
+                assert_eq!(
+                    shop.state().bans.values().next().unwrap().findings[0].count,
+                    150,
+                    "{call:?} {fault:?} {nth}"
+                );
+                shop.world.pass_time(4000);
+                shop.pass().await;
+                shop.pass().await;
+                assert_eq!(shop.v4(), ["192.0.2.1/32"], "{call:?} {fault:?} {nth}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_topic_did_not_take_is_told_by_the_next_pass_once_and_in_order() {
+    let shop = Shop::new(STRICT);
+    shop.world.fail(Call::Publish, Fault::Before);
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["198.51.100.1/32"], "the block does not wait for the telling");
+    assert_eq!((shop.world.messages().len(), shop.state().untold.len()), (0, 1));
+    offend(&shop, "198.51.100.2").await;
+    shop.pass().await;
+    shop.pass().await;
+    let told: Vec<String> = shop.world.messages().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("198.51.100.1/32") && told[1].contains("198.51.100.2/32"), "{told:?}");
+    assert_eq!(shop.state().untold, []);
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_a_block_before_it_stands() {
+    let shop = Shop::new(STRICT);
+    shop.world.fail(Call::ReplaceSet, Fault::Before);
+    offend(&shop, "198.51.100.1").await;
+    assert!(shop.invoke(json!({ "detail-type": "Scheduled Event" })).await.is_err());
+    assert_eq!(shop.world.messages(), []);
+    shop.pass().await;
+    assert_eq!(shop.world.messages().len(), 1);
+    assert_eq!(shop.v4(), ["198.51.100.1/32"]);
+}
+
+#[tokio::test]
+async fn a_topic_that_takes_nothing_for_long_does_not_fill_the_state() {
+    let shop = Shop::new(STRICT);
+    for n in 0..25 {
+        shop.world.fail(Call::Publish, Fault::Before);
+        offend(&shop, &format!("198.51.100.{n}")).await;
+        shop.pass().await;
+    }
+    assert_eq!(shop.state().untold.len(), 20);
+    shop.pass().await;
+    let told = shop.world.messages();
+    assert_eq!(told.len(), 20);
+    assert!(told[19].1.contains("198.51.100.24/32"), "the newest is kept");
+}
+
+#[tokio::test]
+async fn a_pass_that_is_behind_leaves_the_set_to_the_one_that_decided_since() {
+    let shop = Shop::new(STRICT);
+    shop.world.fail(Call::ReplaceSet, Fault::SomebodyLiftsAll);
+    offend(&shop, "198.51.100.1").await;
+    assert_eq!(shop.pass().await["sets_changed"], 0);
+    assert_eq!(shop.v4(), [""; 0], "what the other pass lifted stays lifted");
+}
+
+#[tokio::test]
+async fn challenges_that_are_never_solved_are_an_offence() {
+    let shop = Shop::new("");
+    let log: Vec<Request> = (0..25)
+        .map(|n| {
+            let mut one = request(n * 2000, "198.51.100.1");
+            (one.action, one.rule) = (if n % 2 == 0 { "CHALLENGE" } else { "CAPTCHA" }, "challenge-bots");
+            one
+        })
+        .collect();
+    shop.deliver("a", &log).await;
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["198.51.100.1/32"]);
+}
+
+#[tokio::test]
+async fn redacted_logs_are_judged_by_what_is_left() {
+    let shop = Shop::new(
+        "detectors: {blocked: {max_retry: 50, find_time: 60s}, scan: {max_retry: 2, find_time: 60s}}",
+    );
+    let log: Vec<Request> =
+        (0..49).map(|n| request(n * 1000, "198.51.100.1").blocked("sqli", "REDACTED")).collect();
+    shop.deliver("a", &log).await;
+    assert_eq!(shop.pass().await["blocked"], 0, "forty-nine times nothing known is not two paths");
+}
+
+#[tokio::test]
+async fn an_operator_blocks_lifts_and_allows() {
+    let shop = Shop::new(STRICT);
+    let command = async |text: Value| shop.invoke(text).await;
+    command(json!({"command": "block", "network": "203.0.113.0/28", "time": "4h", "note": "ticket 12"}))
+        .await
+        .unwrap();
+    assert_eq!(shop.v4(), ["203.0.113.0/28"]);
+    assert!(command(json!({"command": "block", "network": "203.0.0.0/8"})).await.is_err());
+    assert!(command(json!({"command": "block", "network": "everybody"})).await.is_err());
+    assert!(command(json!({"command": "unblock", "network": "198.51.100.9"})).await.is_err());
+    offend(&shop, "198.51.100.1").await;
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["198.51.100.1/32", "203.0.113.0/28"]);
+    command(json!({"command": "unblock", "network": "198.51.100.1"})).await.unwrap();
+    shop.pass().await;
+    assert_eq!(shop.v4(), ["203.0.113.0/28"], "what is in the window does not count again");
+    command(json!({"command": "allow", "network": "203.0.113.5", "note": "our office"})).await.unwrap();
+    assert_eq!(shop.v4(), [""; 0]);
+    assert!(command(json!({"command": "block", "network": "203.0.113.0/24"})).await.is_err());
+    command(json!({"command": "disallow", "network": "203.0.113.5"})).await.unwrap();
+    command(json!({"command": "block", "network": "2001:db8:5:6:7::8"})).await.unwrap();
+    assert_eq!(shop.v6(), ["2001:db8:5:6::/64"]);
+    let listed = command(json!({"command": "blocked", "network": "2001:db8:5:6::9"})).await.unwrap();
+    assert_eq!(listed["blocked"].as_array().unwrap().len(), 1);
+    shop.world.pass_time(400 * 86400);
+    shop.pass().await;
+    assert_eq!(shop.v6().len(), 1, "no time means until unblocked");
+}

@@ -1,0 +1,171 @@
+//! Lambda's event source mappings: a queue's messages reach their function in batches, and stay in the queue until it
+//! has dealt with them.
+//!
+//! Source: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event source".
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::aws;
+use crate::functions::{Answer, Functions};
+use crate::queues::{Message, Queues};
+use crate::stack::function_name;
+
+/// Between two looks into an empty queue.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A queue and the function that reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// The queue's ARN.
+    pub queue: String,
+    /// The function's ARN.
+    pub function: String,
+    /// Most messages in one invocation.
+    pub batch_size: u32,
+    /// Whether the function's answer names the messages that failed (`ReportBatchItemFailures`); otherwise a batch
+    /// fails or succeeds as a whole.
+    pub reports_failures: bool,
+}
+
+/// Reads the queue for ever, one batch after another. The time for which a message is hidden passes `speed` times as
+/// fast as on AWS, so that what failed comes again.
+pub async fn poll(source: EventSource, queues: Queues, functions: Arc<Functions>, speed: u32) -> Infallible {
+    loop {
+        match batch(&source, &queues, &functions, speed).await {
+            Ok(0) => tokio::time::sleep(LOOK).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(queue = source.queue, error = %format!("{error:#}"), "a queue could not be read");
+                tokio::time::sleep(LOOK * 10).await;
+            }
+        }
+    }
+}
+
+/// One batch; how many messages it had.
+async fn batch(source: &EventSource, queues: &Queues, functions: &Functions, speed: u32) -> Result<usize> {
+    let hidden = queues.visibility_timeout(&source.queue).await? / speed.max(1);
+    let messages = queues.receive(&source.queue, source.batch_size, hidden).await?;
+    if messages.is_empty() {
+        return Ok(0);
+    }
+    let payload = Bytes::from(event(&source.queue, &messages).to_string());
+    let answer = functions.invoke(function_name(&source.function), payload).await?;
+    let done = done(&messages, &answer, source.reports_failures);
+    if done.len() < messages.len() {
+        tracing::info!(
+            queue = source.queue,
+            failed = messages.len() - done.len(),
+            answer = %String::from_utf8_lossy(&answer.payload),
+            "messages stay in the queue and come again"
+        );
+    }
+    for message in done {
+        queues.delete(&source.queue, message).await?;
+    }
+    Ok(messages.len())
+}
+
+/// The event that the function is invoked with.
+fn event(queue: &str, messages: &[Message]) -> Value {
+    let records = messages.iter().map(|Message { id, receipt, described }| {
+        json!({
+            "messageId": id,
+            "receiptHandle": receipt,
+            "body": described["Body"],
+            "attributes": described.get("Attributes").cloned().unwrap_or_else(|| json!({})),
+            "messageAttributes": {},
+            "md5OfBody": described["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": queue,
+            "awsRegion": aws::REGION,
+        })
+    });
+    json!({ "Records": records.collect::<Vec<_>>() })
+}
+
+/// The messages that the function has dealt with. An answer that names a message which is not in the batch, or none
+/// at all, fails the whole batch.
+fn done<'a>(messages: &'a [Message], answer: &Answer, reports_failures: bool) -> Vec<&'a Message> {
+    if answer.failed {
+        return Vec::new();
+    }
+    let answered: Value = serde_json::from_slice(&answer.payload).unwrap_or(Value::Null);
+    let failures = match answered.get("batchItemFailures") {
+        Some(Value::Array(failures)) if reports_failures => failures.as_slice(),
+        Some(other) if reports_failures && !other.is_null() => return Vec::new(),
+        _ => &[],
+    };
+    let failed: Vec<&str> = failures
+        .iter()
+        .map(|failure| failure.get("itemIdentifier").and_then(Value::as_str).unwrap_or_default())
+        .collect();
+    if failed.iter().any(|id| messages.iter().all(|message| message.id != *id)) {
+        return Vec::new();
+    }
+    messages.iter().filter(|message| !failed.contains(&message.id.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages() -> Vec<Message> {
+        let message = |id: &str| Message {
+            id: id.to_owned(),
+            receipt: format!("receipt-{id}"),
+            described: json!({ "Body": format!("body of {id}"), "Attributes": { "ApproximateReceiveCount": "1" } }),
+        };
+        ["a", "b", "c"].map(message).into()
+    }
+
+    fn deleted(answer: &str, failed: bool, reports_failures: bool) -> String {
+        let answer = Answer { payload: Bytes::from(answer.to_owned()), failed };
+        done(&messages(), &answer, reports_failures).iter().map(|message| message.id.as_str()).collect()
+    }
+
+    #[test]
+    fn only_the_messages_that_failed_come_again() {
+        assert_eq!(deleted(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#, false, true), "ac");
+        for everything_went_well in
+            [r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#, "{}", "null", ""]
+        {
+            assert_eq!(deleted(everything_went_well, false, true), "abc", "{everything_went_well}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_fails_the_whole_batch() {
+        for answer in [
+            r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"id":"a"}]}"#,
+            r#"{"batchItemFailures":"a"}"#,
+        ] {
+            assert_eq!(deleted(answer, false, true), "", "{answer}");
+        }
+        assert_eq!(deleted(r#"{"errorType":"Oops","errorMessage":"bad"}"#, true, true), "");
+    }
+
+    #[test]
+    fn without_reports_a_batch_succeeds_or_fails_as_a_whole() {
+        assert_eq!(deleted(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#, false, false), "abc");
+        assert_eq!(deleted("null", true, false), "");
+    }
+
+    #[test]
+    fn an_event_has_the_messages_with_their_ids() {
+        let event = event("arn:aws:sqs:eu-west-1:123456789012:logs", &messages());
+        let record = &event["Records"][1];
+        assert_eq!(record["messageId"], "b");
+        assert_eq!(record["body"], "body of b");
+        assert_eq!(record["eventSource"], "aws:sqs");
+        assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
+    }
+}

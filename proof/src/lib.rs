@@ -1,0 +1,22 @@
+//! Proof that the release path is safe: the production decision under every order of events.
+//!
+//! One small [`world`], one set of [`step`]s, one set of [`safety`] rules, used in three ways: [`model`] takes every
+//! order of steps to a bound, [`simulation`] long random ones from seeds, and [`mutants`] shows that broken variants
+//! of the [`machine`] are caught. [`replay`] decides production's decision records once more.
+
+pub mod kept;
+pub mod machine;
+pub mod model;
+pub mod mutants;
+pub mod pass;
+pub mod replay;
+pub mod report;
+pub mod rest;
+pub mod safety;
+pub mod schedule;
+pub mod simulation;
+pub mod speed;
+pub mod start;
+pub mod step;
+mod story;
+pub mod world;

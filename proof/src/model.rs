@@ -1,0 +1,186 @@
+//! The same steps under `stateright`: every order of them, to a bound.
+
+use crate::machine::Machine;
+use crate::rest::{essence, rest};
+use crate::safety::Rule;
+use crate::start::{Pace, Start, setting};
+use crate::step::{Setting, Step, Woken};
+use crate::world::{Left, World};
+use greenlight::release::{Colour, Command};
+use stateright::{Checker, HasDiscoveries, Model, Property};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+/// What is explored, and how far.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// Its name.
+    pub name: &'static str,
+    /// What was released before.
+    pub start: Start,
+    /// The strategy.
+    pub pace: Pace,
+    /// A bundle that has just arrived.
+    pub pushed: Option<u8>,
+    /// How many invocations run at once.
+    pub passes: usize,
+    /// How many ticks pass.
+    pub ticks: u8,
+    /// How many faults happen.
+    pub faults: u8,
+    /// How many inputs happen.
+    pub inputs: u8,
+    /// Which inputs.
+    pub may: &'static [Step],
+}
+
+/// What was explored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explored {
+    /// How many different states.
+    pub states: usize,
+    /// How many steps the longest shortest way to one of them has.
+    pub depth: usize,
+    /// The first rule that was broken, with the steps that lead there.
+    pub broken: Option<(Rule, Vec<Step>)>,
+}
+
+/// A scenario with the functions under proof.
+#[derive(Debug)]
+struct Exploration {
+    scenario: Scenario,
+    setting: Setting,
+    rested: Mutex<HashSet<u64>>,
+}
+
+impl Model for Exploration {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        let Scenario { start, passes, faults, inputs, pushed, .. } = self.scenario;
+        let world = start.world(passes, Left { faults, inputs: inputs + 1 });
+        let pushed = pushed.and_then(|number| self.setting.apply(&world, Step::Push(number)));
+        let mut world = pushed.unwrap_or(world);
+        world.left.inputs = inputs;
+        vec![world]
+    }
+
+    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+        if world.broken.is_some() {
+            return;
+        }
+        self.setting.own_steps(world, &[Woken::ByEvent], steps);
+        steps.extend((world.tick < self.scenario.ticks + 1).then_some(Step::Time));
+        if world.left.faults > 0 {
+            Setting::faults(world, steps);
+        }
+        if world.left.inputs > 0 {
+            steps.extend(self.scenario.may);
+        }
+    }
+
+    fn next_state(&self, before: &World, step: Step) -> Option<World> {
+        let world = self.setting.apply(before, step)?;
+        // An input that changes nothing is no input.
+        if step.is_input() && (World { left: before.left, ..world.clone() }) == *before {
+            return None;
+        }
+        Some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let rules: [fn(&Self, &World) -> bool; 10] = [
+            holds::<0>,
+            holds::<1>,
+            holds::<3>,
+            holds::<4>,
+            holds::<5>,
+            holds::<6>,
+            holds::<7>,
+            holds::<8>,
+            holds::<9>,
+            holds::<10>,
+        ];
+        let others = Rule::ALL.into_iter().filter(|rule| *rule != Rule::ComesToRest);
+        let mut properties: Vec<_> =
+            others.zip(rules).map(|(rule, holds)| Property::always(rule.sentence(), holds)).collect();
+        properties.push(Property::always(Rule::ComesToRest.sentence(), comes_to_rest));
+        properties
+    }
+}
+
+fn holds<const RULE: usize>(_: &Exploration, world: &World) -> bool {
+    world.broken != Some(Rule::ALL[RULE])
+}
+
+/// Asked where time has run out and no invocation runs. Every state leads to such a state without a further input,
+/// so a state from which the service never comes to rest leads to one that is asked.
+fn comes_to_rest(model: &Exploration, world: &World) -> bool {
+    if world.tick <= model.scenario.ticks || world.passes.iter().any(Option::is_some) || world.broken.is_some()
+    {
+        return true;
+    }
+    let known = || model.rested.lock().unwrap_or_else(PoisonError::into_inner);
+    let essence = essence(world);
+    if known().contains(&essence) {
+        return true;
+    }
+    let rests = rest(&model.setting, world).broken.is_none();
+    if rests {
+        known().insert(essence);
+    }
+    rests
+}
+
+/// Explores a scenario exhaustively, or to its first broken rule.
+pub fn explore(scenario: Scenario, machine: Machine, threads: usize) -> Explored {
+    let exploration = Exploration { scenario, setting: setting(machine, scenario.pace), rested: Mutex::default() };
+    let checker = exploration.checker().threads(threads).finish_when(HasDiscoveries::Any).spawn_bfs().join();
+    let broken = Rule::ALL.into_iter().find_map(|rule| {
+        let path = checker.discovery(rule.sentence())?;
+        Some((rule, path.into_actions()))
+    });
+    Explored { states: checker.unique_state_count(), depth: checker.max_depth(), broken }
+}
+
+const GOES_BAD: &[Step] = &[Step::Alarm(Colour::Green, true), Step::Health(Colour::Green, false), Step::HookFails(0), Step::TimesOut];
+const COMMANDS: &[Step] = &[
+    Step::Say(Command::Abort),
+    Step::Say(Command::Promote),
+    Step::Say(Command::Pause),
+    Step::Say(Command::Retry),
+    Step::Say(Command::Rollback),
+];
+const OTHER_HANDS: &[Step] =
+    &[Step::StopByHand, Step::ReturnByAlarm, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
+const UPLOADS: &[Step] = &[Step::Push(1), Step::Push(2), Step::Push(3), Step::Say(Command::Abort), Step::Say(Command::Promote)];
+
+const fn scenario(name: &'static str, start: Start, may: &'static [Step]) -> Scenario {
+    Scenario { name, start, pace: Pace::AllAtOnce, pushed: Some(3), passes: 2, ticks: 2, faults: 0, inputs: 1, may }
+}
+
+/// What CI explores.
+pub const CI: &[Scenario] = &[
+    Scenario { faults: 1, inputs: 0, pushed: Some(2), ..scenario("a release, one fault", Start::OneLive, &[]) },
+    Scenario { faults: 1, inputs: 0, pushed: Some(1), ..scenario("the first release, one fault", Start::Nothing, &[]) },
+    Scenario { pushed: Some(2), pace: Pace::Canary, ..scenario("a release goes bad", Start::OneLive, GOES_BAD) },
+    Scenario { pushed: Some(2), ..scenario("other hands", Start::OneLive, OTHER_HANDS) },
+    Scenario { pushed: Some(2), inputs: 2, ..scenario("two uploads", Start::OneLive, UPLOADS) },
+    Scenario { inputs: 2, ..scenario("commands", Start::TwoLive, COMMANDS) },
+    Scenario { pushed: None, inputs: 1, faults: 1, ..scenario("rollback, one fault", Start::TwoLive, COMMANDS) },
+];
+
+/// What `make prove` explores besides.
+pub const DEEP: &[Scenario] = &[
+    Scenario { faults: 2, inputs: 0, pushed: Some(2), ..scenario("deep: a release, two faults", Start::OneLive, &[]) },
+];
+
+/// The steps that lead to a broken rule, as a person reads them.
+pub fn story(name: &str, steps: &[Step]) -> String {
+    let Some(scenario) = CI.iter().chain(DEEP).find(|scenario| scenario.name == name) else { return String::new() };
+    let pushed = scenario.pushed.map(Step::Push);
+    let Scenario { start, pace, passes, .. } = *scenario;
+    let steps = pushed.into_iter().chain(steps.iter().copied()).collect();
+    crate::schedule::Schedule { start, pace, passes, steps }.story(Machine::default())
+}

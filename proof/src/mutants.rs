@@ -1,0 +1,340 @@
+//! Proof that the proof can fail: broken variants of the decision, of the order of effects and of what is said.
+//!
+//! Each is a wrapper around a production function: it bends what goes in or what comes out. Production has no
+//! switches for it.
+
+use crate::machine::Machine;
+use crate::safety::Rule;
+use crate::simulation::{Failed, first_failure};
+use greenlight::release::plan::{Action, Plan};
+use greenlight::release::reconcile::Effect;
+use greenlight::release::{
+    AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open, Phase, Policy, Purpose,
+    Question, Reading, TargetHealth, Upload, Verdict, Weights, accept_upload, answer, plan,
+};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A broken variant.
+#[derive(Debug, Clone, Copy)]
+pub struct Mutant {
+    /// What is wrong with it.
+    pub name: &'static str,
+    /// How it is made.
+    pub machine: fn() -> Machine,
+}
+
+/// How many schedules a mutant may survive.
+pub const SCHEDULES: u64 = 20_000;
+
+impl Mutant {
+    /// The first schedule that catches it, if any does.
+    pub fn caught(&self) -> Option<Failed> {
+        first_failure(0..SCHEDULES, (self.machine)())
+    }
+}
+
+/// The rule that caught a mutant, by its name.
+pub fn caught_by(mutant: &Mutant) -> Option<Rule> {
+    mutant.caught().map(|failed| failed.violation.rule)
+}
+
+macro_rules! mutants {
+    ($($name:literal: $field:ident = $value:expr;)*) => {
+        /// All of them.
+        pub const ALL: &[Mutant] = &[$(Mutant {
+            name: $name,
+            machine: || Machine { $field: $value, ..Machine::default() },
+        }),*];
+    };
+}
+
+mutants! {
+    "raises without looking at health": plan = raises_without_health;
+    "raises without looking at alarms": plan = ignores_alarms;
+    "raises without comparing capacity": plan = ignores_capacity;
+    "takes what is unknown for good": plan = takes_unknown_for_good;
+    "raises on the base rule": plan = raises_on_the_base_rule;
+    "acts before it commits": effects = acts_before_commit;
+    "says succeeded before it is written": answer = says_succeeded_too_early;
+    "names a colour to whoever asks": answer = installs_always;
+    "moves the base rule before CodeDeploy agrees": plan = moves_base_too_early;
+    "deletes the release's rule before the base rule has moved": plan = deletes_rule_first;
+    "deletes whatever rule is there when it promotes": plan = deletes_any_rule;
+    "never settles": plan = never_settles;
+    "lets an older release replace a newer one": accept = lets_older_win;
+    "adopts nothing after a lost reply": plan = adopts_nothing;
+    "counts attempts from one at each opening": plan = counts_from_one;
+    "returns without a hold": plan = returns_without_hold;
+    "opens without waiting for the hold": plan = opens_without_hold;
+    "installs on the live colour": plan = installs_on_live;
+    "tries a rejected release again by itself": plan = tries_rejected_again;
+    "forgets the rule on the way back": plan = keeps_the_rule;
+    "forgets to stop the deployment": plan = keeps_the_deployment;
+    "waits for ever when CodeDeploy fails": plan = waits_for_ever;
+    "does not watch the targets": plan = ignores_unhealthy;
+    "replaces a ledger that has changed": swaps = false;
+    "goes on after it lost the swap": heeds_the_swap = false;
+    "goes on raising on the way back": plan = raises_on_the_way_back;
+}
+
+fn known(targets: &Reading<BTreeMap<InstanceId, TargetHealth>>, open: Option<&Open>) -> BTreeMap<InstanceId, TargetHealth> {
+    let seen = targets.known().map(|targets| targets.keys().cloned().collect::<Vec<_>>());
+    let instances = seen.or_else(|| open.map(|open| open.targets.clone())).unwrap_or_default();
+    instances.into_iter().map(|instance| (instance, TargetHealth::Healthy)).collect()
+}
+
+fn with_good_health(ledger: &Ledger, seen: &Observation, only_unknown: bool) -> Observation {
+    let mut bent = seen.clone();
+    for colour in greenlight::release::Colour::BOTH {
+        let health = bent.health.of_mut(colour);
+        let is_unknown = matches!(health, Reading::Unknown(_));
+        if is_unknown || (!only_unknown && health.known().is_some()) {
+            *health = Reading::Known(known(health, ledger.open.as_ref()));
+        }
+    }
+    bent
+}
+
+fn with_good_alarms(seen: &Observation, only_unknown: bool) -> Observation {
+    let mut bent = seen.clone();
+    for colour in greenlight::release::Colour::BOTH {
+        let alarms = bent.alarms.of_mut(colour);
+        match alarms {
+            Reading::Unknown(_) => *alarms = Reading::Known(BTreeMap::new()),
+            Reading::Known(states) if !only_unknown => states.values_mut().for_each(|state| *state = AlarmState::Ok),
+            Reading::Known(_) | Reading::NotRead => {}
+        }
+    }
+    bent
+}
+
+fn with_status(seen: &Observation, status: DeploymentStatus) -> Observation {
+    let mut bent = seen.clone();
+    if let Reading::Known(Some(Deployment { status: seen, .. })) = &mut bent.deployment {
+        *seen = status;
+    }
+    bent
+}
+
+fn raises_without_health(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let bent = with_good_health(&ledger, seen, false);
+    plan(ledger, &bent, policy, now)
+}
+
+fn ignores_alarms(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    plan(ledger, &with_good_alarms(seen, false), policy, now)
+}
+
+fn ignores_capacity(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut bent = seen.clone();
+    if let Some(open) = &ledger.open {
+        *bent.health.of_mut(open.colour.other()) = Reading::Known(BTreeMap::new());
+    }
+    plan(ledger, &bent, policy, now)
+}
+
+fn takes_unknown_for_good(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let bent = with_good_alarms(&with_good_health(&ledger, seen, true), true);
+    plan(ledger, &bent, policy, now)
+}
+
+fn ignores_unhealthy(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let raises_nothing = ledger.open.as_ref().is_some_and(|open| open.had_weight);
+    if raises_nothing { raises_without_health(ledger, seen, policy, now) } else { plan(ledger, seen, policy, now) }
+}
+
+fn raises_on_the_base_rule(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    for action in &mut decided.forward {
+        if let Action::SetReleaseWeights { weights, .. } = action {
+            *action = Action::SetBaseWeights { weights: *weights };
+        }
+    }
+    decided
+}
+
+fn acts_before_commit(before: &Ledger, plan: &Plan) -> Vec<Effect> {
+    let commit = (plan.ledger != *before).then_some(Effect::Commit);
+    plan.actions().cloned().map(Effect::Act).chain(commit).collect()
+}
+
+fn says_succeeded_too_early(
+    ledger: &Ledger,
+    policy: &Policy,
+    now: Timestamp,
+    question: &Question,
+    asker: &Asker,
+    healthy: Option<bool>,
+) -> Answer {
+    let bakes = ledger.open.as_ref().is_some_and(|open| open.phase == Phase::Baking);
+    if bakes && *asker == Asker::Open && question.lifecycle_event == "ValidateService" {
+        return Answer::Succeeded { status: "succeeded" };
+    }
+    answer(ledger, policy, now, question, asker, healthy)
+}
+
+fn installs_always(
+    ledger: &Ledger,
+    policy: &Policy,
+    now: Timestamp,
+    question: &Question,
+    asker: &Asker,
+    healthy: Option<bool>,
+) -> Answer {
+    match &ledger.open {
+        Some(open) if question.lifecycle_event == "BeforeInstall" => {
+            Answer::Install { colour: open.colour, port: open.colour.port(), release: open.upload.number.0 }
+        }
+        _ => answer(ledger, policy, now, question, asker, healthy),
+    }
+}
+
+fn is_in(ledger: &Ledger, wanted: &str) -> bool {
+    ledger.phase() == wanted
+}
+
+fn moves_base_too_early(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let agreed = with_status(seen, DeploymentStatus::Succeeded);
+    let bent = if is_in(&ledger, "promoting") { &agreed } else { seen };
+    plan(ledger, bent, policy, now)
+}
+
+fn waits_for_ever(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let failed = seen.deployment.known().and_then(Option::as_ref).is_some_and(|seen| seen.status != DeploymentStatus::Succeeded);
+    let active = with_status(seen, DeploymentStatus::Active);
+    let bent = if is_in(&ledger, "promoting") && failed { &active } else { seen };
+    plan(ledger, bent, policy, now)
+}
+
+fn deletes_rule_first(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let rule = ledger.open.as_ref().and_then(|open| open.rule.clone());
+    let mut decided = plan(ledger, seen, policy, now);
+    let moves = decided.forward.iter().any(|action| matches!(action, Action::SetBaseWeights { .. }));
+    if let Some(rule) = rule.filter(|_| moves && is_in(&decided.ledger, "promoting")) {
+        decided.forward.insert(0, Action::DeleteReleaseRule { rule });
+    }
+    decided
+}
+
+fn deletes_any_rule(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let promotes = is_in(&ledger, "promoting");
+    let unwritten = ledger.clone();
+    let mut decided = plan(ledger, seen, policy, now);
+    let found = seen.rules.known().and_then(|rules| rules.release.as_ref());
+    if let Some(found) = found.filter(|_| promotes && decided.ledger.open.as_ref().is_some_and(|open| open.agreed)) {
+        let moved = seen.rules.known().zip(unwritten.open.as_ref());
+        if moved.is_some_and(|(rules, open)| rules.base.are_all_on(open.colour)) {
+            decided.ledger = unwritten;
+            decided.back = Vec::new();
+            decided.forward = vec![Action::DeleteReleaseRule { rule: found.arn.clone() }];
+        }
+    }
+    decided
+}
+
+fn never_settles(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    decided.ledger.unsettled = false;
+    if decided.ledger.open.as_ref().is_some_and(|open| open.purpose == Purpose::Settle) {
+        decided.ledger.open = None;
+        decided.forward.retain(|action| !matches!(action, Action::CreateDeployment { .. }));
+    }
+    decided
+}
+
+fn lets_older_win(ledger: Ledger, upload: Upload, _: bool, now: Timestamp) -> (Ledger, Offer) {
+    accept_upload(ledger, upload, true, now)
+}
+
+fn adopts_nothing(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut bent = seen.clone();
+    if ledger.open.as_ref().is_some_and(|open| open.deployment.is_none()) && bent.deployment.known().is_some() {
+        bent.deployment = Reading::Known(None);
+    }
+    plan(ledger, &bent, policy, now)
+}
+
+fn counts_from_one(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let was_open = ledger.open.is_some();
+    let mut decided = plan(ledger, seen, policy, now);
+    if let Some(open) = decided.ledger.open.as_mut().filter(|_| !was_open) {
+        (open.attempt, open.first_attempt) = (1, 1);
+        for action in &mut decided.forward {
+            if let Action::CreateDeployment { description, .. } | Action::CreateReleaseRule { release: description, .. } = action {
+                description.attempt = 1;
+            }
+        }
+    }
+    decided
+}
+
+fn returns_without_hold(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    plan(ledger, seen, &Policy { hold: Duration::ZERO, ..*policy }, now)
+}
+
+fn opens_without_hold(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    ledger.emptied_at = None;
+    plan(ledger, seen, policy, now)
+}
+
+fn installs_on_live(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let was_open = ledger.open.is_some();
+    let mut decided = plan(ledger, seen, policy, now);
+    let live = decided.ledger.live.as_ref().map(|live| live.colour);
+    if let (false, Some(live), Some(open)) = (was_open, live, decided.ledger.open.as_mut()) {
+        open.colour = live;
+        for action in &mut decided.forward {
+            if let Action::CreateDeployment { description, .. } = action {
+                description.colour = live;
+            }
+        }
+    }
+    decided
+}
+
+fn tries_rejected_again(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let ended = ledger.releases.len();
+    let mut decided = plan(ledger, seen, policy, now);
+    if let Some(past) = decided.ledger.releases.get(ended)
+        && matches!(past.verdict, Verdict::Rejected { .. })
+        && past.purpose == Purpose::Release
+    {
+        decided.ledger.pending = Some(past.upload.clone());
+    }
+    decided
+}
+
+fn keeps_the_rule(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut bent = seen.clone();
+    if is_in(&ledger, "returning")
+        && let Reading::Known(rules) = &mut bent.rules
+    {
+        rules.release = None;
+    }
+    let mut decided = plan(ledger, &bent, policy, now);
+    if is_in(&decided.ledger, "returning") {
+        decided.back.retain(|action| !matches!(action, Action::DeleteReleaseRule { .. }));
+    }
+    decided
+}
+
+fn keeps_the_deployment(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let stopped = with_status(seen, DeploymentStatus::Stopped);
+    let bent = if is_in(&ledger, "returning") { &stopped } else { seen };
+    let mut decided = plan(ledger, bent, policy, now);
+    decided.forward.retain(|action| !matches!(action, Action::StopDeployment { .. }));
+    decided
+}
+
+fn raises_on_the_way_back(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    if let Some(open) = decided.ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Returning(_)))
+        && let Some(rule) = &open.rule
+    {
+        decided.back.clear();
+        decided.forward.push(Action::SetReleaseWeights { rule: rule.clone(), weights: Weights::all_on(open.colour) });
+    }
+    decided
+}

@@ -1,0 +1,67 @@
+//! Production decision records, decided once more.
+
+use greenlight::release::plan;
+use greenlight::release::reconcile::Pass;
+use serde_json::Value;
+use std::fmt;
+
+/// What became of a file of records.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// How many decisions came out as they were recorded.
+    pub same: usize,
+    /// Those that did not, and records that cannot be read.
+    pub different: Vec<Different>,
+}
+
+/// A record that was not reproduced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Different {
+    /// Its line in the file, from 1.
+    pub line: usize,
+    /// How it differs.
+    pub how: String,
+}
+
+impl fmt::Display for Different {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.how)
+    }
+}
+
+/// Decides every record of a log again. Lines without a decision are left out.
+pub fn replay(log: &str) -> Replayed {
+    let mut replayed = Replayed::default();
+    for (index, text) in log.lines().enumerate() {
+        match decide(text) {
+            None => {}
+            Some(Ok(())) => replayed.same += 1,
+            Some(Err(how)) => replayed.different.push(Different { line: index + 1, how }),
+        }
+    }
+    replayed
+}
+
+/// Whether a line's decision comes out as recorded; `None`: it holds none.
+fn decide(text: &str) -> Option<Result<(), String>> {
+    let line: Value = serde_json::from_str(text.get(text.find('{')?..)?).ok()?;
+    // Flat as Lambda's log has it, below `fields` as tracing's own format has it.
+    let pass = line.get("pass").or_else(|| line.get("fields")?.get("pass"))?;
+    let read = match pass {
+        Value::String(text) => serde_json::from_str::<Pass>(text),
+        other => serde_json::from_value(other.clone()),
+    };
+    Some(match read {
+        Err(error) => Err(format!("the record cannot be read: {error}; was it written by this version?")),
+        Ok(pass) => reproduce(pass),
+    })
+}
+
+fn reproduce(pass: Pass) -> Result<(), String> {
+    let decided = plan(pass.ledger, &pass.observation, &pass.policy, pass.now);
+    if decided == pass.plan {
+        return Ok(());
+    }
+    let text = |value: &_| serde_json::to_string(value).unwrap_or_default();
+    Err(format!("recorded {}, decided {}", text(&pass.plan), text(&decided)))
+}

@@ -1,0 +1,133 @@
+//! "Always comes to rest": a fair scheduler without faults or inputs, run from a state that is left alone.
+//!
+//! It lets every invocation end, every hook go on, CodeDeploy give up what no instance answers, and the schedule
+//! wake the service each tick, always in the same order. Nothing else happens, except that what an operator
+//! paused is resumed, and that broken targets recover on the colour that is live or promised to be, which is not
+//! the release's doing.
+
+use crate::kept::Kept;
+use crate::safety::{self, Rule};
+use crate::step::{Setting, Step, Woken};
+use crate::world::{Left, World};
+use greenlight::release::{Command, DeploymentStatus, Phase, Purpose, TargetHealth, Verdict};
+
+/// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy
+/// gives it up, and the time of a release.
+const TICKS: u8 = 120;
+/// After how many ticks CodeDeploy gives up a deployment that no instance answers (its limit is an hour).
+const HOOK_TIMEOUT: u8 = 20;
+
+/// How a state that is left alone goes on.
+#[derive(Debug)]
+pub struct Rest {
+    /// What happens.
+    pub steps: Vec<Step>,
+    /// The rule that is broken by it, and what was seen.
+    pub broken: Option<(Rule, String)>,
+}
+
+/// The state as the fair scheduler begins: only it moves from now on.
+pub fn left_alone(world: &World) -> World {
+    let mut world = World { left: Left { faults: 0, inputs: u8::MAX }, ..world.clone() };
+    let ledger = world.ledger_or_new();
+    let promoted = ledger.open.as_ref().filter(|open| open.phase == Phase::Promoting).map(|open| open.colour);
+    let live = ledger.live.as_ref().map(|live| live.colour);
+    for colour in [live, promoted].into_iter().flatten() {
+        for instance in world.instances.iter_mut().filter(|instance| instance.present) {
+            *instance.health.of_mut(colour) = TargetHealth::Healthy;
+        }
+    }
+    world
+}
+
+/// Lets a state come to rest.
+pub fn rest(setting: &Setting, world: &World) -> Rest {
+    let mut scheduler = Scheduler { setting, world: left_alone(world), steps: Vec::new() };
+    let broken = scheduler.run();
+    Rest { steps: scheduler.steps, broken }
+}
+
+struct Scheduler<'a> {
+    setting: &'a Setting,
+    world: World,
+    steps: Vec<Step>,
+}
+
+impl Scheduler<'_> {
+    fn run(&mut self) -> Option<(Rule, String)> {
+        if self.world.ledger_or_new().paused {
+            self.take(Step::Say(Command::Resume));
+        }
+        let mut unanswered = (0, 0);
+        for _ in 0..TICKS {
+            self.settle_down();
+            if let Some(rule) = self.world.broken {
+                return Some((rule, rule.to_string()));
+            }
+            restless(&self.world)?;
+            unanswered = match self.world.active() {
+                Some(active) if unanswered.0 == active => (active, unanswered.1 + 1),
+                Some(active) => (active, 0),
+                None => unanswered,
+            };
+            if unanswered.1 >= HOOK_TIMEOUT {
+                self.take(Step::TimesOut);
+            }
+            self.take(Step::Time);
+        }
+        restless(&self.world).map(|why| (Rule::ComesToRest, why))
+    }
+
+    /// Everything that can happen within a tick happens.
+    fn settle_down(&mut self) {
+        for pass in 0..self.world.passes.len() {
+            while self.take(Step::Run(pass)) {}
+        }
+        for step in [Step::Install, Step::Start, Step::Ask, Step::Exit, Step::Wake(0, Woken::ByEvent)] {
+            self.take(step);
+        }
+        while self.take(Step::Run(0)) {}
+    }
+
+    /// Whether the step meant something.
+    fn take(&mut self, step: Step) -> bool {
+        let next = self.setting.apply(&self.world, step).filter(|next| *next != self.world);
+        let Some(next) = next.filter(|_| self.world.broken.is_none()) else { return false };
+        self.world = next;
+        self.steps.push(step);
+        true
+    }
+}
+
+/// What is not at rest.
+fn restless(world: &World) -> Option<String> {
+    let ledger = world.ledger_or_new();
+    if let Some(open) = &ledger.open {
+        return Some(format!("{} {} is {} for ever", open.purpose.word(), open.upload.number, open.phase.word()));
+    }
+    if ledger.pending.is_some() || ledger.rollback {
+        return Some("what waits is never begun".to_owned());
+    }
+    if world.deployments.iter().any(|deployed| deployed.status == DeploymentStatus::Active) {
+        return Some("a deployment is active with no release open".to_owned());
+    }
+    let live = ledger.live.as_ref()?;
+    let given_up = ledger.releases.last().is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live);
+    if world.last_successful() != Some(live.upload.number) && !given_up {
+        return Some(format!("release {} is live and CodeDeploy would boot {:?}", live.upload.number, world.last_successful()));
+    }
+    if world.history.disturbed {
+        return None;
+    }
+    if !world.traffic().are_all_on(live.colour) || world.rule.is_some() {
+        return Some(format!("{} is live and traffic is {}", live.colour, world.traffic()));
+    }
+    let serves = world.healthy(live.colour) > 0 || world.healthy(live.colour.other()) == 0;
+    (!serves).then(|| format!("{} is live and has no healthy target, {} has", live.colour, live.colour.other()))
+}
+
+/// The same state for every order of invocations and whatever may still happen: what rest depends on.
+pub fn essence(world: &World) -> u64 {
+    let history = safety::History { opened: Vec::new(), ..world.history.clone() };
+    Kept::new(World { left: Left { faults: 0, inputs: 0 }, history, ..world.clone() }).print()
+}

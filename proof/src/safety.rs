@@ -1,0 +1,329 @@
+//! The safety rules, judged from outside: by what is written, what carries traffic, and what passes saw.
+//!
+//! Nothing here asks the plan whether it was right. Each effect of a pass, each commit and each answer to a hook
+//! is compared with the rule, and the first one that was broken stays in the world.
+
+use crate::kept::Kept;
+use crate::pass::Acting;
+use crate::world::{OwnRule, World};
+use greenlight::release::plan::Action;
+use greenlight::release::{
+    AlarmState, Colour, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase, Purpose, TargetHealth,
+    Verdict, Weights,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What must hold in every reachable state. The first seven are the design's, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A colour's weight is raised only when it was proven healthy in that pass.
+    RaisedOnlyWhenHealthy,
+    /// One release is open, and an attempt that has a deployment gets no second one.
+    OneDeployment,
+    /// Without further input the service comes to rest on one healthy colour.
+    ComesToRest,
+    /// A rejected release never gets weight again without an explicit retry.
+    RejectedStaysOut,
+    /// An older release never replaces a newer one by itself.
+    NewerStays,
+    /// Once the way back was taken, the candidate of that attempt never has weight again.
+    NoWeightAfterReturn,
+    /// When idle, the live colour is CodeDeploy's last successful revision and has the rule's weights.
+    IdleAgrees,
+    /// Nothing is done forward or said to a hook before it is written.
+    WrittenFirst,
+    /// The base rule moves only after CodeDeploy agrees.
+    BaseMovesLast,
+    /// A colour goes down only when it has had no weight for the hold.
+    DownAfterHold,
+    /// A pass that was overtaken leaves the rule of the open release alone.
+    RuleStays,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::RaisedOnlyWhenHealthy,
+        Self::OneDeployment,
+        Self::ComesToRest,
+        Self::RejectedStaysOut,
+        Self::NewerStays,
+        Self::NoWeightAfterReturn,
+        Self::IdleAgrees,
+        Self::WrittenFirst,
+        Self::BaseMovesLast,
+        Self::DownAfterHold,
+        Self::RuleStays,
+    ];
+
+    /// The rule in a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::RaisedOnlyWhenHealthy => "a colour's weight is raised only when it was proven healthy in that pass",
+            Self::OneDeployment => "an attempt that has a deployment gets no second one",
+            Self::ComesToRest => "without further input the service comes to rest on one healthy colour",
+            Self::RejectedStaysOut => "a rejected release never gets weight without an explicit retry",
+            Self::NewerStays => "an older release never replaces a newer one by itself",
+            Self::NoWeightAfterReturn => "after the way back the candidate of that attempt never has weight again",
+            Self::IdleAgrees => "when idle, ledger, CodeDeploy and the base rule agree",
+            Self::WrittenFirst => "nothing is done forward or said before it is written",
+            Self::BaseMovesLast => "the base rule moves only after CodeDeploy agrees",
+            Self::DownAfterHold => "a colour goes down only after the hold",
+            Self::RuleStays => "a pass that was overtaken leaves the rule of the open release alone",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
+    }
+}
+
+/// What the rules have to remember.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct History {
+    /// Every opening that was ever written, oldest first.
+    pub opened: Vec<Opened>,
+    /// Since when a colour that lost its weight lately has none.
+    pub weightless: PerColour<Option<u8>>,
+    /// How often an operator asked for this number again.
+    pub asked_again: Vec<u64>,
+    /// An operator asked for something older.
+    pub explicit: bool,
+    /// Somebody else moved the base rule, and nobody has put it right.
+    pub disturbed: bool,
+}
+
+/// An opening that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Opened {
+    key: (Purpose, u64, u32, Timestamp),
+    description: Kept<Description>,
+    /// The highest share that was ever written.
+    percent: u8,
+    /// The way back was taken.
+    back: bool,
+    /// Success was written.
+    promised: bool,
+}
+
+fn key(open: &Open) -> (Purpose, u64, u32, Timestamp) {
+    (open.purpose, open.upload.number.0, open.attempt, open.opened_at)
+}
+
+impl World {
+    fn break_rule(&mut self, rule: Rule) {
+        self.broken.get_or_insert(rule);
+    }
+
+    fn opened(&self, open: &Open) -> Option<&Opened> {
+        self.history.opened.iter().find(|opened| opened.key == key(open))
+    }
+}
+
+/// Whether what was seen proves that this colour can carry the traffic: healthy, not fewer than the other
+/// colour, no alarm.
+pub fn is_fit(seen: &Observation, colour: Colour) -> bool {
+    let count = |colour| {
+        let targets = seen.health.of(colour).known()?;
+        Some(targets.values().filter(|health| **health == TargetHealth::Healthy).count())
+    };
+    let enough = count(colour).is_some_and(|ours| ours > 0 && count(colour.other()).is_some_and(|others| ours >= others));
+    let quiet = seen.alarms.of(colour).known().is_some_and(|alarms| alarms.values().all(|state| *state != AlarmState::Firing));
+    enough && quiet
+}
+
+/// Judges a commit, before it replaces the ledger.
+pub fn written(world: &mut World, next: &Ledger) {
+    let live = world.ledger.as_ref().and_then(|ledger| ledger.live.as_ref()).map(|live| live.upload.number);
+    let next_live = next.live.as_ref().map(|live| live.upload.number);
+    if live != next_live {
+        let ledger = world.ledger_or_new();
+        let rolls_back = ledger.open.as_ref().is_some_and(|open| open.rolls_back.is_some());
+        if next_live < live && !world.history.explicit && !rolls_back {
+            world.break_rule(Rule::NewerStays);
+        }
+        world.history.explicit = false;
+    }
+    let Some(open) = &next.open else { return };
+    let opened = match world.history.opened.iter_mut().position(|opened| opened.key == key(open)) {
+        Some(index) => &mut world.history.opened[index],
+        None => {
+            let description = Kept::new(open.description(&next.service));
+            world.history.opened.push(Opened { key: key(open), description, percent: 0, back: false, promised: false });
+            let last = world.history.opened.len() - 1;
+            &mut world.history.opened[last]
+        }
+    };
+    opened.percent = opened.percent.max(open.intended_percent());
+    opened.promised |= matches!(open.phase, Phase::Promoting | Phase::Settling);
+}
+
+/// What an action found.
+#[derive(Debug, Clone, Copy)]
+pub struct Before {
+    /// How traffic was divided.
+    pub traffic: Weights,
+    /// The release's rule that stood.
+    pub rule: Option<OwnRule>,
+}
+
+/// Judges an action of a pass, after it was carried out (`done`) or met a conflict.
+pub fn after(world: &mut World, acting: &Acting, action: &Action, before: Before, done: bool) {
+    let open = acting.plan.ledger.open.as_ref();
+    if done && let Action::CreateDeployment { description, .. } = action {
+        if acting.had_deployment {
+            world.break_rule(Rule::OneDeployment);
+        }
+        if !world.history.opened.iter().any(|opened| *opened.description == *description) {
+            world.break_rule(Rule::WrittenFirst);
+        }
+    }
+    if let Action::SetBaseWeights { weights } = action {
+        base_moved(world, open, *weights);
+    }
+    if matches!(action, Action::DeleteReleaseRule { .. }) && open.is_some_and(|open| matches!(open.phase, Phase::Returning(_))) {
+        let key = open.map(key);
+        world.history.opened.iter_mut().filter(|opened| Some(opened.key) == key).for_each(|opened| opened.back = true);
+    }
+    if let Some(rule) = before.rule.filter(|_| world.rule.is_none()) {
+        rule_deleted(world, acting, rule);
+    }
+    let now = world.traffic();
+    for colour in Colour::BOTH {
+        if now.per_mille(colour) > before.traffic.per_mille(colour) {
+            raised(world, acting, action, colour, now);
+        }
+    }
+}
+
+fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
+    let ledger = world.ledger_or_new();
+    if ledger.open.as_ref().map(key) != open.map(key) && open.is_some() {
+        // A pass that was overtaken by a whole release. The base rule has no token, so this is drift like any other.
+        world.history.disturbed = true;
+        return;
+    }
+    let live = ledger.live.as_ref().map(|live| live.colour);
+    let agreed = open.is_some_and(|open| {
+        let description = open.description(&crate::world::shop());
+        let ours = world.deployments.iter().any(|deployed| {
+            *deployed.description == description && deployed.status == DeploymentStatus::Succeeded
+        });
+        open.purpose == Purpose::Rollback || ours
+    });
+    if !live.is_some_and(|live| weights.are_all_on(live)) && !agreed {
+        world.break_rule(Rule::BaseMovesLast);
+    }
+}
+
+/// The rule of the open release may be deleted only by a pass that takes this release back, or by one that promotes
+/// it and has seen the base rule in place.
+fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
+    let ledger = world.ledger_or_new();
+    let owns = |open: &&Open| (open.upload.number, open.attempt) == (rule.owner.number, rule.owner.attempt);
+    let Some(open) = ledger.open.as_ref().filter(owns) else { return };
+    let theirs = acting.plan.ledger.open.as_ref().filter(|theirs| key(theirs) == key(open));
+    let may = theirs.is_some_and(|theirs| match &theirs.phase {
+        Phase::Promoting => world.base.are_all_on(open.colour),
+        phase => matches!(phase, Phase::Returning(_)),
+    });
+    if !may && !matches!(open.phase, Phase::Returning(_)) && !world.history.disturbed {
+        world.break_rule(Rule::RuleStays);
+    }
+}
+
+fn raised(world: &mut World, acting: &Acting, action: &Action, colour: Colour, now: Weights) {
+    let ledger = world.ledger_or_new();
+    // Somebody else has moved the base rule: what a deleted rule uncovers is theirs until it is put right.
+    if world.history.disturbed {
+        return;
+    }
+    // Going back to the live colour is always allowed, and the first release has nothing to protect.
+    let Some(live) = ledger.live.as_ref().filter(|live| live.colour != colour) else { return };
+    // The base rule has no token: a pass that looked while the release's rule stood, and wrote that the base rule
+    // moves, may be late. What follows must put that right, and `ComesToRest` asks for it.
+    if matches!(action, Action::SetBaseWeights { .. }) && acting.saw_rule {
+        return;
+    }
+    if !*acting.fit.of(colour) {
+        world.break_rule(Rule::RaisedOnlyWhenHealthy);
+    }
+    let Some(open) = acting.plan.ledger.open.as_ref().filter(|open| open.colour == colour) else { return };
+    match world.opened(open) {
+        _ if matches!(open.phase, Phase::Returning(_)) => world.break_rule(Rule::NoWeightAfterReturn),
+        Some(opened) if opened.back => world.break_rule(Rule::NoWeightAfterReturn),
+        Some(opened) if u16::from(opened.percent) * 10 >= now.per_mille(colour) => {}
+        Some(_) | None => world.break_rule(Rule::WrittenFirst),
+    }
+    let number = open.upload.number;
+    if number < live.upload.number && !world.history.explicit && open.rolls_back.is_none() {
+        world.break_rule(Rule::NewerStays);
+    }
+    let rejections = ledger.releases.iter().filter(|past| {
+        past.purpose == Purpose::Release && past.upload.number == number && matches!(past.verdict, Verdict::Rejected { .. })
+    });
+    let asked = world.history.asked_again.iter().filter(|asked| **asked == number.0).count();
+    if rejections.count() > asked {
+        world.break_rule(Rule::RejectedStaysOut);
+    }
+}
+
+/// Remembers when a colour lost its weight.
+pub fn reweighed(world: &mut World, before: Weights) {
+    let now = world.traffic();
+    for colour in Colour::BOTH {
+        let since = world.history.weightless.of_mut(colour);
+        if now.of(colour) > 0 {
+            *since = None;
+        } else if before.of(colour) > 0 && !world.history.disturbed {
+            *since = Some(world.tick);
+        }
+    }
+    let ledger = world.ledger_or_new();
+    let live = ledger.live.as_ref().filter(|_| ledger.open.is_none()).map(|live| live.colour);
+    if live.is_some_and(|live| world.base.are_all_on(live)) {
+        world.history.disturbed = false;
+    }
+}
+
+/// Judges that a colour is taken down on an instance.
+pub fn went_down(world: &mut World, colour: Colour) {
+    let nothing_live = world.ledger.as_ref().is_none_or(|ledger| ledger.live.is_none());
+    let carries = world.traffic().of(colour) > 0 || world.history.weightless.of(colour).is_some();
+    if carries && !nothing_live && !world.history.disturbed {
+        world.break_rule(Rule::DownAfterHold);
+    }
+}
+
+/// Judges that a hook of this deployment heard "succeeded".
+pub fn heard_success(world: &mut World, deployment: usize) {
+    let description = world.deployments[deployment].description.clone();
+    if !world.history.opened.iter().any(|opened| opened.description == description && opened.promised) {
+        world.break_rule(Rule::WrittenFirst);
+    }
+}
+
+/// The alarm's own way back was taken: no ledger was read, the open release's rule is gone.
+pub fn returned_by_hand(world: &mut World) {
+    let open = world.ledger.as_ref().and_then(|ledger| ledger.open.as_ref()).map(key);
+    world.history.opened.iter_mut().filter(|opened| Some(opened.key) == open).for_each(|opened| opened.back = true);
+}
+
+/// Judges the state as such: when the ledger says idle, everything agrees.
+pub fn at_idle(world: &mut World) {
+    let Some(ledger) = world.ledger.clone() else { return };
+    let (None, false, Some(live)) = (&ledger.open, ledger.rollback, &ledger.live) else { return };
+    let given_up = ledger.releases.last().is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live);
+    // A newer bundle that waits does better what settling is for.
+    let opens_next = ledger.pending.is_some();
+    let boots = world.last_successful() == Some(live.upload.number) || given_up || opens_next;
+    let weights = world.base.are_all_on(live.colour) || world.history.disturbed;
+    if !boots || !weights {
+        world.break_rule(Rule::IdleAgrees);
+    }
+}

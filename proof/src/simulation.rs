@@ -1,0 +1,134 @@
+//! Long random schedules from seeds: the same seed is the same schedule, on every machine.
+
+use crate::machine::Machine;
+use crate::rest::rest;
+use crate::schedule::{Schedule, Violation};
+use crate::start::{Pace, Start, setting};
+use crate::step::{Setting, Step, Woken};
+use crate::world::World;
+use greenlight::release::{Colour, Command};
+
+/// How many steps a schedule has.
+const STEPS: usize = 160;
+
+/// Random numbers (splitmix64: Steele, Lea, Flood 2014).
+#[derive(Debug, Clone, Copy)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// The numbers of this seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`, which is above 0.
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).unwrap_or(1)).unwrap_or(0)
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// What one seed led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The seed.
+    pub seed: u64,
+    /// What happened.
+    pub schedule: Schedule,
+    /// What was broken by it.
+    pub violation: Violation,
+}
+
+/// Runs the schedule of a seed; what was broken, if anything.
+pub fn run(seed: u64, machine: Machine) -> Option<Failed> {
+    let (schedule, violation) = roll(seed, machine);
+    violation.map(|violation| Failed { seed, schedule, violation })
+}
+
+/// The schedule of a seed, as far as it goes.
+pub fn schedule(seed: u64, machine: Machine) -> Schedule {
+    roll(seed, machine).0
+}
+
+fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
+    let mut dice = Dice::new(seed);
+    let start = dice.pick(&[Start::OneLive, Start::OneLive, Start::TwoLive, Start::Nothing]);
+    let pace = dice.pick(&[Pace::AllAtOnce, Pace::Canary, Pace::Linear]);
+    let passes = dice.pick(&[1, 2, 2, 3]);
+    // Some schedules are calm, so that releases come far; some are wild.
+    let wildness = dice.pick(&[2, 5, 10]);
+    let mut schedule = Schedule { start, pace, passes, steps: Vec::with_capacity(STEPS) };
+    let setting = setting(machine, pace);
+    let mut world = schedule.world();
+    for _ in 0..STEPS {
+        let step = choose(&mut dice, &setting, &world, wildness);
+        let Some(next) = setting.apply(&world, step) else { continue };
+        schedule.steps.push(step);
+        world = next;
+        if let Some(rule) = world.broken {
+            return (schedule, Some(Violation { rule, detail: rule.to_string() }));
+        }
+    }
+    let broken = rest(&setting, &world).broken;
+    (schedule, broken.map(|(rule, detail)| Violation { rule, detail }))
+}
+
+/// The first seed of a range that breaks a rule.
+pub fn first_failure(seeds: impl Iterator<Item = u64>, machine: Machine) -> Option<Failed> {
+    seeds.into_iter().find_map(|seed| run(seed, machine))
+}
+
+fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) -> Step {
+    let roll = dice.below(100);
+    if roll < 10 {
+        return Step::Time;
+    }
+    if roll < 10 + wildness {
+        let mut faults = Vec::new();
+        Setting::faults(world, &mut faults);
+        if !faults.is_empty() {
+            return dice.pick(&faults);
+        }
+    }
+    let nothing_to_do = world.ledger_or_new().open.is_none();
+    if roll < 20 + 2 * wildness || (nothing_to_do && roll < 50) {
+        return input(dice, nothing_to_do, wildness);
+    }
+    let mut own = Vec::new();
+    setting.own_steps(world, &[Woken::ByEvent, Woken::ByQuestion], &mut own);
+    if own.is_empty() { Step::Time } else { dice.pick(&own) }
+}
+
+fn input(dice: &mut Dice, idle: bool, wildness: usize) -> Step {
+    let roll = dice.below(100);
+    if idle && roll < 60 || roll < 10 {
+        return Step::Push(u8::try_from(2 + dice.below(6)).unwrap_or(2));
+    }
+    if roll >= 60 + 4 * wildness {
+        return dice.pick(&[Step::Time, Step::Install, Step::Start, Step::Ask, Step::Exit]);
+    }
+    let colour = dice.pick(&Colour::BOTH);
+    let on = dice.below(2) == 0;
+    let commands =
+        [Command::Pause, Command::Resume, Command::Promote, Command::Abort, Command::Rollback, Command::Retry, Command::Resume];
+    match dice.below(12) {
+        0..=4 => Step::Say(dice.pick(&commands)),
+        5 => Step::Alarm(colour, on),
+        6 | 7 => Step::Health(colour, on),
+        8 => dice.pick(&[Step::Leaves, Step::Joins]),
+        9 => dice.pick(&[Step::StopByHand, Step::TimesOut, Step::ReturnByAlarm]),
+        10 => Step::StackUpdate,
+        _ => Step::HookFails(dice.below(2)),
+    }
+}

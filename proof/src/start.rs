@@ -1,0 +1,124 @@
+//! Where a proof begins: the policy, and a service that was released before or never.
+
+use crate::kept::Kept;
+use crate::machine::Machine;
+use crate::safety::History;
+use crate::step::Setting;
+use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bundle, shop};
+use greenlight::release::{
+    Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy, Purpose, Strategy, TargetHealth,
+    Verdict, Weights,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What was released before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Nothing: the first release.
+    Nothing,
+    /// Release 1 is live on blue, green is down.
+    OneLive,
+    /// Release 2 is live on green, release 1 still runs on blue.
+    TwoLive,
+}
+
+/// A strategy, shortened to ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// Everything in one raise.
+    AllAtOnce,
+    /// 10 % for one tick.
+    Canary,
+    /// 40 % and 80 % for one tick each.
+    Linear,
+}
+
+/// Production's functions, or a mutant's, with every duration in ticks.
+pub fn setting(machine: Machine, pace: Pace) -> Setting {
+    let strategy = match pace {
+        Pace::AllAtOnce => "AllAtOnce",
+        Pace::Canary => "canary:10%:30s",
+        Pace::Linear => "linear:40%:30s",
+    };
+    let policy = Policy {
+        strategy: strategy.parse().unwrap_or(Strategy::AllAtOnce),
+        bake: TICK,
+        install_deadline: TICK * 4,
+        hold: TICK,
+        unhealthy_grace: TICK,
+        unknown_limit: TICK * 2,
+        look_interval: Duration::from_secs(5),
+        silence_limit: TICK * 3,
+        rollback_window: TICK * 4,
+        heal_after: TICK * 2,
+        drift: Drift::Repair,
+    };
+    Setting { machine, policy }
+}
+
+impl Start {
+    /// The world in which it begins.
+    pub fn world(self, passes: usize, left: Left) -> World {
+        let down = PerColour { blue: TargetHealth::Unhealthy, green: TargetHealth::Unhealthy };
+        let mut world = World {
+            tick: 1,
+            ledger: None,
+            base: Weights::all_on(Colour::Blue),
+            rule: None,
+            rules_made: 0,
+            instances: vec![Instance { present: true, health: down }; 2],
+            firing: PerColour::default(),
+            deployments: Vec::new(),
+            passes: Passes(vec![None; passes]),
+            left,
+            history: History::default(),
+            broken: None,
+        };
+        let released: &[(u8, Colour)] = match self {
+            Self::Nothing => &[],
+            Self::OneLive => &[(1, Colour::Blue)],
+            Self::TwoLive => &[(1, Colour::Blue), (2, Colour::Green)],
+        };
+        for (number, colour) in released {
+            release(&mut world, *number, *colour);
+        }
+        world
+    }
+}
+
+/// Writes down a release that went well.
+fn release(world: &mut World, number: u8, colour: Colour) {
+    let upload = bundle(number);
+    let description = Description {
+        purpose: Purpose::Release,
+        number: upload.number,
+        commit: upload.commit.clone(),
+        service: shop(),
+        colour,
+        strategy: Strategy::AllAtOnce,
+        attempt: 1,
+    };
+    let hooks = vec![Some(Hook::Succeeded); world.instances.len()];
+    world.deployments.push(Deployed { description: Kept::new(description), status: DeploymentStatus::Succeeded, hooks });
+    world.base = Weights::all_on(colour);
+    for instance in &mut world.instances {
+        *instance.health.of_mut(colour) = TargetHealth::Healthy;
+    }
+    let mut ledger: Ledger = (*world.ledger_or_new()).clone();
+    ledger.previous = ledger.live.replace(Live { colour, upload: upload.clone(), since: at(0) });
+    ledger.releases.push(Past {
+        purpose: Purpose::Release,
+        upload,
+        colour,
+        attempt: 1,
+        deployment: Some(DeploymentId(format!("d-{}", world.deployments.len() - 1))),
+        verdict: Verdict::Live,
+        opened_at: at(0),
+        closed_at: at(0),
+        told: true,
+    });
+    world.ledger = Some(Kept::new(ledger));
+}

@@ -1,0 +1,382 @@
+//! Everything that can happen next: a pass goes on, a call goes wrong, time passes, the world does something.
+
+use crate::kept::Kept;
+use crate::machine::Machine;
+use crate::pass::{At, Blind, Running, Wrong, step as pass_step};
+use crate::safety;
+use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, bundle, instance_id};
+use greenlight::release::reconcile::Effect;
+use greenlight::release::{
+    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, PerColour, Policy, Purpose, Question, TargetHealth, Weights, accept_command,
+};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// A function is invoked and reads the ledger.
+    Wake(usize, Woken),
+    /// A function makes its next call.
+    Run(usize),
+    /// A function's next call goes wrong.
+    Goes(usize, Wrong),
+    /// A function looks and cannot read one thing.
+    Looks(usize, Blind),
+    /// A function is killed.
+    Crash(usize),
+    /// A tick passes.
+    Time,
+    /// A bundle with this number arrives, perhaps not for the first time.
+    Push(u8),
+    /// An operator commands.
+    Say(Command),
+    /// `BeforeInstall` asks on every instance that waits for it, and the colour goes down there.
+    Install,
+    /// The new version runs and is healthy; `ValidateService` begins.
+    Start,
+    /// A hook fails on this instance before `ValidateService`.
+    HookFails(usize),
+    /// Every hook in `ValidateService` asks.
+    Ask,
+    /// Hooks that heard "succeeded" exit.
+    Exit,
+    /// CodeDeploy gives the deployment up.
+    TimesOut,
+    /// Somebody stops the deployment.
+    StopByHand,
+    /// The alarm's own way back: the release's rule goes and the deployment stops, whatever the ledger says.
+    ReturnByAlarm,
+    /// A colour's alarm fires or stops firing.
+    Alarm(Colour, bool),
+    /// A colour's targets fail or recover.
+    Health(Colour, bool),
+    /// The last instance goes away.
+    Leaves,
+    /// An instance joins, with the live version only.
+    Joins,
+    /// A stack update sets the base rule to the template's weights.
+    StackUpdate,
+}
+
+/// What wakes a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Woken {
+    /// A hook's question.
+    ByQuestion,
+    /// An event or the schedule.
+    ByEvent,
+}
+
+impl Step {
+    /// Whether this is the world's doing, of which there is only so much.
+    pub fn is_input(self) -> bool {
+        matches!(
+            self,
+            Self::Push(_)
+                | Self::Say(_)
+                | Self::HookFails(_)
+                | Self::TimesOut
+                | Self::StopByHand
+                | Self::ReturnByAlarm
+                | Self::Alarm(..)
+                | Self::Health(..)
+                | Self::Leaves
+                | Self::Joins
+                | Self::StackUpdate
+        )
+    }
+
+    /// Whether this is a fault of a call or a function.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Self::Goes(..) | Self::Looks(..) | Self::Crash(_))
+    }
+}
+
+/// What every step needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The functions under proof.
+    pub machine: Machine,
+    /// The policy.
+    pub policy: Policy,
+}
+
+impl Setting {
+    /// The steps that the service and CodeDeploy take by themselves, without faults or inputs.
+    pub fn own_steps(&self, world: &World, wakes: &[Woken], steps: &mut Vec<Step>) {
+        let idle = world.passes.iter().position(Option::is_none);
+        if let Some(idle) = idle {
+            steps.extend(wakes.iter().map(|woken| Step::Wake(idle, *woken)));
+        }
+        steps.extend((0..world.passes.len()).filter(|pass| world.passes[*pass].is_some()).map(Step::Run));
+        let newest = world.deployments.last();
+        let any = |wanted: Hook| newest.is_some_and(|newest| newest.hooks.contains(&Some(wanted)));
+        let active = newest.is_some_and(|newest| newest.status == DeploymentStatus::Active);
+        for (step, hook) in [(Step::Install, Hook::Queued), (Step::Start, Hook::Starting), (Step::Exit, Hook::Heard)] {
+            steps.extend((active && any(hook)).then_some(step));
+        }
+        steps.extend(any(Hook::Asking).then_some(Step::Ask));
+    }
+
+    /// The faults that can happen now.
+    pub fn faults(world: &World, steps: &mut Vec<Step>) {
+        for (pass, running) in world.passes.iter().enumerate() {
+            let Some(running) = running else { continue };
+            steps.push(Step::Crash(pass));
+            match &running.at {
+                At::Looks { .. } => {
+                    let blinds = [Blind::Deployment, Blind::Rules, Blind::Health, Blind::Alarms];
+                    steps.extend(blinds.map(|blind| Step::Looks(pass, blind)));
+                }
+                At::Acts(_) => {
+                    steps.extend([Step::Goes(pass, Wrong::LostAfter), Step::Goes(pass, Wrong::LostBefore)]);
+                    let creates = matches!(running.next_effect(), Some(Effect::Act(action)) if action.word() == "create_deployment");
+                    steps.extend(creates.then_some(Step::Goes(pass, Wrong::Refused)));
+                }
+                At::LooksBack(_) => {}
+            }
+        }
+    }
+
+    /// What follows; `None` where the step means nothing now.
+    pub fn apply(&self, before: &World, step: Step) -> Option<World> {
+        let mut world = before.clone();
+        if step.is_input() {
+            world.left.inputs = world.left.inputs.checked_sub(1)?;
+        }
+        if step.is_fault() {
+            world.left.faults = world.left.faults.checked_sub(1)?;
+        }
+        let traffic = world.traffic();
+        match step {
+            Step::Wake(pass, woken) => {
+                let running = Running::start(&world, woken);
+                let slot = world.passes.get_mut(pass).filter(|slot| slot.is_none())?;
+                *slot = Some(Kept::new(running));
+            }
+            Step::Run(pass) => self.run(&mut world, pass, None, None)?,
+            Step::Goes(pass, wrong) => self.run(&mut world, pass, None, Some(wrong))?,
+            Step::Looks(pass, blind) => self.run(&mut world, pass, Some(blind), None)?,
+            Step::Crash(pass) => {
+                world.passes.get_mut(pass)?.take()?;
+            }
+            Step::Time => self.tick(&mut world),
+            Step::Push(number) => {
+                let now = at(world.tick);
+                amend(&mut world, |ledger| (self.machine.accept)(ledger, bundle(number), false, now).0);
+            }
+            Step::Say(command) => say(&mut world, command),
+            Step::Install => self.install(&mut world)?,
+            Step::Start => start(&mut world)?,
+            Step::HookFails(index) => hook_fails(&mut world, index)?,
+            Step::Ask => self.ask(&mut world)?,
+            Step::Exit => exit(&mut world)?,
+            Step::TimesOut => {
+                let index = world.active()?;
+                let deployed = &mut world.deployments[index];
+                deployed.status = DeploymentStatus::Failed;
+                let over = deployed.hooks.iter_mut().flatten().filter(|hook| **hook != Hook::Succeeded);
+                over.for_each(|hook| *hook = Hook::Failed);
+            }
+            Step::StopByHand => {
+                let id = world.id_of(world.active()?);
+                world.stop(&id);
+            }
+            Step::ReturnByAlarm => return_by_alarm(&mut world)?,
+            Step::Alarm(colour, firing) => *world.firing.of_mut(colour) = firing,
+            Step::Health(colour, healthy) => set_health(&mut world, colour, healthy)?,
+            Step::Leaves => leaves(&mut world)?,
+            Step::Joins => world.join()?,
+            Step::StackUpdate => {
+                world.history.disturbed = true;
+                world.base = Weights::all_on(Colour::Blue);
+            }
+        }
+        if step != Step::StackUpdate {
+            safety::reweighed(&mut world, traffic);
+        }
+        safety::at_idle(&mut world);
+        Some(world)
+    }
+
+    fn run(&self, world: &mut World, pass: usize, blind: Option<Blind>, wrong: Option<Wrong>) -> Option<()> {
+        let running = world.passes.get(pass)?.clone()?;
+        let next = pass_step(world, &self.machine, &self.policy, &running, blind, wrong);
+        world.passes[pass] = next.map(Kept::new);
+        Some(())
+    }
+
+    fn tick(&self, world: &mut World) {
+        world.tick += 1;
+        for slot in world.passes.iter_mut() {
+            let Some(running) = slot.take() else { continue };
+            let age = running.age + 1;
+            *slot = (age <= FUNCTION_TIMEOUT).then(|| Kept::new(Running { age, ..(*running).clone() }));
+        }
+        let hold = self.policy.hold.as_secs() / crate::world::TICK.as_secs();
+        for colour in Colour::BOTH {
+            let since = world.history.weightless.of_mut(colour);
+            since.take_if(|since| u64::from(world.tick - *since) >= hold);
+        }
+    }
+
+    /// What the hook on an instance hears.
+    fn heard(&self, world: &World, ledger: &Ledger, deployment: usize, instance: usize, event: &str) -> Answer {
+        let id = world.id_of(deployment);
+        let asker = Asker::in_ledger(ledger, &id)
+            .unwrap_or_else(|| Asker::from_codedeploy(ledger, &id, Some(&world.described(deployment))));
+        let healthy = |colour: Colour| *world.instances[instance].health.of(colour) == TargetHealth::Healthy;
+        let question = Question {
+            service: None,
+            deployment_id: id,
+            deployment_group_id: String::new(),
+            lifecycle_event: event.to_owned(),
+            instance_id: instance_id(instance),
+        };
+        let healthy = asker.needs_health(ledger).map(healthy);
+        (self.machine.answer)(ledger, &self.policy, at(world.tick), &question, &asker, healthy)
+    }
+
+    fn install(&self, world: &mut World) -> Option<()> {
+        let newest = world.deployments.len().checked_sub(1)?;
+        let ledger = world.ledger_or_new();
+        for instance in waiting(world, newest, Hook::Queued) {
+            match self.heard(world, &ledger, newest, instance, "BeforeInstall") {
+                Answer::Install { colour, .. } => {
+                    take_down(world, colour, instance);
+                    set_hook(world, newest, instance, Hook::Starting);
+                }
+                _ => set_hook(world, newest, instance, Hook::Failed),
+            }
+        }
+        world.deployments[newest].end_when_done();
+        Some(())
+    }
+
+    fn ask(&self, world: &mut World) -> Option<()> {
+        let newest = world.deployments.len().checked_sub(1)?;
+        let colour = world.deployments[newest].description.colour;
+        let ledger = world.ledger_or_new();
+        for instance in waiting(world, newest, Hook::Asking) {
+            match self.heard(world, &ledger, newest, instance, "ValidateService") {
+                Answer::Succeeded { .. } => {
+                    safety::heard_success(world, newest);
+                    set_hook(world, newest, instance, Hook::Heard);
+                }
+                Answer::Failed { .. } => {
+                    take_down(world, colour, instance);
+                    set_hook(world, newest, instance, Hook::Failed);
+                }
+                Answer::Wait { .. } | Answer::Install { .. } => {}
+            }
+        }
+        world.deployments[newest].end_when_done();
+        Some(())
+    }
+}
+
+/// Reads, changes and swaps the ledger in one step: `amend` starts anew whenever somebody else was first.
+fn amend(world: &mut World, change: impl FnOnce(Ledger) -> Ledger) -> bool {
+    let before = world.ledger_or_new();
+    let next = change((*before).clone());
+    let changed = next != *before;
+    if changed {
+        safety::written(world, &next);
+        world.ledger = Some(Kept::new(next));
+    }
+    changed
+}
+
+fn say(world: &mut World, command: Command) {
+    let before = world.ledger_or_new();
+    if !amend(world, |ledger| accept_command(&ledger, command).0) {
+        return;
+    }
+    let again = match command {
+        Command::Retry => world.ledger_or_new().pending.as_ref().map(|upload| upload.number.0),
+        Command::Rollback => before.previous.as_ref().map(|previous| previous.upload.number.0),
+        Command::Pause | Command::Resume | Command::Promote | Command::Abort | Command::Status => None,
+    };
+    if let Some(number) = again {
+        world.history.asked_again.push(number);
+        world.history.explicit = true;
+    }
+}
+
+fn waiting(world: &World, deployment: usize, hook: Hook) -> Vec<usize> {
+    let hooks = world.deployments[deployment].hooks.iter().enumerate();
+    hooks.filter(|(instance, found)| **found == Some(hook) && world.instances[*instance].present).map(|(instance, _)| instance).collect()
+}
+
+fn set_hook(world: &mut World, deployment: usize, instance: usize, hook: Hook) {
+    world.deployments[deployment].hooks[instance] = Some(hook);
+}
+
+fn take_down(world: &mut World, colour: Colour, instance: usize) {
+    if *world.instances[instance].health.of(colour) == TargetHealth::Healthy {
+        safety::went_down(world, colour);
+    }
+    *world.instances[instance].health.of_mut(colour) = TargetHealth::Unhealthy;
+}
+
+fn start(world: &mut World) -> Option<()> {
+    let index = world.active()?;
+    let colour = world.deployments[index].description.colour;
+    for instance in waiting(world, index, Hook::Starting) {
+        *world.instances[instance].health.of_mut(colour) = TargetHealth::Healthy;
+        set_hook(world, index, instance, Hook::Asking);
+    }
+    Some(())
+}
+
+fn hook_fails(world: &mut World, instance: usize) -> Option<()> {
+    let index = world.active()?;
+    let hook = (*world.deployments[index].hooks.get(instance)?)?;
+    if !matches!(hook, Hook::Queued | Hook::Starting) {
+        return None;
+    }
+    set_hook(world, index, instance, Hook::Failed);
+    world.deployments[index].end_when_done();
+    Some(())
+}
+
+fn exit(world: &mut World) -> Option<()> {
+    let index = world.active()?;
+    for instance in waiting(world, index, Hook::Heard) {
+        set_hook(world, index, instance, Hook::Succeeded);
+    }
+    world.deployments[index].end_when_done();
+    Some(())
+}
+
+fn set_health(world: &mut World, colour: Colour, healthy: bool) -> Option<()> {
+    let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy };
+    let first = world.instances.iter_mut().find(|instance| instance.present)?;
+    *first.health.of_mut(colour) = health;
+    Some(())
+}
+
+/// What `way_back::without_ledger` does.
+fn return_by_alarm(world: &mut World) -> Option<()> {
+    let live = Colour::BOTH.into_iter().find(|colour| world.base.are_all_on(*colour))?;
+    let candidate = live.other();
+    world.rule.take_if(|rule| rule.weights.of(candidate) > 0 && *world.firing.of(candidate))?;
+    safety::returned_by_hand(world);
+    if let Some(active) = world.active() {
+        let description = &world.deployments[active].description;
+        if description.purpose == Purpose::Release && description.colour == candidate {
+            let id = world.id_of(active);
+            world.stop(&id);
+        }
+    }
+    Some(())
+}
+
+fn leaves(world: &mut World) -> Option<()> {
+    let present = world.instances.iter().filter(|instance| instance.present).count();
+    let last = world.instances.iter_mut().rev().find(|instance| instance.present).filter(|_| present > 1)?;
+    *last = Instance { present: false, health: PerColour { blue: TargetHealth::Gone, green: TargetHealth::Gone } };
+    Some(())
+}

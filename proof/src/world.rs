@@ -1,0 +1,345 @@
+//! A small AWS that a model checker can copy and hash: one service, its rules, instances, alarms and deployments.
+//!
+//! It answers and refuses as `greenlight::testing::World` does; nothing in it decides.
+
+use crate::kept::Kept;
+use crate::pass::Running;
+use crate::safety::{History, Rule};
+use greenlight::release::{
+    AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
+    Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules, ServiceName, Target,
+    TargetHealth, TargetStatus, Upload, Weights,
+};
+use greenlight::testing::{START, service, upload};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+/// How long one tick of the abstract clock lasts.
+pub const TICK: Duration = Duration::from_secs(30);
+/// After how many ticks Lambda ends an invocation (60 s, template.yaml).
+pub const FUNCTION_TIMEOUT: u8 = 2;
+
+/// Everything there is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The time, in ticks.
+    pub tick: u8,
+    /// The ledger as stored; `None` before the first write.
+    pub ledger: Option<Kept<Ledger>>,
+    /// The base rule's weights.
+    pub base: Weights,
+    /// The release's rule.
+    pub rule: Option<OwnRule>,
+    /// How many release's rules were ever made.
+    pub rules_made: u8,
+    /// The instances that ever were, by index.
+    pub instances: Vec<Instance>,
+    /// Whether a colour's alarm fires.
+    pub firing: PerColour<bool>,
+    /// Every deployment, oldest first; its id is its place.
+    pub deployments: Vec<Deployed>,
+    /// The invocations that run now.
+    pub passes: Passes,
+    /// What may still happen.
+    pub left: Left,
+    /// What the safety rules have to remember.
+    pub history: History,
+    /// The first safety rule that was broken.
+    pub broken: Option<Rule>,
+}
+
+/// The invocations that run now, by place. Which of them is called which does not matter: states that differ in
+/// nothing else have the same hash, and the model checker takes them for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passes(pub Vec<Option<Kept<Running>>>);
+
+impl Hash for Passes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let prints = self.0.iter().flatten().map(Kept::print);
+        state.write_u64(prints.fold(0, |sum, print| sum.wrapping_add(print.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+    }
+}
+
+impl Deref for Passes {
+    type Target = Vec<Option<Kept<Running>>>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Passes {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+/// A release's rule; its ARN is its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnRule {
+    /// Which one, from 1.
+    pub number: u8,
+    /// Its weights.
+    pub weights: Weights,
+    /// Whose it is.
+    pub owner: RuleOwner,
+}
+
+/// An instance of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Instance {
+    /// Whether it still is.
+    pub present: bool,
+    /// Its health in each group.
+    pub health: PerColour<TargetHealth>,
+}
+
+/// A deployment of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Deployed {
+    /// What it is known by.
+    pub description: Kept<Description>,
+    /// Where it stands.
+    pub status: DeploymentStatus,
+    /// How far each instance is, by index; `None`: not part of it.
+    pub hooks: Vec<Option<Hook>>,
+}
+
+/// How far an instance is with its deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hook {
+    /// Before `BeforeInstall`.
+    Queued,
+    /// `BeforeInstall` has heard the colour, and the colour is down.
+    Starting,
+    /// In `ValidateService`.
+    Asking,
+    /// It heard "succeeded" and has not exited yet.
+    Heard,
+    /// Through all events.
+    Succeeded,
+    /// An event failed.
+    Failed,
+}
+
+/// How often something may still happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Left {
+    /// Crashes, lost replies, unreadable facts, refusals.
+    pub faults: u8,
+    /// Whatever else the world does to the service.
+    pub inputs: u8,
+}
+
+/// The one service.
+pub fn shop() -> ServiceName {
+    service("shop")
+}
+
+/// The time at a tick.
+pub fn at(tick: u8) -> Timestamp {
+    START.checked_add(TICK * u32::from(tick)).unwrap_or(START)
+}
+
+/// The bundle with this number.
+pub fn bundle(number: u8) -> Upload {
+    upload(&shop(), u64::from(number))
+}
+
+/// The id of the instance with this index.
+pub fn instance_id(index: usize) -> InstanceId {
+    InstanceId(format!("i-{index}"))
+}
+
+fn deployment_id(index: usize) -> DeploymentId {
+    DeploymentId(format!("d-{index}"))
+}
+
+impl World {
+    /// The ledger, a new one before the first write.
+    pub fn ledger_or_new(&self) -> Kept<Ledger> {
+        self.ledger.clone().unwrap_or_else(|| Kept::new(Ledger::new(shop())))
+    }
+
+    /// How traffic is divided: by the release's rule if there is one, else by the base rule.
+    pub fn traffic(&self) -> Weights {
+        self.rule.map_or(self.base, |rule| rule.weights)
+    }
+
+    /// How many instances are healthy in this colour's group.
+    pub fn healthy(&self, colour: Colour) -> usize {
+        self.instances.iter().filter(|instance| *instance.health.of(colour) == TargetHealth::Healthy).count()
+    }
+
+    /// What new instances boot: the number of the last deployment that succeeded.
+    pub fn last_successful(&self) -> Option<ReleaseNumber> {
+        let succeeded = |deployed: &&Deployed| deployed.status == DeploymentStatus::Succeeded;
+        self.deployments.iter().rev().find(succeeded).map(|deployed| deployed.description.number)
+    }
+
+    /// The deployment that may still change instances.
+    pub fn active(&self) -> Option<usize> {
+        self.deployments.iter().position(|deployed| deployed.status == DeploymentStatus::Active)
+    }
+
+    /// Looks as a pass does: by id where the ledger knows it, else by description.
+    pub fn observe(&self, ledger: &Ledger, reads: Reads) -> Observation {
+        let id = ledger.open.as_ref().and_then(|open| open.deployment.as_ref());
+        let deployment = ledger.open.as_ref().filter(|_| reads.deployment).map(|open| match id {
+            Some(id) => self.index_of(id),
+            None => self.find(&open.description(&ledger.service)),
+        });
+        let targets = id.filter(|_| reads.targets).and_then(|id| self.index_of(id));
+        let health = |colour: Colour| match reads.health.of(colour) {
+            false => Reading::NotRead,
+            true => Reading::Known(self.target_health(colour)),
+        };
+        let alarms = |colour: Colour| match reads.alarms {
+            false => Reading::NotRead,
+            true => Reading::Known(self.alarm_states(colour)),
+        };
+        let owner = reads.rules && reads.rule_owner;
+        Observation {
+            deployment: deployment.map_or(Reading::NotRead, |found| Reading::Known(found.map(|index| self.described(index)))),
+            targets: targets.map_or(Reading::NotRead, |index| Reading::Known(self.targets(index))),
+            rules: if reads.rules { Reading::Known(self.rules()) } else { Reading::NotRead },
+            rule_owner: if owner { Reading::Known(self.rule.map(|rule| rule.owner)) } else { Reading::NotRead },
+            health: PerColour { blue: health(Colour::Blue), green: health(Colour::Green) },
+            alarms: PerColour { blue: alarms(Colour::Blue), green: alarms(Colour::Green) },
+            suspended: if reads.suspended { Reading::Known(BTreeSet::new()) } else { Reading::NotRead },
+        }
+    }
+
+    /// The rules as a load balancer describes them.
+    pub fn rules(&self) -> Rules {
+        Rules { base: self.base, release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights }) }
+    }
+
+    /// The place of the deployment with this id.
+    pub fn index_of(&self, id: &DeploymentId) -> Option<usize> {
+        (0..self.deployments.len()).find(|index| deployment_id(*index) == *id)
+    }
+
+    /// The place of the newest deployment with this description.
+    pub fn find(&self, description: &Description) -> Option<usize> {
+        self.deployments.iter().rposition(|deployed| *deployed.description == *description)
+    }
+
+    /// A deployment as CodeDeploy describes it.
+    pub fn described(&self, index: usize) -> Deployment {
+        let deployed = &self.deployments[index];
+        let failed = deployed.hooks.iter().flatten().filter(|hook| **hook == Hook::Failed).count();
+        let ended = deployed.status != DeploymentStatus::Active;
+        Deployment {
+            id: deployment_id(index),
+            group: "shop".to_owned(),
+            status: deployed.status,
+            creator: Creator::User,
+            description: Some((*deployed.description).clone()),
+            error: (ended && deployed.status != DeploymentStatus::Succeeded).then(|| "ended".to_owned()),
+            failed: if ended { u32::try_from(failed).unwrap_or(u32::MAX) } else { 0 },
+        }
+    }
+
+    /// The instances of a deployment.
+    pub fn targets(&self, index: usize) -> Vec<Target> {
+        let status = |hook: Hook| match hook {
+            Hook::Queued | Hook::Starting => TargetStatus::Installing,
+            Hook::Asking | Hook::Heard => TargetStatus::Validating,
+            Hook::Succeeded => TargetStatus::Succeeded,
+            Hook::Failed => TargetStatus::Failed("ValidateService: exited with 1".to_owned()),
+        };
+        let hooks = self.deployments[index].hooks.iter().enumerate();
+        hooks.filter_map(|(instance, hook)| Some(Target { instance: instance_id(instance), status: status((*hook)?) })).collect()
+    }
+
+    /// The targets of a colour's group; an instance that is gone has left it.
+    pub fn target_health(&self, colour: Colour) -> BTreeMap<InstanceId, TargetHealth> {
+        let present = self.instances.iter().enumerate().filter(|(_, instance)| instance.present);
+        present.map(|(index, instance)| (instance_id(index), *instance.health.of(colour))).collect()
+    }
+
+    /// The alarms of a colour.
+    pub fn alarm_states(&self, colour: Colour) -> BTreeMap<String, AlarmState> {
+        let state = if *self.firing.of(colour) { AlarmState::Firing } else { AlarmState::Ok };
+        BTreeMap::from([(format!("{colour}-errors"), state)])
+    }
+
+    /// Makes a release's rule; `None`: the priority is in use.
+    pub fn create_rule(&mut self, live: Colour, release: &Description) -> Option<RuleArn> {
+        if self.rule.is_some() {
+            return None;
+        }
+        self.rules_made += 1;
+        let owner = RuleOwner { number: release.number, attempt: release.attempt };
+        let rule = OwnRule { number: self.rules_made, weights: Weights::all_on(live), owner };
+        self.rule = Some(rule);
+        Some(rule.arn())
+    }
+
+    /// Opens a deployment; `None`: another one is active.
+    pub fn create_deployment(&mut self, description: &Description) -> Option<DeploymentId> {
+        if self.active().is_some() {
+            return None;
+        }
+        let hooks = self.instances.iter().map(|instance| instance.present.then_some(Hook::Queued)).collect();
+        let description = Kept::new(description.clone());
+        self.deployments.push(Deployed { description, status: DeploymentStatus::Active, hooks });
+        Some(deployment_id(self.deployments.len() - 1))
+    }
+
+    /// An instance is handed to Auto Scaling: it goes, and another one comes that boots what is live.
+    pub fn replace(&mut self, instance: &InstanceId) {
+        let index = (0..self.instances.len()).find(|index| instance_id(*index) == *instance);
+        if let Some(index) = index.filter(|index| self.instances[*index].present) {
+            self.instances[index] =
+                Instance { present: false, health: PerColour { blue: TargetHealth::Gone, green: TargetHealth::Gone } };
+            self.join();
+        }
+    }
+
+    /// An instance joins, with what is live; `None`: nothing is.
+    pub fn join(&mut self) -> Option<()> {
+        let live = self.ledger_or_new().live.as_ref()?.colour;
+        let mut health = PerColour { blue: TargetHealth::Unhealthy, green: TargetHealth::Unhealthy };
+        *health.of_mut(live) = TargetHealth::Healthy;
+        self.instances.push(Instance { present: true, health });
+        Some(())
+    }
+
+    /// Stops a deployment; one that has ended stays as it is. Its hooks run on until they hear.
+    pub fn stop(&mut self, id: &DeploymentId) {
+        let Some(index) = self.index_of(id) else { return };
+        let deployed = &mut self.deployments[index];
+        if deployed.status == DeploymentStatus::Active {
+            deployed.status = DeploymentStatus::Stopped;
+            let queued = deployed.hooks.iter_mut().flatten().filter(|hook| **hook == Hook::Queued);
+            queued.for_each(|hook| *hook = Hook::Failed);
+        }
+    }
+
+    /// The id of the deployment at this place.
+    pub fn id_of(&self, index: usize) -> DeploymentId {
+        deployment_id(index)
+    }
+}
+
+impl OwnRule {
+    /// The rule's ARN.
+    pub fn arn(self) -> RuleArn {
+        RuleArn(format!("rule/{}", self.number))
+    }
+}
+
+impl Deployed {
+    /// Ends the deployment when no instance is left: a success when one succeeded (`AllAtOnce`).
+    pub fn end_when_done(&mut self) {
+        let under_way = |hook: &Hook| matches!(hook, Hook::Queued | Hook::Starting | Hook::Asking | Hook::Heard);
+        if self.status == DeploymentStatus::Active && !self.hooks.iter().flatten().any(under_way) {
+            let succeeded = self.hooks.iter().flatten().any(|hook| *hook == Hook::Succeeded);
+            self.status = if succeeded { DeploymentStatus::Succeeded } else { DeploymentStatus::Failed };
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What the template promises `waf-logs`: its settings, its events, the web ACL and the log bucket around it.
+
+use crate::template::{ACCOUNT, REGION, STACK, Template, root, text};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use waf_logs::settings::{Settings, VARIABLES};
+
+const FUNCTION: &str = "WafLogsFunction";
+
+fn environment(template: &Template) -> BTreeMap<String, String> {
+    let properties = template.resource(FUNCTION).properties();
+    let variables = properties["Environment"]["Variables"].as_object().unwrap();
+    variables.iter().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+}
+
+#[test]
+fn waf_logs_is_told_each_of_its_variables_and_none_of_a_release() {
+    let given: BTreeSet<String> = environment(Template::read()).into_keys().collect();
+    assert_eq!(given, VARIABLES.iter().map(|variable| variable.name.to_owned()).collect());
+}
+
+#[test]
+fn the_stack_and_the_functions_readme_have_the_defaults_of_the_code() {
+    let given = environment(Template::read());
+    let readme = std::fs::read_to_string(root().join("functions/waf-logs/README.md")).unwrap();
+    for variable in VARIABLES {
+        let row = readme.lines().find(|line| line.contains(&format!("`{}`", variable.name)));
+        let row = row.unwrap_or_else(|| panic!("the README does not name {}", variable.name));
+        if let Some(default) = variable.default.filter(|default| !default.is_empty()) {
+            assert_eq!(given[variable.name], default, "{}", variable.name);
+            assert!(row.ends_with(&format!("| `{default}` |")), "the README has another default: {row}");
+        }
+    }
+}
+
+#[test]
+fn waf_logs_can_read_its_settings_and_they_name_what_the_stack_has() {
+    let template = Template::read();
+    let settings = Settings::read(&environment(template)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(json!(settings.state_bucket), template.resource("StateBucket").properties()["BucketName"]);
+    for (set, id, family) in
+        [(&settings.ipv4_set, "BlockedIpv4Set", "IPV4"), (&settings.ipv6_set, "BlockedIpv6Set", "IPV6")]
+    {
+        let properties = template.resource(id).properties();
+        assert_eq!(json!(set.name), properties["Name"]);
+        assert_eq!(properties["IPAddressVersion"], json!(family));
+        assert_eq!((set.is_global, &properties["Scope"]), (false, &json!("REGIONAL")));
+    }
+}
+
+#[test]
+fn an_update_of_the_stack_has_no_address_of_its_own_to_write() {
+    for (id, set) in Template::read().of_type("AWS::WAFv2::IPSet") {
+        let properties = set.properties();
+        assert_eq!(properties["Addresses"], json!([]), "{id}");
+        // What is not there cannot change, and so is no reason to write the set.
+        let known = BTreeSet::from(["Addresses", "IPAddressVersion", "Name", "Scope"]);
+        let given: BTreeSet<&str> = properties.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(given, known, "{id}");
+    }
+}
+
+#[test]
+fn logs_reach_the_function_through_a_queue_that_waits_long_enough_and_gives_up() {
+    let template = Template::read();
+    let bucket = template.resource("WafLogBucket").properties();
+    assert_eq!(
+        bucket["NotificationConfiguration"],
+        json!({ "QueueConfigurations": [{ "Event": "s3:ObjectCreated:*", "Queue": "WafLogQueue.Arn" }] })
+    );
+    let policy = template.resource("WafLogQueuePolicy").properties();
+    let condition = &policy["PolicyDocument"]["Statement"][0]["Condition"];
+    let arn = format!("arn:aws:s3:::{}", text(&bucket["BucketName"]));
+    assert_eq!(condition["ArnLike"]["aws:SourceArn"], json!(arn));
+
+    let mappings = template.of_type("AWS::Lambda::EventSourceMapping");
+    let [mapping] = mappings.into_values().collect::<Vec<_>>()[..] else { panic!("one was expected") };
+    let mapping = mapping.properties();
+    assert_eq!(mapping["EventSourceArn"], json!("WafLogQueue.Arn"));
+    assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    assert!(mapping["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap() < 10, "a new account has 10");
+
+    let queue = template.resource("WafLogQueue").properties();
+    let timeout = template.resource(FUNCTION).properties()["Timeout"].as_u64().unwrap();
+    assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout);
+    assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], json!("WafLogsFailures.Arn"));
+    assert!(queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap() >= 5);
+}
+
+#[test]
+fn a_pass_runs_each_minute_and_has_ended_before_the_next() {
+    let template = Template::read();
+    let rules = template.of_type("AWS::Events::Rule").into_values().map(|rule| rule.properties());
+    let mine: Vec<Value> =
+        rules.filter(|rule| rule["Targets"][0]["Arn"] == json!("WafLogsFunction.Arn")).collect();
+    let [rule] = mine.as_slice() else { panic!("one schedule was expected, not {mine:?}") };
+    assert_eq!(rule["ScheduleExpression"], json!("rate(1 minute)"));
+    assert!(template.resource(FUNCTION).properties()["Timeout"].as_u64().unwrap() < 60);
+}
+
+#[test]
+fn cloudwatch_logs_may_send_the_logs_of_a_web_acl_of_this_account() {
+    let permission = Template::read().resource("WafLogsFunctionPermission").properties();
+    assert_eq!(permission["Principal"], json!("logs.amazonaws.com"));
+    assert_eq!(permission["SourceAccount"], json!(ACCOUNT));
+    let groups = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:aws-waf-logs-*:*");
+    assert_eq!(permission["SourceArn"], json!(groups));
+}
+
+#[test]
+fn the_web_acl_refuses_both_sets_first_in_the_rule_that_the_function_knows() {
+    let template = Template::read();
+    let acl = template.resource("WebAcl").properties();
+    let rules = acl["Rules"].as_array().unwrap();
+    let first = rules.iter().min_by_key(|rule| rule["Priority"].as_u64().unwrap()).unwrap();
+    assert_eq!(text(&first["Name"]), environment(template)["GREENLIGHT_WAF_RULE"]);
+    assert_eq!(first["Action"], json!({ "Block": {} }));
+    let sets: BTreeSet<&str> = first["Statement"]["OrStatement"]["Statements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|statement| text(&statement["IPSetReferenceStatement"]["Arn"]))
+        .collect();
+    let given = environment(template);
+    let told = ["GREENLIGHT_WAF_IPV4_SET_ARN", "GREENLIGHT_WAF_IPV6_SET_ARN"];
+    assert_eq!(sets, told.iter().map(|name| given[*name].as_str()).collect());
+
+    let association = template.resource("WebAclAssociation").properties();
+    assert_eq!(association, json!({ "ResourceArn": "LoadBalancer", "WebACLArn": "WebAcl.Arn" }));
+}
+
+#[test]
+fn waf_delivers_into_the_bucket_that_the_function_reads_and_forgets_in_time() {
+    let template = Template::read();
+    let name = format!("aws-waf-logs-{STACK}-{ACCOUNT}");
+    let bucket = template.resource("WafLogBucket").properties();
+    assert_eq!(bucket["BucketName"], json!(name));
+    assert!(bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"].is_u64());
+    let logging = template.resource("WebAclLogging");
+    assert_eq!(logging.raw()["DependsOn"], json!("WafLogBucketPolicy"));
+    assert_eq!(logging.properties()["LogDestinationConfigs"], json!(["WafLogBucket.Arn"]));
+
+    let policy = template.resource("WafLogBucketPolicy").properties();
+    let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+    let delivery: BTreeMap<&str, &Value> = statements
+        .iter()
+        .filter(|statement| statement["Principal"]["Service"] == json!("delivery.logs.amazonaws.com"))
+        .map(|statement| (text(&statement["Action"]), &statement["Condition"]))
+        .collect();
+    assert_eq!(delivery.keys().copied().collect::<Vec<_>>(), ["s3:GetBucketAcl", "s3:PutObject"]);
+    for condition in delivery.values() {
+        assert_eq!(condition["StringEquals"]["aws:SourceAccount"], json!(ACCOUNT));
+    }
+}
+
+#[test]
+fn partial_results_and_windows_are_gone_after_two_days() {
+    let bucket = Template::read().resource("StateBucket").properties();
+    let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+    for prefix in [waf_logs::keys::PARTIALS, waf_logs::keys::WINDOWS] {
+        let rule = rules.iter().find(|rule| rule["Prefix"] == json!(prefix));
+        let rule = rule.unwrap_or_else(|| panic!("{prefix} is kept for ever"));
+        assert_eq!(rule["ExpirationInDays"], json!(2), "{prefix}");
+        assert_eq!(rule["NoncurrentVersionExpiration"]["NoncurrentDays"], json!(1), "{prefix}");
+    }
+}
+
+#[test]
+fn without_a_firewall_nothing_of_it_is_there_and_nothing_else_is_missing() {
+    let template = Template::read();
+    let firewall: BTreeSet<&str> = template
+        .resources()
+        .filter(|(_, r)| r.raw()["Condition"] == json!("Firewall"))
+        .map(|(id, _)| id)
+        .collect();
+    for (id, resource) in template.resources().filter(|(id, _)| !firewall.contains(id)) {
+        let written = resource.raw().to_string();
+        for part in &firewall {
+            assert!(!written.contains(&format!("\"{part}\"")), "{id} needs {part}");
+        }
+    }
+}
