@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench
+.PHONY: help prepare demo test lint build bench chaos
 
 FUNCTIONS := upload lifecycle alarm
 # What the local cloud runs: the functions' release binaries, the program that is released, and itself.
@@ -51,6 +51,11 @@ lint: prepare ## Check format, code, documentation, template and scripts.
 build: ## Build the functions as they are deployed, for this machine's processor.
 	cargo build --release $(FUNCTIONS:%=-p %)
 
-bench: prepare ## Measure what the documents claim.
+bench: prepare ## Measure what the documents claim: 200 releases are taken back.
 	cargo build --release $(LOCAL:%=-p %)
-	target/release/local bench
+	cargo build --release -p proof
+	target/release/local bench --returns 200
+
+chaos: prepare ## Break everything that AWS lets break, under load, and see that it comes to rest.
+	cargo build --release $(LOCAL:%=-p %)
+	target/release/local chaos

@@ -31,7 +31,7 @@ use tokio::sync::Mutex;
 use answers::{Body, json_answer};
 pub use control::Control;
 pub use faults::{Fault, FaultKind, Faults};
-use recognise::{Call, recognise};
+use recognise::{Call, form_value, recognise};
 pub use uploads::Uploads;
 
 use crate::functions::Functions;
@@ -132,6 +132,7 @@ impl Gateway {
         match self.faults.strike(&call) {
             None => Ok(self.answer(&call, request, &known, form).await),
             Some(FaultKind::Throttle) => Ok(answers::throttled(&call)),
+            Some(FaultKind::Refuse) => Ok(answers::refused(&call)),
             Some(FaultKind::ServerError) => Ok(answers::server_error(&call)),
             Some(FaultKind::TimeOut) => {
                 tokio::time::sleep(TIME_OUT).await;
@@ -172,6 +173,14 @@ impl Gateway {
             ("elasticloadbalancing", operation) if load_balancing::changes_targets(operation) => {
                 let response = self.pass_on(call, request).await;
                 self.after(response, self.traffic.load_targets()).await
+            }
+            ("autoscaling", "SetInstanceHealth") => {
+                let unhealthy = form.and_then(unhealthy_instance);
+                let response = self.pass_on(call, request).await;
+                if let (true, Some(instance)) = (response.status().is_success(), unhealthy) {
+                    self.control.scaling.replace_later(&instance);
+                }
+                response
             }
             ("s3", operation) => {
                 let watched = self.uploads.watch(operation, request.uri(), &call.key);
@@ -261,6 +270,12 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The instance that a `SetInstanceHealth` gives up.
+fn unhealthy_instance(form: &str) -> Option<String> {
+    let gives_up = form_value(form, "HealthStatus")? == "Unhealthy";
+    form_value(form, "InstanceId").filter(|_| gives_up)
 }
 
 /// The body of a request of the query protocol.
