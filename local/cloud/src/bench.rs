@@ -129,7 +129,11 @@ async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u6
         ));
         return Ok(None);
     }
-    let output = Command::new(&program).arg("speed").kill_on_drop(true).output().await;
+    let output = Command::new(&program).arg("speed").kill_on_drop(true).output();
+    let Ok(output) = tokio::time::timeout(LIMIT, output).await else {
+        display.line(&format!("{} has measured nothing within {} s", program.display(), LIMIT.as_secs()));
+        return Ok(None);
+    };
     let output = output.with_context(|| format!("cannot start {}", program.display()))?;
     Ok(shifting_speed(&String::from_utf8_lossy(&output.stdout)))
 }
