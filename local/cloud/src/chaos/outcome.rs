@@ -49,15 +49,15 @@ impl Outcome {
         took: Duration,
     ) -> Self {
         let counts = log.counts().total();
-        let excused = |record: &visitors::Record| {
+        let is_unavoidable = |record: &visitors::Record| {
             let (sent, ended) = (log.time(record.sent()), log.time(record.ended()));
             excuses.iter().any(|excuse| sent <= excuse.until && ended >= excuse.from)
         };
         let lost_records = || log.records().iter().filter(|record| record.meaning() == Meaning::Lost);
-        let unavoidable = count(lost_records().filter(|record| excused(record)));
+        let unavoidable = count(lost_records().filter(|record| is_unavoidable(record)));
         let lost = count(lost_records()) - unavoidable;
         if lost > 0 {
-            let first = lost_records().find(|record| !excused(record));
+            let first = lost_records().find(|record| !is_unavoidable(record));
             let first = first.map_or_else(String::new, |record| {
                 format!(", the first at {} as {:?}", log.time(record.ended()), record.outcome())
             });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use aws_sdk_elasticloadbalancingv2::types::{ForwardActionConfig, HostHeaderConditionConfig};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use visitors::Log;
@@ -62,7 +63,7 @@ async fn rules(stage: &Stage<'_>, live: &Live) -> Result<Vec<String>> {
     let described = client.describe_rules().listener_arn(&stage.cloud().stack.listener).send().await?;
     let ours = described.rules().iter().filter(|rule| {
         let hosts = rule.conditions().iter().filter_map(|condition| condition.host_header_config());
-        hosts.flat_map(|hosts| hosts.values()).any(|host| host == stage.host())
+        hosts.flat_map(HostHeaderConditionConfig::values).any(|host| host == stage.host())
     });
     let ours: Vec<_> = ours.collect();
     if ours.len() != 1 {
@@ -75,7 +76,7 @@ async fn rules(stage: &Stage<'_>, live: &Live) -> Result<Vec<String>> {
     let group = stage.product().target_group(stage.service(), &live.colour)?;
     for rule in ours {
         let forwards = rule.actions().iter().filter_map(|action| action.forward_config());
-        for tuple in forwards.flat_map(|forward| forward.target_groups()) {
+        for tuple in forwards.flat_map(ForwardActionConfig::target_groups) {
             let (is_live, weight) = (tuple.target_group_arn() == Some(group), tuple.weight().unwrap_or(0));
             if is_live != (weight > 0) {
                 let colour = if is_live { "the live" } else { "the idle" };
@@ -120,10 +121,10 @@ fn targets(stage: &Stage<'_>, live: &Live) -> Result<Vec<String>> {
     let group = stage.product().target_group(stage.service(), &live.colour)?;
     let health = stage.cloud().traffic.target_health(group).unwrap_or_default();
     for instance in stage.instances()? {
-        let state = health.iter().find(|one| one.target.id == instance.id).map(|one| one.state.as_str());
-        if state != Some("healthy") {
-            let state = state.unwrap_or("not registered");
-            against.push(format!("{} is {state} on {}, the live colour", instance.id, live.colour));
+        let health = health.iter().find(|one| one.target.id == instance.id).map(|one| one.state.as_str());
+        if health != Some("healthy") {
+            let health = health.unwrap_or("not registered");
+            against.push(format!("{} is {health} on {}, the live colour", instance.id, live.colour));
         }
     }
     if health.is_empty() {
