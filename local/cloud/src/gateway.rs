@@ -157,10 +157,13 @@ impl Gateway {
             ("codedeploy", operation) => self.codedeploy(operation, known).await,
             ("lambda", "Invoke") => self.invoke(call, &request, known.clone()).await,
             ("elasticloadbalancing", "DescribeTargetHealth") => {
-                let traffic = &self.traffic;
-                load_balancing::target_health(call, form.unwrap_or_default(), |arn| {
-                    traffic.target_health(arn)
-                })
+                let (traffic, fleet) = (&self.traffic, &self.control.fleet);
+                load_balancing::target_health(
+                    call,
+                    form.unwrap_or_default(),
+                    |arn| traffic.target_health(arn),
+                    |instance| fleet.instance(instance).is_some(),
+                )
             }
             ("elasticloadbalancing", operation) if load_balancing::changes_routing(operation) => {
                 if let Some((code, message)) = form.and_then(load_balancing::objection) {
