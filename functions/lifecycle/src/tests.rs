@@ -203,7 +203,8 @@ async fn a_new_instance_does_not_wait_for_the_target_group_that_it_joins_afterwa
     let id = service.world.add_deployment(&service.name, creator, None, revision).0;
     service.world.remove_instance(&service.name, "i-backend-1");
     assert_eq!(service.ask("ValidateService", &id).await, json!({"status": "succeeded"}));
-    assert_eq!(service.ask("ValidateService", &service.deployment()).await["status"], "wait");
+    // A release is given no such trust.
+    assert_eq!(service.ask("ValidateService", &service.deployment()).await["status"], "failed");
 }
 
 #[tokio::test]
