@@ -207,6 +207,10 @@ impl Bench<'_> {
     /// A release with visitors, and what became of it.
     async fn one(&mut self, visitors: &Visitors, error_one_in: u32) -> Result<()> {
         let journal = self.cloud.functions.journal();
+        // What the last release still does is not counted for this one.
+        while !journal.is_idle() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let before = journal.look(<[Invocation]>::len);
         let upload = self.ended(error_one_in).await?;
         let log = visitors.take_log();
