@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-waf
+.PHONY: help prepare demo test lint build bench bench-waf chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs
 # What the local cloud runs: the functions' release binaries, the program that is released, and itself.
@@ -51,11 +51,20 @@ lint: prepare ## Check format, code, documentation, template and scripts.
 build: ## Build the functions as they are deployed, for this machine's processor.
 	cargo build --release $(FUNCTIONS:%=-p %)
 
-bench: prepare ## Measure what the documents claim.
+bench: prepare ## Measure what the documents claim: 200 releases are taken back.
 	cargo build --release $(LOCAL:%=-p %)
-	target/release/local bench
+	cargo build --profile prove -p proof
+	target/release/local bench --returns 200
 
 bench-waf: prepare ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
 	.venv/bin/pip install --quiet --requirement bench/waf/requirements.txt
 	cargo build --release -p offenders --bin measure
 	.venv/bin/python bench/waf/run.py
+
+chaos: prepare ## Break everything that AWS lets break, under load, and see that it comes to rest.
+	cargo build --release $(LOCAL:%=-p %)
+	target/release/local chaos
+
+prove: ## Explore every order of events to a bound, a million random schedules, and broken variants.
+	cargo build --profile prove -p proof
+	target/prove/prove

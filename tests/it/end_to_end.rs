@@ -3,14 +3,18 @@
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// Local clouds use the same addresses: one at a time, also where all tests share a process.
+static ALONE: Mutex<()> = Mutex::new(());
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
-/// Runs the demo and returns its receipt. `None`: it was not built, or the tools are missing.
+/// Runs the local cloud and returns the receipt that it leaves. `None`: it was not built, or the tools are missing.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn receipt_of_a_demo() -> Option<Value> {
+fn receipt_of(arguments: &[&str], receipt: &str) -> Option<Value> {
     let root = root();
     let local = root.join("target/release/local");
     let tools = root.join(".venv/bin/python");
@@ -20,20 +24,22 @@ fn receipt_of_a_demo() -> Option<Value> {
             return None;
         }
     }
-    // Ports of its own, so that it runs beside a `local up`.
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Ports of its own, so that the message is not about a port when a `local up` runs beside it.
     let ran = Command::new(local)
-        .args(["demo", "--port", "4577", "--load-balancer-port", "8077"])
+        .args(arguments)
+        .args(["--port", "4577", "--load-balancer-port", "8077"])
         .current_dir(&root)
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
-    Some(serde_json::from_slice(&std::fs::read(root.join("target/local/receipt.json")).unwrap()).unwrap())
+    Some(serde_json::from_slice(&std::fs::read(root.join(receipt)).unwrap()).unwrap())
 }
 
 #[test]
 fn the_end_to_end_story_loses_no_request() {
-    let Some(receipt) = receipt_of_a_demo() else { return };
+    let Some(receipt) = receipt_of(&["demo"], "target/local/receipt.json") else { return };
     let ended_as = |verdict: &str| {
         receipt["releases"].as_array().unwrap().iter().filter(|release| release["verdict"] == verdict).count()
     };
@@ -55,5 +61,29 @@ fn the_end_to_end_story_loses_no_request() {
         assert!(count("got_through") > 0, "was never let in, so nobody had to be cut off: {offender}");
         assert!(count("blocked") >= 10, "{offender}");
         assert!(offender["why"].is_string(), "blocked without a reason: {offender}");
+    }
+}
+
+/// The most telling of the scenarios of `make chaos`: what is written twice over, what must work without a ledger,
+/// what the data plane loses, what would uncover the wrong rule, and the way back after success.
+const CHAOS: [&str; 5] = [
+    "answer-lost",
+    "state-bucket-closed",
+    "instance-dies-shifting",
+    "weights-reset-shifting",
+    "bad-after-success",
+];
+
+#[test]
+fn whatever_breaks_end_to_end_comes_to_rest_and_loses_nothing() {
+    let only = CHAOS.iter().flat_map(|name| ["--only", name]);
+    let arguments: Vec<&str> = std::iter::once("chaos").chain(only).collect();
+    let Some(receipt) = receipt_of(&arguments, "target/chaos/receipt.json") else { return };
+    let scenarios = receipt["scenarios"].as_array().unwrap();
+    assert_eq!(scenarios.len(), CHAOS.len());
+    for scenario in scenarios {
+        assert_eq!(scenario["at_rest"], true, "{scenario}");
+        assert_eq!(scenario["lost"], 0, "{scenario}");
+        assert!(scenario["requests"].as_u64().unwrap() > 1000, "{scenario}");
     }
 }

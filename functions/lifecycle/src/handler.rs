@@ -188,7 +188,7 @@ async fn hear(
             .target_health(service, colour)
             .await
             .ok()
-            .map(|targets| is_healthy(&targets, &question.instance_id)),
+            .map(|targets| is_healthy(&asker, &targets, &question.instance_id)),
     };
     Ok(answer(&ledger, policy, clock.now(), question, &asker, healthy))
 }
@@ -197,8 +197,18 @@ fn validates(question: &Question) -> bool {
     question.lifecycle_event == "ValidateService"
 }
 
-fn is_healthy(targets: &std::collections::BTreeMap<InstanceId, TargetHealth>, instance: &InstanceId) -> bool {
-    targets.get(instance) == Some(&TargetHealth::Healthy)
+/// Whether the load balancer says nothing against the asking instance. Auto Scaling registers a new instance only
+/// after the deployment has let it go on (Auto Scaling user guide, lifecycle hooks), so one that AWS deploys to by itself
+/// may stand in no group yet; the hook has seen it healthy from inside.
+fn is_healthy(
+    asker: &Asker,
+    targets: &std::collections::BTreeMap<InstanceId, TargetHealth>,
+    instance: &InstanceId,
+) -> bool {
+    match targets.get(instance) {
+        Some(health) => *health == TargetHealth::Healthy,
+        None => *asker == Asker::Service,
+    }
 }
 
 fn stranger(reason: String) -> Answer {

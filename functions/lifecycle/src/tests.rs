@@ -196,6 +196,18 @@ async fn an_instance_that_auto_scaling_starts_installs_on_the_live_colour_and_sh
 }
 
 #[tokio::test]
+async fn a_new_instance_does_not_wait_for_the_target_group_that_it_joins_afterwards() {
+    let service = Service::with_open_release().await;
+    let creator = Creator::Service("autoscaling".to_owned());
+    let revision = testing::upload(&service.name, 1).revision;
+    let id = service.world.add_deployment(&service.name, creator, None, revision).0;
+    service.world.remove_instance(&service.name, "i-backend-1");
+    assert_eq!(service.ask("ValidateService", &id).await, json!({"status": "succeeded"}));
+    // A release is given no such trust.
+    assert_eq!(service.ask("ValidateService", &service.deployment()).await["status"], "failed");
+}
+
+#[tokio::test]
 async fn a_deployment_of_another_hand_is_refused() {
     let service = Service::with_open_release().await;
     let heard = service.ask("BeforeInstall", "d-999999999").await;

@@ -92,10 +92,13 @@ impl Alarms {
             let stored = AlarmState::from_api(alarm.state_value().map_or("", |state| state.as_str()));
             let known =
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&definition.name).copied();
-            // Somebody has set the state by hand, as in a drill: the actions run then as well.
+            // Somebody has set the state by hand, as in a drill: the actions run then as well, and the state stands
+            // until the next evaluation.
             if let Some(known) = known.filter(|known| *known != stored) {
                 let reason = alarm.state_reason().unwrap_or("set by hand").to_owned();
                 self.transition(&definition, known, Evaluated { state: stored, reason });
+                self.remember(&definition, stored);
+                continue;
             }
             let datapoints = definition.datapoints(history)?;
             let evaluated = evaluate(&definition.condition, &datapoints, stored);
@@ -110,12 +113,14 @@ impl Alarms {
                     .await?;
                 self.transition(&definition, stored, evaluated.clone());
             }
-            self.known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(definition.name.clone(), evaluated.state);
+            self.remember(&definition, evaluated.state);
         }
         Ok(())
+    }
+
+    fn remember(&self, definition: &AlarmDefinition, state: AlarmState) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(definition.name.clone(), state);
     }
 
     fn transition(&self, definition: &AlarmDefinition, from: AlarmState, to: Evaluated) {

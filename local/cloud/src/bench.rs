@@ -6,10 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
+use tokio::process::Command;
+use tokio::time::Instant;
 use visitors::{HostRate, Plan, Visitors};
 
 use crate::cloud::{Cloud, Options};
-use crate::demo::Display;
+use crate::demo::{self, Display};
 use crate::functions::Invocation;
 use crate::places::Places;
 use crate::product::Product;
@@ -22,6 +24,25 @@ const RATE: u32 = 350;
 /// Longer than a release or a return takes.
 const LIMIT: Duration = Duration::from_secs(100);
 
+/// How much faster AWS's own clocks run than on AWS, unless told otherwise: an alarm looks every two seconds.
+pub const SPEED: u32 = 30;
+
+/// After so many returns comes a good release, so that the colours swap and both are returned from.
+const RETURNS_TO_A_RELEASE: u32 = 10;
+
+/// What makes a return cheap: one instance, and no time in which nothing happens.
+const PARAMETERS: [(&str, &str); 9] = [
+    ("DesiredInstances", "1"),
+    ("Strategy", "canary:20%:8s"),
+    ("Bake", "2s"),
+    ("InstallDeadline", "60s"),
+    ("Hold", "1s"),
+    ("UnknownLimit", "30s"),
+    ("LookInterval", "1s"),
+    ("RollbackWindow", "0"),
+    ("HealAfter", "0"),
+];
+
 /// What was measured, `target/bench/return.json`.
 #[derive(Debug, Serialize)]
 pub struct Measured {
@@ -29,14 +50,20 @@ pub struct Measured {
     pub alarm_to_rule_ms: Percentiles,
     /// From CloudWatch's event to the last request that the candidate answered.
     pub alarm_to_last_request_ms: Percentiles,
-    /// The most AWS calls that a function made up to the one that deleted the rule, that one included.
+    /// The most AWS calls that a function made up to the one that deleted the rule, that one included. A tick asks for
+    /// the ledgers of all services, which count.
     pub aws_calls_max: usize,
     /// Releases that went live.
     pub releases: usize,
-    /// Releases that were taken back.
+    /// Releases that were taken back because of an alarm.
     pub returns: usize,
     /// Requests without an answer from any version.
     pub lost: u64,
+    /// How many were sent.
+    pub requests: u64,
+    /// Calls of `plan` a second on one core, in the middle of a shift, as `prove speed` measures them; none where that
+    /// program was not built.
+    pub plan_per_second: Option<u64>,
 }
 
 /// Milliseconds.
@@ -59,19 +86,22 @@ impl Percentiles {
     }
 }
 
-/// Lets `returns` bad releases be taken back, after one good release each five, and writes what was measured.
+/// Lets `returns` bad releases be taken back, with a good one before each ten, and writes what was measured. True when
+/// all came back and no request was lost.
 ///
 /// # Errors
 /// When the local cloud cannot be started or a release does not end.
 pub async fn run(places: Places, options: &Options, returns: u32, output: &Path) -> Result<bool> {
     let display = Display::new();
+    let plan_per_second = plan_per_second(&places, &display).await?;
     display.line(&format!("starting the local cloud for {returns} returns"));
-    let cloud = Cloud::start(places, options).await?;
+    let options = Options { parameters: parameters(&options.parameters), ..options.clone() };
+    let cloud = Cloud::start(places, &options).await?;
     cloud.traffic.set_propagation(Duration::ZERO);
     let measured = measure(&cloud, &display, returns).await;
     cloud.stop().await;
     display.finish();
-    let measured = measured?;
+    let measured = Measured { plan_per_second, ..measured? };
     let text = serde_json::to_string_pretty(&measured)?;
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -82,59 +112,154 @@ pub async fn run(places: Places, options: &Options, returns: u32, output: &Path)
     Ok(measured.lost == 0 && measured.returns == usize::try_from(returns)?)
 }
 
+/// The bench's own parameters, under those that somebody gave, over the demo's.
+fn parameters(given: &[(String, String)]) -> Vec<(String, String)> {
+    let ours = PARAMETERS.iter().filter(|(name, _)| given.iter().all(|(other, _)| other != name));
+    let ours = ours.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    demo::parameters(&ours.chain(given.iter().cloned()).collect::<Vec<_>>())
+}
+
+/// What `prove speed` says of a pass in the middle of a shift.
+async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u64>> {
+    let program = places.release("prove");
+    if !program.exists() {
+        display.line(&format!(
+            "{} is missing, so plan is not measured; make bench builds it",
+            program.display()
+        ));
+        return Ok(None);
+    }
+    let output = Command::new(&program).arg("speed").kill_on_drop(true).output();
+    let Ok(output) = tokio::time::timeout(LIMIT, output).await else {
+        display.line(&format!("{} has measured nothing within {} s", program.display(), LIMIT.as_secs()));
+        return Ok(None);
+    };
+    let output = output.with_context(|| format!("cannot start {}", program.display()))?;
+    Ok(shifting_speed(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// The number of the line `shifting: N plans a second`.
+fn shifting_speed(said: &str) -> Option<u64> {
+    let line = said.lines().find_map(|line| line.strip_prefix("shifting: "))?;
+    line.split(' ').next()?.parse().ok()
+}
+
+/// One release after another, each measured when it has ended: the ledger remembers only the last ones.
+struct Bench<'a> {
+    cloud: &'a Cloud,
+    display: &'a Display,
+    product: Product,
+    releases: Releases,
+    service: String,
+    number: u32,
+    live: usize,
+    back: Vec<Release>,
+    aws_calls_max: usize,
+}
+
 async fn measure(cloud: &Cloud, display: &Display, returns: u32) -> Result<Measured> {
     let product = Product::of(&cloud.stack)?;
     let service = product.services.first().context("the template has no service")?.clone();
-    let releases = Releases::new(&cloud.aws, &cloud.places, product.clone());
-    let mut uploads = vec![ended(&releases, display, &service, 1, 0).await?];
     let host = product.host_of(&service, &cloud.traffic.history())?;
+    let releases = Releases::new(&cloud.aws, &cloud.places, product.clone());
+    let mut bench = Bench {
+        cloud,
+        display,
+        product,
+        releases,
+        service,
+        number: 0,
+        live: 0,
+        back: Vec::new(),
+        aws_calls_max: 0,
+    };
+    bench.ended(0).await?;
+    bench.live += 1;
     let visitors =
         Visitors::start(Plan::new(cloud.traffic.address(), vec![HostRate { host, per_second: RATE }]))
             .context("a host name is no header")?;
-    let (mut number, mut returned) = (1, 0);
-    while returned < returns {
-        number += 1;
-        // Every sixth release is a good one: the colours swap, so both are returned from.
-        let error_one_in = if number % 6 == 0 { 0 } else { 5 };
-        uploads.push(ended(&releases, display, &service, number, error_one_in).await?);
-        returned += u32::from(error_one_in > 0);
+    let began = Instant::now();
+    for returned in 0..returns {
+        if returned % RETURNS_TO_A_RELEASE == 0 {
+            bench.one(&visitors, 0).await?;
+            bench.tell(returned, returns, began);
+        }
+        bench.one(&visitors, 5).await?;
     }
-    let log = visitors.stop().await;
-    let ledgers = releases.ledgers().await?;
-    let receipt = Receipt::draw_up(cloud, &product, &log, &uploads, &ledgers)?;
-    let back: Vec<&Release> =
-        receipt.releases.iter().filter(|release| release.verdict == "rejected").collect();
-    let rule = |release: &&Release| release.alarm_to_weights_ms;
-    let last = |release: &&Release| Some(release.alarm_to_weights_ms? + release.weights_to_traffic_ms?);
+    bench.tell(returns, returns, began);
+    let counts = visitors.counts();
+    visitors.stop().await;
+    let rule = |release: &Release| release.alarm_to_weights_ms;
+    let last = |release: &Release| Some(release.alarm_to_weights_ms? + release.weights_to_traffic_ms?);
     Ok(Measured {
-        alarm_to_rule_ms: Percentiles::of(back.iter().filter_map(rule).collect()),
-        alarm_to_last_request_ms: Percentiles::of(back.iter().filter_map(last).collect()),
-        aws_calls_max: cloud.functions.journal().look(calls_up_to_the_delete),
-        releases: receipt.releases.iter().filter(|release| release.verdict == "live").count(),
-        returns: back.len(),
-        lost: receipt.requests.lost,
+        alarm_to_rule_ms: Percentiles::of(bench.back.iter().filter_map(rule).collect()),
+        alarm_to_last_request_ms: Percentiles::of(bench.back.iter().filter_map(last).collect()),
+        aws_calls_max: bench.aws_calls_max,
+        releases: bench.live,
+        returns: bench.back.iter().filter(|release| rule(release).is_some()).count(),
+        lost: counts.lost(),
+        requests: counts.requests(),
+        plan_per_second: None,
     })
 }
 
-async fn ended(
-    releases: &Releases,
-    display: &Display,
-    service: &str,
-    number: u32,
-    error_one_in: u32,
-) -> Result<Upload> {
-    let mut upload = releases.upload(service, number, &json!({ "errorOneIn": error_one_in })).await?;
-    let verdict = releases.until(&upload, &["live", "rejected", "superseded"], LIMIT).await?;
-    display.line(&format!("release {number}: {} - {}", verdict.word, verdict.reason));
-    upload.verdict = Some(verdict);
-    Ok(upload)
+impl Bench<'_> {
+    /// A release with visitors, and what became of it.
+    async fn one(&mut self, visitors: &Visitors, error_one_in: u32) -> Result<()> {
+        let journal = self.cloud.functions.journal();
+        // What the last release still does is not counted for this one.
+        while !journal.is_idle() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let before = journal.look(<[Invocation]>::len);
+        let upload = self.ended(error_one_in).await?;
+        let log = visitors.take_log();
+        let ledgers = self.releases.ledgers().await?;
+        let receipt = Receipt::draw_up(self.cloud, &self.product, &log, &[upload], &ledgers)?;
+        for release in receipt.releases {
+            match release.verdict.as_str() {
+                "live" => self.live += 1,
+                _ => {
+                    let calls =
+                        journal.look(|all| calls_up_to_the_delete(all.get(before..).unwrap_or_default()));
+                    self.aws_calls_max = self.aws_calls_max.max(calls);
+                    self.back.push(release);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn ended(&mut self, error_one_in: u32) -> Result<Upload> {
+        self.number += 1;
+        let behaviour = json!({ "errorOneIn": error_one_in });
+        let mut upload = self.releases.upload(&self.service, self.number, &behaviour).await?;
+        let verdict = self.releases.until(&upload, &["live", "rejected", "superseded"], LIMIT).await?;
+        let expected = if error_one_in == 0 { "live" } else { "rejected" };
+        if verdict.word != expected || (error_one_in > 0 && !verdict.reason.contains("alarm")) {
+            self.display.line(&format!("release {}: {} - {}", self.number, verdict.word, verdict.reason));
+        }
+        upload.verdict = Some(verdict);
+        Ok(upload)
+    }
+
+    fn tell(&self, returned: u32, returns: u32, began: Instant) {
+        let rule =
+            Percentiles::of(self.back.iter().filter_map(|release| release.alarm_to_weights_ms).collect());
+        let left = began.elapsed() / returned.max(1) * (returns - returned);
+        let left = if returned == 0 { String::new() } else { format!(", {} s to go", left.as_secs()) };
+        self.display.line(&format!(
+            "{returned} of {returns} returns, {} releases live; alarm to rule {} ms in the median, {} ms at p99{left}",
+            self.live, rule.p50, rule.p99
+        ));
+    }
 }
 
-/// How many AWS calls the alarm's function makes up to the one that takes the candidate's weight away.
+/// How many AWS calls a function makes up to the one that takes the candidate's weight away.
 fn calls_up_to_the_delete(invocations: &[Invocation]) -> usize {
     let deletes = |call: &String| call.ends_with("DeleteRule");
-    let by_alarm = invocations.iter().filter(|invocation| invocation.payload.get("alarmData").is_some());
-    by_alarm.filter_map(|one| one.calls.iter().position(deletes)).map(|before| before + 1).max().unwrap_or(0)
+    let before = invocations.iter().filter_map(|one| one.calls.iter().position(deletes));
+    before.map(|before| before + 1).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -146,5 +271,13 @@ mod tests {
         assert_eq!(Percentiles::of((1..=200).collect()), Percentiles { p50: 100, p99: 198 });
         assert_eq!(Percentiles::of(vec![7]), Percentiles { p50: 7, p99: 7 });
         assert_eq!(Percentiles::of(Vec::new()), Percentiles { p50: 0, p99: 0 });
+    }
+
+    #[test]
+    fn the_speed_is_that_of_a_shift() {
+        let said =
+            "idle: 3000000 plans a second\nshifting: 1234567 plans a second\nbaking: 1 plans a second\n";
+        assert_eq!(shifting_speed(said), Some(1_234_567));
+        assert_eq!(shifting_speed("nothing"), None);
     }
 }

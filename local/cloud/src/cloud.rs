@@ -25,6 +25,7 @@ use crate::places::Places;
 use crate::processes;
 use crate::queues::Queues;
 use crate::revisions::Revisions;
+use crate::scaling::{Booting, Scaling};
 use crate::schedule;
 use crate::stack::{DeploymentGroup, Stack};
 use crate::traffic::Traffic;
@@ -89,6 +90,12 @@ pub struct Cloud {
     pub events: Arc<Deliveries>,
     /// What goes wrong on demand.
     pub faults: Arc<Faults>,
+    /// `CodeDeploy`.
+    pub codedeploy: CodeDeploy,
+    /// How many times faster than AWS's its clocks run.
+    pub speed: u32,
+    /// Auto Scaling.
+    pub scaling: Arc<Scaling>,
     tasks: JoinSet<()>,
     _emulator: Arc<Emulator>,
     _rest: EndsProcesses,
@@ -126,8 +133,14 @@ impl Cloud {
             .await
             .with_context(|| format!("the load balancer cannot listen on {balancer}"))?;
         let (speed, propagation) = (options.speed.max(1), PROPAGATION / options.speed.max(1));
-        let traffic =
-            Arc::new(Traffic::new(handle, &inner, stack.listener.clone(), addresses, speed, propagation));
+        let traffic = Arc::new(Traffic::new(
+            handle,
+            &inner,
+            stack.listener.clone(),
+            addresses.clone(),
+            speed,
+            propagation,
+        ));
         traffic.load().await?;
 
         let groups = stack.deployment_groups.iter().map(codedeploy_group).collect();
@@ -140,12 +153,23 @@ impl Cloud {
         };
         let codedeploy = CodeDeploy::new(settings, fleet.clone(), Arc::new(Revisions::new(&inner)));
 
+        let scaling = Arc::new(Scaling::new(
+            Arc::clone(&emulator),
+            &inner,
+            codedeploy.clone(),
+            fleet.clone(),
+            Arc::clone(&traffic),
+            Booting { addresses, places: places.clone(), endpoint: endpoint.clone() },
+            speed,
+        ));
+
         let uploads = Arc::new(Deliveries::new(Arc::clone(&functions)));
         let events = Arc::new(Deliveries::new(Arc::clone(&functions)));
         let faults = Arc::new(Faults::default());
         let control = Control {
             functions: Arc::clone(&functions),
             fleet: fleet.clone(),
+            scaling: Arc::clone(&scaling),
             traffic: Arc::clone(&traffic),
             uploads: Arc::clone(&uploads),
             events: Arc::clone(&events),
@@ -163,7 +187,7 @@ impl Cloud {
         let gateway = Gateway::new(
             emulator.address(),
             Arc::clone(&functions),
-            codedeploy,
+            codedeploy.clone(),
             Arc::clone(&traffic),
             Arc::clone(&firewall),
             notifying,
@@ -197,6 +221,9 @@ impl Cloud {
             uploads,
             events,
             faults,
+            codedeploy,
+            speed,
+            scaling,
             tasks,
             _emulator: emulator,
             _rest: rest,

@@ -23,6 +23,9 @@ use story::Story;
 /// Requests a second to each service: more than 500 in total.
 const RATES: [u32; 2] = [300, 250];
 
+/// How many times faster AWS's own clocks run in the demo.
+pub const SPEED: u32 = 10;
+
 /// Policy times that make a story of minutes out of one of hours. They are real time; an alarm needs up to one of its
 /// periods, which is six seconds at the default speed.
 const PARAMETERS: [(&str, &str); 8] = [

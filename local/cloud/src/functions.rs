@@ -6,6 +6,7 @@ mod sandbox;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -42,6 +43,7 @@ pub struct Functions {
     pools: BTreeMap<String, Pool>,
     journal: Arc<Journal>,
     queue: Queue,
+    stopped: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -84,7 +86,7 @@ impl Functions {
             };
             pools.insert(definition.name.clone(), pool);
         }
-        Ok(Arc::new(Self { pools, journal, queue }))
+        Ok(Arc::new(Self { pools, journal, queue, stopped: AtomicBool::new(false) }))
     }
 
     /// The invocations so far.
@@ -146,7 +148,7 @@ impl Functions {
         let mut attempts = 1;
         loop {
             let Ok(answer) = self.invoke(name, payload.clone()).await else { return };
-            if !answer.failed {
+            if !answer.failed || self.stopped.load(Ordering::Relaxed) {
                 return;
             }
             let said = String::from_utf8_lossy(&answer.payload);
@@ -159,6 +161,9 @@ impl Functions {
             };
             tracing::info!(function = name, attempts, answer = %said, "an event failed and is repeated");
             tokio::time::sleep(*pause).await;
+            if self.stopped.load(Ordering::Relaxed) {
+                return;
+            }
             attempts += 1;
         }
     }
@@ -176,8 +181,9 @@ impl Functions {
         Ok(running.iter().filter(|processes| processes.kill()).count())
     }
 
-    /// Ends all functions.
+    /// Ends all functions; what is to be repeated later is not.
     pub async fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         for pool in self.pools.values() {
             pool.idle.lock().await.clear();
         }

@@ -31,7 +31,7 @@ use tokio::sync::Mutex;
 use answers::{Body, json_answer};
 pub use control::Control;
 pub use faults::{Fault, FaultKind, Faults};
-use recognise::{Call, recognise};
+use recognise::{Call, form_value, recognise};
 pub use uploads::Uploads;
 
 use crate::firewall::{self, Firewall};
@@ -136,6 +136,7 @@ impl Gateway {
         match self.faults.strike(&call) {
             None => Ok(self.answer(&call, request, &known, form).await),
             Some(FaultKind::Throttle) => Ok(answers::throttled(&call)),
+            Some(FaultKind::Refuse) => Ok(answers::refused(&call)),
             Some(FaultKind::ServerError) => Ok(answers::server_error(&call)),
             Some(FaultKind::TimeOut) => {
                 tokio::time::sleep(TIME_OUT).await;
@@ -164,10 +165,13 @@ impl Gateway {
                 self.after(response, self.firewall.changed()).await
             }
             ("elasticloadbalancing", "DescribeTargetHealth") => {
-                let traffic = &self.traffic;
-                load_balancing::target_health(call, form.unwrap_or_default(), |arn| {
-                    traffic.target_health(arn)
-                })
+                let (traffic, fleet) = (&self.traffic, &self.control.fleet);
+                load_balancing::target_health(
+                    call,
+                    form.unwrap_or_default(),
+                    |arn| traffic.target_health(arn),
+                    |instance| fleet.instance(instance).is_some(),
+                )
             }
             ("elasticloadbalancing", operation) if load_balancing::changes_routing(operation) => {
                 if let Some((code, message)) = form.and_then(load_balancing::objection) {
@@ -180,6 +184,14 @@ impl Gateway {
             ("elasticloadbalancing", operation) if load_balancing::changes_targets(operation) => {
                 let response = self.pass_on(call, request).await;
                 self.after(response, self.traffic.load_targets()).await
+            }
+            ("autoscaling", "SetInstanceHealth") => {
+                let unhealthy = form.and_then(unhealthy_instance);
+                let response = self.pass_on(call, request).await;
+                if let (true, Some(instance)) = (response.status().is_success(), unhealthy) {
+                    self.control.scaling.replace_later(&instance);
+                }
+                response
             }
             ("s3", operation) => {
                 let watched = self.uploads.watch(operation, request.uri(), &call.key);
@@ -269,6 +281,12 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The instance that a `SetInstanceHealth` gives up.
+fn unhealthy_instance(form: &str) -> Option<String> {
+    let gives_up = form_value(form, "HealthStatus")? == "Unhealthy";
+    form_value(form, "InstanceId").filter(|_| gives_up)
 }
 
 /// The body of a request of the query protocol.

@@ -40,12 +40,25 @@ impl Addresses {
 pub fn boot(machines: &[Machine], places: &Places, endpoint: &str) -> Result<(Fleet, Addresses)> {
     let (fleet, addresses) = (Fleet::default(), Addresses::default());
     for machine in machines {
-        let address = addresses.assign(&machine.id)?;
-        let instance = describe(machine, address, places, endpoint);
-        write_environment(machine, &instance)?;
+        let instance = prepare(machine, &addresses, places, endpoint)?;
         fleet.add_instance(instance).with_context(|| format!("cannot make instance {}", machine.id))?;
     }
     Ok((fleet, addresses))
+}
+
+/// An instance with an address and what its user data writes, before its agent starts.
+///
+/// # Errors
+/// When a folder cannot be made or the addresses have run out.
+pub(crate) fn prepare(
+    machine: &Machine,
+    addresses: &Addresses,
+    places: &Places,
+    endpoint: &str,
+) -> Result<Instance> {
+    let instance = describe(machine, addresses.assign(&machine.id)?, places, endpoint);
+    write_environment(machine, &instance)?;
+    Ok(instance)
 }
 
 fn describe(machine: &Machine, address: Ipv4Addr, places: &Places, endpoint: &str) -> Instance {

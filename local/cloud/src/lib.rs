@@ -7,6 +7,7 @@
 pub mod alarms;
 pub mod aws;
 pub mod bench;
+pub mod chaos;
 mod clock;
 pub mod cloud;
 pub mod deliveries;
@@ -26,6 +27,7 @@ pub mod queues;
 pub mod receipt;
 pub mod releases;
 pub mod revisions;
+pub mod scaling;
 pub mod schedule;
 pub mod stack;
 pub mod traffic;

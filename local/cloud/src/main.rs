@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use local::bench;
+use local::chaos::{self, Chaos};
 use local::cloud::{Cloud, Options};
 use local::demo::{self, Display};
 use local::places::Places;
@@ -32,13 +34,24 @@ enum Command {
         #[arg(long, default_value_t = 20)]
         returns: u32,
     },
+    /// Break things under load. Fails when a service does not come to rest, or a request is lost that need not be.
+    Chaos {
+        #[command(flatten)]
+        start: Start,
+        /// Play this scenario; can be given several times.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Requests a second.
+        #[arg(long, default_value_t = 300)]
+        rate: u32,
+    },
 }
 
 #[derive(Debug, Args)]
 struct Start {
-    /// How many times faster AWS's own clocks run.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
-    speed: u32,
+    /// How many times faster AWS's own clocks run [default: 10; 20 for bench and chaos].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
+    speed: Option<u32>,
     /// A value for a parameter of the template.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
@@ -60,9 +73,15 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 
 impl Start {
     fn options(self) -> Options {
+        let parameters = demo::parameters(&self.parameters);
+        Options { parameters, ..self.bare_options(demo::SPEED) }
+    }
+
+    /// Without the demo's times.
+    fn bare_options(self, speed: u32) -> Options {
         Options {
-            speed: self.speed,
-            parameters: demo::parameters(&self.parameters),
+            speed: self.speed.unwrap_or(speed),
+            parameters: self.parameters,
             gateway_port: self.port,
             load_balancer_port: self.load_balancer_port,
             waf_log_interval: Duration::from_secs(self.waf_log_interval),
@@ -82,7 +101,8 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Up(start) => up(start.options()).await,
         Command::Demo(start) => demo(start.options()).await,
-        Command::Bench { start, returns } => bench(start.options(), returns).await,
+        Command::Bench { start, returns } => bench(start.bare_options(bench::SPEED), returns).await,
+        Command::Chaos { start, only, rate } => chaos(start.bare_options(chaos::SPEED), &only, rate).await,
     };
     match outcome {
         Ok(code) => code,
@@ -119,7 +139,17 @@ async fn demo(options: Options) -> Result<ExitCode> {
 async fn bench(options: Options, returns: u32) -> Result<ExitCode> {
     let output = Path::new("target/bench/return.json");
     let went_well = tokio::select! {
-        outcome = local::bench::run(places()?, &options, returns, output) => outcome?,
+        outcome = bench::run(places()?, &options, returns, output) => outcome?,
+        stopped = interrupted() => stopped.map(|()| false)?,
+    };
+    Ok(if went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn chaos(options: Options, only: &[String], rate: u32) -> Result<ExitCode> {
+    let (places, receipt) = (places()?, Path::new("target/chaos/receipt.json"));
+    let chaos = Chaos { only, rate, receipt };
+    let went_well = tokio::select! {
+        outcome = chaos::run(&places, &options, &chaos) => outcome?,
         stopped = interrupted() => stopped.map(|()| false)?,
     };
     Ok(if went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -62,6 +62,45 @@ impl Product {
         Ok(self.of_colour(service, colour, "ALARMS")?.split(',').map(str::trim).collect())
     }
 
+    fn of_service(&self, service: &str, what: &str) -> Result<&str> {
+        let variable = format!("GREENLIGHT_{}_{what}", service.to_uppercase().replace('-', "_"));
+        let value = self.settings.get(&variable);
+        Ok(value.with_context(|| format!("the functions have no {variable}"))?)
+    }
+
+    /// The ARN of a service's base rule.
+    ///
+    /// # Errors
+    /// When the functions were not told.
+    pub fn base_rule(&self, service: &str) -> Result<&str> {
+        self.of_service(service, "BASE_RULE_ARN")
+    }
+
+    /// The name of a service's Auto Scaling group.
+    ///
+    /// # Errors
+    /// When the functions were not told.
+    pub fn auto_scaling_group(&self, service: &str) -> Result<&str> {
+        self.of_service(service, "AUTO_SCALING_GROUP")
+    }
+
+    /// The name of a service's deployment group.
+    ///
+    /// # Errors
+    /// When the functions were not told.
+    pub fn deployment_group(&self, service: &str) -> Result<&str> {
+        self.of_service(service, "DEPLOYMENT_GROUP")
+    }
+
+    /// The name of `CodeDeploy`'s application.
+    ///
+    /// # Errors
+    /// When the functions were not told.
+    pub fn application(&self) -> Result<&str> {
+        let name = self.settings.get("GREENLIGHT_APPLICATION");
+        Ok(name.context("the functions have no GREENLIGHT_APPLICATION")?)
+    }
+
     /// The host name that a service answers to: that of the rule which names its target groups.
     ///
     /// # Errors

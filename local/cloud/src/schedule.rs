@@ -37,7 +37,8 @@ pub async fn fire(rule: EventRule, speed: u32, deliveries: Arc<Deliveries>) {
         );
         return;
     };
-    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
+    // Half a period off: EventBridge's clock and that of CloudWatch's alarms have nothing to do with each other.
+    let mut ticks = tokio::time::interval_at(Instant::now() + every / 2, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 1_u64.. {
         ticks.tick().await;

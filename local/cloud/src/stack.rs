@@ -278,7 +278,11 @@ async fn deployment_groups(emulator: &Emulator) -> Result<Vec<DeploymentGroup>> 
     Ok(groups)
 }
 
-async fn machines(emulator: &Emulator, aws: &SdkConfig) -> Result<Vec<Machine>> {
+/// The instances of all Auto Scaling groups, as they are now.
+///
+/// # Errors
+/// When the emulator does not answer.
+pub(crate) async fn machines(emulator: &Emulator, aws: &SdkConfig) -> Result<Vec<Machine>> {
     let described = aws_sdk_autoscaling::Client::new(aws).describe_auto_scaling_groups().send().await?;
     let mut machines = Vec::new();
     for group in described.auto_scaling_groups() {

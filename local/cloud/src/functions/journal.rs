@@ -91,6 +91,11 @@ impl Journal {
         lock(&self.ended).push(invocation);
     }
 
+    /// Whether no invocation runs.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.running).is_empty()
+    }
+
     /// Calls `look` with every invocation that has ended.
     pub fn look<T>(&self, look: impl FnOnce(&[Invocation]) -> T) -> T {
         look(&lock(&self.ended))

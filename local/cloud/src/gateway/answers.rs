@@ -70,6 +70,11 @@ pub(super) fn throttled(call: &Call) -> Response<Body> {
     error(call, status, code, "Rate exceeded")
 }
 
+/// The refusal of a service to somebody who may not do this.
+pub(super) fn refused(call: &Call) -> Response<Body> {
+    error(call, StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+}
+
 /// The server error of a service.
 pub(super) fn server_error(call: &Call) -> Response<Body> {
     error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "An internal error occurred.")

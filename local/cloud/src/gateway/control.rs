@@ -6,7 +6,7 @@
 //! | `GET /_local/deliveries/<s3\|events>`, `PUT` the same | how events arrive, see [`crate::deliveries::Knobs`] |
 //! | `PUT /_local/propagation` with `{"milliseconds":500}` | how late the load balancer carries a change out |
 //! | `POST /_local/functions/<name>/kill` | kills the function's processes |
-//! | `POST /_local/instances/<id>/kill` | the instance is gone, with all that ran on it |
+//! | `POST /_local/instances/<id>/kill` | the instance is gone, with all that ran on it; Auto Scaling replaces it |
 //! | `POST /_local/instances/<id>/restart-agent` | stops and starts its `CodeDeploy` agent |
 //! | `GET /_local/invocations` | all invocations with the AWS calls they made |
 
@@ -24,6 +24,7 @@ use super::answers::{Body, json_answer};
 use super::faults::{Fault, Faults};
 use crate::deliveries::{Deliveries, Knobs};
 use crate::functions::Functions;
+use crate::scaling::Scaling;
 use crate::traffic::Traffic;
 
 /// What the control endpoint controls.
@@ -31,8 +32,10 @@ use crate::traffic::Traffic;
 pub struct Control {
     /// Killed on demand.
     pub functions: Arc<Functions>,
-    /// Killed on demand.
+    /// Their agents are restarted on demand.
     pub fleet: Fleet,
+    /// Instances are killed on demand, and replaced.
+    pub scaling: Arc<Scaling>,
     /// Slowed down on demand.
     pub traffic: Arc<Traffic>,
     /// S3's notifications.
@@ -78,11 +81,7 @@ impl Control {
                 Ok(killed) => Ok(json!({ "killed": killed })),
                 Err(error) => Err((StatusCode::NOT_FOUND, error.to_string())),
             },
-            ("POST", ["instances", id, "kill"]) => {
-                let (fleet, id) = (self.fleet.clone(), (*id).to_owned());
-                let killed = tokio::task::spawn_blocking(move || fleet.kill_instance(&id)).await;
-                done(killed.unwrap_or(false), "no such instance")
-            }
+            ("POST", ["instances", id, "kill"]) => done(self.scaling.lose(id).await, "no such instance"),
             ("POST", ["instances", id, "restart-agent"]) => {
                 done(self.fleet.restart_agent(id), "no such instance")
             }

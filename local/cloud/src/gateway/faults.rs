@@ -1,5 +1,6 @@
 //! Faults on demand: AWS that throttles, hangs, or does what was asked and loses the answer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub enum FaultKind {
     Throttle,
     /// Answered with a server error; not carried out.
     ServerError,
+    /// Refused as not allowed; not carried out.
+    Refuse,
     /// No answer for a minute; not carried out.
     TimeOut,
     /// Carried out, and the connection is closed without an answer.
@@ -46,7 +49,10 @@ pub enum FaultKind {
 
 /// The rules in force.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Vec<Fault>>);
+pub struct Faults {
+    rules: Mutex<Vec<Fault>>,
+    struck: AtomicU64,
+}
 
 impl Faults {
     /// Replaces all rules.
@@ -59,6 +65,11 @@ impl Faults {
         self.lock().clone()
     }
 
+    /// How many calls went wrong so far.
+    pub fn struck(&self) -> u64 {
+        self.struck.load(Ordering::Relaxed)
+    }
+
     /// What goes wrong with this call, if anything. Each rule that applies is used up by one.
     pub(super) fn strike(&self, call: &Call) -> Option<FaultKind> {
         let mut rules = self.lock();
@@ -68,13 +79,14 @@ impl Faults {
             return None;
         }
         rule.times -= 1;
+        self.struck.fetch_add(1, Ordering::Relaxed);
         let kind = rule.kind;
         rules.retain(|rule| rule.times > 0);
         Some(kind)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,6 +129,7 @@ mod tests {
         let struck: Vec<_> = (0..4).map(|_| faults.strike(&ours)).collect();
         assert_eq!(struck, [None, Some(FaultKind::LoseReply), Some(FaultKind::LoseReply), None]);
         assert!(faults.left().is_empty());
+        assert_eq!(faults.struck(), 2);
     }
 
     #[test]

@@ -40,11 +40,13 @@ pub(super) fn objection(form: &str) -> Option<(&'static str, String)> {
     })
 }
 
-/// `DescribeTargetHealth`, from the data plane. `health` looks a group up by its ARN.
+/// `DescribeTargetHealth`, from the data plane. `health` looks a group up by its ARN, `runs` tells whether an instance
+/// is there at all.
 pub(super) fn target_health(
     call: &Call,
     form: &str,
     health: impl FnOnce(&str) -> Option<Vec<TargetHealth>>,
+    runs: impl Fn(&str) -> bool,
 ) -> Response<Body> {
     let arn = form_value(form, "TargetGroupArn").unwrap_or_default();
     let Some(found) = health(&arn) else {
@@ -55,8 +57,11 @@ pub(super) fn target_health(
         .filter(|(name, _)| name.starts_with("Targets.") && name.ends_with(".Id"))
         .map(|(_, id)| id)
         .collect();
-    let members: String =
-        found.iter().filter(|one| asked.is_empty() || asked.contains(&one.target.id)).map(member).collect();
+    let members: String = found
+        .iter()
+        .filter(|one| asked.is_empty() || asked.contains(&one.target.id))
+        .map(|one| member(one, runs(&one.target.id)))
+        .collect();
     let body = format!(
         "<DescribeTargetHealthResponse xmlns=\"{NAMESPACE}\"><DescribeTargetHealthResult><TargetHealthDescriptions>\
          {members}</TargetHealthDescriptions></DescribeTargetHealthResult><ResponseMetadata><RequestId>local</RequestId>\
@@ -65,16 +70,24 @@ pub(super) fn target_health(
     answers::answer(StatusCode::OK, "text/xml", body)
 }
 
-fn member(health: &TargetHealth) -> String {
+/// An instance that EC2 has terminated is `unused`, whatever its last health check said.
+///
+/// Source: Elastic Load Balancing user guide, target health status, `Target.InvalidState`.
+fn member(health: &TargetHealth, runs: bool) -> String {
     let port = health.target.address.port();
-    let reason = health.reason.map_or_else(String::new, |reason| {
-        let description = answers::escaped(&reason.description());
-        format!("<Reason>{}</Reason><Description>{description}</Description>", reason.as_str())
+    let (state, reason) = if runs {
+        let reason = health.reason.map(|reason| (reason.as_str(), reason.description()));
+        (health.state.as_str(), reason)
+    } else {
+        let terminated = "Target is in the terminated state".to_owned();
+        ("unused", Some(("Target.InvalidState", terminated)))
+    };
+    let reason = reason.map_or_else(String::new, |(reason, description)| {
+        format!("<Reason>{reason}</Reason><Description>{}</Description>", answers::escaped(&description))
     });
     format!(
-        "<member><HealthCheckPort>{port}</HealthCheckPort><TargetHealth><State>{}</State>{reason}</TargetHealth>\
+        "<member><HealthCheckPort>{port}</HealthCheckPort><TargetHealth><State>{state}</State>{reason}</TargetHealth>\
          <Target><Id>{}</Id><Port>{port}</Port></Target></member>",
-        health.state.as_str(),
         answers::escaped(&health.target.id),
     )
 }
