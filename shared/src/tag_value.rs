@@ -9,10 +9,11 @@ const MARKS: &str = "+-=._:/@";
 /// What is appended to a text that was cut.
 const CUT: &str = "...";
 
-/// The text with nothing in it that a tag's value must not hold: runs of other characters become one space,
-/// and what is too long is cut.
+/// The text with nothing in it that a tag's value must not hold: a comma or semicolon becomes a dash, so that a
+/// sentence still reads as one, runs of other characters become one space, and what is too long is cut.
 pub fn legal_tag_value(text: &str) -> String {
     let legal = |letter: char| letter.is_alphanumeric() || MARKS.contains(letter);
+    let text = text.replace([',', ';'], " -");
     let words: Vec<&str> = text.split(|letter| !legal(letter)).filter(|word| !word.is_empty()).collect();
     let text = words.join(" ");
     if length(&text) <= LONGEST {
@@ -41,7 +42,7 @@ mod tests {
     #[test]
     fn what_a_tag_must_not_hold_becomes_a_space() {
         let text = "installation failed on i-1: ValidateService, \"check.sh\" (exit 1)\n";
-        assert_eq!(legal_tag_value(text), "installation failed on i-1: ValidateService check.sh exit 1");
+        assert_eq!(legal_tag_value(text), "installation failed on i-1: ValidateService - check.sh exit 1");
         assert_eq!(legal_tag_value("größer als 5 %"), "größer als 5");
         assert_eq!(legal_tag_value("\t\"\""), "");
     }

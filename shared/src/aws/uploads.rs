@@ -85,7 +85,7 @@ mod tests {
                     ("team", "shop"),
                     ("greenlight:allow-downgrade", "true"),
                     ("greenlight:verdict", "rejected"),
-                    ("greenlight:reason", "alarm x fired see its metric"),
+                    ("greenlight:reason", "alarm x fired - see its metric"),
                 ];
                 request.version_id() == Some("v7") && tags == expected
             })

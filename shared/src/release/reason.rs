@@ -77,7 +77,7 @@ pub enum ReturnCause {
     },
     /// No hook asked for too long: the instances are gone, or the function that answers them is broken.
     #[error(
-        "no hook has asked for {seconds} s: see the lifecycle function's log and the instances, then retry"
+        "no hook has asked for {seconds} s: see the log of the lifecycle function and the instances, then retry"
     )]
     Silent {
         /// For how long, in seconds.

@@ -48,7 +48,7 @@ async fn an_alarm_within_the_window_puts_the_previous_colour_back_and_rejects_th
     story.is_at_rest();
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();
     assert_eq!(verdict, "rejected");
-    insta::assert_snapshot!(reason, @"rolled back after its success because alarm backend-green-errors fired: see its metric mend the bundle push again");
+    insta::assert_snapshot!(reason, @"rolled back after its success - because alarm backend-green-errors fired: see its metric - mend the bundle - push again");
     assert!(matches!(story.push(2).await, Offer::Known { .. }), "it is not tried again by itself");
     story.is_at_rest();
     assert!(story.say(Command::Retry).await.changed, "an operator may");

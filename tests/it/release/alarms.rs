@@ -124,7 +124,7 @@ async fn a_candidate_whose_hooks_fall_silent_goes_back_by_the_tick() {
     story.is_at_rest();
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();
     assert_eq!(verdict, "rejected");
-    insta::assert_snapshot!(reason, @"no hook has asked for 180 s: see the lifecycle function s log and the instances then retry");
+    insta::assert_snapshot!(reason, @"no hook has asked for 180 s: see the log of the lifecycle function and the instances - then retry");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn a_candidate_alarm_returns_all_traffic_and_rejects_the_release() {
     story.is_at_rest();
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();
     assert_eq!(verdict, "rejected");
-    insta::assert_snapshot!(reason, @"alarm backend-green-errors fired on the candidate colour: see its metric mend the bundle push again");
+    insta::assert_snapshot!(reason, @"alarm backend-green-errors fired on the candidate colour: see its metric - mend the bundle - push again");
     assert!(matches!(story.push(2).await, Offer::Known { .. }), "the same object again is the same release");
     story.is_at_rest();
 }
