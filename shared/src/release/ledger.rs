@@ -199,6 +199,9 @@ pub struct Open {
     /// The last raise was not seen to arrive: the next pass reads what a raise must prove.
     #[serde(default)]
     pub raise_lost: bool,
+    /// CodeDeploy has called it a success: it goes live whatever else happens.
+    #[serde(default)]
+    pub agreed: bool,
     /// An operator wants the remaining steps and the bake skipped.
     pub hurry: bool,
     /// An operator wants it given up.
@@ -363,7 +366,7 @@ pub struct Ledger {
     /// When an instance was last handed over for replacement.
     #[serde(default)]
     pub healed_at: Option<Timestamp>,
-    /// Since when the base rule is not as `live` says, with no release open.
+    /// When the base rule was last found, or put, not as `live` says, with no release open.
     #[serde(default)]
     pub drifted_at: Option<Timestamp>,
 }

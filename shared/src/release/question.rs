@@ -94,7 +94,13 @@ impl Asker {
         match (&deployment.creator, &deployment.description) {
             (Creator::Service(_), _) => Self::Service,
             (Creator::User, Some(description)) => match &ledger.open {
-                Some(open) if open.description(&ledger.service) == *description => Self::Open,
+                Some(open) if open.description(&ledger.service) == *description => match &open.deployment {
+                    // A pass that was long delayed asked for a deployment once more.
+                    Some(other) => {
+                        Self::Stranger(format!("this release is deployed by {other}, and {id} came after it"))
+                    }
+                    None => Self::Open,
+                },
                 _ => Self::Stranger(format!(
                     "{} {} of {} is not open",
                     description.purpose.word(),
@@ -133,8 +139,12 @@ pub fn answer(
     let installs = question.lifecycle_event != "ValidateService";
     match (asker, &ledger.open, &ledger.live) {
         (Asker::Open, Some(open), _) if installs => match &open.phase {
+            Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
             Phase::Returning(back) => failed(back.cause.to_string()),
-            _ => install(open.colour, open.upload.number.0),
+            // Every instance has installed when the shift begins: whoever asks now would take down what serves.
+            Phase::Shifting { .. } | Phase::Baking | Phase::Promoting => {
+                failed(format!("release {} is {} already", open.upload.number, open.phase.word()))
+            }
         },
         (Asker::Open, Some(open), _) => validate(open, policy, now, healthy),
         (Asker::Service, _, Some(live)) if installs => install(live.colour, live.upload.number.0),

@@ -50,6 +50,8 @@ pub struct Pass {
     pub observation: Observation,
     /// When.
     pub now: Timestamp,
+    /// By which policy.
+    pub policy: Policy,
     /// What it decided.
     pub plan: Plan,
     /// What was done and how that went: the action's word, and the failure if it failed.
@@ -118,7 +120,7 @@ pub async fn reconcile_from(
         let again = (decided.again && wake == Wake::Event) || run.moved_on;
         if run.lost_swap && wake == Wake::Question {
             // Somebody else has just looked. What was read before is still true enough to answer "wait" from.
-            passes.push(Pass { ledger: given, observation, now, plan: decided, done: run.done });
+            passes.push(Pass { ledger: given, observation, now, policy: *policy, plan: decided, done: run.done });
             known = (ledger, run.version);
             break;
         }
@@ -126,7 +128,7 @@ pub async fn reconcile_from(
         let stuck = run.failures.iter().any(|failure| !failure.is_conflict());
         let Run { version, ledger: written, failures: run_failures, done, moved_on, .. } = run;
         failures.extend(run_failures);
-        passes.push(Pass { ledger: given, observation, now, plan: decided, done });
+        passes.push(Pass { ledger: given, observation, now, policy: *policy, plan: decided, done });
         // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
         let moved_on = if touched_rules || moved_on {
             let (_, after) = join(ports.rules(service), read(ports, service)).await;

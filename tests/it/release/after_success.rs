@@ -87,6 +87,7 @@ async fn the_previous_colour_gets_nothing_when_it_cannot_carry_the_traffic() {
 #[tokio::test]
 async fn a_colour_on_which_something_else_was_installed_is_not_the_previous_one_any_more() {
     let story = with_two().await;
+    story.pass(Duration::from_secs(MINUTE));
     story.push(3).await;
     story.install().await;
     story.say(Command::Abort).await;
@@ -219,6 +220,7 @@ async fn a_base_rule_that_drifts_behind_an_open_release_is_right_before_the_way_
         let mut story = with_two().await;
         story.policy.drift = drift;
         story.policy.strategy = "canary:10%:10m".parse().unwrap();
+        story.pass(Duration::from_secs(MINUTE));
         story.push(3).await;
         story.install().await;
         story.after(5).await;
@@ -241,6 +243,7 @@ async fn a_base_rule_that_drifts_behind_an_open_release_is_right_before_the_way_
 async fn a_release_rule_that_is_deleted_is_the_way_back_even_when_the_base_rule_has_drifted() {
     let mut story = with_two().await;
     story.policy.strategy = "canary:10%:10m".parse().unwrap();
+    story.pass(Duration::from_secs(MINUTE));
     story.push(3).await;
     story.install().await;
     story.after(5).await;

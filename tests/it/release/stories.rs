@@ -282,7 +282,7 @@ async fn rollback_puts_the_previous_colour_back_at_once_and_settles() {
     story.tick().await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
     assert_eq!(story.phase(), "settling");
-    assert!(!story.world.is_deploying(), "the colour that was left serves late requests for the hold");
+    assert!(!story.world.is_deploying(), "green still serves late requests");
     story.after(61).await;
     story.install().await;
     story.codedeploy_agrees().await;

@@ -8,14 +8,16 @@ use crate::release::{Action, Colour, Drift, Reason, Rules, Weights};
 impl Pass<'_> {
     /// Says what has drifted, and puts it right where the policy says so and it is proven safe.
     ///
-    /// The first pass remembers it, the next one has read the health of both colours. That pass forgets it again:
+    /// The first pass remembers it, the next one has read the health of both colours. That pass remembers itself:
     /// its write changes the ledger, so a pass that was overtaken changes no rule.
     pub(super) fn look_for_drift(&mut self) {
         let (Some(rules), Some(live)) = (self.seen.rules.known().cloned(), self.live_colour()) else {
             return;
         };
         if rules.base.are_all_on(live) {
-            self.ledger.drifted_at = None;
+            if self.ledger.drifted_at.take().is_some() {
+                self.ledger.emptied_at = Some(self.now);
+            }
         } else {
             self.because(Reason::BaseRuleDrifted { weights: rules.base });
             self.repair_base_rule(live);
@@ -32,8 +34,8 @@ impl Pass<'_> {
             self.again = true;
         } else if can_carry(self.seen, live) {
             self.because(Reason::RepairsBaseRule);
-            self.ledger.drifted_at = None;
-            self.ledger.emptied_at = Some(self.now);
+            // The colour that is left serves late requests for the hold, from here and from when it is seen to be left.
+            (self.ledger.drifted_at, self.ledger.emptied_at) = (Some(self.now), Some(self.now));
             self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
             self.again = true;
         }

@@ -1,6 +1,7 @@
 //! Promoting: success is written; CodeDeploy agrees, the base rule moves, the release's rule goes.
 
 use super::Pass;
+use super::shifting::release_share;
 use super::watch::Watch;
 use crate::release::{
     Action, DeploymentStatus, Live, Open, Phase, Purpose, Reason, ReturnCause, Verdict, Weights,
@@ -8,7 +9,7 @@ use crate::release::{
 
 impl Pass<'_> {
     pub(super) fn promoting(&mut self, mut open: Open) {
-        let agreed = open.purpose == Purpose::Rollback
+        let agreed = open.agreed
             || self.seen.deployment.known().and_then(Option::as_ref).is_some_and(|deployment| {
                 deployment.status == DeploymentStatus::Succeeded
                     && open.deployment.as_ref() == Some(&deployment.id)
@@ -16,10 +17,14 @@ impl Pass<'_> {
         if !agreed {
             match self.watch(&mut open) {
                 Watch::Back(cause) => return self.take_back(open, cause),
-                Watch::Hold => {}
-                Watch::Fine => self.because(Reason::WaitsForCodeDeploy),
+                Watch::Hold => return self.keep(open),
+                // A rollback has no deployment: what is seen of the colour itself decides.
+                Watch::Fine if open.purpose == Purpose::Rollback => {}
+                Watch::Fine => {
+                    self.because(Reason::WaitsForCodeDeploy);
+                    return self.keep(open);
+                }
             }
-            return self.keep(open);
         }
         let failed =
             self.seen.deployment.known().and_then(Option::as_ref).map_or(0, |deployment| deployment.failed);
@@ -36,6 +41,11 @@ impl Pass<'_> {
             (Some(ours), found) if found.as_ref().is_none_or(|found| found.arn != ours) => {
                 self.take_back(open, ReturnCause::RuleDeleted);
             }
+            // Somebody has lowered it since: what follows would be a raise, so it is proven like one.
+            (Some(_), _) if release_share(&rules, open.colour) < 1000 => {
+                open.raise_lost = true;
+                self.raise(open, Phase::Promoting);
+            }
             (Some(ours), _) if moved => {
                 self.because(Reason::DeletesReleaseRule);
                 open.rule = None;
@@ -49,16 +59,18 @@ impl Pass<'_> {
                 self.again = true;
                 self.keep(open);
             }
-            // The first release has no rule of its own. Any other has deleted it: what has moved the base rule since
-            // is drift.
-            (None, None) if !moved && self.ledger.live.is_none() => self.move_base_rule(open),
-            (None, None) => self.go_live(open),
+            (None, None) if moved => self.go_live(open),
+            // The first release has no rule of its own. Any other deleted it when the base rule was in place: then
+            // a way back that was late has won.
+            (None, None) if self.ledger.live.is_none() => self.move_base_rule(open),
+            (None, None) => self.take_back(open, ReturnCause::RuleDeleted),
         }
     }
 
     /// Written first, like everything forward: the swap proves that no way back was written since.
-    fn move_base_rule(&mut self, open: Open) {
+    fn move_base_rule(&mut self, mut open: Open) {
         self.because(Reason::MovesBaseRule);
+        open.agreed = true;
         self.ledger.looked_at = Some(self.now);
         self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(open.colour) });
         self.again = true;

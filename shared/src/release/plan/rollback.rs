@@ -62,7 +62,8 @@ impl Pass<'_> {
         self.because(Reason::RollsBack { number: previous.upload.number });
         if self.ledger.previous_overwritten || !can_carry(self.seen, previous.colour) {
             self.because(Reason::PreviousNotRunning);
-            if self.waits_for_hold() {
+            // A colour that is down serves nobody.
+            if self.seen.healthy_count(previous.colour) != Some(0) && self.waits_for_hold() {
                 self.ledger.rollback = true;
                 return;
             }

@@ -32,6 +32,8 @@ impl Pass<'_> {
             if let Some(rule) = &rules.release {
                 self.because(Reason::LowersDrift { weights: rule.weights });
             }
+            // Written first: a pass that was overtaken would lower what has been raised since.
+            self.ledger.looked_at = Some(self.now);
             self.set_weights(&open, live);
             return self.keep(open);
         }
@@ -40,6 +42,10 @@ impl Pass<'_> {
             open.raise_lost = true;
             let phase = open.phase.clone();
             return self.raise(open, phase);
+        }
+        if open.phase == Phase::Baking && self.ledger.emptied_at.is_none_or(|emptied| emptied < open.since) {
+            // Seen, not only asked for: the hold of the live colour counts from here.
+            self.ledger.emptied_at = Some(self.now);
         }
         self.next_step(open);
     }
@@ -71,7 +77,7 @@ impl Pass<'_> {
     }
 
     /// Raises to what `phase` asks for if that is proven safe by this very pass.
-    fn raise(&mut self, mut open: Open, phase: Phase) {
+    pub(super) fn raise(&mut self, mut open: Open, phase: Phase) {
         if self.ledger.paused {
             self.because(Reason::Paused);
             return self.keep(open);
@@ -83,9 +89,6 @@ impl Pass<'_> {
         open.since = self.now;
         open.had_weight = true;
         open.raise_lost = false;
-        if open.intended_percent() == 100 {
-            self.ledger.emptied_at = Some(self.now);
-        }
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
         self.keep(open);
@@ -162,6 +165,6 @@ impl Open {
     }
 }
 
-fn release_share(rules: &Rules, candidate: Colour) -> u16 {
+pub(super) fn release_share(rules: &Rules, candidate: Colour) -> u16 {
     rules.release.as_ref().map_or(0, |rule| rule.weights.per_mille(candidate))
 }

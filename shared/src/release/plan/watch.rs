@@ -110,13 +110,17 @@ impl Pass<'_> {
             .iter()
             .filter(|instance| health.get(*instance) == Some(&TargetHealth::Unhealthy))
             .count();
-        if unhealthy == 0 {
+        // A rollback has no deployment and so no targets of its own: any healthy one of the colour will do.
+        let none_serves = open.purpose == Purpose::Rollback && self.seen.healthy_count(open.colour) == Some(0);
+        if unhealthy == 0 && !none_serves {
             open.unhealthy_since = None;
             return Watch::Fine;
         }
         let start = *open.unhealthy_since.get_or_insert(self.now);
         if since(start, self.now) >= self.policy.unhealthy_grace {
-            return Watch::Back(ReturnCause::Unhealthy { unhealthy, targets: open.targets.len() });
+            let (unhealthy, targets) =
+                if none_serves { (health.len(), health.len()) } else { (unhealthy, open.targets.len()) };
+            return Watch::Back(ReturnCause::Unhealthy { unhealthy, targets });
         }
         self.because(Reason::UnhealthyWithinGrace { unhealthy });
         Watch::Hold
