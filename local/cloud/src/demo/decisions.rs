@@ -44,6 +44,9 @@ impl Decisions {
     fn told(&mut self, line: &str) -> Option<String> {
         let record: Value = serde_json::from_str(line).ok()?;
         let phase = record.get("decision")?.as_str()?;
+        if came_too_late(&record) {
+            return None;
+        }
         let service = record.get("service")?.as_str()?;
         let field = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
         let weight = record.get("weight").and_then(Value::as_u64).unwrap_or_default();
@@ -93,9 +96,26 @@ impl Decisions {
     }
 }
 
+/// Whether another pass wrote the ledger first, so that nothing came of the decision.
+fn came_too_late(record: &Value) -> bool {
+    let done = record.get("done").and_then(Value::as_str).unwrap_or_default();
+    let done: Vec<(String, Option<String>)> = serde_json::from_str(done).unwrap_or_default();
+    done.first().is_some_and(|(first, failure)| first == "commit" && failure.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decision_that_came_too_late_is_not_told() {
+        let line = r#"{"service":"frontend","decision":"returning","release":2,"candidate":"green","weight":0,
+            "actions":"set_base_weights","reasons":"returns","done":"[[\"commit\",\"somebody else was first\"]]"}"#;
+        let mut decisions = Decisions::new(Path::new("nowhere"));
+        assert_eq!(decisions.told(line), None);
+        let done_before = line.replace(r#"[[\"commit"#, r#"[[\"delete_release_rule\",null],[\"commit"#);
+        assert!(decisions.told(&done_before).is_some());
+    }
 
     #[test]
     fn a_decision_is_told_when_it_differs_from_the_last() {
