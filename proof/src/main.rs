@@ -79,13 +79,18 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Some(What::Replay { file }) => {
-            let log = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+            let log =
+                std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
             let replayed = replay::replay(&log);
             writeln!(out, "{} decisions came out as recorded", replayed.same)?;
             for different in &replayed.different {
                 writeln!(out, "{different}")?;
             }
-            ensure!(replayed.different.is_empty(), "{} decisions came out differently", replayed.different.len());
+            ensure!(
+                replayed.different.is_empty(),
+                "{} decisions came out differently",
+                replayed.different.len()
+            );
             Ok(())
         }
         Some(What::Speed) => {
@@ -118,7 +123,10 @@ fn prove(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     }
     std::fs::write(&arguments.report, serde_json::to_string_pretty(&report)?)?;
     ensure!(report.violations == 0, "{} rules were broken: see above", report.violations);
-    ensure!(report.mutants.caught == report.mutants.total, "not every mutant was caught: prove mutants names them");
+    ensure!(
+        report.mutants.caught == report.mutants.total,
+        "not every mutant was caught: prove mutants names them"
+    );
     Ok(())
 }
 

@@ -9,8 +9,9 @@ use crate::simulation::{Failed, first_failure};
 use greenlight::release::plan::{Action, Plan};
 use greenlight::release::reconcile::Effect;
 use greenlight::release::{
-    AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open, Phase, Policy, Purpose,
-    Question, Reading, TargetHealth, Upload, Verdict, Weights, accept_upload, answer, plan,
+    AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open,
+    Phase, Policy, Purpose, Question, Reading, TargetHealth, Upload, Verdict, Weights, accept_upload, answer,
+    plan,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -58,10 +59,8 @@ mutants! {
     "raises on the base rule": plan = raises_on_the_base_rule;
     "acts before it commits": effects = acts_before_commit;
     "says succeeded before it is written": answer = says_succeeded_too_early;
-    "names a colour to whoever asks": answer = installs_always;
     "moves the base rule before CodeDeploy agrees": plan = moves_base_too_early;
     "deletes the release's rule before the base rule has moved": plan = deletes_rule_first;
-    "deletes whatever rule is there when it promotes": plan = deletes_any_rule;
     "never settles": plan = never_settles;
     "lets an older release replace a newer one": accept = lets_older_win;
     "adopts nothing after a lost reply": plan = adopts_nothing;
@@ -79,7 +78,10 @@ mutants! {
     "goes on raising on the way back": plan = raises_on_the_way_back;
 }
 
-fn known(targets: &Reading<BTreeMap<InstanceId, TargetHealth>>, open: Option<&Open>) -> BTreeMap<InstanceId, TargetHealth> {
+fn known(
+    targets: &Reading<BTreeMap<InstanceId, TargetHealth>>,
+    open: Option<&Open>,
+) -> BTreeMap<InstanceId, TargetHealth> {
     let seen = targets.known().map(|targets| targets.keys().cloned().collect::<Vec<_>>());
     let instances = seen.or_else(|| open.map(|open| open.targets.clone())).unwrap_or_default();
     instances.into_iter().map(|instance| (instance, TargetHealth::Healthy)).collect()
@@ -103,7 +105,9 @@ fn with_good_alarms(seen: &Observation, only_unknown: bool) -> Observation {
         let alarms = bent.alarms.of_mut(colour);
         match alarms {
             Reading::Unknown(_) => *alarms = Reading::Known(BTreeMap::new()),
-            Reading::Known(states) if !only_unknown => states.values_mut().for_each(|state| *state = AlarmState::Ok),
+            Reading::Known(states) if !only_unknown => {
+                states.values_mut().for_each(|state| *state = AlarmState::Ok)
+            }
             Reading::Known(_) | Reading::NotRead => {}
         }
     }
@@ -142,7 +146,11 @@ fn takes_unknown_for_good(ledger: Ledger, seen: &Observation, policy: &Policy, n
 
 fn ignores_unhealthy(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
     let raises_nothing = ledger.open.as_ref().is_some_and(|open| open.had_weight);
-    if raises_nothing { raises_without_health(ledger, seen, policy, now) } else { plan(ledger, seen, policy, now) }
+    if raises_nothing {
+        raises_without_health(ledger, seen, policy, now)
+    } else {
+        plan(ledger, seen, policy, now)
+    }
 }
 
 fn raises_on_the_base_rule(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
@@ -175,22 +183,6 @@ fn says_succeeded_too_early(
     answer(ledger, policy, now, question, asker, healthy)
 }
 
-fn installs_always(
-    ledger: &Ledger,
-    policy: &Policy,
-    now: Timestamp,
-    question: &Question,
-    asker: &Asker,
-    healthy: Option<bool>,
-) -> Answer {
-    match &ledger.open {
-        Some(open) if question.lifecycle_event == "BeforeInstall" => {
-            Answer::Install { colour: open.colour, port: open.colour.port(), release: open.upload.number.0 }
-        }
-        _ => answer(ledger, policy, now, question, asker, healthy),
-    }
-}
-
 fn is_in(ledger: &Ledger, wanted: &str) -> bool {
     ledger.phase() == wanted
 }
@@ -202,7 +194,11 @@ fn moves_base_too_early(ledger: Ledger, seen: &Observation, policy: &Policy, now
 }
 
 fn waits_for_ever(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
-    let failed = seen.deployment.known().and_then(Option::as_ref).is_some_and(|seen| seen.status != DeploymentStatus::Succeeded);
+    let failed = seen
+        .deployment
+        .known()
+        .and_then(Option::as_ref)
+        .is_some_and(|seen| seen.status != DeploymentStatus::Succeeded);
     let active = with_status(seen, DeploymentStatus::Active);
     let bent = if is_in(&ledger, "promoting") && failed { &active } else { seen };
     plan(ledger, bent, policy, now)
@@ -214,22 +210,6 @@ fn deletes_rule_first(ledger: Ledger, seen: &Observation, policy: &Policy, now: 
     let moves = decided.forward.iter().any(|action| matches!(action, Action::SetBaseWeights { .. }));
     if let Some(rule) = rule.filter(|_| moves && is_in(&decided.ledger, "promoting")) {
         decided.forward.insert(0, Action::DeleteReleaseRule { rule });
-    }
-    decided
-}
-
-fn deletes_any_rule(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
-    let promotes = is_in(&ledger, "promoting");
-    let unwritten = ledger.clone();
-    let mut decided = plan(ledger, seen, policy, now);
-    let found = seen.rules.known().and_then(|rules| rules.release.as_ref());
-    if let Some(found) = found.filter(|_| promotes && decided.ledger.open.as_ref().is_some_and(|open| open.agreed)) {
-        let moved = seen.rules.known().zip(unwritten.open.as_ref());
-        if moved.is_some_and(|(rules, open)| rules.base.are_all_on(open.colour)) {
-            decided.ledger = unwritten;
-            decided.back = Vec::new();
-            decided.forward = vec![Action::DeleteReleaseRule { rule: found.arn.clone() }];
-        }
     }
     decided
 }
@@ -250,7 +230,8 @@ fn lets_older_win(ledger: Ledger, upload: Upload, _: bool, now: Timestamp) -> (L
 
 fn adopts_nothing(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
     let mut bent = seen.clone();
-    if ledger.open.as_ref().is_some_and(|open| open.deployment.is_none()) && bent.deployment.known().is_some() {
+    if ledger.open.as_ref().is_some_and(|open| open.deployment.is_none()) && bent.deployment.known().is_some()
+    {
         bent.deployment = Reading::Known(None);
     }
     plan(ledger, &bent, policy, now)
@@ -262,7 +243,9 @@ fn counts_from_one(ledger: Ledger, seen: &Observation, policy: &Policy, now: Tim
     if let Some(open) = decided.ledger.open.as_mut().filter(|_| !was_open) {
         (open.attempt, open.first_attempt) = (1, 1);
         for action in &mut decided.forward {
-            if let Action::CreateDeployment { description, .. } | Action::CreateReleaseRule { release: description, .. } = action {
+            if let Action::CreateDeployment { description, .. }
+            | Action::CreateReleaseRule { release: description, .. } = action
+            {
                 description.attempt = 1;
             }
         }
@@ -334,7 +317,9 @@ fn raises_on_the_way_back(ledger: Ledger, seen: &Observation, policy: &Policy, n
         && let Some(rule) = &open.rule
     {
         decided.back.clear();
-        decided.forward.push(Action::SetReleaseWeights { rule: rule.clone(), weights: Weights::all_on(open.colour) });
+        decided
+            .forward
+            .push(Action::SetReleaseWeights { rule: rule.clone(), weights: Weights::all_on(open.colour) });
     }
     decided
 }

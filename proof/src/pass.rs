@@ -6,9 +6,9 @@
 use crate::kept::Kept;
 use crate::machine::Machine;
 use crate::safety;
+use crate::step::Woken;
 use crate::world::World;
 use greenlight::release::plan::{Action, Outcome, Plan};
-use crate::step::Woken;
 use greenlight::release::reconcile::{Effect, Wake, asked};
 use greenlight::release::{Colour, Ledger, Observation, PerColour, Policy, Reading};
 use jiff::Timestamp;
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How many passes one invocation takes at most, as in `reconcile`.
 const PASSES: u8 = 8;
+/// After how many ticks a decision is not carried out any more: the next whole tick after the twenty
+/// seconds of `reconcile` and the eight that a call takes at most.
+const DECISION_HOLDS: u8 = 1;
 
 /// An invocation that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,6 +71,8 @@ pub struct Acting {
     pub moved_on: bool,
     /// Somebody else was first.
     pub lost_swap: bool,
+    /// When it was decided, in ticks.
+    pub decided: u8,
     /// Which colours this pass saw fit to carry the traffic.
     pub fit: PerColour<bool>,
     /// CodeDeploy had a deployment with the description of what is decided here when this pass looked.
@@ -168,9 +173,11 @@ fn look(
     let wake = if wake == Woken::ByQuestion { Wake::Question } else { Wake::Event };
     let plan = (machine.plan)(asked(ledger, wake, now), &seen, policy, now);
     let effects = (machine.effects)(ledger, &plan);
-    let fit = PerColour { blue: safety::is_fit(&seen, Colour::Blue), green: safety::is_fit(&seen, Colour::Green) };
+    let fit =
+        PerColour { blue: safety::is_fit(&seen, Colour::Blue), green: safety::is_fit(&seen, Colour::Green) };
     let open = plan.ledger.open.as_ref();
-    let had_deployment = open.is_some_and(|open| world.find(&open.description(&plan.ledger.service)).is_some());
+    let had_deployment =
+        open.is_some_and(|open| world.find(&open.description(&plan.ledger.service)).is_some());
     let rule = ledger.open.as_ref().and_then(|open| open.rule.as_ref());
     let saw_rule = world.rule.is_some_and(|seen| rule == Some(&seen.arn()));
     Acting {
@@ -183,6 +190,7 @@ fn look(
         stuck: false,
         moved_on: false,
         lost_swap: false,
+        decided: world.tick,
         fit,
         had_deployment,
         saw_rule,
@@ -231,7 +239,13 @@ fn goes_on(machine: &Machine, running: &Running, acting: Acting) -> Option<Runni
     next_round(running, &acting, ledger, version, false)
 }
 
-fn next_round(running: &Running, acting: &Acting, ledger: Kept<Ledger>, version: Option<u64>, changed: bool) -> Option<Running> {
+fn next_round(
+    running: &Running,
+    acting: &Acting,
+    ledger: Kept<Ledger>,
+    version: Option<u64>,
+    changed: bool,
+) -> Option<Running> {
     let again = (acting.plan.again && running.wake == Woken::ByEvent) || acting.moved_on;
     let round = running.round + 1;
     if acting.stuck || !(again || changed) || round >= PASSES {
@@ -254,6 +268,9 @@ fn act(world: &mut World, machine: &Machine, acting: &mut Acting, wrong: Option<
                 // What follows a commit happens only if the swap succeeds.
                 acting.done = u8::try_from(acting.effects.len()).unwrap_or(u8::MAX);
             }
+        }
+        Effect::Act(_) if index >= acting.plan.back.len() && world.tick - acting.decided > DECISION_HOLDS => {
+            acting.moved_on = true;
         }
         Effect::Act(action) => {
             if wrong == Some(Wrong::LostBefore) {
@@ -281,7 +298,13 @@ fn act(world: &mut World, machine: &Machine, acting: &mut Acting, wrong: Option<
 }
 
 /// Swaps the ledger; whether this pass knows that it did.
-fn commit(world: &mut World, machine: &Machine, acting: &mut Acting, next: Kept<Ledger>, wrong: Option<Wrong>) -> bool {
+fn commit(
+    world: &mut World,
+    machine: &Machine,
+    acting: &mut Acting,
+    next: Kept<Ledger>,
+    wrong: Option<Wrong>,
+) -> bool {
     let lost = wrong == Some(Wrong::LostBefore);
     if lost || (machine.swaps && version(world) != acting.version) {
         acting.moved_on = true;
@@ -305,7 +328,9 @@ fn commit(world: &mut World, machine: &Machine, acting: &mut Acting, next: Kept<
 /// Carries an action out as AWS would; `None`: a conflict.
 fn perform(world: &mut World, action: &Action) -> Option<Outcome> {
     match action {
-        Action::CreateReleaseRule { live, release } => return world.create_rule(*live, release).map(Outcome::RuleCreated),
+        Action::CreateReleaseRule { live, release } => {
+            return world.create_rule(*live, release).map(Outcome::RuleCreated);
+        }
         Action::CreateDeployment { description, .. } => {
             return world.create_deployment(description).map(Outcome::DeploymentCreated);
         }

@@ -54,7 +54,8 @@ pub struct Scene {
 pub fn scenes(scenarios: &[Scenario], threads: usize, mut tell: impl FnMut(&Scene)) -> Vec<Scene> {
     let explored = scenarios.iter().map(|scenario| {
         let found = explore(*scenario, Machine::default(), threads);
-        let scene = Scene { name: scenario.name, states: found.states, depth: found.depth, broken: found.broken };
+        let scene =
+            Scene { name: scenario.name, states: found.states, depth: found.depth, broken: found.broken };
         tell(&scene);
         scene
     });

@@ -103,7 +103,12 @@ impl Scheduler<'_> {
 fn restless(world: &World) -> Option<String> {
     let ledger = world.ledger_or_new();
     if let Some(open) = &ledger.open {
-        return Some(format!("{} {} is {} for ever", open.purpose.word(), open.upload.number, open.phase.word()));
+        return Some(format!(
+            "{} {} is {} for ever",
+            open.purpose.word(),
+            open.upload.number,
+            open.phase.word()
+        ));
     }
     if ledger.pending.is_some() || ledger.rollback {
         return Some("what waits is never begun".to_owned());
@@ -112,9 +117,16 @@ fn restless(world: &World) -> Option<String> {
         return Some("a deployment is active with no release open".to_owned());
     }
     let live = ledger.live.as_ref()?;
-    let given_up = ledger.releases.last().is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live);
+    let given_up = ledger
+        .releases
+        .last()
+        .is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live);
     if world.last_successful() != Some(live.upload.number) && !given_up {
-        return Some(format!("release {} is live and CodeDeploy would boot {:?}", live.upload.number, world.last_successful()));
+        return Some(format!(
+            "release {} is live and CodeDeploy would boot {:?}",
+            live.upload.number,
+            world.last_successful()
+        ));
     }
     if world.history.disturbed {
         return None;
@@ -123,7 +135,8 @@ fn restless(world: &World) -> Option<String> {
         return Some(format!("{} is live and traffic is {}", live.colour, world.traffic()));
     }
     let serves = world.healthy(live.colour) > 0 || world.healthy(live.colour.other()) == 0;
-    (!serves).then(|| format!("{} is live and has no healthy target, {} has", live.colour, live.colour.other()))
+    (!serves)
+        .then(|| format!("{} is live and has no healthy target, {} has", live.colour, live.colour.other()))
 }
 
 /// The same state for every order of invocations and whatever may still happen: what rest depends on.

@@ -8,8 +8,8 @@ use crate::pass::Acting;
 use crate::world::{OwnRule, World};
 use greenlight::release::plan::Action;
 use greenlight::release::{
-    AlarmState, Colour, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase, Purpose, TargetHealth,
-    Verdict, Weights,
+    AlarmState, Colour, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase, Purpose,
+    TargetHealth, Verdict, Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,12 +62,16 @@ impl Rule {
     /// The rule in a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::RaisedOnlyWhenHealthy => "a colour's weight is raised only when it was proven healthy in that pass",
+            Self::RaisedOnlyWhenHealthy => {
+                "a colour's weight is raised only when it was proven healthy in that pass"
+            }
             Self::OneDeployment => "an attempt that has a deployment gets no second one",
             Self::ComesToRest => "without further input the service comes to rest on one healthy colour",
             Self::RejectedStaysOut => "a rejected release never gets weight without an explicit retry",
             Self::NewerStays => "an older release never replaces a newer one by itself",
-            Self::NoWeightAfterReturn => "after the way back the candidate of that attempt never has weight again",
+            Self::NoWeightAfterReturn => {
+                "after the way back the candidate of that attempt never has weight again"
+            }
             Self::IdleAgrees => "when idle, ledger, CodeDeploy and the base rule agree",
             Self::WrittenFirst => "nothing is done forward or said before it is written",
             Self::BaseMovesLast => "the base rule moves only after CodeDeploy agrees",
@@ -96,6 +100,8 @@ pub struct History {
     pub explicit: bool,
     /// Somebody else moved the base rule, and nobody has put it right.
     pub disturbed: bool,
+    /// A late pass moved the base rule to this colour after its way back; it has no token to stop that.
+    pub late: PerColour<bool>,
 }
 
 /// An opening that was written.
@@ -132,8 +138,13 @@ pub fn is_fit(seen: &Observation, colour: Colour) -> bool {
         let targets = seen.health.of(colour).known()?;
         Some(targets.values().filter(|health| **health == TargetHealth::Healthy).count())
     };
-    let enough = count(colour).is_some_and(|ours| ours > 0 && count(colour.other()).is_some_and(|others| ours >= others));
-    let quiet = seen.alarms.of(colour).known().is_some_and(|alarms| alarms.values().all(|state| *state != AlarmState::Firing));
+    let enough = count(colour)
+        .is_some_and(|ours| ours > 0 && count(colour.other()).is_some_and(|others| ours >= others));
+    let quiet = seen
+        .alarms
+        .of(colour)
+        .known()
+        .is_some_and(|alarms| alarms.values().all(|state| *state != AlarmState::Firing));
     enough && quiet
 }
 
@@ -154,7 +165,13 @@ pub fn written(world: &mut World, next: &Ledger) {
         Some(index) => &mut world.history.opened[index],
         None => {
             let description = Kept::new(open.description(&next.service));
-            world.history.opened.push(Opened { key: key(open), description, percent: 0, back: false, promised: false });
+            world.history.opened.push(Opened {
+                key: key(open),
+                description,
+                percent: 0,
+                back: false,
+                promised: false,
+            });
             let last = world.history.opened.len() - 1;
             &mut world.history.opened[last]
         }
@@ -186,9 +203,16 @@ pub fn after(world: &mut World, acting: &Acting, action: &Action, before: Before
     if let Action::SetBaseWeights { weights } = action {
         base_moved(world, open, *weights);
     }
-    if matches!(action, Action::DeleteReleaseRule { .. }) && open.is_some_and(|open| matches!(open.phase, Phase::Returning(_))) {
+    if matches!(action, Action::DeleteReleaseRule { .. })
+        && open.is_some_and(|open| matches!(open.phase, Phase::Returning(_)))
+    {
         let key = open.map(key);
-        world.history.opened.iter_mut().filter(|opened| Some(opened.key) == key).for_each(|opened| opened.back = true);
+        world
+            .history
+            .opened
+            .iter_mut()
+            .filter(|opened| Some(opened.key) == key)
+            .for_each(|opened| opened.back = true);
     }
     if let Some(rule) = before.rule.filter(|_| world.rule.is_none()) {
         rule_deleted(world, acting, rule);
@@ -248,6 +272,8 @@ fn raised(world: &mut World, acting: &Acting, action: &Action, colour: Colour, n
     // The base rule has no token: a pass that looked while the release's rule stood, and wrote that the base rule
     // moves, may be late. What follows must put that right, and `ComesToRest` asks for it.
     if matches!(action, Action::SetBaseWeights { .. }) && acting.saw_rule {
+        *world.history.late.of_mut(colour) =
+            world.ledger_or_new().open.as_ref().is_some_and(|open| matches!(open.phase, Phase::Returning(_)));
         return;
     }
     if !*acting.fit.of(colour) {
@@ -265,7 +291,9 @@ fn raised(world: &mut World, acting: &Acting, action: &Action, colour: Colour, n
         world.break_rule(Rule::NewerStays);
     }
     let rejections = ledger.releases.iter().filter(|past| {
-        past.purpose == Purpose::Release && past.upload.number == number && matches!(past.verdict, Verdict::Rejected { .. })
+        past.purpose == Purpose::Release
+            && past.upload.number == number
+            && matches!(past.verdict, Verdict::Rejected { .. })
     });
     let asked = world.history.asked_again.iter().filter(|asked| **asked == number.0).count();
     if rejections.count() > asked {
@@ -281,7 +309,8 @@ pub fn reweighed(world: &mut World, before: Weights) {
         if now.of(colour) > 0 {
             *since = None;
         } else if before.of(colour) > 0 && !world.history.disturbed {
-            *since = Some(world.tick);
+            let late = std::mem::take(world.history.late.of_mut(colour));
+            *since = (!late).then_some(world.tick);
         }
     }
     let ledger = world.ledger_or_new();
@@ -311,14 +340,22 @@ pub fn heard_success(world: &mut World, deployment: usize) {
 /// The alarm's own way back was taken: no ledger was read, the open release's rule is gone.
 pub fn returned_by_hand(world: &mut World) {
     let open = world.ledger.as_ref().and_then(|ledger| ledger.open.as_ref()).map(key);
-    world.history.opened.iter_mut().filter(|opened| Some(opened.key) == open).for_each(|opened| opened.back = true);
+    world
+        .history
+        .opened
+        .iter_mut()
+        .filter(|opened| Some(opened.key) == open)
+        .for_each(|opened| opened.back = true);
 }
 
 /// Judges the state as such: when the ledger says idle, everything agrees.
 pub fn at_idle(world: &mut World) {
     let Some(ledger) = world.ledger.clone() else { return };
     let (None, false, Some(live)) = (&ledger.open, ledger.rollback, &ledger.live) else { return };
-    let given_up = ledger.releases.last().is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live);
+    let given_up = ledger
+        .releases
+        .last()
+        .is_some_and(|past| past.purpose == Purpose::Settle && past.verdict != Verdict::Live);
     // A newer bundle that waits does better what settling is for.
     let opens_next = ledger.pending.is_some();
     let boots = world.last_successful() == Some(live.upload.number) || given_up || opens_next;

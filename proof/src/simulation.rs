@@ -120,8 +120,15 @@ fn input(dice: &mut Dice, idle: bool, wildness: usize) -> Step {
     }
     let colour = dice.pick(&Colour::BOTH);
     let on = dice.below(2) == 0;
-    let commands =
-        [Command::Pause, Command::Resume, Command::Promote, Command::Abort, Command::Rollback, Command::Retry, Command::Resume];
+    let commands = [
+        Command::Pause,
+        Command::Resume,
+        Command::Promote,
+        Command::Abort,
+        Command::Rollback,
+        Command::Retry,
+        Command::Resume,
+    ];
     match dice.below(12) {
         0..=4 => Step::Say(dice.pick(&commands)),
         5 => Step::Alarm(colour, on),

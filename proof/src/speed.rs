@@ -28,7 +28,9 @@ pub fn measure(time: Duration) -> Vec<Speed> {
     for name in ["installing", "shifting", "baking"] {
         while world.ledger_or_new().phase() != name || world.passes[0].is_some() {
             let next = [Step::Run(0), Step::Install, Step::Start, Step::Wake(0, Woken::ByEvent)];
-            let Some(after) = next.into_iter().find_map(|step| setting.apply(&world, step)) else { return speeds };
+            let Some(after) = next.into_iter().find_map(|step| setting.apply(&world, step)) else {
+                return speeds;
+            };
             world = if after == world { setting.apply(&world, Step::Time).unwrap_or(after) } else { after };
         }
         speeds.push(speed(name, &world, &setting.policy, time));

@@ -6,8 +6,8 @@ use crate::safety::History;
 use crate::step::Setting;
 use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bundle, shop};
 use greenlight::release::{
-    Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy, Purpose, Strategy, TargetHealth,
-    Verdict, Weights,
+    Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
+    Purpose, Strategy, TargetHealth, Verdict, Weights,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -36,24 +36,29 @@ pub enum Pace {
     Linear,
 }
 
+/// A duration that is over so many ticks later, whatever look within its tick began it: those are nanoseconds apart.
+fn ticks(count: u32) -> Duration {
+    (TICK * count).saturating_sub(Duration::from_micros(1))
+}
+
 /// Production's functions, or a mutant's, with every duration in ticks.
 pub fn setting(machine: Machine, pace: Pace) -> Setting {
     let strategy = match pace {
         Pace::AllAtOnce => "AllAtOnce",
-        Pace::Canary => "canary:10%:30s",
-        Pace::Linear => "linear:40%:30s",
+        Pace::Canary => "canary:10%:28s",
+        Pace::Linear => "linear:40%:28s",
     };
     let policy = Policy {
         strategy: strategy.parse().unwrap_or(Strategy::AllAtOnce),
-        bake: TICK,
-        install_deadline: TICK * 4,
-        hold: TICK,
-        unhealthy_grace: TICK,
-        unknown_limit: TICK * 2,
+        bake: ticks(2),
+        install_deadline: ticks(4),
+        hold: ticks(1),
+        unhealthy_grace: ticks(1),
+        unknown_limit: ticks(2),
         look_interval: Duration::from_secs(5),
-        silence_limit: TICK * 3,
-        rollback_window: TICK * 4,
-        heal_after: TICK * 2,
+        silence_limit: ticks(3),
+        rollback_window: ticks(4),
+        heal_after: ticks(2),
         drift: Drift::Repair,
     };
     Setting { machine, policy }
@@ -102,7 +107,11 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         attempt: 1,
     };
     let hooks = vec![Some(Hook::Succeeded); world.instances.len()];
-    world.deployments.push(Deployed { description: Kept::new(description), status: DeploymentStatus::Succeeded, hooks });
+    world.deployments.push(Deployed {
+        description: Kept::new(description),
+        status: DeploymentStatus::Succeeded,
+        hooks,
+    });
     world.base = Weights::all_on(colour);
     for instance in &mut world.instances {
         *instance.health.of_mut(colour) = TargetHealth::Healthy;

@@ -7,7 +7,8 @@ use crate::safety;
 use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, bundle, instance_id};
 use greenlight::release::reconcile::Effect;
 use greenlight::release::{
-    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, PerColour, Policy, Purpose, Question, TargetHealth, Weights, accept_command,
+    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, PerColour, Policy, Purpose, Question,
+    TargetHealth, Weights, accept_command,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +115,9 @@ impl Setting {
         let newest = world.deployments.last();
         let any = |wanted: Hook| newest.is_some_and(|newest| newest.hooks.contains(&Some(wanted)));
         let active = newest.is_some_and(|newest| newest.status == DeploymentStatus::Active);
-        for (step, hook) in [(Step::Install, Hook::Queued), (Step::Start, Hook::Starting), (Step::Exit, Hook::Heard)] {
+        for (step, hook) in
+            [(Step::Install, Hook::Queued), (Step::Start, Hook::Starting), (Step::Exit, Hook::Heard)]
+        {
             steps.extend((active && any(hook)).then_some(step));
         }
         steps.extend(any(Hook::Asking).then_some(Step::Ask));
@@ -215,15 +218,22 @@ impl Setting {
             let age = running.age + 1;
             *slot = (age <= FUNCTION_TIMEOUT).then(|| Kept::new(Running { age, ..(*running).clone() }));
         }
-        let hold = self.policy.hold.as_secs() / crate::world::TICK.as_secs();
+        let hold = self.policy.hold.as_nanos().div_ceil(crate::world::TICK.as_nanos());
         for colour in Colour::BOTH {
             let since = world.history.weightless.of_mut(colour);
-            since.take_if(|since| u64::from(world.tick - *since) >= hold);
+            since.take_if(|since| u128::from(world.tick - *since) >= hold);
         }
     }
 
     /// What the hook on an instance hears.
-    fn heard(&self, world: &World, ledger: &Ledger, deployment: usize, instance: usize, event: &str) -> Answer {
+    fn heard(
+        &self,
+        world: &World,
+        ledger: &Ledger,
+        deployment: usize,
+        instance: usize,
+        event: &str,
+    ) -> Answer {
         let id = world.id_of(deployment);
         let asker = Asker::in_ledger(ledger, &id)
             .unwrap_or_else(|| Asker::from_codedeploy(ledger, &id, Some(&world.described(deployment))));
@@ -307,7 +317,10 @@ fn say(world: &mut World, command: Command) {
 
 fn waiting(world: &World, deployment: usize, hook: Hook) -> Vec<usize> {
     let hooks = world.deployments[deployment].hooks.iter().enumerate();
-    hooks.filter(|(instance, found)| **found == Some(hook) && world.instances[*instance].present).map(|(instance, _)| instance).collect()
+    hooks
+        .filter(|(instance, found)| **found == Some(hook) && world.instances[*instance].present)
+        .map(|(instance, _)| instance)
+        .collect()
 }
 
 fn set_hook(world: &mut World, deployment: usize, instance: usize, hook: Hook) {
@@ -352,6 +365,11 @@ fn exit(world: &mut World) -> Option<()> {
 }
 
 fn set_health(world: &mut World, colour: Colour, healthy: bool) -> Option<()> {
+    // Where nothing was installed nothing answers.
+    let installed = world.deployments.iter().any(|deployed| deployed.description.colour == colour);
+    if healthy && !installed {
+        return None;
+    }
     let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy };
     let first = world.instances.iter_mut().find(|instance| instance.present)?;
     *first.health.of_mut(colour) = health;
@@ -377,6 +395,9 @@ fn return_by_alarm(world: &mut World) -> Option<()> {
 fn leaves(world: &mut World) -> Option<()> {
     let present = world.instances.iter().filter(|instance| instance.present).count();
     let last = world.instances.iter_mut().rev().find(|instance| instance.present).filter(|_| present > 1)?;
-    *last = Instance { present: false, health: PerColour { blue: TargetHealth::Gone, green: TargetHealth::Gone } };
+    *last = Instance {
+        present: false,
+        health: PerColour { blue: TargetHealth::Gone, green: TargetHealth::Gone },
+    };
     Some(())
 }

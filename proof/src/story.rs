@@ -44,10 +44,20 @@ fn line(before: &World, step: Step, after: &World) -> String {
     let seconds = u64::from(after.tick) * TICK.as_secs();
     let (who, what) = told(before, step, after);
     let ledger = after.ledger_or_new();
-    let open = ledger.open.as_ref().map_or(String::new(), |open| format!(" {} attempt {}", open.upload.number, open.attempt));
-    let live = ledger.live.as_ref().map_or("nothing".to_owned(), |live| format!("{} on {}", live.upload.number, live.colour));
+    let open = ledger
+        .open
+        .as_ref()
+        .map_or(String::new(), |open| format!(" {} attempt {}", open.upload.number, open.attempt));
+    let live = ledger
+        .live
+        .as_ref()
+        .map_or("nothing".to_owned(), |live| format!("{} on {}", live.upload.number, live.colour));
     let rule = if after.rule.is_some() { "release's rule" } else { "base rule" };
-    format!("t+{seconds:>4}s  {who:<10} {what:<74} | {}{open}, live {live} | {} ({rule})", ledger.phase(), after.traffic())
+    format!(
+        "t+{seconds:>4}s  {who:<10} {what:<74} | {}{open}, live {live} | {} ({rule})",
+        ledger.phase(),
+        after.traffic()
+    )
 }
 
 fn told(before: &World, step: Step, after: &World) -> (String, String) {
@@ -56,7 +66,9 @@ fn told(before: &World, step: Step, after: &World) -> (String, String) {
         Step::Wake(pass, woken) => (name(pass), format!("woken {woken:?}, reads the ledger")),
         Step::Run(pass) => (name(pass), next_call(before, after, pass)),
         Step::Goes(pass, wrong) => (name(pass), format!("{} -> {wrong:?}", next_call(before, after, pass))),
-        Step::Looks(pass, blind) => (name(pass), format!("{} (could not read: {blind:?})", next_call(before, after, pass))),
+        Step::Looks(pass, blind) => {
+            (name(pass), format!("{} (could not read: {blind:?})", next_call(before, after, pass)))
+        }
         Step::Crash(pass) => (name(pass), "is killed".to_owned()),
         Step::Time => ("time".to_owned(), "passes".to_owned()),
         Step::Say(command) => ("operator".to_owned(), format!("{command:?}")),

@@ -7,8 +7,8 @@ use crate::pass::Running;
 use crate::safety::{History, Rule};
 use greenlight::release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
-    Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules, ServiceName, Target,
-    TargetHealth, TargetStatus, Upload, Weights,
+    Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules,
+    ServiceName, Target, TargetHealth, TargetStatus, Upload, Weights,
 };
 use greenlight::testing::{START, service, upload};
 use jiff::Timestamp;
@@ -17,8 +17,9 @@ use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-/// How long one tick of the abstract clock lasts.
-pub const TICK: Duration = Duration::from_secs(30);
+/// How long one tick of the abstract clock lasts: longer than a decision holds with its call, shorter than a release
+/// takes at least.
+pub const TICK: Duration = Duration::from_secs(29);
 /// After how many ticks Lambda ends an invocation (60 s, template.yaml).
 pub const FUNCTION_TIMEOUT: u8 = 2;
 
@@ -59,7 +60,9 @@ pub struct Passes(pub Vec<Option<Kept<Running>>>);
 impl Hash for Passes {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let prints = self.0.iter().flatten().map(Kept::print);
-        state.write_u64(prints.fold(0, |sum, print| sum.wrapping_add(print.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+        state.write_u64(
+            prints.fold(0, |sum, print| sum.wrapping_add(print.wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+        );
     }
 }
 
@@ -202,10 +205,15 @@ impl World {
         };
         let owner = reads.rules && reads.rule_owner;
         Observation {
-            deployment: deployment.map_or(Reading::NotRead, |found| Reading::Known(found.map(|index| self.described(index)))),
+            deployment: deployment
+                .map_or(Reading::NotRead, |found| Reading::Known(found.map(|index| self.described(index)))),
             targets: targets.map_or(Reading::NotRead, |index| Reading::Known(self.targets(index))),
             rules: if reads.rules { Reading::Known(self.rules()) } else { Reading::NotRead },
-            rule_owner: if owner { Reading::Known(self.rule.map(|rule| rule.owner)) } else { Reading::NotRead },
+            rule_owner: if owner {
+                Reading::Known(self.rule.map(|rule| rule.owner))
+            } else {
+                Reading::NotRead
+            },
             health: PerColour { blue: health(Colour::Blue), green: health(Colour::Green) },
             alarms: PerColour { blue: alarms(Colour::Blue), green: alarms(Colour::Green) },
             suspended: if reads.suspended { Reading::Known(BTreeSet::new()) } else { Reading::NotRead },
@@ -214,7 +222,10 @@ impl World {
 
     /// The rules as a load balancer describes them.
     pub fn rules(&self) -> Rules {
-        Rules { base: self.base, release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights }) }
+        Rules {
+            base: self.base,
+            release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights }),
+        }
     }
 
     /// The place of the deployment with this id.
@@ -252,7 +263,11 @@ impl World {
             Hook::Failed => TargetStatus::Failed("ValidateService: exited with 1".to_owned()),
         };
         let hooks = self.deployments[index].hooks.iter().enumerate();
-        hooks.filter_map(|(instance, hook)| Some(Target { instance: instance_id(instance), status: status((*hook)?) })).collect()
+        hooks
+            .filter_map(|(instance, hook)| {
+                Some(Target { instance: instance_id(instance), status: status((*hook)?) })
+            })
+            .collect()
     }
 
     /// The targets of a colour's group; an instance that is gone has left it.
@@ -294,8 +309,10 @@ impl World {
     pub fn replace(&mut self, instance: &InstanceId) {
         let index = (0..self.instances.len()).find(|index| instance_id(*index) == *instance);
         if let Some(index) = index.filter(|index| self.instances[*index].present) {
-            self.instances[index] =
-                Instance { present: false, health: PerColour { blue: TargetHealth::Gone, green: TargetHealth::Gone } };
+            self.instances[index] = Instance {
+                present: false,
+                health: PerColour { blue: TargetHealth::Gone, green: TargetHealth::Gone },
+            };
             self.join();
         }
     }
@@ -336,7 +353,8 @@ impl OwnRule {
 impl Deployed {
     /// Ends the deployment when no instance is left: a success when one succeeded (`AllAtOnce`).
     pub fn end_when_done(&mut self) {
-        let under_way = |hook: &Hook| matches!(hook, Hook::Queued | Hook::Starting | Hook::Asking | Hook::Heard);
+        let under_way =
+            |hook: &Hook| matches!(hook, Hook::Queued | Hook::Starting | Hook::Asking | Hook::Heard);
         if self.status == DeploymentStatus::Active && !self.hooks.iter().flatten().any(under_way) {
             let succeeded = self.hooks.iter().flatten().any(|hook| *hook == Hook::Succeeded);
             self.status = if succeeded { DeploymentStatus::Succeeded } else { DeploymentStatus::Failed };

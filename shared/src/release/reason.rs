@@ -179,6 +179,8 @@ pub enum Reason {
     Adopted,
     /// The release's rule, whose creation was not written down, was found again.
     AdoptsRule,
+    /// The release's rule, whose creation was lost, is created.
+    CreatesRule,
     /// CodeDeploy is asked for the deployment.
     CreatesDeployment,
     /// Installation goes on.

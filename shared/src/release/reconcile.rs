@@ -3,7 +3,7 @@
 //! Every event only wakes this. The order of the effects of one pass is [`effects`], a pure function, so that
 //! the model checker walks through the same order that production does.
 
-use super::plan::{Action, Outcome, Plan, note, plan};
+use super::plan::{Action, Outcome, Plan, note, plan, schedule};
 use super::ports::{Clock, LedgerVersion, Ports};
 use super::way_back::{WayBack, without_ledger};
 use super::{Ledger, Observation, PerColour, Policy, Reading, Reads, ServiceName, reads};
@@ -11,9 +11,15 @@ use crate::failure::{Class, Failure, chain};
 use futures::future::{OptionFuture, join, join_all, join3};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How many passes one wake may take: enough for the longest chain (promoting: base rule, release's rule, idle, next release).
 const PASSES: usize = 8;
+
+/// How long a decision holds. One that is older when it comes to act is not carried out: the world it was made for may
+/// be gone, and the call that creates a release's rule would put all traffic back where it was. Longer than the
+/// slowest look and the slowest write together (`lambda::OPERATION_TIMEOUT` each), so that slowness alone is no reason.
+const DECISION_HOLDS: Duration = Duration::from_secs(20);
 
 /// One effect of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -114,13 +120,21 @@ pub async fn reconcile_from(
             done: Vec::new(),
             moved_on: false,
             lost_swap: false,
+            is_stale: &|| schedule::since(now, clock.now()) > DECISION_HOLDS,
         };
         run.carry_out(&ledger, &decided).await;
         // A hook waits for its answer and asks again soon: it pays for one pass.
         let again = (decided.again && wake == Wake::Event) || run.moved_on;
         if run.lost_swap && wake == Wake::Question {
             // Somebody else has just looked. What was read before is still true enough to answer "wait" from.
-            passes.push(Pass { ledger: given, observation, now, policy: *policy, plan: decided, done: run.done });
+            passes.push(Pass {
+                ledger: given,
+                observation,
+                now,
+                policy: *policy,
+                plan: decided,
+                done: run.done,
+            });
             known = (ledger, run.version);
             break;
         }
@@ -266,12 +280,18 @@ struct Run<'a, P> {
     done: Vec<(String, Option<String>)>,
     moved_on: bool,
     lost_swap: bool,
+    is_stale: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<P: Ports> Run<'_, P> {
     async fn carry_out(&mut self, before: &Ledger, plan: &Plan) {
-        for effect in effects(before, plan) {
+        for (done, effect) in effects(before, plan).into_iter().enumerate() {
             match effect {
+                // Going back is right at any age.
+                Effect::Act(action) if done >= plan.back.len() && (self.is_stale)() => {
+                    self.done.push((action.word().to_owned(), Some("decided too long ago".to_owned())));
+                    self.moved_on = true;
+                }
                 Effect::Commit => {
                     if !self.commit(plan.ledger.clone()).await {
                         return;

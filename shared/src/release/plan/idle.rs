@@ -28,9 +28,10 @@ impl Pass<'_> {
 
     /// Whether the idle colour lost its weight so lately that it still serves late requests.
     pub(super) fn waits_for_hold(&mut self) -> bool {
-        let remaining = self.ledger.emptied_at.map_or(Duration::ZERO, |emptied| {
-            self.policy.hold.saturating_sub(since(emptied, self.now))
-        });
+        let remaining = self
+            .ledger
+            .emptied_at
+            .map_or(Duration::ZERO, |emptied| self.policy.hold.saturating_sub(since(emptied, self.now)));
         if !remaining.is_zero() {
             let seconds = remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
             self.because(Reason::WaitsForHold { seconds });

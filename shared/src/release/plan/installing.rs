@@ -76,6 +76,9 @@ impl Pass<'_> {
             // A rule of an earlier attempt must not be taken over: a late writer may still hold its ARN.
             self.delete_after_commit(found.arn.clone());
         }
+        // Written first: a pass that was overtaken by the end of the release would put all traffic back with a new rule.
+        self.ledger.looked_at = Some(self.now);
+        self.because(Reason::CreatesRule);
         self.forward
             .push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
     }

@@ -20,8 +20,8 @@ mod watch;
 pub use outcome::{Outcome, note};
 
 use super::{
-    Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase, Policy, Reason,
-    ReturnCause, Returning, Revision, RuleArn, ScalingProcess, Verdict, Weights,
+    Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase,
+    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, Verdict, Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -111,7 +111,8 @@ impl Pass<'_> {
             .filter(|instance| health.get(*instance) == Some(&TargetHealth::Unhealthy))
             .count();
         // A rollback has no deployment and so no targets of its own: any healthy one of the colour will do.
-        let none_serves = open.purpose == Purpose::Rollback && self.seen.healthy_count(open.colour) == Some(0);
+        let none_serves =
+            open.purpose == Purpose::Rollback && self.seen.healthy_count(open.colour) == Some(0);
         if unhealthy == 0 && !none_serves {
             open.unhealthy_since = None;
             return Watch::Fine;
