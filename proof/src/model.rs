@@ -219,12 +219,6 @@ pub const DEEP: &[Scenario] = &[
     },
     Scenario {
         passes: 2,
-        ticks: 0,
-        faults: 1,
-        ..scenario("two functions, one fault", Start::OneLive, Some(2), &[])
-    },
-    Scenario {
-        passes: 2,
         ticks: 1,
         inputs: 1,
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)

@@ -106,7 +106,7 @@ fn with_good_alarms(seen: &Observation, only_unknown: bool) -> Observation {
         match alarms {
             Reading::Unknown(_) => *alarms = Reading::Known(BTreeMap::new()),
             Reading::Known(states) if !only_unknown => {
-                states.values_mut().for_each(|state| *state = AlarmState::Ok)
+                *states = states.keys().map(|name| (name.clone(), AlarmState::Ok)).collect();
             }
             Reading::Known(_) | Reading::NotRead => {}
         }

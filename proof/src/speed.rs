@@ -2,11 +2,14 @@
 
 use crate::machine::Machine;
 use crate::start::{Pace, Start, setting};
-use crate::step::{Step, Woken};
+use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World, at};
 use greenlight::release::{Ledger, Observation, plan, reads};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+
+/// After how many polls every phase was reached.
+const LONGEST: u8 = 20;
 
 /// Calls of `plan` a second, for one kind of pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,20 +25,30 @@ pub fn measure(time: Duration) -> Vec<Speed> {
     let setting = setting(Machine::default(), Pace::Canary);
     let mut world = Start::OneLive.world(1, Left { faults: 0, inputs: u8::MAX });
     let mut speeds = vec![speed("idle", &world, &setting.policy, time)];
-    for step in [Step::Push(2), Step::Wake(0, Woken::ByEvent)] {
-        world = setting.apply(&world, step).unwrap_or(world);
-    }
+    world = taken(&setting, &world, &[Step::Push(2), Step::Wake(0, Woken::ByEvent)]);
     for name in ["installing", "shifting", "baking"] {
-        while world.ledger_or_new().phase() != name || world.passes[0].is_some() {
-            let next = [Step::Run(0), Step::Install, Step::Start, Step::Wake(0, Woken::ByEvent)];
-            let Some(after) = next.into_iter().find_map(|step| setting.apply(&world, step)) else {
-                return speeds;
-            };
-            world = if after == world { setting.apply(&world, Step::Time).unwrap_or(after) } else { after };
+        for _ in 0..LONGEST {
+            if world.ledger_or_new().phase() == name {
+                speeds.push(speed(name, &world, &setting.policy, time));
+                break;
+            }
+            let poll = [Step::Install, Step::Start, Step::Time, Step::Wake(0, Woken::ByQuestion)];
+            world = taken(&setting, &world, &poll);
         }
-        speeds.push(speed(name, &world, &setting.policy, time));
     }
     speeds
+}
+
+/// The steps that mean something, and the invocation to its end.
+fn taken(setting: &Setting, world: &World, steps: &[Step]) -> World {
+    let mut world = world.clone();
+    for step in steps {
+        world = setting.apply(&world, *step).unwrap_or(world);
+    }
+    while let Some(next) = setting.apply(&world, Step::Run(0)) {
+        world = next;
+    }
+    world
 }
 
 fn speed(pass: &'static str, world: &World, policy: &greenlight::release::Policy, time: Duration) -> Speed {

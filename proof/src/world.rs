@@ -195,13 +195,12 @@ impl World {
             None => self.find(&open.description(&ledger.service)),
         });
         let targets = id.filter(|_| reads.targets).and_then(|id| self.index_of(id));
-        let health = |colour: Colour| match reads.health.of(colour) {
-            false => Reading::NotRead,
-            true => Reading::Known(self.target_health(colour)),
+        let health = |colour: Colour| {
+            let read = *reads.health.of(colour);
+            if read { Reading::Known(self.target_health(colour)) } else { Reading::NotRead }
         };
-        let alarms = |colour: Colour| match reads.alarms {
-            false => Reading::NotRead,
-            true => Reading::Known(self.alarm_states(colour)),
+        let alarms = |colour: Colour| {
+            if reads.alarms { Reading::Known(self.alarm_states(colour)) } else { Reading::NotRead }
         };
         let owner = reads.rules && reads.rule_owner;
         Observation {

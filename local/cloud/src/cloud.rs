@@ -122,37 +122,17 @@ impl Cloud {
         let functions = Functions::new(&stack.functions, &places, &endpoint, journal, queue)?;
 
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
-        let balancer = SocketAddr::from((Ipv4Addr::LOCALHOST, options.load_balancer_port));
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
         firewall.load().await?;
-        let judging = Arc::clone(&firewall);
-        let handle = LoadBalancer::new()
-            .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
-            .judge(move |facts| judging.judge(facts))
-            .start(balancer)
-            .await
-            .with_context(|| format!("the load balancer cannot listen on {balancer}"))?;
-        let (speed, propagation) = (options.speed.max(1), PROPAGATION / options.speed.max(1));
-        let traffic = Arc::new(Traffic::new(
-            handle,
-            &inner,
-            stack.listener.clone(),
-            addresses.clone(),
-            speed,
-            propagation,
-        ));
+        let handle = balance(options.load_balancer_port, Arc::clone(&firewall)).await?;
+        let speed = options.speed.max(1);
+        let (listener_arn, propagation) = (stack.listener.clone(), PROPAGATION / speed);
+        let traffic =
+            Arc::new(Traffic::new(handle, &inner, listener_arn, addresses.clone(), speed, propagation));
         traffic.load().await?;
 
-        let groups = stack.deployment_groups.iter().map(codedeploy_group).collect();
-        let settings = codedeploy::Settings {
-            account: aws::ACCOUNT.to_owned(),
-            region: aws::REGION.to_owned(),
-            groups,
-            pace: Pace::default(),
-            ..codedeploy::Settings::default()
-        };
-        let codedeploy = CodeDeploy::new(settings, fleet.clone(), Arc::new(Revisions::new(&inner)));
-
+        let revisions = Arc::new(Revisions::new(&inner));
+        let codedeploy = CodeDeploy::new(codedeploy_settings(&stack), fleet.clone(), revisions);
         let scaling = Arc::new(Scaling::new(
             Arc::clone(&emulator),
             &inner,
@@ -163,8 +143,8 @@ impl Cloud {
             speed,
         ));
 
-        let uploads = Arc::new(Deliveries::new(Arc::clone(&functions)));
-        let events = Arc::new(Deliveries::new(Arc::clone(&functions)));
+        let deliveries = || Arc::new(Deliveries::new(Arc::clone(&functions)));
+        let (uploads, events) = (deliveries(), deliveries());
         let faults = Arc::new(Faults::default());
         let control = Control {
             functions: Arc::clone(&functions),
@@ -235,6 +215,27 @@ impl Cloud {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         self.functions.stop().await;
+    }
+}
+
+/// The load balancer behind the web ACL.
+async fn balance(port: u16, firewall: Arc<Firewall>) -> Result<load_balancer::Handle> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    LoadBalancer::new()
+        .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
+        .judge(move |facts| firewall.judge(facts))
+        .start(address)
+        .await
+        .with_context(|| format!("the load balancer cannot listen on {address}"))
+}
+
+fn codedeploy_settings(stack: &Stack) -> codedeploy::Settings {
+    codedeploy::Settings {
+        account: aws::ACCOUNT.to_owned(),
+        region: aws::REGION.to_owned(),
+        groups: stack.deployment_groups.iter().map(codedeploy_group).collect(),
+        pace: Pace::default(),
+        ..codedeploy::Settings::default()
     }
 }
 

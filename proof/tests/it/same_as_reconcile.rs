@@ -134,7 +134,9 @@ impl Modelled {
             Hand::Fires(colour) => &[Step::Alarm(colour, true)],
             Hand::Time => &[Step::Time],
         };
-        steps.iter().for_each(|step| self.step(*step));
+        for step in steps {
+            self.step(*step);
+        }
         let woken = if matches!(hand, Hand::Time) { Woken::ByQuestion } else { Woken::ByEvent };
         self.step(Step::Wake(0, woken));
         let mut passes: Vec<Told> = Vec::new();
