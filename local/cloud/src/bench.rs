@@ -121,7 +121,7 @@ fn parameters(given: &[(String, String)]) -> Vec<(String, String)> {
 
 /// What `prove speed` says of a pass in the middle of a shift.
 async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u64>> {
-    let program = places.release("prove");
+    let program = places.root.join("target/prove/prove");
     if !program.exists() {
         display.line(&format!(
             "{} is missing, so plan is not measured; make bench builds it",
