@@ -246,9 +246,9 @@ fn next_round(
     version: Option<u64>,
     changed: bool,
 ) -> Option<Running> {
-    let again = (acting.plan.again && running.wake == Woken::ByEvent) || acting.moved_on;
+    let again = acting.plan.again || acting.moved_on || changed;
     let round = running.round + 1;
-    if acting.stuck || !(again || changed) || round >= PASSES {
+    if acting.stuck || !again || running.wake == Woken::ByQuestion || round >= PASSES {
         return None;
     }
     Some(Running { round, at: At::Looks { ledger, version }, ..running.clone() })

@@ -123,38 +123,24 @@ pub async fn reconcile_from(
             is_stale: &|| schedule::since(now, clock.now()) > DECISION_HOLDS,
         };
         run.carry_out(&ledger, &decided).await;
-        // A hook waits for its answer and asks again soon: it pays for one pass.
-        let again = (decided.again && wake == Wake::Event) || run.moved_on;
-        if run.lost_swap && wake == Wake::Question {
-            // Somebody else has just looked. What was read before is still true enough to answer "wait" from.
-            passes.push(Pass {
-                ledger: given,
-                observation,
-                now,
-                policy: *policy,
-                plan: decided,
-                done: run.done,
-            });
-            known = (ledger, run.version);
-            break;
-        }
         let touched_rules = decided.actions().any(Action::changes_a_rule);
         let stuck = run.failures.iter().any(|failure| !failure.is_conflict());
-        let Run { version, ledger: written, failures: run_failures, done, moved_on, .. } = run;
+        let Run { version, ledger: written, failures: run_failures, done, moved_on, lost_swap, .. } = run;
+        let mut again = decided.again || moved_on;
         failures.extend(run_failures);
         passes.push(Pass { ledger: given, observation, now, policy: *policy, plan: decided, done });
+        // To a hook that was overtaken, what was read is still true enough to say "wait": somebody else has just looked.
+        let overtaken = lost_swap && wake == Wake::Question;
         // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
-        let moved_on = if touched_rules || moved_on {
+        if (touched_rules || moved_on) && !overtaken {
             let (_, after) = join(ports.rules(service), read(ports, service)).await;
-            let after = after?;
-            let changed = after.1 != version;
-            known = after;
-            changed
+            known = after?;
+            again |= known.1 != version;
         } else {
             known = (written, version);
-            false
-        };
-        if stuck || !(again || moved_on) {
+        }
+        // A hook waits for its answer and asks again soon: it pays for one pass.
+        if stuck || !again || wake == Wake::Question {
             break;
         }
     }

@@ -1,8 +1,10 @@
 //! How many AWS calls a poll may cost.
 
 use super::story::Story;
+use greenlight::failure::Class;
 use greenlight::release::Colour;
 use greenlight::release::reconcile::Wake;
+use greenlight::testing::{At, FaultAt, Kind};
 
 async fn calls_of_a_poll(story: &Story, seconds: u64) -> usize {
     story.pass(std::time::Duration::from_secs(seconds));
@@ -30,6 +32,25 @@ async fn a_poll_that_changes_nothing_makes_at_most_six_calls_and_one_that_raises
         }
     }
     assert_eq!((count, story.phase()), (4, "promoting"));
+}
+
+#[tokio::test]
+async fn a_poll_makes_at_most_ten_calls_whichever_of_them_goes_wrong() {
+    for call in 1..=10 {
+        for class in [Class::Transient, Class::OutcomeUnknown, Class::Conflict] {
+            for kind in [Kind::Before(class), Kind::After(class)] {
+                let story = Story::with_live("linear:30%:1m").await;
+                story.push(2).await;
+                story.install().await;
+                story.pass(std::time::Duration::from_secs(5));
+                let fault = FaultAt { at: At::Nth(call), kind };
+                story.world.expect_faults(&[fault]);
+                story.try_wake(Wake::Question).await.ok();
+                let calls = story.world.world.forget_calls();
+                assert!(calls <= 10, "{calls} calls with {fault:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
