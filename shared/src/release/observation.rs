@@ -243,7 +243,12 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             // Only a raise is compared with the live colour's capacity.
             *reads.health.of_mut(open.colour.other()) = schedule::raise_may_be_due(ledger, open, policy, now);
         }
-        Phase::Returning(_) => reads.rules = true,
+        Phase::Returning(_) => {
+            reads.rules = true;
+            // Whether it was the bundle or an instance, and whether there are enough for the next try.
+            let had_targets = !open.targets.is_empty();
+            reads.health = PerColour { blue: had_targets, green: had_targets };
+        }
         Phase::Settling => {}
     }
     reads

@@ -69,8 +69,8 @@ pub enum ReturnCause {
         /// What was waited for.
         waiting: String,
     },
-    /// An instance went away under the deployment; the bundle is not to blame.
-    #[error("instance {instance} went away during the release")]
+    /// An instance went away under the deployment, or serves neither colour; the bundle is not to blame.
+    #[error("instance {instance} went away during the release, or serves neither version any more")]
     InstanceLost {
         /// The instance.
         instance: String,
@@ -94,7 +94,7 @@ pub enum ReturnCause {
     },
     /// Somebody deleted the release's rule, which is the way back.
     #[error(
-        "the rule of the release was deleted by another hand, which returned all traffic: push again or retry"
+        "the release's rule was deleted, which returned all traffic: by hand, or by the alarm function while the ledger could not be reached; see its log, then push again or retry"
     )]
     RuleDeleted,
     /// CodeDeploy called it a success though instances failed.
@@ -109,6 +109,11 @@ impl ReturnCause {
     /// Whether the same bundle would fail again. Where not, the release is tried once more by itself.
     pub fn blames_the_bundle(&self) -> bool {
         !matches!(self, Self::InstanceLost { .. } | Self::NotProven { .. })
+    }
+
+    /// Whether an instance that dies looks like this at first: its requests fail, its checks fail, its hook is silent.
+    pub fn may_be_a_lost_instance(&self) -> bool {
+        matches!(self, Self::Alarm { .. } | Self::Unhealthy { .. } | Self::Silent { .. })
     }
 }
 

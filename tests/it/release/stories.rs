@@ -108,9 +108,67 @@ async fn an_instance_that_dies_does_not_condemn_the_bundle() {
     story.world.lose_instance("i-backend-2");
     story.after(5).await;
     assert_eq!(story.phase(), "returning");
+    story.world.join_instance("i-backend-3", Colour::Blue);
     story.after(61).await;
     let open = story.ledger().open.unwrap();
     assert_eq!((open.attempt, open.upload.number), (2, ReleaseNumber(2)));
+    story.install().await;
+    for _ in 0..4 {
+        story.after(301).await;
+    }
+    story.codedeploy_agrees().await;
+    assert_eq!(story.live(), Some((2, Colour::Green)));
+    story.is_at_rest();
+}
+
+#[tokio::test]
+async fn an_instance_whose_death_fires_an_alarm_first_does_not_condemn_the_bundle() {
+    let story = Story::with_live("Canary10Percent5Minutes").await;
+    story.push(2).await;
+    story.install().await;
+    story.after(5).await;
+    story.world.set_alarm(Colour::Green, "a", AlarmState::Firing);
+    story.after(5).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
+    for colour in Colour::BOTH {
+        story.world.set_target_health("i-backend-2", colour, TargetHealth::Unhealthy);
+    }
+    story.after(61).await;
+    assert_eq!(story.phase(), "returning", "the next try would find a dead instance");
+    story.world.lose_instance("i-backend-2");
+    story.world.join_instance("i-backend-3", Colour::Blue);
+    story.world.set_alarm(Colour::Green, "a", AlarmState::Ok);
+    story.after(20).await;
+    assert_eq!(story.ledger().open.unwrap().attempt, 2);
+}
+
+#[tokio::test]
+async fn a_lost_instance_that_nobody_replaces_is_not_waited_for_for_ever() {
+    let story = Story::with_live("Canary10Percent5Minutes").await;
+    story.push(2).await;
+    story.install().await;
+    story.after(5).await;
+    story.world.lose_instance("i-backend-2");
+    story.after(5).await;
+    story.after(899).await;
+    assert_eq!(story.phase(), "returning");
+    story.after(1).await;
+    assert_eq!(story.ledger().open.unwrap().attempt, 2);
+}
+
+#[tokio::test]
+async fn a_service_that_grows_during_a_release_gets_it_once_more_with_the_newcomer() {
+    let story = Story::with_live("Canary10Percent5Minutes").await;
+    story.push(2).await;
+    story.install().await;
+    story.after(5).await;
+    story.world.join_instance("i-backend-3", Colour::Blue);
+    story.after(301).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100), "it may still become healthy");
+    story.after(180).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
+    story.after(61).await;
+    assert_eq!(story.ledger().open.unwrap().attempt, 2);
     story.install().await;
     for _ in 0..4 {
         story.after(301).await;

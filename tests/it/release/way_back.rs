@@ -57,6 +57,21 @@ async fn a_ledger_that_cannot_be_read_does_not_keep_the_traffic_on_a_bad_candida
 }
 
 #[tokio::test]
+async fn when_the_alarm_is_over_before_the_ledger_can_be_read_the_reason_says_where_to_look() {
+    let story = shifting().await;
+    alarm(&story);
+    story.world.expect_faults(&refuses(&["read_ledger"]));
+    wake(&story).await.unwrap_err();
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Ok);
+    story.world.expect_faults(&[]);
+    story.tick().await;
+    story.after(61).await;
+    story.is_at_rest();
+    let reason = story.ledger().releases.last().unwrap().verdict.reason();
+    assert!(reason.contains("by the alarm function while the ledger could not be reached"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_ledger_that_cannot_be_written_does_not_either() {
     let story = shifting().await;
     alarm(&story);

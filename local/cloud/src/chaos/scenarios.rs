@@ -125,22 +125,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     releasing(
         "instance-dies-installing",
         "an instance is gone while the release is installed",
-        EITHER,
+        LIVE,
         |stage| Box::pin(instances::dies_while(stage, "installing")),
     ),
-    releasing("instance-dies-shifting", "an instance is gone while traffic shifts", EITHER, |stage| {
+    releasing("instance-dies-shifting", "an instance is gone while traffic shifts", LIVE, |stage| {
         Box::pin(instances::dies_while(stage, "shifting"))
     }),
-    releasing("instance-dies-baking", "an instance is gone while the release bakes", EITHER, |stage| {
+    releasing("instance-dies-baking", "an instance is gone while the release bakes", LIVE, |stage| {
         Box::pin(instances::dies_while(stage, "baking"))
     }),
     releasing(
         "nginx-killed",
         "nginx is killed on one instance while traffic shifts, and nobody starts it again",
-        EITHER,
+        LIVE,
         |stage| Box::pin(instances::nginx_is_killed(stage)),
     ),
-    releasing("instance-joins", "Auto Scaling adds an instance while traffic shifts", EITHER, |stage| {
+    releasing("instance-joins", "Auto Scaling adds an instance while traffic shifts", LIVE, |stage| {
         Box::pin(instances::one_joins(stage))
     }),
     releasing(

@@ -1,9 +1,12 @@
 //! Returning: the release's rule goes, the deployment stops, the hold passes.
 
+use super::installing::is_gone;
 use super::{Pass, schedule::since};
 use crate::release::{
-    Action, DeploymentStatus, Open, Phase, Purpose, Reason, ReturnCause, Returning, Verdict, Weights,
+    Action, Colour, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reason, ReturnCause, Returning,
+    TargetHealth, Verdict, Weights,
 };
+use std::time::Duration;
 
 /// How many attempts a release gets when the bundle is not to blame.
 const ATTEMPTS: u32 = 2;
@@ -11,6 +14,11 @@ const ATTEMPTS: u32 = 2;
 impl Pass<'_> {
     pub(super) fn returning(&mut self, mut open: Open) {
         let Phase::Returning(mut back) = open.phase.clone() else { return self.keep(open) };
+        if back.cause.may_be_a_lost_instance()
+            && let Some(instance) = self.dead_instance(&open)
+        {
+            back.cause = ReturnCause::InstanceLost { instance };
+        }
         let mut waiting = Vec::new();
         if !self.is_weightless(&mut open) {
             waiting.push("all weight to be back on the live colour");
@@ -26,8 +34,12 @@ impl Pass<'_> {
         if open.had_weight && !held {
             waiting.push("the hold, while the load balancer still sends late requests");
         }
+        let tries_again = self.tries_again(&open, &back.cause);
+        if tries_again && self.lacks_instances(&open, &back) {
+            waiting.push("the instances that went away to be replaced, for the next try");
+        }
         if waiting.is_empty() {
-            return self.close_returned(open, &back);
+            return self.close_returned(open, &back, tries_again);
         }
         self.because(Reason::WaitsForReturn { waiting: waiting.join(", ") });
         open.phase = Phase::Returning(back);
@@ -77,18 +89,44 @@ impl Pass<'_> {
         }
     }
 
-    fn close_returned(&mut self, open: Open, back: &Returning) {
-        let succeeded = self
-            .seen
-            .deployment
-            .known()
-            .and_then(Option::as_ref)
-            .is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
+    /// An instance of the deployment that is gone, or that serves neither colour: it would have failed without the
+    /// release.
+    fn dead_instance(&self, open: &Open) -> Option<String> {
+        let serves_neither = |instance: &InstanceId| {
+            Colour::BOTH.iter().all(|colour| {
+                let targets = self.seen.health.of(*colour).known();
+                targets.is_some_and(|targets| targets.get(instance) == Some(&TargetHealth::Unhealthy))
+            })
+        };
+        let is_dead = |instance: &&InstanceId| is_gone(self.seen, open, instance) || serves_neither(instance);
+        open.targets.iter().find(is_dead).map(ToString::to_string)
+    }
+
+    fn tries_again(&self, open: &Open, cause: &ReturnCause) -> bool {
+        !cause.blames_the_bundle()
+            && open.purpose == Purpose::Release
+            && open.tries() < ATTEMPTS
+            && self.ledger.pending.is_none()
+            && !self.has_succeeded()
+    }
+
+    /// Whether the next try would find fewer instances than this one did, or a dead one. Auto Scaling replaces it now
+    /// that no deployment holds it back; what it has not replaced within the time of an installation is not waited for.
+    fn lacks_instances(&self, open: &Open, back: &Returning) -> bool {
+        let healthy = self.live_colour().map(|live| self.seen.healthy_count(live).unwrap_or(0));
+        let waited = back.weightless_since.map_or(Duration::ZERO, |start| since(start, self.now));
+        healthy.is_some_and(|healthy| healthy < open.targets.len()) && waited < self.policy.install_deadline
+    }
+
+    fn has_succeeded(&self) -> bool {
+        let deployment = self.seen.deployment.known().and_then(Option::as_ref);
+        deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded)
+    }
+
+    fn close_returned(&mut self, open: Open, back: &Returning, tries_again: bool) {
         self.because(Reason::Closed { cause: back.cause.clone() });
-        let tries_again =
-            !back.cause.blames_the_bundle() && open.tries() < ATTEMPTS && self.ledger.pending.is_none();
-        self.ledger.unsettled |= succeeded;
-        if tries_again && !succeeded && open.purpose == Purpose::Release {
+        self.ledger.unsettled |= self.has_succeeded();
+        if tries_again {
             return self.try_again(open);
         }
         let verdict = match &back.cause {

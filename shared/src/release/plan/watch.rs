@@ -27,7 +27,9 @@ impl Pass<'_> {
             return Watch::Back(ReturnCause::Alarm { alarm });
         }
         if let Some(cause) = self.ended_or_lost(open) {
-            return Watch::Back(cause);
+            // The way back without the ledger does both, and that CodeDeploy calls it a manual stop tells nobody why.
+            let was_taken = self.is_stopped() && self.rule_is_gone(open);
+            return Watch::Back(if was_taken { ReturnCause::RuleDeleted } else { cause });
         }
         if let Some(cause) = self.silent(open) {
             return Watch::Back(cause);
@@ -60,6 +62,11 @@ impl Pass<'_> {
         }
         let lost = open.targets.iter().find(|instance| is_gone(self.seen, open, instance))?;
         Some(ReturnCause::InstanceLost { instance: lost.to_string() })
+    }
+
+    fn is_stopped(&self) -> bool {
+        let deployment = self.seen.deployment.known().and_then(Option::as_ref);
+        deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Stopped)
     }
 
     fn rule_is_gone(&self, open: &Open) -> bool {
