@@ -55,10 +55,7 @@ async fn a_poll_makes_at_most_ten_calls_whichever_of_them_goes_wrong() {
 
 #[tokio::test]
 async fn the_way_back_needs_at_most_six_calls_before_the_rule_is_gone() {
-    let story = Story::with_live("linear:30%:1m").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("linear:30%:1m").await;
     story.world.set_alarm(Colour::Green, "a", greenlight::release::AlarmState::Firing);
     story.world.expect_faults(&[]);
     story.tick().await;

@@ -41,10 +41,7 @@ async fn a_canary_moves_by_its_steps_bakes_and_goes_live() {
 
 #[tokio::test]
 async fn a_candidate_alarm_returns_all_traffic_and_rejects_the_release() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
     story.tick().await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
@@ -86,10 +83,7 @@ async fn no_weight_moves_to_a_colour_that_is_not_proven_healthy_now() {
 
 #[tokio::test]
 async fn unhealthy_targets_return_traffic_after_the_grace_and_not_before() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.set_target_health("i-backend-1", Colour::Green, TargetHealth::Unhealthy);
     story.after(5).await;
     assert_eq!(story.phase(), "shifting");
@@ -101,10 +95,7 @@ async fn unhealthy_targets_return_traffic_after_the_grace_and_not_before() {
 
 #[tokio::test]
 async fn an_instance_that_dies_does_not_condemn_the_bundle() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.lose_instance("i-backend-2");
     story.after(5).await;
     assert_eq!(story.phase(), "returning");
@@ -123,10 +114,7 @@ async fn an_instance_that_dies_does_not_condemn_the_bundle() {
 
 #[tokio::test]
 async fn an_instance_whose_death_fires_an_alarm_first_does_not_condemn_the_bundle() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.set_alarm(Colour::Green, "a", AlarmState::Firing);
     story.after(5).await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
@@ -144,10 +132,7 @@ async fn an_instance_whose_death_fires_an_alarm_first_does_not_condemn_the_bundl
 
 #[tokio::test]
 async fn a_lost_instance_that_nobody_replaces_is_not_waited_for_for_ever() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.lose_instance("i-backend-2");
     story.after(5).await;
     story.after(899).await;
@@ -158,10 +143,7 @@ async fn a_lost_instance_that_nobody_replaces_is_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn a_service_that_grows_during_a_release_gets_it_once_more_with_the_newcomer() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.join_instance("i-backend-3", Colour::Blue);
     story.after(301).await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100), "it may still become healthy");
@@ -245,10 +227,7 @@ async fn an_older_release_never_replaces_a_newer_one_by_itself() {
 
 #[tokio::test]
 async fn a_push_during_the_shift_opens_when_the_release_has_ended() {
-    let story = Story::with_live("AllAtOnce").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("AllAtOnce").await;
     story.push(3).await;
     story.after(60).await;
     story.codedeploy_agrees().await;
@@ -262,10 +241,7 @@ async fn a_push_during_the_shift_opens_when_the_release_has_ended() {
 
 #[tokio::test]
 async fn pause_holds_the_weight_and_the_way_back_stays_open() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     assert!(story.say(Command::Pause).await.changed);
     story.after(1000).await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100));
@@ -319,10 +295,7 @@ async fn abort_gives_up_in_every_phase_and_means_nothing_when_idle() {
 
 #[tokio::test]
 async fn an_abort_that_crosses_codedeploys_success_settles_on_the_live_revision() {
-    let story = Story::with_live("AllAtOnce").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("AllAtOnce").await;
     story.after(60).await;
     assert_eq!(story.phase(), "promoting");
     story.say(Command::Abort).await;
@@ -391,10 +364,7 @@ async fn a_strategy_that_does_not_fit_a_hook_is_refused_when_the_release_opens()
 
 #[tokio::test]
 async fn a_rule_deleted_by_another_hand_is_the_way_back() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.world.delete_release_rule_by_hand(&story.world.service);
     story.after(5).await;
     assert_eq!(story.phase(), "returning");
@@ -404,10 +374,7 @@ async fn a_rule_deleted_by_another_hand_is_the_way_back() {
 
 #[tokio::test]
 async fn an_unexplained_share_above_the_decided_one_is_lowered() {
-    let story = Story::with_live("Canary10Percent5Minutes").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("Canary10Percent5Minutes").await;
     story.world.drift(Weights::share(Colour::Green, 70));
     story.tick().await;
     assert_eq!(story.share(Colour::Green), 100);
@@ -415,10 +382,7 @@ async fn an_unexplained_share_above_the_decided_one_is_lowered() {
 
 #[tokio::test]
 async fn the_hold_passes_before_a_colour_that_had_weight_may_go_down() {
-    let story = Story::with_live("AllAtOnce").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("AllAtOnce").await;
     story.say(Command::Abort).await;
     story.pass(59 * SECOND);
     story.tick().await;

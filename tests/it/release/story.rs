@@ -53,6 +53,15 @@ impl Story {
         story
     }
 
+    /// That service while release 2 has its first weight, on green.
+    pub(super) async fn shifting(strategy: &str) -> Self {
+        let story = Self::with_live(strategy).await;
+        story.push(2).await;
+        story.install().await;
+        story.after(5).await;
+        story
+    }
+
     pub(super) fn ledger(&self) -> Ledger {
         self.world.ledger()
     }

@@ -19,10 +19,7 @@ async fn wake(story: &Story) -> Result<Reconciled, NoLedger> {
 }
 
 async fn shifting() -> Story {
-    let story = Story::with_live("canary:10%:20m").await;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
+    let story = Story::shifting("canary:10%:20m").await;
     assert_eq!(story.share(Colour::Green), 100);
     story
 }
