@@ -178,8 +178,11 @@ impl Cloud {
             tracing::error!(%error, "the gateway ended");
         });
         for source in &stack.event_sources {
-            let polled = event_sources::poll(source.clone(), queues.clone(), Arc::clone(&functions), speed);
-            tasks.spawn(async move { match polled.await {} });
+            for _ in 0..source.concurrency {
+                let polled =
+                    event_sources::poll(source.clone(), queues.clone(), Arc::clone(&functions), speed);
+                tasks.spawn(async move { match polled.await {} });
+            }
         }
         let delivered = Arc::clone(&firewall)
             .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);

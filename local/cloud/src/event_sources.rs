@@ -16,6 +16,9 @@ use crate::functions::{Answer, Functions};
 use crate::queues::{Message, Queues};
 use crate::stack::function_name;
 
+/// How many invocations at a time Lambda begins with where the template sets no limit.
+pub const CONCURRENCY: u32 = 5;
+
 /// Between two looks into an empty queue.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -28,12 +31,14 @@ pub struct EventSource {
     pub function: String,
     /// Most messages in one invocation.
     pub batch_size: u32,
+    /// Most invocations at a time (`MaximumConcurrency`).
+    pub concurrency: u32,
     /// Whether the function's answer names the messages that failed (`ReportBatchItemFailures`); otherwise a batch
     /// fails or succeeds as a whole.
     pub reports_failures: bool,
 }
 
-/// Reads the queue for ever, one batch after another. The time for which a message is hidden passes `speed` times as
+/// Reads the queue for ever, one batch after another; as many of these run side by side as the source allows. The time for which a message is hidden passes `speed` times as
 /// fast as on AWS, so that what failed comes again.
 pub async fn poll(source: EventSource, queues: Queues, functions: Arc<Functions>, speed: u32) -> Infallible {
     loop {

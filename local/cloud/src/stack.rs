@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::emulator::Emulator;
-use crate::event_sources::EventSource;
+use crate::event_sources::{self, EventSource};
 use crate::notifications::{Destination, Notification};
 
 /// Everything that the local cloud itself has to run.
@@ -212,13 +212,16 @@ fn key_filter(filter: Option<&NotificationConfigurationFilter>, name: &str) -> S
 
 async fn event_sources(emulator: &Emulator) -> Result<Vec<EventSource>> {
     let listed = emulator.rest("lambda", Method::GET, "/2015-03-31/event-source-mappings/").await?;
+    let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
     let mut sources = Vec::new();
     for mapping in list(&listed, "EventSourceMappings").iter().filter(|mapping| mapping["State"] == "Enabled")
     {
         sources.push(EventSource {
             queue: text(mapping, "EventSourceArn")?,
             function: text(mapping, "FunctionArn")?,
-            batch_size: mapping["BatchSize"].as_u64().and_then(|size| size.try_into().ok()).unwrap_or(10),
+            batch_size: number(&mapping["BatchSize"]).unwrap_or(10),
+            concurrency: number(&mapping["ScalingConfig"]["MaximumConcurrency"])
+                .unwrap_or(event_sources::CONCURRENCY),
             reports_failures: list(mapping, "FunctionResponseTypes")
                 .iter()
                 .any(|kind| kind == "ReportBatchItemFailures"),

@@ -279,6 +279,14 @@ impl Observation {
             .is_some_and(|targets| targets.get(instance) == Some(&TargetHealth::Healthy))
     }
 
+    /// Whether this instance is unhealthy on both colours: it would fail whatever is installed on one of them.
+    pub fn serves_neither(&self, instance: &InstanceId) -> bool {
+        Colour::BOTH.iter().all(|colour| {
+            let targets = self.health.of(*colour).known();
+            targets.is_some_and(|targets| targets.get(instance) == Some(&TargetHealth::Unhealthy))
+        })
+    }
+
     /// How many targets of this colour were seen healthy.
     pub fn healthy_count(&self, colour: Colour) -> Option<usize> {
         let healthy = |targets: &BTreeMap<_, _>| {

@@ -161,6 +161,11 @@ pub enum Reason {
         /// Which.
         alarm: String,
     },
+    /// That alarm may have seen an instance die, which serves neither colour now: nothing is rolled back for it.
+    MayBeTheInstance {
+        /// Which.
+        instance: String,
+    },
     /// A release opens.
     Opens {
         /// Its number.

@@ -55,6 +55,27 @@ async fn an_alarm_within_the_window_puts_the_previous_colour_back_and_rejects_th
 }
 
 #[tokio::test]
+async fn an_alarm_that_an_instances_death_explains_rolls_nothing_back_unless_it_goes_on() {
+    for goes_on in [false, true] {
+        let story = with_two().await;
+        for colour in Colour::BOTH {
+            story.world.set_target_health("i-backend-2", colour, TargetHealth::Unhealthy);
+        }
+        alarm(&story);
+        assert!(says(&story.tick().await, "may_be_the_instance"));
+        if !goes_on {
+            story.after(MINUTE).await;
+            story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Ok);
+        }
+        for _ in 0..4 {
+            story.after(MINUTE).await;
+        }
+        let live = if goes_on { 1 } else { 2 };
+        assert_eq!(story.live().unwrap().0, live, "goes on: {goes_on}");
+    }
+}
+
+#[tokio::test]
 async fn after_the_window_an_alarm_changes_nothing() {
     for off in [false, true] {
         let mut story = with_two().await;

@@ -12,11 +12,33 @@ use crate::releases::Verdict;
 /// Longer than Greenlight and Auto Scaling take to replace an instance.
 const REPLACED: Duration = Duration::from_secs(90);
 
+/// Longer than CloudWatch takes to judge two more of its minutes.
+const JUDGED: Duration = Duration::from_secs(8);
+
+async fn replaced(stage: &Stage<'_>, instance: &str) -> Result<()> {
+    until(&format!("{instance} replaced"), REPLACED, || async {
+        let left = stage.instances()?;
+        Ok(left.len() > 1 && left.iter().all(|one| one.id != instance))
+    })
+    .await
+}
+
 pub(super) async fn dies_while(stage: &mut Stage<'_>, phase: &str) -> Result<Option<Verdict>> {
     let upload = stage.push(0).await?;
     stage.reaches(phase).await?;
     let instance = stage.an_instance()?;
     stage.lose(&instance.id).await?;
+    stage.ended(&upload).await.map(Some)
+}
+
+/// The alarm that sees it die belongs to what has just gone live, and must not be held against it.
+pub(super) async fn dies_after_success(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+    let upload = stage.push(0).await?;
+    stage.ends_as(&upload, &["live"]).await?;
+    let instance = stage.an_instance()?;
+    stage.lose(&instance.id).await?;
+    replaced(stage, &instance.id).await?;
+    tokio::time::sleep(JUDGED).await;
     stage.ended(&upload).await.map(Some)
 }
 
@@ -50,11 +72,7 @@ pub(super) async fn one_ails(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
     let instance = stage.an_instance()?;
     stage.misbehave(&instance, &colour, &json!({ "unhealthy": true }))?;
     stage.display().line(&format!("{} fails its health checks on {colour}", instance.id));
-    until(&format!("{} replaced", instance.id), REPLACED, || async {
-        let left = stage.instances()?;
-        Ok(left.len() > 1 && left.iter().all(|one| one.id != instance.id))
-    })
-    .await?;
+    replaced(stage, &instance.id).await?;
     stage.display().line(&format!("{} was replaced", instance.id));
     Ok(None)
 }

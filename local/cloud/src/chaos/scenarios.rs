@@ -25,7 +25,7 @@ pub(super) struct Scenario {
 /// The policy that a cloud is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Setting {
-    /// No rollback after success: an instance that is killed right after a release would be held against it.
+    /// No rollback after success.
     Releasing,
     /// A success may be rolled back.
     AfterSuccess,
@@ -70,6 +70,15 @@ const fn releasing(
     play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
 ) -> Scenario {
     Scenario { name, happens, setting: Setting::Releasing, ends, play }
+}
+
+const fn after_success(
+    name: &'static str,
+    happens: &'static str,
+    ends: &'static [&'static str],
+    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+) -> Scenario {
+    Scenario { name, happens, setting: Setting::AfterSuccess, ends, play }
 }
 
 /// All of them, in the order they are played.
@@ -161,13 +170,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         LIVE,
         |stage| Box::pin(weights::reset_at_rest(stage)),
     ),
-    Scenario {
-        name: "bad-after-success",
-        happens: "a release turns bad right after its success",
-        setting: Setting::AfterSuccess,
-        ends: REJECTED,
-        play: |stage| Box::pin(events::turns_bad_after_success(stage)),
-    },
+    after_success(
+        "instance-dies-after-success",
+        "an instance is gone right after the success of a release",
+        LIVE,
+        |stage| Box::pin(instances::dies_after_success(stage)),
+    ),
+    after_success("bad-after-success", "a release turns bad right after its success", REJECTED, |stage| {
+        Box::pin(events::turns_bad_after_success(stage))
+    }),
 ];
 
 #[cfg(test)]

@@ -11,11 +11,14 @@ impl Pass<'_> {
     /// One at a time, with a pause between two, and only while another instance serves the live colour. Written
     /// before it is done: an instance is handed over at most once a pause, and a lost hand-over is made up for.
     pub(super) fn heal(&mut self) {
-        let limit = self.policy.heal_after;
-        let Some(live) = self.live_colour().filter(|_| !limit.is_zero()) else { return };
+        let Some(live) = self.live_colour() else { return };
         let Some(targets) = self.seen.health.of(live).known() else { return };
         self.ledger.ailing = self.ailing(targets);
-        let Some(Ailing { instance, since: start }) = self.ledger.ailing.clone() else { return };
+        let limit = self.policy.heal_after;
+        let Some(Ailing { instance, since: start }) = self.ledger.ailing.clone().filter(|_| !limit.is_zero())
+        else {
+            return;
+        };
         let ill_for = since(start, self.now);
         self.because(Reason::Ailing { instance: instance.to_string(), seconds: ill_for.as_secs() });
         if ill_for < limit {

@@ -3,8 +3,8 @@
 use super::installing::is_gone;
 use super::{Pass, schedule::since};
 use crate::release::{
-    Action, Colour, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reason, ReturnCause, Returning,
-    TargetHealth, Verdict, Weights,
+    Action, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reason, ReturnCause, Returning, Verdict,
+    Weights,
 };
 use std::time::Duration;
 
@@ -92,13 +92,8 @@ impl Pass<'_> {
     /// An instance of the deployment that is gone, or that serves neither colour: it would have failed without the
     /// release.
     fn dead_instance(&self, open: &Open) -> Option<String> {
-        let serves_neither = |instance: &InstanceId| {
-            Colour::BOTH.iter().all(|colour| {
-                let targets = self.seen.health.of(*colour).known();
-                targets.is_some_and(|targets| targets.get(instance) == Some(&TargetHealth::Unhealthy))
-            })
-        };
-        let is_dead = |instance: &&InstanceId| is_gone(self.seen, open, instance) || serves_neither(instance);
+        let is_dead =
+            |instance: &&InstanceId| is_gone(self.seen, open, instance) || self.seen.serves_neither(instance);
         open.targets.iter().find(is_dead).map(ToString::to_string)
     }
 

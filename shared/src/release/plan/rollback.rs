@@ -50,11 +50,25 @@ impl Pass<'_> {
         }
         let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
         self.because(Reason::LiveAlarm { alarm: alarm.clone() });
+        if let Some(instance) = self.died_lately(live) {
+            self.because(Reason::MayBeTheInstance { instance });
+            return None;
+        }
         if !can_carry(self.seen, live.other()) {
             self.because(Reason::PreviousNotRunning);
             return None;
         }
         Some(RollbackCause::Alarm { alarm })
+    }
+
+    /// An instance that serves neither colour, and did not for no longer than facts may be unknown: it may be what the
+    /// alarm has seen. The load balancer sends it nothing any more, so that alarm ends by itself.
+    fn died_lately(&self, live: Colour) -> Option<String> {
+        let ill_for =
+            self.ledger.ailing.as_ref().map_or(Duration::ZERO, |ailing| since(ailing.since, self.now));
+        let targets = self.seen.health.of(live).known()?;
+        let dead = targets.keys().find(|instance| self.seen.serves_neither(instance))?;
+        (ill_for < self.policy.unknown_limit).then(|| dead.to_string())
     }
 
     /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
