@@ -111,9 +111,10 @@ impl ReturnCause {
         !matches!(self, Self::InstanceLost { .. } | Self::NotProven { .. })
     }
 
-    /// Whether an instance that dies looks like this at first: its requests fail, its checks fail, its hook is silent.
+    /// Whether an instance that dies looks like this at first: its requests fail, its checks fail, its hook is silent;
+    /// or a pass has seen that, and another one the rule gone.
     pub fn may_be_a_lost_instance(&self) -> bool {
-        matches!(self, Self::Alarm { .. } | Self::Unhealthy { .. } | Self::Silent { .. })
+        matches!(self, Self::Alarm { .. } | Self::Unhealthy { .. } | Self::Silent { .. } | Self::RuleDeleted)
     }
 }
 

@@ -147,8 +147,15 @@ async fn a_service_that_grows_during_a_release_gets_it_once_more_with_the_newcom
     story.world.join_instance("i-backend-3", Colour::Blue);
     story.after(301).await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100), "it may still become healthy");
+    story.world.expect_faults(&[]);
     story.after(180).await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
+    let calls = story.world.ports().calls();
+    let first = |name: &str| calls.iter().position(|call| *call == name).unwrap();
+    assert!(
+        first("write_ledger") < first("delete_release_rule"),
+        "who looks meanwhile would find the rule gone and blame somebody's hand: {calls:?}"
+    );
     story.after(61).await;
     assert_eq!(story.ledger().open.unwrap().attempt, 2);
     story.install().await;

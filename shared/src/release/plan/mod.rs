@@ -219,12 +219,17 @@ impl Pass<'_> {
     /// Whether a pass that has decided since would look just like this way back: CodeDeploy has succeeded because
     /// "promoting" was written, and the release's rule is gone because the base rule has moved. Then the swap must
     /// prove that nobody has. An alarm is proof enough, and goes before anything.
+    ///
+    /// Nor may a pass that looks meanwhile take this way back for a rule that somebody deleted, where the cause decides
+    /// that the release is tried again. These causes do not press: what still serves is healthy.
     fn may_be_overtaken(&self, open: &Open) -> bool {
         let Phase::Returning(Returning { cause, .. }) = &open.phase else { return false };
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         let succeeded = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
         match cause {
-            ReturnCause::RuleDeleted => true,
+            ReturnCause::RuleDeleted | ReturnCause::InstanceLost { .. } | ReturnCause::NotProven { .. } => {
+                true
+            }
             ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
             _ => succeeded,
         }
