@@ -13,16 +13,23 @@ use aws_sdk_codedeploy::operation::batch_get_deployment_targets::BatchGetDeploym
 use aws_sdk_codedeploy::operation::create_deployment::CreateDeploymentError;
 use aws_sdk_codedeploy::operation::get_deployment::GetDeploymentError;
 use aws_sdk_codedeploy::operation::list_deployment_targets::ListDeploymentTargetsError;
+use aws_sdk_codedeploy::operation::list_deployments::builders::ListDeploymentsFluentBuilder as ListDeployments;
 use aws_sdk_codedeploy::operation::stop_deployment::StopDeploymentError;
 use aws_sdk_codedeploy::types::{
     AutoRollbackConfiguration, AutoScalingGroupProcess, BundleType, DeploymentCreator, DeploymentInfo,
     DeploymentOverview, DeploymentStatus as Status, Ec2DeploymentOptions, FileExistsBehavior,
-    RevisionLocation, RevisionLocationType, S3Location,
+    RevisionLocation, RevisionLocationType, S3Location, TimeRange,
 };
+use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
+use jiff::Timestamp;
+use std::time::Duration;
 
 /// The most that `BatchGetDeployments` takes (CodeDeploy API reference).
-const DEPLOYMENTS_PER_CALL: usize = 100;
+const DEPLOYMENTS_PER_CALL: usize = 25;
+
+/// How far CodeDeploy's clock may be behind that of the function that opened a release.
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// The most that `BatchGetDeploymentTargets` takes (CodeDeploy API reference).
 const TARGETS_PER_CALL: usize = 25;
@@ -47,13 +54,21 @@ impl Deployments for Aws {
         described(info, &attempt).map(Some)
     }
 
-    /// `ListDeployments` and `BatchGetDeployments`. The list comes newest first and its first page is enough:
-    /// what is looked for was created moments ago. The list may be a moment late, so a deployment that is not in it
+    /// `ListDeployments` and `BatchGetDeployments`. One page is enough: what is looked for was created after its release
+    /// opened, and few others of the group were. The list may be a moment late, so a deployment that is not in it
     /// yet is created once more; CodeDeploy then refuses the second, because the group has an active one.
-    async fn find_deployment(&self, description: &Description) -> Answer<Option<Deployment>> {
+    async fn find_deployment(
+        &self,
+        description: &Description,
+        opened_at: Timestamp,
+    ) -> Answer<Option<Deployment>> {
         let group = &self.service(&description.service)?.deployment_group;
         let attempt = format!("looking for a deployment of group {group} described as \"{description}\"");
-        let infos = self.recent(group, None, &attempt).await?;
+        let since_opened = |list: ListDeployments| {
+            let start = DateTime::from_secs((opened_at - CLOCK_SKEW).as_second());
+            list.create_time_range(TimeRange::builder().start(start).build())
+        };
+        let infos = self.listed(group, since_opened, &attempt).await?;
         let wanted = description.to_string();
         let found = infos.into_iter().find(|info| info.description.as_ref() == Some(&wanted));
         found.map(|info| described(info, &attempt)).transpose()
@@ -64,7 +79,8 @@ impl Deployments for Aws {
     async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
         let group = &self.service(service)?.deployment_group;
         let attempt = format!("looking for the active deployment of group {group}");
-        let infos = self.recent(group, Some(ACTIVE.to_vec()), &attempt).await?;
+        let active = |list: ListDeployments| list.set_include_only_statuses(Some(ACTIVE.to_vec()));
+        let infos = self.listed(group, active, &attempt).await?;
         let mut found =
             infos.into_iter().map(|info| described(info, &attempt)).collect::<Result<Vec<_>, _>>()?;
         found.retain(|deployment| deployment.status == DeploymentStatus::Active);
@@ -162,21 +178,24 @@ impl Deployments for Aws {
 }
 
 impl Aws {
-    /// The newest deployments of a group, those with one of these statuses where any are named.
-    async fn recent(
+    /// Deployments of a group, of as many as one call can read.
+    async fn listed(
         &self,
         group: &str,
-        statuses: Option<Vec<Status>>,
+        which: impl FnOnce(ListDeployments) -> ListDeployments,
         attempt: &str,
     ) -> Result<Vec<DeploymentInfo>, Failure> {
         let list = self
             .codedeploy
             .list_deployments()
             .application_name(&self.settings.application)
-            .deployment_group_name(group)
-            .set_include_only_statuses(statuses);
-        let mut ids =
-            list.send().await.map_err(|error| failure(attempt, error))?.deployments.unwrap_or_default();
+            .deployment_group_name(group);
+        let mut ids = which(list)
+            .send()
+            .await
+            .map_err(|error| failure(attempt, error))?
+            .deployments
+            .unwrap_or_default();
         ids.truncate(DEPLOYMENTS_PER_CALL);
         if ids.is_empty() {
             return Ok(Vec::new());

@@ -8,6 +8,7 @@ use super::{
     RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
 };
 use crate::failure::Failure;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
@@ -105,11 +106,12 @@ pub trait Deployments: Sync {
     /// A deployment by id; `None` when CodeDeploy does not know it.
     fn deployment(&self, id: &DeploymentId) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
 
-    /// The deployment with exactly this description among the recent ones of the service's group, if any:
-    /// how a deployment is found whose `CreateDeployment` reply was lost.
+    /// The deployment with exactly this description among those of the service's group that were created after its
+    /// release opened, if any: how a deployment is found whose `CreateDeployment` reply was lost.
     fn find_deployment(
         &self,
         description: &Description,
+        opened_at: Timestamp,
     ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
 
     /// The deployment of the service's group that may still change instances, whoever opened it.

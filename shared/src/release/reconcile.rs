@@ -204,7 +204,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         let open = ledger.open.as_ref().filter(|_| reads.deployment)?;
         Some(match id {
             Some(id) => ports.deployment(id).await,
-            None => ports.find_deployment(&open.description(service)).await,
+            None => ports.find_deployment(&open.description(service), open.opened_at).await,
         })
     };
     let targets = OptionFuture::from(id.filter(|_| reads.targets).map(|id| ports.deployment_targets(id)));

@@ -8,6 +8,7 @@ use crate::release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
     RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, pending};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -173,8 +174,12 @@ impl<P: Ports> Deployments for Faulty<'_, P> {
         self.call("deployment", self.inner.deployment(id)).await
     }
 
-    async fn find_deployment(&self, description: &Description) -> Answer<Option<Deployment>> {
-        self.call("find_deployment", self.inner.find_deployment(description)).await
+    async fn find_deployment(
+        &self,
+        description: &Description,
+        opened_at: Timestamp,
+    ) -> Answer<Option<Deployment>> {
+        self.call("find_deployment", self.inner.find_deployment(description, opened_at)).await
     }
 
     async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {

@@ -10,6 +10,7 @@ use crate::release::{
     PerColour, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth,
     TargetStatus, Weights,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::MutexGuard;
@@ -172,7 +173,11 @@ impl Deployments for World {
         Ok(state.record(id).map(|record| record.deployment.clone()))
     }
 
-    async fn find_deployment(&self, description: &Description) -> Answer<Option<Deployment>> {
+    async fn find_deployment(
+        &self,
+        description: &Description,
+        _opened_at: Timestamp,
+    ) -> Answer<Option<Deployment>> {
         let mut state = self.called("find_deployment", 2);
         let deployments =
             state.service(&description.service)?.deployments.iter().rev().map(|record| &record.deployment);

@@ -14,6 +14,9 @@ use aws_sdk_codedeploy::types::{
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 
+/// When the release of [`description`] opened.
+const OPENED: Timestamp = Timestamp::UNIX_EPOCH;
+
 fn id() -> DeploymentId {
     DeploymentId("d-ABCDEF123".to_owned())
 }
@@ -94,6 +97,7 @@ async fn a_deployment_whose_reply_was_lost_is_found_by_its_exact_description() {
             .match_requests(|request| {
                 request.application_name() == Some("shop")
                     && request.deployment_group_name() == Some("shop-backend")
+                    && request.create_time_range().unwrap().start() == Some(&DateTime::from_secs(-60))
             })
             .then_output(|| ListDeploymentsOutput::builder().deployments("d-1").deployments("d-2").build())
     };
@@ -108,20 +112,36 @@ async fn a_deployment_whose_reply_was_lost_is_found_by_its_exact_description() {
             })
     };
     let found = aws_with(&[&list(), &batch(description().to_string())])
-        .find_deployment(&description())
+        .find_deployment(&description(), OPENED)
         .await
         .unwrap();
     assert_eq!(found.unwrap().description, Some(description()));
     let other = Description { attempt: 2, ..description() };
-    let found =
-        aws_with(&[&list(), &batch(other.to_string())]).find_deployment(&description()).await.unwrap();
+    let found = aws_with(&[&list(), &batch(other.to_string())])
+        .find_deployment(&description(), OPENED)
+        .await
+        .unwrap();
     assert_eq!(found, None);
+}
+
+/// More make CodeDeploy refuse the call, and the release would never find its deployment.
+#[tokio::test]
+async fn at_most_25_deployments_are_read_at_once() {
+    let ids = || (0..60).map(|n| format!("d-{n}"));
+    let list = mock!(Client::list_deployments)
+        .then_output(move || ListDeploymentsOutput::builder().set_deployments(Some(ids().collect())).build());
+    let batch = mock!(Client::batch_get_deployments)
+        .match_requests(|request| request.deployment_ids().len() == 25)
+        .then_output(|| {
+            BatchGetDeploymentsOutput::builder().deployments_info(info(&description().to_string())).build()
+        });
+    assert!(aws_with(&[&list, &batch]).find_deployment(&description(), OPENED).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_group_without_deployments_is_asked_once() {
     let list = mock!(Client::list_deployments).then_output(|| ListDeploymentsOutput::builder().build());
-    assert_eq!(aws_with(&[&list]).find_deployment(&description()).await.unwrap(), None);
+    assert_eq!(aws_with(&[&list]).find_deployment(&description(), OPENED).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn a_group_has_one_active_deployment() {
     let id = now(world.create_deployment(&description(), &revision)).unwrap();
     let refused = now(world.create_deployment(&description(), &revision)).unwrap_err();
     assert!(refused.is_conflict() && refused.to_string().contains(&id.0), "{refused}");
-    assert_eq!(now(world.find_deployment(&description())).unwrap().unwrap().id, id);
+    assert_eq!(now(world.find_deployment(&description(), world.now())).unwrap().unwrap().id, id);
     now(world.stop_deployment(&id)).unwrap();
     now(world.stop_deployment(&id)).unwrap();
     assert_eq!(now(world.deployment(&id)).unwrap().unwrap().status, DeploymentStatus::Stopped);
@@ -103,6 +103,6 @@ fn a_fault_strikes_the_call_that_it_names() {
 fn every_call_is_counted_as_what_it_costs() {
     let world = World::new(&["backend"]);
     now(world.rules(&backend())).unwrap();
-    now(world.find_deployment(&description())).unwrap();
+    now(world.find_deployment(&description(), world.now())).unwrap();
     assert_eq!((world.count("rules"), world.forget_calls(), world.forget_calls()), (1, 3, 0));
 }
