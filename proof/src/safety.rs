@@ -214,7 +214,9 @@ pub fn after(world: &mut World, acting: &Acting, action: &Action, before: Before
             .filter(|opened| Some(opened.key) == key)
             .for_each(|opened| opened.back = true);
     }
-    if let Some(rule) = before.rule.filter(|_| world.rule.is_none()) {
+    // Where the base rule says the same, nobody's traffic moves: a way back that another pass has taken stands.
+    let uncovers = world.traffic() != before.traffic;
+    if let Some(rule) = before.rule.filter(|_| world.rule.is_none() && uncovers) {
         rule_deleted(world, acting, rule);
     }
     let now = world.traffic();
@@ -245,7 +247,7 @@ fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
     }
 }
 
-/// The rule of the open release may be deleted only by a pass that takes this release back, or by one that promotes
+/// The rule of the open release may be deleted, where traffic moves by it, only by a pass that takes this release back, or by one that promotes
 /// it and has seen the base rule in place.
 fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
     let ledger = world.ledger_or_new();
