@@ -143,9 +143,6 @@ struct Remembered {
     has_credentials: bool,
 }
 
-/// Addresses remembered by their text.
-const PEERS: usize = 1024;
-
 /// Paths remembered, two to a place: a site has some thousand that are asked for often.
 const PLACES: usize = 2048;
 
@@ -164,7 +161,6 @@ pub struct Classifier {
     usual: Option<AhoCorasick>,
     secrets: [u64; 2],
     remembered: Vec<[Remembered; 2]>,
-    peers: Vec<(u64, Address)>,
     scratch: Vec<u8>,
 }
 
@@ -209,7 +205,6 @@ impl Classifier {
             usual: automaton(detectors.odd_paths.except.iter().map(String::as_str)),
             secrets: [(); 2].map(|()| RandomState::new().build_hasher().finish()),
             remembered: vec![[Remembered::default(); 2]; PLACES],
-            peers: vec![(0, Address::from_bits(0)); PEERS],
             scratch: Vec::new(),
         }
     }
@@ -275,22 +270,11 @@ impl Classifier {
         None
     }
 
-    /// The address that WAF saw. Most clients come more than once, so the last ones are remembered by their text.
+    /// The address that WAF saw.
     #[inline]
     fn peer(&mut self, record: &Record<'_>) -> Option<Address> {
-        let raw = record.client_ip.raw;
-        let key = keyed_hash(self.secrets, raw) | 1;
-        let place = usize::try_from(key >> 48).unwrap_or(0) % PEERS;
-        let (known, address) = self.peers[place];
-        if known == key {
-            return Some(address);
-        }
-        let address = match Address::parse(raw) {
-            Some(address) => address,
-            None => Address::parse(record.client_ip.bytes(&mut self.scratch))?,
-        };
-        self.peers[place] = (key, address);
-        Some(address)
+        Address::parse(record.client_ip.raw)
+            .or_else(|| Address::parse(record.client_ip.bytes(&mut self.scratch)))
     }
 
     #[inline]
@@ -313,22 +297,21 @@ impl Classifier {
     #[cold]
     fn look_at_path(&self, record: &Record<'_>, key: u64) -> Remembered {
         let mut scratch = Vec::new();
-        let normal = path::normalise(record.uri.bytes(&mut scratch));
+        let mut normal = path::normalise(record.uri.bytes(&mut scratch));
         let is_in = |parts: &Option<AhoCorasick>, path: &[u8]| {
             parts.as_ref().is_some_and(|parts| parts.is_match(path))
         };
         let has_credentials = self.credentials.iter().any(|(path, is_prefix)| {
             if *is_prefix { normal.bytes.starts_with(path) } else { normal.bytes == *path }
         });
-        // A directory probe often comes without its last slash, and `/.git` is `/.git/`.
-        let mut with_slash = normal.bytes.clone();
-        with_slash.push(b'/');
-        let is_odd = normal.is_hostile || is_in(&self.odd, &with_slash);
         let hash = path::hash(&normal.bytes);
+        // A directory probe often comes without its last slash, and `/.git` is `/.git/`.
+        normal.bytes.push(b'/');
+        let is_odd = normal.is_hostile || is_in(&self.odd, &normal.bytes);
         Remembered {
             key,
             path: u32::try_from(hash >> 32).unwrap_or(0) | 1,
-            is_odd: is_odd && !is_in(&self.usual, &with_slash),
+            is_odd: is_odd && !is_in(&self.usual, &normal.bytes),
             has_credentials,
         }
     }
@@ -347,9 +330,12 @@ fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {
     for word in words {
         hash = mix(hash, u64::from_le_bytes(*word));
     }
-    let mut last = [0; 8];
-    last[..tail.len()].copy_from_slice(tail);
-    mix(hash, u64::from_le_bytes(last))
+    // The last eight bytes, some of them a second time; fewer only in a short text.
+    let last = bytes.last_chunk::<8>().map_or_else(
+        || tail.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        |last| u64::from_le_bytes(*last),
+    );
+    mix(hash, last)
 }
 
 /// What WAF writes in place of a value that its logging configuration redacts.

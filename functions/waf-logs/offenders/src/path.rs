@@ -19,6 +19,14 @@ pub struct NormalPath {
 /// Brings the path of a request, without its query, into the normal form.
 pub fn normalise(path: &[u8]) -> NormalPath {
     let path = path.get(..LONGEST).unwrap_or(path);
+    if is_normal(path) {
+        return NormalPath { bytes: path.to_vec(), is_hostile: false };
+    }
+    resolve(path)
+}
+
+/// The long way to the normal form.
+fn resolve(path: &[u8]) -> NormalPath {
     let path = path.split(|&byte| byte == b'?' || byte == b'#').next().unwrap_or_default();
     let mut decoded = path.to_vec();
     for _ in 0..DECODINGS {
@@ -48,6 +56,21 @@ pub fn normalise(path: &[u8]) -> NormalPath {
         bytes.push(b'/');
     }
     NormalPath { bytes, is_hostile }
+}
+
+/// Whether the path is surely in the normal form already, as most are.
+fn is_normal(path: &[u8]) -> bool {
+    let mut before = 0;
+    let is_plain = path.iter().all(|&byte| {
+        let begins_segment = before == b'/';
+        before = byte;
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => true,
+            b'.' | b'/' => !begins_segment,
+            _ => false,
+        }
+    });
+    is_plain && path.starts_with(b"/") && before != b'/'
 }
 
 /// Resolves one level of percent-encoding in place; `false` when there was none.
@@ -118,6 +141,17 @@ mod tests {
         assert_eq!(normal("/"), "/");
         assert_eq!(normal(""), "/");
         assert_eq!(normal("/loginx"), "/loginx");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_path_that_is_left_as_it_is_was_normal(path in "/?[a-c0./A%;_-]{0,12}") {
+            if is_normal(path.as_bytes()) {
+                let resolved = resolve(path.as_bytes());
+                proptest::prop_assert_eq!(resolved.bytes, path.as_bytes());
+                proptest::prop_assert!(!resolved.is_hostile);
+            }
+        }
     }
 
     #[test]

@@ -361,7 +361,7 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
         }
     };
     let (uri, rest) = any_string(rest)?;
-    let (_, rest) = any_string(rest.strip_prefix(b",\"args\":\"")?)?;
+    let rest = after_query(rest.strip_prefix(b",\"args\":\"")?)?;
     let rest = after_version(rest.strip_prefix(b",\"httpVersion\":\"")?)?;
     let (method, rest) = method(rest.strip_prefix(b",\"httpMethod\":\"")?)?;
     // Cut off in its method, the record would end that string with the first quote of the next one.
@@ -400,6 +400,14 @@ fn after_country(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [b'A'..=b'Z', b'A'..=b'Z', b'"', after @ ..] | [b'-', b'"', after @ ..] => Some(after),
         _ => plain_string(rest).map(|(_, after)| after),
+    }
+}
+
+#[inline]
+fn after_query(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'"', after @ ..] => Some(after),
+        _ => any_string(rest).map(|(_, after)| after),
     }
 }
 
