@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, chain};
 use crate::release::ports::Clock;
-use crate::settings::{ProcessEnvironment, Settings, SettingsError};
+use crate::settings::{ProcessEnvironment, SettingsError};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -38,12 +38,14 @@ pub fn init_logging() {
         .init();
 }
 
-/// The settings of this process. Every fault is logged on a line of its own.
+/// What `read` makes of this process's environment. Every fault is logged on a line of its own.
 ///
 /// # Errors
 /// When there is any fault: the function must not start.
-pub fn settings() -> Result<Settings, SettingsError> {
-    let settings = Settings::read(&ProcessEnvironment);
+pub fn settings<S>(
+    read: impl FnOnce(&ProcessEnvironment) -> Result<S, SettingsError>,
+) -> Result<S, SettingsError> {
+    let settings = read(&ProcessEnvironment);
     if let Err(SettingsError(faults)) = &settings {
         for fault in faults {
             tracing::error!(variable = fault.variable, "{fault}");

@@ -66,6 +66,30 @@ fn each_function_can_read_its_settings_with_the_default_parameters() {
 }
 
 #[test]
+fn sam_local_invoke_has_an_example_for_each_arn_that_only_a_stack_knows() {
+    let samples: Value =
+        serde_json::from_str(&std::fs::read_to_string(root().join("events/environment.json")).unwrap())
+            .unwrap();
+    let samples: BTreeMap<String, String> =
+        serde_json::from_value(samples["Parameters"].clone()).expect("strings by name, for all functions");
+    let functions = Template::read().of_type(FUNCTION);
+    let told: BTreeSet<String> =
+        functions.values().flat_map(|function| environment(*function).into_keys()).collect();
+    let arns: BTreeSet<String> = told.into_iter().filter(|name| name.ends_with("_ARN")).collect();
+    assert_eq!(samples.keys().cloned().collect::<BTreeSet<_>>(), arns);
+    for (id, function) in functions {
+        let given = environment(function).into_iter();
+        let given = given.map(|(name, value)| (name.clone(), samples.get(&name).cloned().unwrap_or(value)));
+        let given = given.collect::<BTreeMap<_, _>>();
+        let read = match id {
+            "WafLogsFunction" => waf_logs::settings::Settings::read(&given).map(drop),
+            _ => Settings::read(&given).map(drop),
+        };
+        read.unwrap_or_else(|error| panic!("{id}: {error}"));
+    }
+}
+
+#[test]
 fn each_function_is_the_binary_of_a_crate_and_may_run_for_a_minute_at_most() {
     let template = Template::read();
     let functions = template.of_type(FUNCTION);

@@ -2,11 +2,12 @@
 
 use greenlight::aws::Aws;
 use greenlight::lambda::{self, SystemClock};
+use greenlight::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
-    let settings = lambda::settings()?;
+    let settings = lambda::settings(Settings::read)?;
     let aws = Aws::new(settings.clone(), &lambda::sdk_config().await);
     lambda::run(|event| Box::pin(alarm::handler::handle(&aws, &settings, &SystemClock, event.payload))).await
 }

@@ -2,6 +2,7 @@
 
 use greenlight::aws::Aws;
 use greenlight::lambda::{self, SystemClock};
+use greenlight::settings::Settings;
 use upload::aws::S3Bundles;
 use upload::bundle::Limits;
 use upload::handler::{Surroundings, handle};
@@ -9,7 +10,7 @@ use upload::handler::{Surroundings, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
-    let settings = lambda::settings()?;
+    let settings = lambda::settings(Settings::read)?;
     let config = lambda::sdk_config().await;
     let with = Surroundings {
         ports: &Aws::new(settings.clone(), &config),

@@ -2,7 +2,7 @@
 //!
 //! What an operator tunes while it runs is no setting: it stands in the configuration file in the state bucket.
 
-use greenlight::settings::{Fault, ProcessEnvironment, SettingsError, Strings, Variable};
+use greenlight::settings::{Fault, SettingsError, Strings, Variable};
 use offenders::configuration::Mode;
 
 /// What the function is told about its surroundings.
@@ -189,20 +189,6 @@ fn value<T>(
         faults.push(Fault { variable: variable.name.to_owned(), found, expected });
     }
     parsed
-}
-
-/// The settings of this process. Every fault is logged on a line of its own.
-///
-/// # Errors
-/// When there is any fault: the function must not start.
-pub fn from_process() -> Result<Settings, SettingsError> {
-    let settings = Settings::read(&ProcessEnvironment);
-    if let Err(SettingsError(faults)) = &settings {
-        for fault in faults {
-            tracing::error!(variable = fault.variable, "{fault}");
-        }
-    }
-    settings
 }
 
 #[cfg(test)]

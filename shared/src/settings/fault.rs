@@ -23,7 +23,7 @@ impl fmt::Display for Fault {
 }
 
 /// Everything that is wrong with the settings. A function with faulty settings does not start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SettingsError(pub Vec<Fault>);
 
 impl fmt::Display for SettingsError {
@@ -34,6 +34,13 @@ impl fmt::Display for SettingsError {
             self.0.len()
         )?;
         self.0.iter().try_for_each(|fault| write!(f, "; {fault}"))
+    }
+}
+
+/// What a function that does not start leaves in its log, where people read it: the same words.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
