@@ -52,6 +52,9 @@ impl<'a, P: Ports> Function<'a, P> {
 
     /// Reads objects one after the other; every one is tried.
     async fn objects(&self, objects: &[LogObject]) -> Answer<()> {
+        if objects.is_empty() {
+            return Ok(());
+        }
         let mut reading = self.reading.lock().await;
         self.refresh(&mut reading).await?;
         let Some(reading) = reading.as_mut() else { return Ok(()) };

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 use waf_logs::event::{self, Trigger};
+use waf_logs::testing::{Call, Fault};
 
 use crate::shop::{Shop, object_of, queue, requests};
 
@@ -85,6 +86,13 @@ async fn objects_straight_from_s3_are_all_tried_before_the_invocation_fails() {
     };
     assert!(shop.invoke(json!({ "Records": [record("gone"), record("good")] })).await.is_err());
     assert_eq!(shop.pass().await["clients"], 1);
+}
+
+#[tokio::test]
+async fn what_names_no_object_is_answered_without_asking_aws() {
+    let shop = Shop::new("");
+    shop.world.fail(Call::Read, Fault::Before);
+    assert_eq!(shop.invoke(sample("s3-test-event.json")).await.unwrap(), Value::Null);
 }
 
 #[tokio::test]
