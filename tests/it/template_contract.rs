@@ -369,6 +369,34 @@ fn an_alarm_judges_the_one_colour_that_its_name_says() {
     assert_eq!(found, judging);
 }
 
+/// CloudWatch takes an alarm on a metric that nobody publishes, and the alarm stays OK for ever. The names:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+#[test]
+fn an_alarm_reads_metrics_that_the_load_balancer_publishes() {
+    let template = Template::read();
+    let mut read = BTreeMap::new();
+    for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        for metric in alarm.properties()["Metrics"].as_array().unwrap() {
+            let Some(statistic) = metric.get("MetricStat") else { continue };
+            assert_eq!(statistic["Metric"]["Namespace"], json!("AWS/ApplicationELB"), "{id}");
+            assert_eq!(statistic["Period"], json!(60), "{id}: the load balancer publishes once a minute");
+            let name = text(&statistic["Metric"]["MetricName"]).to_owned();
+            let known = read.entry(text(&metric["Id"]).to_owned()).or_insert_with(BTreeSet::new);
+            known.insert((name, text(&statistic["Stat"]).to_owned()));
+        }
+    }
+    let published = [
+        ("errors", "HTTPCode_Target_5XX_Count", "Sum"),
+        ("healthy", "HealthyHostCount", "Maximum"),
+        ("refused", "TargetConnectionErrorCount", "Sum"),
+        ("requests", "RequestCount", "Sum"),
+    ];
+    let published = published.map(|(id, name, statistic)| {
+        (id.to_owned(), BTreeSet::from([(name.to_owned(), statistic.to_owned())]))
+    });
+    assert_eq!(read, BTreeMap::from(published));
+}
+
 #[test]
 fn an_alarm_is_dense_asks_for_traffic_and_wakes_the_alarm_function() {
     let template = Template::read();
