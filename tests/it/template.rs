@@ -180,6 +180,13 @@ impl Resource<'_> {
         self.template.resolve(&self.raw["Properties"])
     }
 
+    /// What a function is told.
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        let properties = self.properties();
+        let variables = properties["Environment"]["Variables"].as_object().unwrap();
+        variables.iter().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+    }
+
     /// What `!Ref` of it gives: the name where the template gives one, an ARN where AWS gives one, else its logical id.
     fn reference(&self, id: &str) -> String {
         let balancing = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}");

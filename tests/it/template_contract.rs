@@ -9,12 +9,6 @@ const FUNCTION: &str = "AWS::Lambda::Function";
 const SERVICES: [(&str, &str); 2] = [("frontend", "Frontend"), ("backend", "Backend")];
 const COLOURS: [(&str, &str, u64); 2] = [("blue", "Blue", 8080), ("green", "Green", 8081)];
 
-fn environment(function: Resource<'_>) -> BTreeMap<String, String> {
-    let properties = function.properties();
-    let variables = properties["Environment"]["Variables"].as_object().unwrap();
-    variables.iter().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
-}
-
 /// The functions that drive releases, by logical id; `waf-logs` has settings of its own.
 fn release_functions(template: &Template) -> impl Iterator<Item = (&str, Resource<'_>)> {
     template.of_type(FUNCTION).into_iter().filter(|(id, _)| *id != "WafLogsFunction")
@@ -24,7 +18,7 @@ fn release_functions(template: &Template) -> impl Iterator<Item = (&str, Resourc
 fn each_function_is_told_every_documented_variable_and_no_other() {
     let template = Template::read();
     for (id, function) in release_functions(template) {
-        let given = environment(function);
+        let given = function.environment();
         let services: Vec<&str> = given["GREENLIGHT_SERVICES"].split(',').collect();
         let expected: BTreeSet<String> = VARIABLES
             .iter()
@@ -39,7 +33,7 @@ fn each_function_is_told_every_documented_variable_and_no_other() {
 
 #[test]
 fn the_stack_and_the_readme_have_the_defaults_of_the_code() {
-    let given = environment(Template::read().resource("LifecycleFunction"));
+    let given = Template::read().resource("LifecycleFunction").environment();
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     for variable in VARIABLES {
         let quoted = format!("`{}`", variable.name);
@@ -60,33 +54,38 @@ fn the_stack_and_the_readme_have_the_defaults_of_the_code() {
 fn each_function_can_read_its_settings_with_the_default_parameters() {
     let template = Template::read();
     for (id, function) in release_functions(template) {
-        let settings = Settings::read(&environment(function)).unwrap_or_else(|error| panic!("{id}: {error}"));
+        let settings =
+            Settings::read(&function.environment()).unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_eq!(settings.services.len(), SERVICES.len(), "{id}");
     }
 }
 
+/// sam itself gives a logical id where a stack has an ARN.
 #[test]
 fn sam_local_invoke_has_an_example_for_each_arn_that_only_a_stack_knows() {
-    let samples: Value =
-        serde_json::from_str(&std::fs::read_to_string(root().join("events/environment.json")).unwrap())
-            .unwrap();
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap();
+    let file = "events/environment.json";
+    assert!(
+        read("samconfig.toml").contains(&format!("\nenv_vars = \"{file}\"\n")),
+        "sam is not told of {file}"
+    );
+    let samples: Value = serde_json::from_str(&read(file)).unwrap();
     let samples: BTreeMap<String, String> =
         serde_json::from_value(samples["Parameters"].clone()).expect("strings by name, for all functions");
-    let functions = Template::read().of_type(FUNCTION);
-    let told: BTreeSet<String> =
-        functions.values().flat_map(|function| environment(*function).into_keys()).collect();
-    let arns: BTreeSet<String> = told.into_iter().filter(|name| name.ends_with("_ARN")).collect();
-    assert_eq!(samples.keys().cloned().collect::<BTreeSet<_>>(), arns);
-    for (id, function) in functions {
-        let given = environment(function).into_iter();
-        let given = given.map(|(name, value)| (name.clone(), samples.get(&name).cloned().unwrap_or(value)));
-        let given = given.collect::<BTreeMap<_, _>>();
-        let read = match id {
+    let mut arns = BTreeSet::new();
+    for (id, function) in Template::read().of_type(FUNCTION) {
+        let mut given = function.environment();
+        for (name, value) in given.iter_mut().filter(|(name, _)| name.ends_with("_ARN")) {
+            value.clone_from(samples.get(name).unwrap_or_else(|| panic!("{id}: no example of {name}")));
+            arns.insert(name.clone());
+        }
+        let settings = match id {
             "WafLogsFunction" => waf_logs::settings::Settings::read(&given).map(drop),
             _ => Settings::read(&given).map(drop),
         };
-        read.unwrap_or_else(|error| panic!("{id}: {error}"));
+        settings.unwrap_or_else(|error| panic!("{id}: {error}"));
     }
+    assert_eq!(samples.into_keys().collect::<BTreeSet<_>>(), arns, "an example that nobody is told");
 }
 
 #[test]
@@ -329,7 +328,7 @@ fn codedeploy_neither_moves_traffic_nor_goes_back_by_itself() {
 #[test]
 fn an_alarm_judges_the_one_colour_that_its_name_says() {
     let template = Template::read();
-    let known = environment(template.resource("AlarmFunction"));
+    let known = template.resource("AlarmFunction").environment();
     let mut judging = BTreeSet::new();
     for (service, name) in SERVICES {
         for (colour, capital, _) in COLOURS {

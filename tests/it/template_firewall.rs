@@ -7,21 +7,15 @@ use waf_logs::settings::{Settings, VARIABLES};
 
 const FUNCTION: &str = "WafLogsFunction";
 
-fn environment(template: &Template) -> BTreeMap<String, String> {
-    let properties = template.resource(FUNCTION).properties();
-    let variables = properties["Environment"]["Variables"].as_object().unwrap();
-    variables.iter().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
-}
-
 #[test]
 fn waf_logs_is_told_each_of_its_variables_and_none_of_a_release() {
-    let given: BTreeSet<String> = environment(Template::read()).into_keys().collect();
+    let given: BTreeSet<String> = Template::read().resource(FUNCTION).environment().into_keys().collect();
     assert_eq!(given, VARIABLES.iter().map(|variable| variable.name.to_owned()).collect());
 }
 
 #[test]
 fn the_stack_and_the_functions_readme_have_the_defaults_of_the_code() {
-    let given = environment(Template::read());
+    let given = Template::read().resource(FUNCTION).environment();
     let readme = std::fs::read_to_string(root().join("functions/waf-logs/README.md")).unwrap();
     for variable in VARIABLES {
         let row = readme.lines().find(|line| line.contains(&format!("`{}`", variable.name)));
@@ -36,7 +30,8 @@ fn the_stack_and_the_functions_readme_have_the_defaults_of_the_code() {
 #[test]
 fn waf_logs_can_read_its_settings_and_they_name_what_the_stack_has() {
     let template = Template::read();
-    let settings = Settings::read(&environment(template)).unwrap_or_else(|error| panic!("{error}"));
+    let settings =
+        Settings::read(&template.resource(FUNCTION).environment()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(json!(settings.state_bucket), template.resource("StateBucket").properties()["BucketName"]);
     for (set, id, family) in
         [(&settings.ipv4_set, "BlockedIpv4Set", "IPV4"), (&settings.ipv6_set, "BlockedIpv6Set", "IPV6")]
@@ -113,7 +108,7 @@ fn the_web_acl_refuses_both_sets_first_in_the_rule_that_the_function_knows() {
     let acl = template.resource("WebAcl").properties();
     let rules = acl["Rules"].as_array().unwrap();
     let first = rules.iter().min_by_key(|rule| rule["Priority"].as_u64().unwrap()).unwrap();
-    assert_eq!(text(&first["Name"]), environment(template)["GREENLIGHT_WAF_RULE"]);
+    assert_eq!(text(&first["Name"]), template.resource(FUNCTION).environment()["GREENLIGHT_WAF_RULE"]);
     assert_eq!(first["Action"], json!({ "Block": {} }));
     let sets: BTreeSet<&str> = first["Statement"]["OrStatement"]["Statements"]
         .as_array()
@@ -121,7 +116,7 @@ fn the_web_acl_refuses_both_sets_first_in_the_rule_that_the_function_knows() {
         .iter()
         .map(|statement| text(&statement["IPSetReferenceStatement"]["Arn"]))
         .collect();
-    let given = environment(template);
+    let given = template.resource(FUNCTION).environment();
     let told = ["GREENLIGHT_WAF_IPV4_SET_ARN", "GREENLIGHT_WAF_IPV6_SET_ARN"];
     assert_eq!(sets, told.iter().map(|name| given[*name].as_str()).collect());
 

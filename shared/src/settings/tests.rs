@@ -90,6 +90,8 @@ fn every_fault_is_reported_at_once() {
     ]);
     let error = Settings::read(&map).unwrap_err();
     insta::assert_snapshot!(error.to_string().replace("; ", "\n"));
+    // `main` ends with the other form.
+    assert_eq!(format!("{error:?}"), error.to_string());
 }
 
 #[test]
