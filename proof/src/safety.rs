@@ -247,8 +247,8 @@ fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
     }
 }
 
-/// The rule of the open release may be deleted, where traffic moves by it, only by a pass that takes this release back, or by one that promotes
-/// it and has seen the base rule in place.
+/// While traffic moves by the open release's rule, only two passes may delete it: one that takes this release back,
+/// and one that promotes it and has seen the base rule in place.
 fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
     let ledger = world.ledger_or_new();
     let owns = |open: &&Open| (open.upload.number, open.attempt) == (rule.owner.number, rule.owner.attempt);

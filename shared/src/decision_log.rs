@@ -37,7 +37,7 @@ pub fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure
             service = service.as_str(),
             failure_class = failure.class().word(),
             error = chain(failure),
-            "neither the ledger nor the way back without it: the next event or tick tries again"
+            "cannot read the ledger, and taking the release back without it failed too; the next event or tick retries"
         ),
     }
     no_ledger.failure

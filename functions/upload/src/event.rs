@@ -87,7 +87,8 @@ pub enum Ignored {
     },
 }
 
-/// An event that cannot be acted on. It belongs into the on-failure queue.
+/// An event that cannot be acted on. The handler returns it as an error, so that Lambda keeps it in the on-failure
+/// queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// Without versions nothing pins the bytes of a release.

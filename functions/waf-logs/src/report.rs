@@ -61,8 +61,9 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
         section(
             &mut text,
             &format!(
-                "An IP set is full (10,000 entries). {} offenders found no room; the worst stay. Raise neighbours.members' reach or \
-             clean up entries that others put into the set.",
+                "An IP set is full (10,000 entries). {} offenders found no room; the worst stay. Lower \
+             neighbours.members, neighbours.ipv4_prefix or neighbours.ipv6_prefix, so that more offenders merge into \
+             networks, or remove entries that others added to the set.",
                 notes.left_out
             ),
         );

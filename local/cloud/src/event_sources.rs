@@ -38,8 +38,8 @@ pub struct EventSource {
     pub reports_failures: bool,
 }
 
-/// Reads the queue for ever, one batch after another; as many of these run side by side as the source allows. The time for which a message is hidden passes `speed` times as
-/// fast as on AWS, so that what failed comes again.
+/// Reads the queue without end, one batch after another. As many of these run side by side as the source allows.
+/// The time for which a message is hidden passes `speed` times as fast as on AWS, so that a failed one soon returns.
 pub async fn poll(source: EventSource, queues: Queues, functions: Arc<Functions>, speed: u32) -> Infallible {
     loop {
         match batch(&source, &queues, &functions, speed).await {

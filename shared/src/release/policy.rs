@@ -27,7 +27,8 @@ pub struct Policy {
     /// How long facts may be unreadable, with weight on the candidate, before traffic goes back. Default 3 min.
     #[serde(with = "duration")]
     pub unknown_limit: Duration,
-    /// One pass per service and this long observes, others are answered from the ledger. Default 5 s.
+    /// At most one pass per service reads AWS in this interval; other questions are answered from the ledger.
+    /// Default 5 s.
     #[serde(with = "duration")]
     pub look_interval: Duration,
     /// How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never. Default 3 min.

@@ -37,7 +37,7 @@ pub trait Ledgers: Sync {
     ) -> impl Future<Output = Answer<LedgerVersion>> + Send;
 }
 
-/// The listener's rules of a service: the base rule, and at the priority above it a release's.
+/// The listener's rules of a service: the base rule, and a release's rule at the priority before it.
 pub trait ListenerRules: Sync {
     /// Both rules, in one call however many rules the listener has.
     fn rules(&self, service: &ServiceName) -> impl Future<Output = Answer<Rules>> + Send;

@@ -111,8 +111,8 @@ impl ReturnCause {
         !matches!(self, Self::InstanceLost { .. } | Self::NotProven { .. })
     }
 
-    /// Whether an instance that dies looks like this at first: its requests fail, its checks fail, its hook is silent;
-    /// or a pass has seen that, and another one the rule gone.
+    /// Whether a dying instance can first show up as this cause: failed requests, failed checks, a silent hook, or a
+    /// rule that another pass already deleted because of those.
     pub fn may_be_a_lost_instance(&self) -> bool {
         matches!(self, Self::Alarm { .. } | Self::Unhealthy { .. } | Self::Silent { .. } | Self::RuleDeleted)
     }

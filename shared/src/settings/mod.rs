@@ -133,7 +133,8 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     Some(policy)
 }
 
-/// Questions are remembered once a look interval, so a shorter silence would be seen where there is none.
+/// A pass records a question at most once per look interval. A silence limit below a few intervals would end a
+/// healthy release.
 fn check_silence_is_longer_than_a_pause(reader: &mut Reader<'_, impl Strings>, policy: &Policy) {
     let limit = policy.silence_limit;
     if !limit.is_zero() && limit < 3 * policy.look_interval {

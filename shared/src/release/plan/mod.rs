@@ -216,12 +216,13 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether a pass that has decided since would look just like this way back: CodeDeploy has succeeded because
-    /// "promoting" was written, and the release's rule is gone because the base rule has moved. Then the swap must
-    /// prove that nobody has. An alarm is proof enough, and goes before anything.
+    /// Whether the commit must come before this way back, because a concurrent pass may have promoted the release
+    /// since this pass read the ledger. That leaves the same traces: CodeDeploy has succeeded because "promoting" was
+    /// written, and the release's rule is gone because the base rule has moved. Only the swap can tell the two apart.
+    /// A candidate alarm needs no such proof: its way back goes first.
     ///
-    /// Nor may a pass that looks meanwhile take this way back for a rule that somebody deleted, where the cause decides
-    /// that the release is tried again. These causes do not press: what still serves is healthy.
+    /// A concurrent pass must also not mistake this way back for an operator deleting the rule, because only our cause
+    /// allows another attempt. Waiting for the commit is safe here: the remaining targets are healthy.
     fn may_be_overtaken(&self, open: &Open) -> bool {
         let Phase::Returning(Returning { cause, .. }) = &open.phase else { return false };
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);

@@ -27,7 +27,8 @@ impl Pass<'_> {
             return Watch::Back(ReturnCause::Alarm { alarm });
         }
         if let Some(cause) = self.ended_or_lost(open) {
-            // The way back without the ledger does both, and that CodeDeploy calls it a manual stop tells nobody why.
+            // `without_ledger` deletes the rule and stops the deployment. CodeDeploy then reports a manual stop, which
+            // would hide the cause, so report RuleDeleted.
             let was_taken = self.is_stopped() && self.rule_is_gone(open);
             return Watch::Back(if was_taken { ReturnCause::RuleDeleted } else { cause });
         }
