@@ -1,6 +1,8 @@
 //! Tests that span crates.
 
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod end_to_end;
 #[cfg(test)]
 mod events_catalog;
@@ -16,3 +18,5 @@ mod template_firewall;
 mod template_permissions;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tree;

@@ -59,6 +59,18 @@ impl Template {
             .map(|(id, raw)| (id.as_str(), Resource { template: self, raw }))
     }
 
+    /// Every parameter with its default; empty where there is none.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&str, String)> {
+        self.document["Parameters"].as_object().unwrap().iter().map(|(name, parameter)| {
+            let default = match parameter.get("Default") {
+                None => String::new(),
+                Some(Value::String(default)) => default.clone(),
+                Some(default) => default.to_string(),
+            };
+            (name.as_str(), default)
+        })
+    }
+
     fn holds(&self, condition: &str) -> bool {
         self.resolve(&self.document["Conditions"][condition]).as_bool().unwrap()
     }

@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const FUNCTION: &str = "AWS::Lambda::Function";
+
+/// The page that lists every setting.
+const SETTINGS_PAGE: &str = "docs/settings.md";
+
 const SERVICES: [(&str, &str); 2] = [("frontend", "Frontend"), ("backend", "Backend")];
 const COLOURS: [(&str, &str, u64); 2] = [("blue", "Blue", 8080), ("green", "Green", 8081)];
 
@@ -32,21 +36,34 @@ fn each_function_is_told_every_documented_variable_and_no_other() {
 }
 
 #[test]
-fn the_stack_and_the_readme_have_the_defaults_of_the_code() {
+fn the_stack_and_the_documents_have_the_defaults_of_the_code() {
     let given = Template::read().resource("LifecycleFunction").environment();
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(root().join(SETTINGS_PAGE)).unwrap();
     for variable in VARIABLES {
         let quoted = format!("`{}`", variable.name);
-        let mentions: Vec<&str> = readme.lines().filter(|line| line.contains(&quoted)).collect();
-        assert!(!mentions.is_empty(), "README.md does not name {quoted}");
+        let mentions: Vec<&str> = page.lines().filter(|line| line.contains(&quoted)).collect();
+        assert!(!mentions.is_empty(), "{SETTINGS_PAGE} does not name {quoted}");
         if let Some(default) = variable.default {
             assert_eq!(given[variable.name], default, "{}", variable.name);
             let row = format!("| {quoted} | `{default}` |");
             assert!(
                 mentions.iter().any(|line| line.contains(&row)),
-                "README.md has another default than {row}"
+                "{SETTINGS_PAGE} has another default than {row}"
             );
         }
+    }
+}
+
+#[test]
+fn the_documents_list_every_parameter_with_its_default() {
+    let template = Template::read();
+    let page = std::fs::read_to_string(root().join(SETTINGS_PAGE)).unwrap();
+    for (name, default) in template.parameters() {
+        let start = format!("| `{name}` |");
+        let row = page.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("{SETTINGS_PAGE} has no row for the parameter {name}"));
+        let says = default.is_empty() || row.contains(&format!("| `{default}` |"));
+        assert!(says, "{SETTINGS_PAGE} does not say that {name} is {default} by default: {row}");
     }
 }
 

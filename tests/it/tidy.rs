@@ -1,38 +1,11 @@
-//! The invariants of ARCHITECTURE.md that text alone shows.
+//! The invariants of ARCHITECTURE.md that source text alone shows.
 
 use crate::template::root;
-use std::path::Path;
+use crate::tree::files;
+use std::process::Command;
 
 /// Lines that a source file may have at most. A file holds one subject.
 const LONGEST_FILE: usize = 600;
-
-/// Every file of the project with this ending, by path from the root; what is built or installed is not looked at.
-fn files(ending: &str) -> Vec<(String, String)> {
-    let root = root();
-    let mut found = Vec::new();
-    let mut open = vec![root.clone()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                if name != "target" && (!name.starts_with('.') || name == ".ci" || name == ".config") {
-                    open.push(path);
-                }
-            } else if name.ends_with(ending) {
-                // Samples of broken text are among the files.
-                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
-                found.push((relative(&root, &path), text));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap().to_string_lossy().into_owned()
-}
 
 /// The lines of a source that are code, by number.
 fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -74,8 +47,10 @@ fn the_release_domain_decides_and_never_acts() {
         "Instant",
         "rand::",
     ];
-    for (path, source) in files(".rs").into_iter().filter(|(path, _)| path.starts_with("shared/src/release/"))
-    {
+    let domain: Vec<_> =
+        files(".rs").into_iter().filter(|(path, _)| path.starts_with("shared/release/src/")).collect();
+    assert!(!domain.is_empty());
+    for (path, source) in domain {
         // Tests may have a runtime to run in.
         let (decides, _) = source.split_once("#[cfg(test)]").unwrap_or((&source, ""));
         for (number, line) in code(decides) {
@@ -85,6 +60,38 @@ fn the_release_domain_decides_and_never_acts() {
                     "{path}:{number} reaches out of the domain with {word}: {line}"
                 );
             }
+        }
+    }
+}
+
+/// Packages that decide from values alone.
+const PURE: [&str; 4] = ["release", "appspec", "offenders", "duration"];
+
+#[test]
+fn the_pure_packages_link_nothing_that_acts() {
+    for package in PURE {
+        let tree = Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--locked",
+                "--offline",
+                "--edges",
+                "normal",
+                "--prefix",
+                "none",
+                "--package",
+                package,
+            ])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        for line in String::from_utf8_lossy(&tree.stdout).lines() {
+            let acts =
+                ["tokio", "futures", "tracing", "log ", "lambda_", "aws-", "hyper", "rand", "greenlight"]
+                    .into_iter()
+                    .find(|start| line.starts_with(start));
+            assert_eq!(acts, None, "{package} links {line}: a pure package has no runtime, log or AWS");
         }
     }
 }
@@ -134,37 +141,5 @@ fn nothing_is_left_for_later() {
                 }
             }
         }
-    }
-}
-
-#[test]
-fn every_relative_link_in_the_documents_leads_somewhere() {
-    let root = root();
-    for (path, source) in files(".md") {
-        let folder = root.join(&path).parent().unwrap().to_owned();
-        for link in source.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
-            let (target, _) = link.split_once('#').unwrap_or((link, ""));
-            let elsewhere = target.is_empty() || target.contains("://") || target.starts_with("mailto:");
-            assert!(
-                elsewhere || folder.join(target).exists(),
-                "{path} links to {target}, which is not there"
-            );
-        }
-    }
-}
-
-#[test]
-fn every_test_that_the_architecture_names_is_there() {
-    let document = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let named: Vec<(&str, &str)> =
-        document.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
-    assert!(!named.is_empty());
-    for (module, test) in named {
-        let source =
-            std::fs::read_to_string(root().join(format!("tests/it/{module}.rs"))).unwrap_or_default();
-        assert!(
-            source.contains(&format!("fn {test}()")),
-            "ARCHITECTURE.md names {module}::{test}, which is not there"
-        );
     }
 }

@@ -41,7 +41,7 @@ impl ServiceRules {
         let Some(release_priority) = priority.map(|priority| priority - 1).filter(|priority| *priority >= 1)
         else {
             return Err(wrong(format!(
-                "the base rule {base_arn} of {service} leaves no priority above it for a release: give it priority 2 or more"
+                "the base rule {base_arn} of {service} leaves no priority before it for a release: give it priority 2 or more"
             )));
         };
         let place = release_priority.to_string();

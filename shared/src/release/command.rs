@@ -113,7 +113,7 @@ fn abort(next: &mut Ledger) -> String {
                 open.upload.number
             )
         }
-        None => "nothing to abort: no release is open; rollback puts the previous release back".to_owned(),
+        None => "nothing to abort: no release is open; rollback makes the previous release live again".to_owned(),
     }
 }
 
@@ -131,7 +131,7 @@ fn rollback(next: &mut Ledger) -> String {
                 .to_owned()
         }
         (None, Some(previous)) => {
-            let says = format!("release {} on {} is put back", previous.upload.number, previous.colour);
+            let says = format!("release {} on {} takes all traffic again", previous.upload.number, previous.colour);
             next.rollback = true;
             says
         }

@@ -129,7 +129,7 @@ pub enum Reason {
         /// What was seen.
         weights: Weights,
     },
-    /// The base rule is put back on the live colour, which is proven healthy.
+    /// The base rule is set to the live colour again, which is proven healthy.
     RepairsBaseRule,
     /// A rule stands at the priority reserved for a release, with no release open.
     StrayReleaseRule,

@@ -74,7 +74,7 @@ variables! {
         "a whole number above 0 with its unit: ms, s, m or h", Some("5s"), "5s";
     SILENCE_LIMIT: "GREENLIGHT_SILENCE_LIMIT", "How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never.",
         TIME, Some("3m"), "3m";
-    ROLLBACK_WINDOW: "GREENLIGHT_ROLLBACK_WINDOW", "How long after success an alarm on the live colour puts the previous colour back; 0 never.",
+    ROLLBACK_WINDOW: "GREENLIGHT_ROLLBACK_WINDOW", "How long after success an alarm on the live colour rolls back to the previous one; 0 never.",
         TIME, Some("30m"), "30m";
     HEAL_AFTER: "GREENLIGHT_HEAL_AFTER", "How long an instance may be unhealthy on the live colour before it is replaced, and the pause between two replacements; 0 never.",
         TIME, Some("5m"), "5m";

@@ -299,7 +299,7 @@ fn every_sample_is_handled_without_surprise() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
-/// What a run that met a fault and then Lambda's second try leave.
+/// What a run that met a fault and then Lambda's second attempt leave.
 fn after_a_fault(fault: Option<FaultAt>, fails_at: Option<usize>) -> (Vec<u64>, String, usize, usize) {
     let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
     world.make_live(&backend, Colour::Blue, 1);

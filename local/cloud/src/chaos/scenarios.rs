@@ -60,7 +60,7 @@ impl Setting {
 
 const LIVE: &[&str] = &["live"];
 const REJECTED: &[&str] = &["rejected"];
-/// What broke may be held against the release; it may as well get through on its second try.
+/// What broke may be held against the release; it may as well go live at its second attempt.
 const EITHER: &[&str] = &["live", "rejected"];
 
 const fn releasing(

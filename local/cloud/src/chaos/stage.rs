@@ -19,7 +19,7 @@ use crate::gateway::{Fault, FaultKind};
 use crate::product::Product;
 use crate::releases::{Releases, Upload, Verdict};
 
-/// Longer than one release takes, its second try included.
+/// Longer than one release takes, its second attempt included.
 const RELEASE: Duration = Duration::from_secs(110);
 
 /// Longer than a release takes to get to a phase.

@@ -1,0 +1,189 @@
+//! What every document promises: its links lead somewhere, its words are the glossary's, and the README stays short.
+
+use crate::template::root;
+use crate::tree::files;
+use std::path::Path;
+
+/// Lines that the README may have. It is for somebody who decides within a minute; everything else is in `docs/`.
+const LONGEST_README: usize = 130;
+
+/// Where a word is defined, and which ones are not used for it.
+const GLOSSARY: &str = "ARCHITECTURE.md";
+
+/// The lines of a document outside its code blocks.
+fn text_lines(document: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    document.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    })
+}
+
+/// The name by which a link reaches a heading, as GitHub makes it: small letters, digits, `-` and `_`.
+fn anchor(heading: &str) -> String {
+    let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    heading
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(kept)
+        .map(|letter| if letter == ' ' { '-' } else { letter })
+        .collect()
+}
+
+fn has_heading(document: &str, wanted: &str) -> bool {
+    text_lines(document)
+        .filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches('#')))
+        .any(|heading| anchor(heading) == wanted)
+}
+
+/// What each relative link of a document misses: its file, or its heading there.
+fn broken_links(path: &Path, document: &str) -> Vec<String> {
+    let text = text_lines(document).collect::<Vec<_>>().join("\n");
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+    let mut broken = Vec::new();
+    for link in links.filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
+        let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+        let target = if file.is_empty() { path.to_owned() } else { path.parent().unwrap().join(file) };
+        if !target.exists() {
+            broken.push(format!("{link}: there is no such file"));
+        } else if !heading.is_empty() && !has_heading(&std::fs::read_to_string(&target).unwrap(), heading) {
+            broken.push(format!("{link}: the file has no such heading"));
+        }
+    }
+    broken
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut broken = Vec::new();
+    for (path, document) in files(".md") {
+        let links = broken_links(&root().join(&path), &document);
+        broken.extend(links.into_iter().map(|link| format!("{path} links to {link}")));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_noticed() {
+    let document = "[file](Cargo.toml) [heading](README.md#try-it) [away](https://example.com/none)\n\
+        [no file](none.md) [no heading](README.md#none)\n```\n[code](none.rs)\n```\n";
+    let broken = broken_links(&root().join("made-up.md"), document);
+    let expected = ["none.md: there is no such file", "README.md#none: the file has no such heading"];
+    assert_eq!(broken, expected);
+    assert!(has_heading("## A heading, `code` and what's more", "a-heading-code-and-whats-more"));
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = std::fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(
+        lines <= LONGEST_README,
+        "README.md has {lines} lines, more than {LONGEST_README}: move some to docs/"
+    );
+}
+
+#[test]
+fn every_make_target_that_a_document_names_is_there() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    for (path, document) in files(".md") {
+        let starts = document.split('`').chain(document.lines());
+        for named in starts.filter_map(|start| start.strip_prefix("make ")) {
+            let target =
+                named.split(|letter: char| !letter.is_alphanumeric() && letter != '-').next().unwrap();
+            assert!(
+                makefile.contains(&format!("\n{target}: ")),
+                "{path} names make {target}, which the Makefile does not have"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let document = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let named: Vec<(&str, &str)> =
+        document.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+    assert!(!named.is_empty());
+    for (module, test) in named {
+        let source =
+            std::fs::read_to_string(root().join(format!("tests/it/{module}.rs"))).unwrap_or_default();
+        assert!(
+            source.contains(&format!("fn {test}()")),
+            "ARCHITECTURE.md names {module}::{test}, which is not there"
+        );
+    }
+}
+
+/// A word of the glossary, and the phrases that the glossary refuses in its place.
+struct Term {
+    word: String,
+    refused: Vec<String>,
+}
+
+/// The rows of the glossary's table that refuse something.
+fn glossary() -> Vec<Term> {
+    let document = std::fs::read_to_string(root().join(GLOSSARY)).unwrap();
+    let (_, section) = document.split_once("\n## Glossary\n").unwrap();
+    let rows =
+        section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with('|'));
+    rows.skip(2)
+        .filter_map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let refused: Vec<String> = cells[3]
+                .split(',')
+                .map(|phrase| phrase.trim().to_owned())
+                .filter(|phrase| !phrase.is_empty())
+                .collect();
+            (!refused.is_empty()).then(|| Term { word: cells[1].to_owned(), refused })
+        })
+        .collect()
+}
+
+/// A file's text on one line and in small letters, without the marks of comments, so that a phrase is found across lines.
+fn prose(path: &str, source: &str) -> String {
+    let is_glossary = |line: &&str| path == GLOSSARY && line.starts_with('|');
+    let lines = source.lines().filter(|line| !is_glossary(line));
+    let words =
+        lines.flat_map(|line| line.trim_start().trim_start_matches(['/', '!', '#', '|']).split_whitespace());
+    words.filter(|word| *word != "\\").collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Whether the prose holds this phrase, as whole words.
+fn holds(prose: &str, phrase: &str) -> bool {
+    let within = |letter: char| letter.is_alphanumeric() || letter == '_';
+    prose.match_indices(phrase).any(|(start, _)| {
+        let before = prose[..start].chars().next_back();
+        let after = prose[start + phrase.len()..].chars().next();
+        !before.is_some_and(within) && !after.is_some_and(within)
+    })
+}
+
+#[test]
+fn prose_uses_the_words_of_the_glossary() {
+    let terms = glossary();
+    assert!(terms.len() >= 3, "the glossary refuses no words any more");
+    let mut found = Vec::new();
+    for ending in [".md", ".rs", ".sh", ".py", "template.yaml", "Makefile"] {
+        for (path, source) in files(ending) {
+            let prose = prose(&path, &source);
+            for Term { word, refused } in &terms {
+                for phrase in refused.iter().filter(|phrase| holds(&prose, phrase)) {
+                    found.push(format!("{path} says \"{phrase}\": the glossary has \"{word}\" for it"));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_refused_phrase_is_found_across_lines_and_only_as_whole_words() {
+    let source = "/// All weight is given\n    /// Back to live.\nlet text = \"all \\\n    weight\";\n";
+    let prose = prose("made-up.rs", source);
+    assert!(holds(&prose, "given back to live"));
+    assert!(holds(&prose, "weight is"));
+    assert!(!holds(&prose, "weight i"));
+    assert!(!holds(&prose, "iven back"));
+}
