@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Moves what Install has staged to the colour's folder. The folder is complete from the moment it is there; what was
-# there before is kept under another name until its process has ended.
+# Moves what Install has staged to the colour's folder, in one step, so that the folder is never half filled. The
+# version that was there before is kept under another name until its process has ended.
 source "$(dirname "$0")/release.sh"
 
 read_note

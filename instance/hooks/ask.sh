@@ -1,7 +1,7 @@
 # Asking Greenlight: one synchronous call of the lifecycle function, and its answer, one JSON object.
-# curl signs the call itself where it can: an answer then costs milliseconds. The AWS command line takes about a second
-# of CPU to start, which a small instance that asks every few seconds does not have; it is the way out where curl is
-# too old or finds no credentials.
+# Where curl can sign the call itself, an answer costs milliseconds. The AWS command line takes about a second of CPU to
+# start, too much for a small instance that asks every few seconds, so it is used only where curl is too old or finds no
+# credentials.
 # shellcheck shell=bash disable=SC2034 # the hooks that source this use what is set here
 
 metadata=http://169.254.169.254/latest
@@ -72,7 +72,7 @@ credentials() {
 
 # invoke_with_… FOLDER: sends FOLDER/question, leaves FOLDER/answer, and says on stdout what went wrong.
 
-# The secret goes in by stdin, not by an argument that everyone on the machine can read.
+# curl gets the secret by stdin, because every user of the machine can read its arguments.
 invoke_with_curl() {
   local endpoint outcome
   endpoint=${AWS_ENDPOINT_URL_LAMBDA:-${AWS_ENDPOINT_URL:-https://lambda.$AWS_REGION.amazonaws.com}}
@@ -89,7 +89,7 @@ invoke_with_curl() {
   return 1
 }
 
-# fileb:// is sent as it is by version 1 and by version 2 of the command line, whatever their defaults.
+# Versions 1 and 2 of the command line both send fileb:// as it is, whatever their defaults.
 invoke_with_aws() {
   local outcome
   outcome=$(AWS_MAX_ATTEMPTS=1 timeout 90 aws lambda invoke --region "$AWS_REGION" \
@@ -101,15 +101,15 @@ invoke_with_aws() {
   return 1
 }
 
-# ask EVENT: one question. The answer is left in $answer. A call that fails in any way, a function error too, is no
-# answer: ask returns 1 and says why in $unanswered.
+# ask EVENT: asks one question and leaves the answer in $answer. If the call fails in any way, a function error included,
+# there is no answer: ask returns 1 and says why in $unanswered.
 ask() {
   local folder key secret session how=invoke_with_aws
   folder=$(mktemp -d)
   answer='' unanswered=''
   printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"}' \
     "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" >"$folder/question"
-  # A function that is named by its ARN needs escaping in the address, which the command line knows.
+  # In an address an ARN needs escaping. The command line does that, so it calls a function that is named by its ARN.
   if [[ $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
     how=invoke_with_curl
   fi

@@ -5,7 +5,7 @@ source "$(dirname "$0")/release.sh"
 deadline=270
 pause=2
 
-# What the last month's deployments noted is of no use to anyone.
+# Notes of deployments that are older than a month are not needed any more.
 mkdir -p "$home/deployments"
 find "$home/deployments" -type f -mtime +30 -delete
 

@@ -1,6 +1,6 @@
 # What every hook of a release needs: where things are, which colour is meant, and how to ask Greenlight.
-# Sourced, never run. Hooks get their variables from the CodeDeploy agent; the rest stands in
-# /etc/greenlight/environment, which user data writes.
+# Sourced, never run. The CodeDeploy agent sets a hook's variables; user data writes the others to
+# /etc/greenlight/environment.
 # shellcheck shell=bash disable=SC2034 # the hooks that source this use what is set here
 
 set -Eeuo pipefail
@@ -12,14 +12,14 @@ hook_started=$SECONDS
 
 say() { printf '%s\n' "$*"; }
 
-# The reason is the last line on stdout: it is what CodeDeploy shows of a failed hook.
+# The reason is the last line on stdout, because CodeDeploy shows that line of a failed hook.
 fail() {
   say "FAILED: $*"
   exit 1
 }
 trap 'fail "line $LINENO of $0: $BASH_COMMAND"' ERR
 
-# KEY=value lines. They are read, not run, so a value needs no quotes and can start nothing.
+# KEY=value lines. They are read and not run, so a value needs no quotes and cannot start a program.
 read_environment() {
   local file=$root/etc/greenlight/environment line
   [[ -r $file ]] || fail "$file is missing: user data writes it when the instance starts"
@@ -57,8 +57,8 @@ lock() {
 # Runs a command that may leave processes behind: they get neither the lock nor the hook's outputs.
 detached() { "$@" 9>&- </dev/null >/dev/null 2>&1; }
 
-# Under systemd what a hook starts belongs to the agent's unit and may die with a restart of the agent; in a scope of
-# its own it lives on. Put before a command; empty elsewhere.
+# Under systemd a process that a hook starts belongs to the agent's unit and may die with a restart of the agent. Put
+# before a command, this gives the process a scope of its own, in which it lives on. Elsewhere it is empty.
 own_scope=()
 if [[ -d /run/systemd/system && -z $root ]] && ((EUID == 0)) && command -v systemd-run >/dev/null; then
   own_scope=(systemd-run --quiet --scope --collect --slice=greenlight)
@@ -97,8 +97,8 @@ healthy() {
 }
 health_address() { [[ $nginx_address == 0.0.0.0 ]] && echo 127.0.0.1 || echo "$nginx_address"; }
 
-# Takes this deployment's candidate down, and nothing else: not a colour that another deployment has taken over
-# meanwhile, so never the live one.
+# Takes this deployment's candidate down. A colour that another deployment has taken over meanwhile is left alone, so
+# this never stops the live version.
 take_down() {
   if owns_colour; then
     say "taking $colour of $DEPLOYMENT_ID down"

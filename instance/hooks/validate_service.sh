@@ -12,9 +12,9 @@ phase=installing
 
 read_note
 
-# Ends in failure. A candidate that carries traffic as far as this hook knows is left running: Greenlight takes the
-# weight away when it sees the deployment fail, and stopping the app first would lose requests. The next deployment
-# on this colour replaces it.
+# Ends in failure. If the last answer gave the candidate traffic, it is left running: stopping it now would lose
+# requests. Greenlight removes the weight when it sees the deployment fail, and the next deployment on this colour
+# replaces the candidate.
 give_up() {
   trap - ERR TERM
   runtime_log "$colour" 15 || true

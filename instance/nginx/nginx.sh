@@ -16,8 +16,8 @@ nginx_running() {
   pid=$(cat "$nginx_home/nginx.pid" 2>/dev/null) && [[ -n $pid ]] && grep -qa '^nginx: master' "/proc/$pid/cmdline" 2>/dev/null
 }
 
-# Makes nginx run with the kit's configuration. It is not touched when it already does: a reload closes idle
-# connections that the load balancer may just be using. Says why on failure.
+# Makes nginx run with the kit's configuration. If it already does, it is left alone: a reload closes idle connections
+# that the load balancer may just be using. On failure it says why.
 serve_colours() {
   local nginx
   nginx=$(nginx_program) || { echo "nginx is not installed"; return 1; }

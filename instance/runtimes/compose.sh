@@ -48,8 +48,8 @@ runtime_start() {
   } >"$here/run/$1.log" 2>&1
 }
 
-# By the project's name alone: the file of the version that runs may be gone. Untagged images go too, because every
-# release leaves one and the disk is small.
+# Stops by the project's name, because the file of the running version may be gone. Removes untagged images as well:
+# every release leaves one, and the disk is small.
 runtime_stop() {
   compose "$1" down --remove-orphans --timeout "$stop_seconds"
   docker image prune --force || true

@@ -4,7 +4,8 @@
 
 stop_seconds=${GREENLIGHT_STOP_SECONDS:-30}
 
-# pid_file COLOUR: one line, process id and its start time in clock ticks since boot: an id alone is given to others.
+# pid_file COLOUR: one line, the process id and its start time in clock ticks since boot. The id alone is not enough,
+# because the system gives it to another process later.
 pid_file() { echo "$here/run/$1.pid"; }
 log_file() { echo "$here/run/$1.log"; }
 
@@ -55,14 +56,14 @@ runtime_start() {
     unset BUNDLE_BUCKET BUNDLE_KEY BUNDLE_VERSION BUNDLE_ETAG
     export HOST=$app_address PORT GREENLIGHT_SERVICE=$service GREENLIGHT_COLOUR=$1 GREENLIGHT_RELEASE=$release
     PORT=$(app_port "$1")
-    # A session of its own: the process id is also the group's, and the agent's TERM to the hook does not reach it.
+    # In a session of its own the process id is also the group's, and the agent's TERM to the hook does not reach it.
     exec setsid "${own_scope[@]}" "$program"
   ) </dev/null >"$(log_file "$1")" 2>&1 &
   pid=$!
   printf '%s %s\n' "$pid" "$(start_ticks "$pid")" >"$(pid_file "$1")"
 }
 
-# Whether anything of a process group still runs; what has ended and was not waited for does not count.
+# Whether a process of this group still runs. A zombie, which has ended and was not waited for, does not count.
 group_runs() {
   kill -0 -- "-$1" 2>/dev/null || return 1
   ! command -v pgrep >/dev/null || pgrep -g "$1" -r D,R,S,T >/dev/null

@@ -113,7 +113,9 @@ fn abort(next: &mut Ledger) -> String {
                 open.upload.number
             )
         }
-        None => "nothing to abort: no release is open; rollback makes the previous release live again".to_owned(),
+        None => {
+            "nothing to abort: no release is open; rollback makes the previous release live again".to_owned()
+        }
     }
 }
 
@@ -131,7 +133,8 @@ fn rollback(next: &mut Ledger) -> String {
                 .to_owned()
         }
         (None, Some(previous)) => {
-            let says = format!("release {} on {} takes all traffic again", previous.upload.number, previous.colour);
+            let says =
+                format!("release {} on {} takes all traffic again", previous.upload.number, previous.colour);
             next.rollback = true;
             says
         }
