@@ -101,8 +101,8 @@ invoke_with_aws() {
   return 1
 }
 
-# ask EVENT: asks one question and leaves the answer in $answer. If the call fails in any way, a function error included,
-# there is no answer: ask returns 1 and says why in $unanswered.
+# ask EVENT: asks one question and leaves the answer in $answer. If the call fails in any way, a function error
+# included, there is no answer: ask returns 1 and says why in $unanswered.
 ask() {
   local folder key secret session how=invoke_with_aws
   folder=$(mktemp -d)

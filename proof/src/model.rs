@@ -114,8 +114,8 @@ fn holds<const RULE: usize>(_: &Exploration, world: &World) -> bool {
     world.broken != Some(Rule::ALL[RULE])
 }
 
-/// Asked where time has run out and no invocation runs. Every state leads to such a state without a further input,
-/// so a state from which the service never comes to rest leads to one that is asked.
+/// Checked in states where time has run out and no invocation runs. Every state leads to such a state without further
+/// input, so this finds every state from which the service never comes to rest.
 fn comes_to_rest(model: &Exploration, world: &World) -> bool {
     if world.tick <= model.scenario.ticks
         || world.passes.iter().any(Option::is_some)

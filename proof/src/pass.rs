@@ -67,9 +67,9 @@ pub struct Acting {
     pub version: Option<u64>,
     /// A call failed, not by a conflict.
     pub stuck: bool,
-    /// Somebody else was first, or nobody knows: it starts again.
+    /// Another pass was first, or the answer was lost: it starts again.
     pub moved_on: bool,
-    /// Somebody else was first.
+    /// Another pass was first.
     pub lost_swap: bool,
     /// When it was decided, in ticks.
     pub decided: u8,

@@ -1,9 +1,8 @@
 //! "Always comes to rest": a fair scheduler without faults or inputs, run from a state that is left alone.
 //!
-//! It lets every invocation end, every hook go on, CodeDeploy give up what no instance answers, and the schedule
-//! wake the service each tick, always in the same order. Nothing else happens, except that what an operator
-//! paused is resumed, and that broken targets recover on the colour that is live or promised to be, which is not
-//! the release's doing.
+//! In a fixed order it lets every invocation end, every hook go on, CodeDeploy give up deployments that no instance
+//! answers, and the schedule wake the service each tick. It also resumes a paused service, and lets broken targets
+//! recover on the colour that is live or promised to be, because no release can mend those. Nothing else happens.
 
 use crate::kept::Kept;
 use crate::safety::{self, Rule};

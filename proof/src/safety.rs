@@ -98,7 +98,7 @@ pub struct History {
     pub asked_again: Vec<u64>,
     /// An operator asked for something older.
     pub explicit: bool,
-    /// Somebody else moved the base rule, and nobody has put it right.
+    /// An operator or a stack update moved the base rule, and no pass has repaired it yet.
     pub disturbed: bool,
     /// A late pass moved the base rule to this colour after its way back; it has no token to stop that.
     pub late: PerColour<bool>,
@@ -214,7 +214,7 @@ pub fn after(world: &mut World, acting: &Acting, action: &Action, before: Before
             .filter(|opened| Some(opened.key) == key)
             .for_each(|opened| opened.back = true);
     }
-    // Where the base rule says the same, nobody's traffic moves: a way back that another pass has taken stands.
+    // Where the base rule says the same, no traffic moves: a way back that another pass has taken stands.
     let uncovers = world.traffic() != before.traffic;
     if let Some(rule) = before.rule.filter(|_| world.rule.is_none() && uncovers) {
         rule_deleted(world, acting, rule);
@@ -265,14 +265,15 @@ fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
 
 fn raised(world: &mut World, acting: &Acting, action: &Action, colour: Colour, now: Weights) {
     let ledger = world.ledger_or_new();
-    // Somebody else has moved the base rule: what a deleted rule uncovers is theirs until it is put right.
+    // Not a pass but an operator or a stack update moved the base rule. Until a pass repairs it, no pass is to blame
+    // for the weights that a deleted rule uncovers.
     if world.history.disturbed {
         return;
     }
     // Going back to the live colour is always allowed, and the first release has nothing to protect.
     let Some(live) = ledger.live.as_ref().filter(|live| live.colour != colour) else { return };
-    // The base rule has no token: a pass that looked while the release's rule stood, and wrote that the base rule
-    // moves, may be late. What follows must put that right, and `ComesToRest` asks for it.
+    // AWS has no lock on the base rule, so a pass that decided to move it while the release's rule was there may write
+    // late. A later pass must repair that; `ComesToRest` checks it.
     if matches!(action, Action::SetBaseWeights { .. }) && acting.saw_rule {
         *world.history.late.of_mut(colour) =
             world.ledger_or_new().open.as_ref().is_some_and(|open| matches!(open.phase, Phase::Returning(_)));

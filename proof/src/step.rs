@@ -44,7 +44,7 @@ pub enum Step {
     Exit,
     /// CodeDeploy gives the deployment up.
     TimesOut,
-    /// Somebody stops the deployment.
+    /// An operator stops the deployment in CodeDeploy.
     StopByHand,
     /// The alarm's own way back: the release's rule goes and the deployment stops, whatever the ledger says.
     ReturnByAlarm,
@@ -287,7 +287,7 @@ impl Setting {
     }
 }
 
-/// Reads, changes and swaps the ledger in one step: `amend` starts anew whenever somebody else was first.
+/// Reads, changes and swaps the ledger in one step: `amend` starts again whenever another pass was first.
 fn amend(world: &mut World, change: impl FnOnce(Ledger) -> Ledger) -> bool {
     let before = world.ledger_or_new();
     let next = change((*before).clone());

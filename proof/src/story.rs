@@ -25,7 +25,7 @@ impl Schedule {
                 return lines.join("\n");
             }
         }
-        lines.push("from here on nobody interferes".to_owned());
+        lines.push("from here on nothing interferes".to_owned());
         let rest = rest(&setting, &world);
         world = left_alone(&world);
         for step in rest.steps {

@@ -52,8 +52,8 @@ pub struct World {
     pub broken: Option<Rule>,
 }
 
-/// The invocations that run now, by place. Which of them is called which does not matter: states that differ in
-/// nothing else have the same hash, and the model checker takes them for one.
+/// The invocations that run now, by place. Their order does not matter: states that differ only in it have the same
+/// hash, and the model checker takes them for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passes(pub Vec<Option<Kept<Running>>>);
 

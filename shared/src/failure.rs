@@ -1,4 +1,4 @@
-//! What an error asks of whoever meets it.
+//! What an error asks of its caller.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub enum Class {
     Permanent,
     /// Nothing was done (throttled, unavailable, refused connection): try again.
     Transient,
-    /// Somebody else was first: read again, decide again.
+    /// Another writer was first: read again, decide again.
     Conflict,
     /// The call may have been carried out, the answer was lost: read back before repeating it.
     OutcomeUnknown,
@@ -53,7 +53,7 @@ impl Failure {
         self.class
     }
 
-    /// Whether somebody else was first.
+    /// Whether another writer was first.
     pub fn is_conflict(&self) -> bool {
         self.class == Class::Conflict
     }

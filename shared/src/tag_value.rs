@@ -9,8 +9,8 @@ const MARKS: &str = "+-=._:/@";
 /// What is appended to a text that was cut.
 const CUT: &str = "...";
 
-/// The text with nothing in it that a tag's value must not hold: a comma or semicolon becomes a dash, so that a
-/// sentence still reads as one, runs of other characters become one space, and what is too long is cut.
+/// The text without the characters that a tag's value must not hold. A comma or semicolon becomes a dash, so that a
+/// sentence still reads as one. A run of other characters becomes one space. The end of a long text is cut off.
 pub fn legal_tag_value(text: &str) -> String {
     let legal = |letter: char| letter.is_alphanumeric() || MARKS.contains(letter);
     let text = text.replace([',', ';'], " -");

@@ -141,7 +141,8 @@ fn glossary() -> Vec<Term> {
         .collect()
 }
 
-/// A file's text on one line and in small letters, without the marks of comments, so that a phrase is found across lines.
+/// A file's text on one line and in small letters, without the marks of comments, so that a phrase is found across
+/// lines.
 fn prose(path: &str, source: &str) -> String {
     let is_glossary = |line: &&str| path == GLOSSARY && line.starts_with('|');
     let lines = source.lines().filter(|line| !is_glossary(line));

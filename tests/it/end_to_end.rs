@@ -64,8 +64,8 @@ fn the_end_to_end_story_loses_no_request() {
     }
 }
 
-/// The most telling of the scenarios of `make chaos`: what is written twice over, what must work without a ledger,
-/// what the data plane loses, what would uncover the wrong rule, and the way back after success.
+/// The most telling scenarios of `make chaos`: a write that happens twice, a way back without a ledger, requests that
+/// the data plane loses, a change that would uncover the wrong rule, and a rollback after success.
 const CHAOS: [&str; 5] = [
     "answer-lost",
     "state-bucket-closed",

@@ -2,7 +2,7 @@
 //!
 //! `aws_lambda_events` is not used for alarms: it rejects metric-math alarms, periods above 65535 s and
 //! composite alarms without a suppressor, and reads a missing state as `OK`. All of these must wake us. States and
-//! times are not read at all: the alarms themselves are looked at, so it does not matter how a payload writes them.
+//! times are not read at all, because the pass reads the alarms themselves.
 
 use serde_json::Value;
 use std::collections::BTreeSet;

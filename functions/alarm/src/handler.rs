@@ -50,7 +50,7 @@ pub async fn handle(
     result
 }
 
-/// The services whose alarms these are; every service when one of them is nobody's or the payload is not understood.
+/// The services whose alarms these are; every service when an alarm belongs to none or the payload is not understood.
 fn woken_by<'a>(settings: &'a Settings, told: &Told) -> Vec<&'a ServiceName> {
     let owner = |alarm: &String| {
         settings.services.iter().find(|(_, service)| owns(service, alarm)).map(|(name, _)| name)

@@ -1,7 +1,7 @@
 //! Wakes a reconcile when an alarm changes, whatever the payload says: the alarms are read again.
 //!
-//! Errors: the function is invoked asynchronously, so an error makes Lambda try twice more and then keeps
-//! the event in the on-failure queue. A payload that is not understood reconciles every service first.
+//! Errors: alarms come asynchronously, so after an error Lambda retries twice and then keeps the event in the
+//! on-failure queue. A payload that is not understood reconciles every service first.
 
 pub mod event;
 pub mod handler;

@@ -198,8 +198,8 @@ fn validates(question: &Question) -> bool {
 }
 
 /// Whether the load balancer says nothing against the asking instance. Auto Scaling registers a new instance only
-/// after the deployment has let it go on (Auto Scaling user guide, lifecycle hooks), so one that AWS deploys to by itself
-/// may stand in no group yet; the hook has seen it healthy from inside.
+/// after its first deployment (Auto Scaling user guide, lifecycle hooks). So an instance that AWS deploys to by itself
+/// may be in no target group yet, and the hook's own health check must do.
 fn is_healthy(
     asker: &Asker,
     targets: &std::collections::BTreeMap<InstanceId, TargetHealth>,

@@ -35,7 +35,7 @@ pub trait HookExecutions: Sync {
 /// Checks the target groups and tells CodeDeploy, whatever happens on the way.
 ///
 /// # Errors
-/// When CodeDeploy could not be told: Lambda tries again, and the deployment still waits.
+/// When CodeDeploy could not be told: Lambda retries, and the deployment still waits.
 pub async fn answer_once(
     ports: &(impl Ports + HookExecutions),
     settings: &Settings,

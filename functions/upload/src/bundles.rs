@@ -19,7 +19,7 @@ pub enum ReadFailure {
     Failed(#[from] Failure),
 }
 
-/// What somebody wrote on an object.
+/// The tags of an object that matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectTags {
     /// Whether an older bundle is to go live.

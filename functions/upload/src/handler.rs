@@ -1,12 +1,13 @@
 //! From an event to verdicts: each record by itself, then one reconcile per service.
 //!
-//! The function is invoked asynchronously, so an error means two more tries and then the on-failure queue.
-//! - An object that breaks a rule is rejected: said on its tags and in the log, and the answer is `Ok`. Trying again
-//!   would change nothing, and the evidence stays on the object.
-//! - An event that cannot be acted on (not S3's, no versions) has no object to say it on, so the answer is an error:
-//!   the event is kept in the queue.
-//! - A call of AWS that failed is an error too. A repeat is harmless: the same version is the same release.
-//! - A failed call after the upload stands in the ledger is only logged: the next tick carries on from there.
+//! S3 invokes the function asynchronously. If it returns an error, Lambda retries twice and then keeps the event in the
+//! on-failure queue.
+//! - An object that breaks a rule is rejected: its tags and the log say why, and the answer is `Ok`. A retry would
+//!   change nothing, and the evidence stays on the object.
+//! - An event that cannot be acted on (not S3's, no versions) names no object whose tags could say so. The answer is an
+//!   error, so that Lambda keeps the event.
+//! - A failed call of AWS is an error too. A retry is harmless: the same object version is the same release.
+//! - Once the ledger holds the upload, a failed call is only logged: the next tick carries on from there.
 
 use crate::bundle::{Findings, Limits, inspect};
 use crate::bundles::{Bundles, ReadFailure};
@@ -185,8 +186,8 @@ async fn reject<P: Ports, B: Bundles, C: Clock>(
 
 /// Offers a good bundle to the release domain.
 ///
-/// `accepted` is written before the ledger is: afterwards any other function may already have written how the
-/// release ended, and this would overwrite it. A repeat of the event finds a verdict and leaves it alone.
+/// The tag `accepted` is written before the ledger. Written later, it could overwrite the verdict of another function
+/// that has already ended the release. A repeat of the event finds a verdict and leaves it alone.
 async fn offer<P: Ports, B: Bundles, C: Clock>(
     with: &Surroundings<'_, P, B, C>,
     uploaded: &Uploaded,

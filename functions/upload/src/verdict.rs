@@ -8,7 +8,7 @@ use crate::key::KeyFault;
 use greenlight::release::{Offer, ReleaseNumber};
 use std::fmt;
 
-/// Why an object will not be released, for whoever uploaded it.
+/// Why an object will not be released, for the person who uploaded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     /// The key breaks a rule.

@@ -1,5 +1,5 @@
-//! What people hear, at least once: a message is committed with the decision it tells of, and struck out of the state
-//! only when the topic has taken it. What could not be sent is sent by the next pass.
+//! Announces blocks, each at least once. A message is committed with the decision that it reports, and removed from the
+//! state only when the topic has taken it. If it could not be sent, the next pass sends it.
 
 use greenlight::failure::chain;
 use offenders::state::{Announcement, State};

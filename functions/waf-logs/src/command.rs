@@ -30,10 +30,10 @@ struct Request {
     after: Option<IpNet>,
 }
 
-/// Carries out a command. What changes something is followed by a pass, so that it holds at once.
+/// Carries out a command. After a change it runs a pass, so that the change takes effect at once.
 ///
 /// # Errors
-/// Permanent: the command cannot be read or means nothing now. Others: as the store has them.
+/// Permanent: the command cannot be read or means nothing now. Other classes come from the store.
 pub async fn command(ports: &impl Ports, settings: &Settings, request: Value) -> Answer<Value> {
     let request: Request = serde_path_to_error::deserialize(request)
         .map_err(|error| Failure::new(Class::Permanent, "the command cannot be read").caused_by(error))?;

@@ -103,9 +103,8 @@ impl<'a, P: Ports> Function<'a, P> {
 
 /// Answers one invocation.
 ///
-/// # Errors
-/// What Lambda shall repeat and in the end put into the on-failure queue. For a queue's batch failures are in the
-/// answer instead, message by message.
+/// # Errors When Lambda must retry and at last keep the event in the on-failure queue. For a batch from the queue the
+/// answer names the messages that failed instead.
 pub async fn handle<P: Ports>(function: &Function<'_, P>, payload: Value) -> Answer<Value> {
     let trigger = event::read(payload).inspect_err(log)?;
     match trigger {

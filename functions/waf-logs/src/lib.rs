@@ -2,9 +2,9 @@
 //!
 //! # Reading order
 //!
-//! [`event`] tells what an invocation asks for, [`handler`] does it: [`ingest`] reads logs into partial results,
-//! [`pass`] merges, decides and writes, [`announce`] tells, [`command`] answers an operator. [`ports`] are the traits to the outside,
-//! [`aws`] the only module that names AWS's SDK. Reading and deciding themselves are in the crate `offenders`.
+//! [`event`] says what an invocation asks for, and [`handler`] does it: [`ingest`] reads logs into partial results,
+//! [`pass`] merges, decides and writes, [`announce`] tells people, [`command`] answers an operator. [`ports`] are the
+//! traits to the outside, and [`aws`] is the only module that names AWS's SDK. The crate `offenders` reads and decides.
 
 pub mod announce;
 pub mod aws;

@@ -1,7 +1,7 @@
 //! The scheduled pass, the one writer: merge what is new, decide, commit, act, tell.
 //!
-//! Order matters. The state is committed before the IP sets change, and names every entry that is about to be ours;
-//! so after a crash between the two the next pass still knows whose is whose, and makes up for what was not done.
+//! Order matters. The state is committed before the IP sets change, and names every entry that is about to be ours. So
+//! after a crash between the two the next pass knows which entries are ours, and writes the missing ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -87,7 +87,7 @@ struct Facts {
     sets: BTreeMap<Family, IpSet>,
 }
 
-/// One attempt; `None` when somebody else changed the state meanwhile.
+/// One attempt; `None` when another pass or a command changed the state meanwhile.
 async fn attempt(ports: &impl Ports, settings: &Settings) -> Answer<Option<Passed>> {
     let now = ports.now();
     let (state, tag) = stored::state(ports).await?;
@@ -275,7 +275,7 @@ fn entries_beside(
     }
     let mut entries = entries(state, configuration, family, MOST_ENTRIES.saturating_sub(foreign.len()));
     for entry in foreign {
-        // Somebody else blocks it already, and shall go on to.
+        // Another writer of the set blocks it already; that entry stays theirs.
         if let Ok(network) = entry.parse::<IpNet>() {
             entries.wanted.remove(&network);
         }
@@ -309,8 +309,8 @@ async fn act(ports: &impl Ports, state: &State, facts: &Facts, mode: Mode) -> An
                 changed += 1;
                 break;
             }
-            // Somebody else was first: read again, merge again. When that was a pass that has decided since, the set
-            // is its to write. In this order: a pass that decides after the second look finds this token used up.
+            // Another writer was first: read again, merge again. If a pass has decided since, that pass writes the set.
+            // The order matters: a pass that decides after the second look finds this token used up.
             set = ports.read_set(*family).await?;
             if !stored::is_latest(ports, state).await? {
                 tracing::warn!(?family, "another pass has decided meanwhile and writes the set");

@@ -71,7 +71,7 @@ pub trait Store: Sync {
     /// Writes a document if there is none yet; `false` when there is.
     fn create(&self, key: &str, bytes: Vec<u8>) -> impl Future<Output = Answer<bool>> + Send;
 
-    /// Writes a document if it still has this version, or is still not there; `false` when somebody was first.
+    /// Writes a document if it still has this version, or is still absent; `false` when another writer was first.
     fn replace(
         &self,
         key: &str,
@@ -103,7 +103,7 @@ pub trait IpSets: Sync {
     /// Reads a set.
     fn read_set(&self, family: Family) -> impl Future<Output = Answer<IpSet>> + Send;
 
-    /// Replaces a set's entries; `false` when the lock token is stale, because somebody else was first.
+    /// Replaces a set's entries; `false` when the lock token is stale, because another writer was first.
     fn replace_set(
         &self,
         family: Family,

@@ -1,6 +1,7 @@
-//! The function's settings. [`VARIABLES`] is the one list that documents, the template and the tests are checked against.
+//! The function's settings. [`VARIABLES`] is the one list that documents, the template and the tests are checked
+//! against.
 //!
-//! What an operator tunes while it runs is no setting: it stands in the configuration file in the state bucket.
+//! What an operator tunes at run time is in the configuration file in the state bucket, and not here.
 
 use greenlight::settings::{Fault, SettingsError, Strings, Variable};
 use offenders::configuration::Mode;

@@ -8,13 +8,13 @@ use crate::keys;
 use crate::ports::{Answer, Store, Tag};
 use crate::settings::Settings;
 
-/// How often a change of the state is tried again when somebody was first.
+/// How often a change of the state is repeated when another writer was first.
 pub const ATTEMPTS: usize = 5;
 
 /// Reads the state; a new one when there is none.
 ///
 /// # Errors
-/// Permanent: the document is not one of this version. It is not replaced, because it says which entries are ours.
+/// Permanent: the document is of another version. It is not replaced, because it says which entries are ours.
 pub async fn state(store: &impl Store) -> Answer<(State, Option<Tag>)> {
     let Some((bytes, tag)) = store.read(keys::STATE).await? else { return Ok((State::default(), None)) };
     let mut json = serde_json::Deserializer::from_slice(&bytes);
@@ -28,7 +28,7 @@ pub async fn state(store: &impl Store) -> Answer<(State, Option<Tag>)> {
     Ok((state, Some(tag)))
 }
 
-/// Writes the state if it is still the one that was read; `false` when somebody was first.
+/// Writes the state if it is still the one that was read; `false` when another writer was first.
 ///
 /// # Errors
 /// As the store has them.
@@ -40,7 +40,7 @@ pub async fn commit(store: &impl Store, state: &State, expected: Option<&Tag>) -
     store.replace(keys::STATE, bytes, expected).await
 }
 
-/// Whether nobody has decided anything since this state was written.
+/// Whether no pass and no command has decided anything since this state was written.
 ///
 /// # Errors
 /// As [`state`].
@@ -51,7 +51,7 @@ pub async fn is_latest(store: &impl Store, written: &State) -> Answer<bool> {
     Ok(found == *written)
 }
 
-/// Somebody else wrote first, again and again.
+/// Other writers were first, again and again.
 pub fn contended() -> Failure {
     Failure::new(
         Class::Conflict,

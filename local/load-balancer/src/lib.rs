@@ -1,8 +1,7 @@
 //! The data plane of an Application Load Balancer, on this machine.
 //!
 //! It forwards HTTP/1 requests by host-header rules and weights, checks the health of targets, and counts what an
-//! ALB counts. It holds no AWS client: whoever runs it hands over the rules, groups and targets, and reads health
-//! and metrics back.
+//! ALB counts. It holds no AWS client: its caller hands over rules, groups and targets, and reads health and metrics.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,11 +36,11 @@
 //! # Not as on AWS
 //! - Weights are kept exactly, by smooth weighted round robin: of ten requests at 90/10, nine and one. AWS keeps
 //!   them on average only.
-//! - A request that is sent over a *reused* connection which the target closes without an answer is sent once more
-//!   over a fresh connection, when its body is empty or at most [`REPLAYABLE_BODY`] bytes long; longer bodies
-//!   always get a fresh connection. An idle connection that the target closes in the very moment it is reused says
-//!   nothing about the release under test. The price: a target killed while it works on such a request is not seen
-//!   as a 502. Each such retry is counted in [`LoadBalancerMetrics::retried`], so nothing hides.
+//! - If a target closes a *reused* connection without an answer, the request is sent once more over a fresh connection,
+//!   because an idle connection that closes in the very moment of its reuse says nothing about the release under test.
+//!   This holds for bodies of at most [`REPLAYABLE_BODY`] bytes; a longer body always gets a fresh connection. The
+//!   price: a target that is killed while it works on such a request causes no 502. [`LoadBalancerMetrics::retried`]
+//!   counts each such retry, so none is hidden.
 //! - One node, no zones, no TLS, no HTTP/2, no WebSocket upgrade, no stickiness, no slow start.
 
 mod access;

@@ -70,7 +70,7 @@ impl Pool {
         Ok(sender)
     }
 
-    /// Takes back a connection whose exchange is over, and lets go of those that nobody used for long.
+    /// Takes a connection whose exchange is over into the pool, and closes those that were idle for long.
     pub(crate) fn give_back(&self, sender: Sender) {
         if sender.is_closed() {
             return;

@@ -121,8 +121,8 @@ impl Handle {
         self.shared.set_routing(self.shared.take_turn(), routing);
     }
 
-    /// Does so after `delay`: an ALB answers a change before it has carried it out. A routing that was asked for
-    /// later is never replaced by one that was asked for earlier.
+    /// Changes the routing after `delay`: an ALB answers a change before it has carried it out. An earlier request
+    /// never replaces the routing of a later one.
     pub fn set_routing_after(&self, delay: Duration, routing: Routing) {
         let turn = self.shared.take_turn();
         let shared = Arc::downgrade(&self.shared);

@@ -139,7 +139,7 @@ impl Shared {
         }
     }
 
-    /// Starts the checks that are missing and stops those that nobody needs.
+    /// Starts the checks that are missing and stops those that are not needed any more.
     fn reconcile_checks(self: &Arc<Self>, control: &mut Control, table: &Table) {
         let mut running = std::mem::take(&mut control.checks);
         for group in table.groups.values().filter(|group| group.in_use) {

@@ -59,7 +59,7 @@ pub(crate) struct TargetEntry {
 pub(crate) enum Route {
     Fixed(FixedResponse),
     Group(Arc<GroupEntry>),
-    /// The action's weights are all 0, or it names a group that nobody defined.
+    /// The action's weights are all 0, or it names a group that is not defined.
     Nowhere,
 }
 

@@ -1,4 +1,4 @@
-//! Addresses for everybody who comes over the loopback interface.
+//! Addresses for clients that come over the loopback interface.
 //!
 //! On one machine all clients would come from 127.0.0.1. A connection may come from any address of 127.0.0.0/8,
 //! though, and some of these stand for addresses of the internet, one for one: those that are reserved for

@@ -37,7 +37,7 @@ const SCANNED: [&str; 12] = [
     "/config.json",
 ];
 
-/// Somebody with bad intentions.
+/// An attacker.
 #[derive(Debug, Clone)]
 pub struct Attacker {
     /// What people call it.
@@ -166,7 +166,7 @@ impl Notebook {
     }
 }
 
-/// One attacker, for ever. With one address everything goes over one connection; with several, each request comes from
+/// One attacker, until it is stopped. With one address it uses one connection. With several, each request comes from
 /// the next address over a connection of its own, and none waits for another.
 async fn attacking(target: SocketAddr, host: HeaderValue, attacker: Attacker, notebook: Notebook) {
     if attacker.per_second == 0 {

@@ -13,7 +13,7 @@ pub(crate) struct Due {
     pub(crate) at: Instant,
 }
 
-/// Makes requests to a host due at a constant rate until nobody takes them any more.
+/// Makes requests to a host due at a constant rate until their receiver is dropped.
 pub(crate) async fn pace(host: u16, per_second: u32, start: Instant, due: UnboundedSender<Due>) {
     if per_second == 0 {
         return;

@@ -15,8 +15,8 @@ pub struct Plan {
     /// Keep-alive connections, shared by all hosts; one request at a time on each. When all are busy, requests wait
     /// and the wait counts as theirs.
     pub connections: usize,
-    /// Who visits, one after another: each stays on a connection for some requests, then the next one comes. Whoever
-    /// has no loopback address comes from where the system likes; see [`crate::addresses`].
+    /// Who visits, one after another: each stays on a connection for some requests, then the next one comes. For a
+    /// visitor without a loopback address the system chooses one; see [`crate::addresses`].
     pub clients: Vec<IpAddr>,
     /// How long an answer may take.
     pub timeout: Duration,

@@ -1,6 +1,7 @@
 //! What an error of the SDK asks of the caller.
 //!
-//! Errors that mean something special to one operation are matched there, by their modelled type; the rest comes here.
+//! An adapter matches the errors that mean something special to its operation, by their modelled type. All others come
+//! here.
 
 use crate::failure::{Class, Failure};
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
@@ -36,7 +37,7 @@ where
         }
         Class::Permanent => "a repeat fails the same way, change what AWS names",
         Class::Transient => "nothing was done, the next pass tries again",
-        Class::Conflict => "somebody else was first, the next pass reads again",
+        Class::Conflict => "another writer was first, the next pass reads again",
         Class::OutcomeUnknown => "the answer was lost, the next pass reads back what was done",
     };
     failed(class(&error), attempt, next, error)

@@ -54,9 +54,9 @@ impl Deployments for Aws {
         described(info, &attempt).map(Some)
     }
 
-    /// `ListDeployments` and `BatchGetDeployments`. One page is enough: what is looked for was created after its release
-    /// opened, and few others of the group were. The list may be a moment late, so a deployment that is not in it
-    /// yet is created once more; CodeDeploy then refuses the second, because the group has an active one.
+    /// `ListDeployments` and `BatchGetDeployments`. One page is enough: few deployments of the group were created
+    /// after this release opened. The list may lag behind. If it does not have the deployment yet, a pass creates it
+    /// once more, and CodeDeploy refuses the second one, because the group has an active one.
     async fn find_deployment(
         &self,
         description: &Description,
@@ -119,9 +119,9 @@ impl Deployments for Aws {
         Ok(targets)
     }
 
-    /// The one call that is never repeated by the SDK: it takes no token, so a lost reply is settled by
-    /// [`Self::find_deployment`] in the next pass. `overrideAlarmConfiguration` stays away, it would ask for
-    /// `codedeploy:UpdateDeploymentGroup` (CodeDeploy user guide, permissions reference); the group has no alarms.
+    /// The one call that the SDK never repeats, because it takes no token. After a lost reply the next pass looks for
+    /// the deployment with [`Self::find_deployment`]. `overrideAlarmConfiguration` is not set: it would require
+    /// `codedeploy:UpdateDeploymentGroup` (CodeDeploy user guide, permissions reference), and the group has no alarms.
     async fn create_deployment(
         &self,
         description: &Description,

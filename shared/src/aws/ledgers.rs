@@ -74,7 +74,7 @@ impl Ledgers for Aws {
             Err(error) if was_overtaken(&error) => Err(failed(
                 Class::Conflict,
                 attempt,
-                "somebody else wrote it first, read it again and decide again",
+                "another writer was first, read it again and decide again",
                 error,
             )),
             Err(error) => Err(failure(attempt, error)),

@@ -1,7 +1,7 @@
 //! The listener's rules of a service.
 //!
-//! `ModifyRule` has no version and no condition, the last writer wins. What makes a late writer harmless is that a
-//! release has a rule of its own, whose ARN is gone once the way back was taken.
+//! `ModifyRule` has no precondition: the last writer wins. A late writer is harmless all the same, because each release
+//! has a rule of its own, and the way back deletes that rule and its ARN.
 
 use super::Aws;
 use super::classify::{failed, failure, incomplete};

@@ -75,8 +75,8 @@ impl<'a, S: Strings> Reader<'a, S> {
         self.faults
     }
 
-    /// Reports the variables with our prefix that nobody read: a mistyped name would otherwise leave a
-    /// default in force without a word.
+    /// Reports the variables with our prefix that were not read: a mistyped name would otherwise silently leave a
+    /// default in force.
     pub(super) fn refuse_unknown_names(&mut self) {
         for name in self.source.names(PREFIX) {
             if !self.known.contains(&name) && !name.starts_with(WAF_PREFIX) {
