@@ -122,33 +122,31 @@ struct Term {
     refused: Vec<String>,
 }
 
+/// The glossary's section of its document, and the document without it.
+fn split_glossary(document: &str) -> (&str, String) {
+    let (before, rest) = document.split_once("\n## Glossary\n").unwrap();
+    let (section, after) = rest.split_once("\n## ").unwrap();
+    (section, format!("{before}\n## {after}"))
+}
+
 /// The rows of the glossary's table that refuse something.
 fn glossary() -> Vec<Term> {
     let document = std::fs::read_to_string(root().join(GLOSSARY)).unwrap();
-    let (_, section) = document.split_once("\n## Glossary\n").unwrap();
-    let rows =
-        section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with('|'));
-    rows.skip(2)
-        .filter_map(|row| {
-            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-            let refused: Vec<String> = cells[3]
-                .split(',')
-                .map(|phrase| phrase.trim().to_owned())
-                .filter(|phrase| !phrase.is_empty())
-                .collect();
-            (!refused.is_empty()).then(|| Term { word: cells[1].to_owned(), refused })
-        })
-        .collect()
+    let rows = split_glossary(&document).0.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.filter_map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let refused = cells[3].split(',').map(|phrase| phrase.trim().to_owned());
+        let refused: Vec<String> = refused.filter(|phrase| !phrase.is_empty()).collect();
+        (!refused.is_empty()).then(|| Term { word: cells[1].to_owned(), refused })
+    })
+    .collect()
 }
 
-/// A file's text on one line and in small letters, without the marks of comments, so that a phrase is found across
-/// lines.
-fn prose(path: &str, source: &str) -> String {
-    let is_glossary = |line: &&str| path == GLOSSARY && line.starts_with('|');
-    let lines = source.lines().filter(|line| !is_glossary(line));
-    let words =
-        lines.flat_map(|line| line.trim_start().trim_start_matches(['/', '!', '#', '|']).split_whitespace());
-    words.filter(|word| *word != "\\").collect::<Vec<_>>().join(" ").to_lowercase()
+/// A text on one line and in small letters, without the marks of comments, so that a phrase is found across lines.
+fn prose(source: &str) -> String {
+    let unmarked = source.lines().map(|line| line.trim_start().trim_start_matches(['/', '!', '#', '|']));
+    let words = unmarked.flat_map(str::split_whitespace).filter(|word| *word != "\\");
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// Whether the prose holds this phrase, as whole words.
@@ -168,7 +166,7 @@ fn prose_uses_the_words_of_the_glossary() {
     let mut found = Vec::new();
     for ending in [".md", ".rs", ".sh", ".py", "template.yaml", "Makefile"] {
         for (path, source) in files(ending) {
-            let prose = prose(&path, &source);
+            let prose = if path == GLOSSARY { prose(&split_glossary(&source).1) } else { prose(&source) };
             for Term { word, refused } in &terms {
                 for phrase in refused.iter().filter(|phrase| holds(&prose, phrase)) {
                     found.push(format!("{path} says \"{phrase}\": the glossary has \"{word}\" for it"));
@@ -182,7 +180,7 @@ fn prose_uses_the_words_of_the_glossary() {
 #[test]
 fn a_refused_phrase_is_found_across_lines_and_only_as_whole_words() {
     let source = "/// All weight is given\n    /// Back to live.\nlet text = \"all \\\n    weight\";\n";
-    let prose = prose("made-up.rs", source);
+    let prose = prose(source);
     assert!(holds(&prose, "given back to live"));
     assert!(holds(&prose, "weight is"));
     assert!(!holds(&prose, "weight i"));

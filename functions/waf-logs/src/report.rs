@@ -172,3 +172,22 @@ pub fn describe(network: &IpNet, ban: &Ban) -> String {
     }
     parts.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offenders::configuration::Neighbours;
+
+    #[test]
+    fn the_message_of_a_full_set_names_settings_that_exist() {
+        let notes = Notes { left_out: 1, ..Notes::default() };
+        let told = message(&[], &notes, &State::default(), Mode::Block).unwrap();
+        let settings = serde_json::to_value(Neighbours::default()).unwrap();
+        let words = told.text.split([' ', ',', ';', '\n']);
+        let named: Vec<&str> = words.filter_map(|word| word.strip_prefix("neighbours.")).collect();
+        assert_eq!(named.len(), 3, "{}", told.text);
+        for name in named {
+            assert!(settings.get(name).is_some(), "neighbours.{name} is no setting");
+        }
+    }
+}
