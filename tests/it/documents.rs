@@ -116,6 +116,27 @@ fn every_test_that_the_architecture_names_is_there() {
     }
 }
 
+/// A name in backticks right after a link to a source file is a function of that file.
+#[test]
+fn every_function_that_a_walk_names_is_there() {
+    let document = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut named = 0;
+    for link in document.split("](").skip(1) {
+        let Some((path, after)) = link.split_once(')').filter(|(path, _)| path.ends_with(".rs")) else {
+            continue;
+        };
+        let Some(code) = after.trim_start_matches([':', ' ', '\n']).strip_prefix('`') else { continue };
+        let name = code.split('`').next().unwrap();
+        // A file that is not there is a broken link.
+        let Ok(source) = std::fs::read_to_string(root().join(path)) else { continue };
+        named += 1;
+        let defined = [format!("fn {name}("), format!("fn {name}<")];
+        let is_there = defined.iter().any(|start| source.contains(start));
+        assert!(is_there, "ARCHITECTURE.md says that {path} has a function {name}");
+    }
+    assert!(named > 0, "no walk names a function any more");
+}
+
 /// A word of the glossary, and the phrases that the glossary refuses in its place.
 struct Term {
     word: String,

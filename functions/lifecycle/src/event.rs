@@ -44,7 +44,7 @@ pub enum EventError {
         kind: &'static str,
         /// Where it is wrong.
         path: String,
-        /// How.
+        /// What is wrong there.
         #[source]
         source: serde_json::Error,
     },

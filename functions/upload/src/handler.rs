@@ -33,7 +33,7 @@ pub struct Surroundings<'a, P, B, C> {
     pub bundles: &'a B,
     /// The clock.
     pub clock: &'a C,
-    /// The stack.
+    /// What the function is told about its stack.
     pub settings: &'a Settings,
     /// How much of a bundle is looked at.
     pub limits: &'a Limits,

@@ -120,7 +120,7 @@ pub trait Topic: Sync {
 
 /// Waiting. Only the edge really does.
 pub trait Pause: Sync {
-    /// Waits.
+    /// Waits for this time.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 

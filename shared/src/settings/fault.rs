@@ -5,7 +5,7 @@ use std::fmt;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The variable.
+    /// The variable's name.
     pub variable: String,
     /// Its value; `None` when it is not set.
     pub found: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Named texts.
+/// Texts by name, such as the variables of an environment.
 pub trait Strings {
     /// The text with this name, if it is set. An empty text is set.
     fn get(&self, name: &str) -> Option<String>;

@@ -11,7 +11,7 @@ pub struct Variable {
     pub format: &'static str,
     /// What holds when it is not set; `None`: it must be set.
     pub default: Option<&'static str>,
-    /// A value.
+    /// A valid value.
     pub example: &'static str,
 }
 
