@@ -33,9 +33,7 @@ fn anchor(heading: &str) -> String {
 }
 
 fn has_heading(document: &str, wanted: &str) -> bool {
-    text_lines(document)
-        .filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches('#')))
-        .any(|heading| anchor(heading) == wanted)
+    text_lines(document).any(|line| line.starts_with('#') && anchor(line.trim_start_matches('#')) == wanted)
 }
 
 /// What each relative link of a document misses: its file, or its heading there.
@@ -122,9 +120,10 @@ fn every_function_that_a_walk_names_is_there() {
     let document = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let mut named = 0;
     for link in document.split("](").skip(1) {
-        let Some((path, after)) = link.split_once(')').filter(|(path, _)| path.ends_with(".rs")) else {
+        let Some((path, after)) = link.split_once(')') else { continue };
+        if Path::new(path).extension().is_none_or(|ending| ending != "rs") {
             continue;
-        };
+        }
         let Some(code) = after.trim_start_matches([':', ' ', '\n']).strip_prefix('`') else { continue };
         let name = code.split('`').next().unwrap();
         // A file that is not there is a broken link.
@@ -173,10 +172,10 @@ fn prose(source: &str) -> String {
 /// Whether the prose holds this phrase, as whole words.
 fn holds(prose: &str, phrase: &str) -> bool {
     let within = |letter: char| letter.is_alphanumeric() || letter == '_';
-    prose.match_indices(phrase).any(|(start, _)| {
-        let before = prose[..start].chars().next_back();
-        let after = prose[start + phrase.len()..].chars().next();
-        !before.is_some_and(within) && !after.is_some_and(within)
+    prose.match_indices(phrase).any(|(start, found)| {
+        let (before, rest) = prose.split_at(start);
+        let after = rest.split_at(found.len()).1;
+        !before.ends_with(within) && !after.starts_with(within)
     })
 }
 
