@@ -99,7 +99,7 @@ fn parse(text: &str) -> Option<Strategy> {
 
 fn own_form(text: &str) -> Option<Step> {
     let (percent, hold) = text.split_once("%:")?;
-    let hold = crate::settings::parse_duration(hold)?;
+    let hold = duration::parse(hold)?;
     Some(Step { percent: share(percent)?, hold }).filter(|step| !step.hold.is_zero())
 }
 
@@ -126,11 +126,11 @@ impl fmt::Display for Strategy {
             Self::AllAtOnce => f.write_str("AllAtOnce"),
             Self::Canary(Step { percent, hold }) => match minutes(hold) {
                 Some(n) => write!(f, "Canary{percent}Percent{n}Minute{}", plural(n)),
-                None => write!(f, "canary:{percent}%:{}", crate::settings::show_duration(*hold)),
+                None => write!(f, "canary:{percent}%:{}", duration::show(*hold)),
             },
             Self::Linear(Step { percent, hold }) => match minutes(hold) {
                 Some(n) => write!(f, "Linear{percent}PercentEvery{n}Minute{}", plural(n)),
-                None => write!(f, "linear:{percent}%:{}", crate::settings::show_duration(*hold)),
+                None => write!(f, "linear:{percent}%:{}", duration::show(*hold)),
             },
         }
     }

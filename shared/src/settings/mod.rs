@@ -3,20 +3,24 @@
 //! [`VARIABLES`] documents every variable. [`Settings::read`] reads them all, reports every bad one with what
 //! is expected, and refuses to go on with any of them.
 
-mod duration;
 mod fault;
 mod read;
 mod source;
 mod variables;
 
-pub use duration::{parse_duration, show_duration};
 pub use fault::{Fault, SettingsError};
+pub use read::{Reader, Zero};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
 use crate::release::{PerColour, Policy, ServiceName};
-use read::{Reader, Zero};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The prefix of every variable of ours.
+const PREFIX: &str = "GREENLIGHT_";
+
+/// The prefix of the variables that `functions/waf-logs` documents and reads itself.
+const FIREWALL_PREFIX: &str = "GREENLIGHT_WAF_";
 
 /// What the functions are told about their surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +72,11 @@ impl Settings {
             names.iter().flatten().map(|name| (name.clone(), service(&mut reader, name))).collect();
         check_nothing_is_shared(&mut reader, &each);
         if names.is_some() {
-            reader.refuse_unknown_names();
+            reader.refuse_unknown_names(
+                PREFIX,
+                |name| name.starts_with(FIREWALL_PREFIX),
+                "is its service missing in GREENLIGHT_SERVICES?",
+            );
         }
 
         let services: Option<BTreeMap<_, _>> =
@@ -83,8 +91,7 @@ impl Settings {
                 policy: policy?,
             })
         })();
-        let faults = reader.finish();
-        settings.filter(|_| faults.is_empty()).ok_or(SettingsError(faults))
+        reader.finish(settings)
     }
 }
 
@@ -122,11 +129,11 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
             format!(
                 "installation ({install} = {}), strategy ({}) and bake ({bake} = {}) to take at most {} together, \
                  which is the longest that CodeDeploy lets a hook run; they take {}",
-                show_duration(policy.install_deadline),
-                show_duration(policy.strategy.total()),
-                show_duration(policy.bake),
-                show_duration(Policy::HOOK_TIMEOUT),
-                show_duration(policy.longest_release()),
+                duration::show(policy.install_deadline),
+                duration::show(policy.strategy.total()),
+                duration::show(policy.bake),
+                duration::show(Policy::HOOK_TIMEOUT),
+                duration::show(policy.longest_release()),
             ),
         );
     }
@@ -140,8 +147,8 @@ fn check_silence_is_longer_than_a_pause(reader: &mut Reader<'_, impl Strings>, p
         let look = variables::LOOK_INTERVAL.name;
         reader.fault(
             variables::SILENCE_LIMIT.name,
-            Some(show_duration(limit)),
-            format!("0, or at least three times {look} = {}", show_duration(policy.look_interval)),
+            Some(duration::show(limit)),
+            format!("0, or at least three times {look} = {}", duration::show(policy.look_interval)),
         );
     }
 }
@@ -217,8 +224,8 @@ fn check_nothing_is_shared(
     }
 }
 
-/// 3 to 63 lower-case letters, digits, dots and dashes (S3 user guide, bucket naming rules).
-fn bucket(text: &str) -> Option<String> {
+/// The name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes (S3 user guide, bucket naming rules).
+pub fn bucket(text: &str) -> Option<String> {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-';
     ((3..=63).contains(&text.len()) && text.bytes().all(legal)).then(|| text.to_owned())
 }

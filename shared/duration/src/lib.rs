@@ -1,12 +1,12 @@
-//! Times as people write them: a whole number and its unit.
+//! Times as people write them, in settings, strategies and configurations: a whole number and its unit.
 
 use std::time::Duration;
 
 /// Milliseconds in each unit, the longest unit first.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// A whole number with a unit: `500ms`, `90s`, `5m`, `1h`. Zero alone needs no unit. `None` for anything else.
-pub fn parse_duration(text: &str) -> Option<Duration> {
+/// A whole number with a unit: `500ms`, `90s`, `5m`, `1h`, `7d`. Zero alone needs no unit. `None` for anything else.
+pub fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
@@ -17,8 +17,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     number.checked_mul(*milliseconds).map(Duration::from_millis)
 }
 
-/// The shortest text that [`parse_duration`] reads back. What is below a millisecond is left out.
-pub fn show_duration(duration: Duration) -> String {
+/// The shortest text that [`parse`] reads back. What is below a millisecond is left out.
+pub fn show(duration: Duration) -> String {
     let total = duration.as_millis();
     if total == 0 {
         return "0s".to_owned();
@@ -35,10 +35,16 @@ mod tests {
 
     #[test]
     fn a_time_needs_a_unit_and_a_whole_number() {
-        for (text, milliseconds) in
-            [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h", 3_600_000), ("0", 0), ("0s", 0)]
-        {
-            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("7d", 604_800_000),
+            ("0", 0),
+            ("0s", 0),
+        ] {
+            assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in [
             "",
@@ -52,21 +58,26 @@ mod tests {
             "1s ",
             "1m30s",
             "1S",
-            "1d",
+            "1w",
             "1µs",
             "99999999999999999999s",
             "9999999999999999h",
         ] {
-            assert_eq!(parse_duration(text), None, "{text:?}");
+            assert_eq!(parse(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn the_longest_unit_that_fits_is_shown() {
-        for (milliseconds, text) in
-            [(0, "0s"), (500, "500ms"), (90_000, "90s"), (300_000, "5m"), (7_200_000, "2h")]
-        {
-            assert_eq!(show_duration(Duration::from_millis(milliseconds)), text);
+        for (milliseconds, text) in [
+            (0, "0s"),
+            (500, "500ms"),
+            (90_000, "90s"),
+            (300_000, "5m"),
+            (7_200_000, "2h"),
+            (172_800_000, "2d"),
+        ] {
+            assert_eq!(show(Duration::from_millis(milliseconds)), text);
         }
     }
 
@@ -74,7 +85,7 @@ mod tests {
         #[test]
         fn what_is_shown_reads_back(milliseconds in 0u64..=u64::MAX / 2) {
             let duration = Duration::from_millis(milliseconds);
-            prop_assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
+            prop_assert_eq!(parse(&show(duration)), Some(duration));
         }
     }
 }
