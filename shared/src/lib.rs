@@ -14,6 +14,7 @@ pub mod failure;
 #[cfg(feature = "aws")]
 pub mod lambda;
 pub mod release;
+pub mod s3_event;
 pub mod settings;
 pub mod tag_value;
 #[cfg(feature = "testing")]
