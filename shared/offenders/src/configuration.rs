@@ -359,3 +359,41 @@ impl Configuration {
         faults
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn faults(configuration: serde_json::Value) -> Vec<String> {
+        serde_json::from_value::<Configuration>(configuration).unwrap().faults()
+    }
+
+    #[test]
+    fn a_time_is_read_in_every_unit() {
+        let none: [String; 0] = [];
+        for time in ["1000ms", "90s", "10m", "4h", "7d"] {
+            assert_eq!(faults(json!({ "ban": { "time": time } })), none, "{time}");
+        }
+        let wrong =
+            serde_json::from_value::<Configuration>(json!({ "ban": { "time": "10 m" } })).unwrap_err();
+        assert!(wrong.to_string().contains("`10 m` is no duration; write"), "{wrong}");
+    }
+
+    #[test]
+    fn a_time_that_makes_no_sense_is_refused_with_what_does() {
+        assert_eq!(
+            faults(json!({ "ban": { "time": "500ms" } })),
+            ["ban.time is 500ms; it must be 1s to ban.max"]
+        );
+        let rate = json!({ "max_retry": 5, "find_time": "500ms", "ban_time": "8d" });
+        assert_eq!(
+            faults(json!({ "detectors": { "rate": rate } })),
+            [
+                "detectors.rate.find_time is 500ms; it must be 10s to 1h",
+                "detectors.rate.ban_time is 8d; it must be 1s to ban.max"
+            ]
+        );
+    }
+}
