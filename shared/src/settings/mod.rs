@@ -13,7 +13,7 @@ pub use read::{Reader, Zero};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
-use crate::release::{PerColour, Policy, ServiceName};
+use release::{PerColour, Policy, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The prefix of every variable of ours.
