@@ -39,9 +39,22 @@ pub enum Unusable {
         /// The key.
         key: ObjectKey,
     },
-    /// It cannot be read.
+    /// S3's, and it cannot be read.
     #[error(transparent)]
-    Notification(#[from] s3_event::Unusable),
+    Unreadable(s3_event::Unusable),
+    /// Not in a shape that S3's notifications have.
+    #[error("{0}; see events/upload for the shapes that are known")]
+    Unrecognised(s3_event::Unusable),
+}
+
+impl From<s3_event::Unusable> for Unusable {
+    fn from(unusable: s3_event::Unusable) -> Self {
+        use s3_event::Unusable::{KeyNotText, OtherSource, UnknownVersion, Unrecognised};
+        match unusable {
+            UnknownVersion { .. } | KeyNotText { .. } => Self::Unreadable(unusable),
+            OtherSource { .. } | Unrecognised { .. } => Self::Unrecognised(unusable),
+        }
+    }
 }
 
 /// What one record of an event asks for.

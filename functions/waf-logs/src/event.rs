@@ -102,7 +102,7 @@ fn objects(notification: &Value) -> Answer<Vec<Answer<LogObject>>> {
 }
 
 fn readable(object: Result<LogObject, s3_event::Unusable>) -> Answer<LogObject> {
-    object.map_err(|unusable| Failure::new(Class::Permanent, "a record names no object").caused_by(unusable))
+    object.map_err(|unusable| unknown("a record names no object").caused_by(unusable))
 }
 
 /// What is needed of an object beyond its name, as S3 and as EventBridge spell it.
