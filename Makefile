@@ -58,7 +58,7 @@ bench: prepare ## Measure what the documents claim: 200 releases are taken back.
 
 bench-waf: prepare ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
 	.venv/bin/pip install --quiet --requirement bench/waf/requirements.txt
-	cargo build --release -p offenders --bin measure
+	cargo build --release -p bench-waf
 	.venv/bin/python bench/waf/run.py
 
 chaos: prepare ## Break everything that AWS lets break, under load, and see that it comes to rest.

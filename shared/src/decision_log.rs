@@ -22,9 +22,38 @@ pub fn log(reconciled: &Reconciled) {
     }
 }
 
+/// The end of an invocation for one service: its passes are logged.
+///
+/// # Errors
+/// The first failure that Lambda shall hear, so that it tries again. A conflict is none: whoever was first carries on.
+pub fn finish(reconciled: Reconciled) -> Result<(), Failure> {
+    log(&reconciled);
+    reconciled.failures.into_iter().find(|failure| !failure.is_conflict()).map_or(Ok(()), Err)
+}
+
+/// The end of an invocation for several services: one service's trouble keeps no other from being logged.
+///
+/// # Errors
+/// The failure of the last service that has one; see [`finish`].
+pub fn finish_all(
+    services: impl IntoIterator<Item = (ServiceName, Result<Reconciled, NoLedger>)>,
+) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for (service, reconciled) in services {
+        let finished = match reconciled {
+            Ok(reconciled) => finish(reconciled),
+            Err(no_ledger) => Err(log_without_ledger(&service, no_ledger)),
+        };
+        if finished.is_err() {
+            result = finished;
+        }
+    }
+    result
+}
+
 /// Writes what was done for a service whose ledger could not be read; what kept it from being read is for Lambda,
 /// which tries again.
-pub fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
+fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
     match &no_ledger.way_back {
         Ok(done) => {
             tracing::warn!(

@@ -86,9 +86,49 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
+/// The beginning of a text from outside, as much as a message or a log line repeats of it. What somebody else wrote may
+/// be megabytes long; Lambda answers with 6 MB at most, and CloudWatch cuts longer lines.
+#[derive(Clone, Copy)]
+pub struct Excerpt<'a>(pub &'a str);
+
+impl Excerpt<'_> {
+    /// Letters that are repeated.
+    pub const LETTERS: usize = 200;
+
+    fn show(&self, f: &mut fmt::Formatter<'_>, kept: impl FnOnce(&str) -> String) -> fmt::Result {
+        let end = self.0.char_indices().nth(Self::LETTERS).map(|(end, _)| end);
+        match end.and_then(|end| self.0.get(..end)) {
+            Some(beginning) => write!(f, "{}… ({} bytes)", kept(beginning), self.0.len()),
+            None => f.write_str(&kept(self.0)),
+        }
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.show(f, str::to_owned)
+    }
+}
+
+/// In quotation marks.
+impl fmt::Debug for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.show(f, |text| format!("{text:?}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_repeated() {
+        assert_eq!(Excerpt("billing").to_string(), "billing");
+        assert_eq!(format!("{:?}", Excerpt("a\nb")), r#""a\nb""#);
+        let long = "ü".repeat(100_000);
+        assert_eq!(Excerpt(&long).to_string(), format!("{}… (200000 bytes)", "ü".repeat(200)));
+        assert_eq!(format!("{:?}", Excerpt(&long)), format!("\"{}\"… (200000 bytes)", "ü".repeat(200)));
+    }
 
     #[test]
     fn a_chain_names_every_cause_once() {

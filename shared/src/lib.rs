@@ -3,7 +3,7 @@
 //! [`reconcile`] carries out what the package `release` decides: observe, plan, commit, act, look again. [`ports`] are
 //! what it needs of the world, [`way_back`] is what works without a ledger.
 //! [`settings`] turns environment variables into checked values, [`failure`] says what an error asks of the caller.
-//! [`tag_value`] makes text fit for an object's tag.
+//! [`s3_event`] reads what S3 says happened. [`tag_value`] makes text fit for an object's tag.
 //! With the feature `aws`, [`aws`] holds one adapter per port and [`lambda`] the wiring of a function.
 
 #[cfg(feature = "aws")]
@@ -14,6 +14,7 @@ pub mod failure;
 pub mod lambda;
 pub mod ports;
 pub mod reconcile;
+pub mod s3_event;
 pub mod settings;
 pub mod tag_value;
 pub mod way_back;

@@ -25,7 +25,9 @@ pub async fn handle(
     let services = woken_by(settings, &told);
     let alarms = told.alarms.iter().map(String::as_str).collect::<Vec<_>>().join(",");
     tracing::info!(alarm_name = alarms, unread = told.unread, services = services.len(), "an alarm changed");
-    let mut result = match told.unread {
+    let passes = services.into_iter().map(|service| (service, &settings.policy));
+    decision_log::finish_all(reconcile_all(ports, passes, clock, Wake::Event).await)?;
+    match told.unread {
         0 => Ok(Value::Null),
         unread => Err(Failure::new(
             Class::Permanent,
@@ -33,21 +35,7 @@ pub async fn handle(
                 "{unread} parts of the payload name no alarm: every service was reconciled, and the event is kept; see events/alarm for the shapes that are known"
             ),
         )),
-    };
-    let passes = services.into_iter().map(|service| (service, &settings.policy));
-    for (service, reconciled) in reconcile_all(ports, passes, clock, Wake::Event).await {
-        let failed = match reconciled {
-            Ok(reconciled) => {
-                decision_log::log(&reconciled);
-                reconciled.failures.into_iter().find(|failure| !failure.is_conflict())
-            }
-            Err(no_ledger) => Some(decision_log::log_without_ledger(&service, no_ledger)),
-        };
-        if let Some(failure) = failed {
-            result = Err(failure);
-        }
     }
-    result
 }
 
 /// The services whose alarms these are; every service when an alarm belongs to none or the payload is not understood.

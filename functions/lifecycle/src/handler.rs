@@ -5,7 +5,7 @@ use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{Clock, Ports};
-use greenlight::reconcile::{Reconciled, amend, read, reconcile, reconcile_all, reconcile_from};
+use greenlight::reconcile::{amend, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
 use release::{
     Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, Wake,
@@ -49,9 +49,13 @@ pub async fn handle(
                 return Ok(Value::Null);
             };
             let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event).await?;
-            finish(reconciled)
+            decision_log::finish(reconciled).map(|()| Value::Null)
         }
-        Event::Tick => tick(ports, settings, clock).await,
+        Event::Tick => {
+            let services = settings.services.keys().map(|name| (name, &settings.policy));
+            let reconciled = reconcile_all(ports, services, clock, Wake::Event).await;
+            decision_log::finish_all(reconciled).map(|()| Value::Null)
+        }
         Event::HookExecution { deployment_id, execution_id } => {
             answer_once(ports, settings, &deployment_id, &execution_id).await?;
             Ok(Value::Null)
@@ -61,31 +65,6 @@ pub async fn handle(
 
 fn service_of_group<'a>(settings: &'a Settings, group: &str) -> Option<&'a ServiceName> {
     settings.services.iter().find(|(_, service)| service.deployment_group == group).map(|(name, _)| name)
-}
-
-/// Logs, and hands the first failure to Lambda so that it tries again.
-fn finish(reconciled: Reconciled) -> Result<Value, Failure> {
-    decision_log::log(&reconciled);
-    match reconciled.failures.into_iter().find(|failure| !failure.is_conflict()) {
-        Some(failure) => Err(failure),
-        None => Ok(Value::Null),
-    }
-}
-
-async fn tick(ports: &impl Ports, settings: &Settings, clock: &impl Clock) -> Result<Value, Failure> {
-    let services = settings.services.keys().map(|name| (name, &settings.policy));
-    let mut last = Ok(Value::Null);
-    for (service, reconciled) in reconcile_all(ports, services, clock, Wake::Event).await {
-        // One service's trouble must not keep the others from being logged.
-        let finished = match reconciled {
-            Ok(reconciled) => finish(reconciled),
-            Err(no_ledger) => Err(decision_log::log_without_ledger(&service, no_ledger)),
-        };
-        if let Err(failure) = finished {
-            last = Err(failure);
-        }
-    }
-    last
 }
 
 async fn obey(

@@ -105,8 +105,8 @@ async fn handle_record<P: Ports, B: Bundles, C: Clock>(
     match record {
         Record::Unusable(unusable) => Err(permanent(&unusable)),
         Record::Ignored(reason) => {
-            tracing::info!(decision = "ignored", reason = %reason, "{reason}");
-            Ok(ignored(reason.to_string()))
+            tracing::info!(decision = "ignored", reason, "{reason}");
+            Ok(ignored(reason))
         }
         Record::Uploaded(uploaded) if uploaded.bucket != with.settings.artifact_bucket => {
             let reason =

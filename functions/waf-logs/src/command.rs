@@ -67,10 +67,11 @@ fn read(request: &Request, configuration: &Configuration) -> Answer<Command> {
         parse_network(text, configuration)
             .ok_or_else(|| refused(format!("`{text}` is neither an address nor a network in CIDR form")))
     };
+    let time = request.time.map(|time| time.0);
     match request.command.as_str() {
         "unblock" => Ok(Command::Unblock(network()?)),
-        "block" => Ok(Command::Block(network()?, request.time, request.note.clone())),
-        "allow" => Ok(Command::Allow(network()?, request.time, request.note.clone())),
+        "block" => Ok(Command::Block(network()?, time, request.note.clone())),
+        "allow" => Ok(Command::Allow(network()?, time, request.note.clone())),
         "disallow" => Ok(Command::Disallow(network()?)),
         "confirm" => Ok(Command::Confirm),
         other => Err(refused(format!(

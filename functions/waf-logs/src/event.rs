@@ -1,9 +1,10 @@
 //! What an invocation asks for. Shapes are told apart by their documented marks, never by trying until one fits.
 //!
-//! S3 notifications: S3 user guide, "Event message structure". SQS and CloudWatch Logs: Lambda developer guide.
+//! S3's notifications are read by [`greenlight::s3_event`]. SQS and CloudWatch Logs: Lambda developer guide.
 
-use greenlight::failure::{Class, Failure};
-use percent_encoding::percent_decode_str;
+use greenlight::failure::{Class, Excerpt, Failure};
+use greenlight::s3_event::{self, Created, Notice};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ports::{Answer, LogObject};
@@ -11,10 +12,10 @@ use crate::ports::{Answer, LogObject};
 /// What an invocation asks for.
 #[derive(Debug)]
 pub enum Trigger {
-    /// Messages of a queue, each with the objects it names, to be answered one by one.
+    /// Messages of a queue, to be answered one by one.
     Queue(Vec<Message>),
     /// Objects, straight from S3.
-    Objects(Vec<LogObject>),
+    Objects(Vec<Answer<LogObject>>),
     /// Records of a CloudWatch Logs subscription: base64 of gzip of JSON.
     Subscription(String),
     /// The schedule's tick.
@@ -28,8 +29,8 @@ pub enum Trigger {
 pub struct Message {
     /// For the answer when it fails.
     pub id: String,
-    /// What it asks for.
-    pub objects: Answer<Vec<LogObject>>,
+    /// The objects that it names, and what of it names none although it should.
+    pub objects: Vec<Answer<LogObject>>,
 }
 
 /// Reads an invocation's payload.
@@ -63,16 +64,25 @@ fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 fn message(record: &Value) -> Message {
     let id = text(record, "messageId").unwrap_or_default().to_owned();
     let body = text(record, "body").unwrap_or_default();
-    let objects = serde_json::from_str(body)
-        .map_err(|error| unknown("the message's body is no JSON").caused_by(error))
-        .and_then(|body: Value| match text(&body, "Message") {
+    let objects =
+        parsed(body, "the message's body is no JSON").and_then(|body| match text(&body, "Message") {
             // S3 to SNS to SQS wraps the notification once more.
-            Some(inner) if text(&body, "Type") == Some("Notification") => serde_json::from_str(inner)
-                .map_err(|error| unknown("the notification's message is no JSON").caused_by(error))
-                .and_then(|inner: Value| objects(&inner)),
+            Some(inner) if text(&body, "Type") == Some("Notification") => {
+                objects(&parsed(inner, "the notification's message is no JSON")?)
+            }
             _ => objects(&body),
         });
+    let of_message = |failure| {
+        Failure::new(Class::Permanent, format!("message {} was not understood", Excerpt(&id)))
+            .caused_by(failure)
+    };
+    let objects = objects.unwrap_or_else(|failure| vec![Err(failure)]);
+    let objects = objects.into_iter().map(|object| object.map_err(of_message)).collect();
     Message { id, objects }
+}
+
+fn parsed(text: &str, wrong: &str) -> Answer<Value> {
+    serde_json::from_str(text).map_err(|error| unknown(wrong).caused_by(error))
 }
 
 fn unknown(what: &str) -> Failure {
@@ -80,45 +90,34 @@ fn unknown(what: &str) -> Failure {
 }
 
 /// The new objects that an S3 notification names. Deletions and S3's test event name none.
-fn objects(notification: &Value) -> Answer<Vec<LogObject>> {
-    if text(notification, "Event") == Some("s3:TestEvent") {
-        return Ok(Vec::new());
-    }
-    if text(notification, "source") == Some("aws.s3") {
-        // EventBridge: one object, its key as it is.
-        if text(notification, "detail-type") != Some("Object Created") {
-            return Ok(Vec::new());
-        }
-        let part = |pointer| notification.pointer(pointer).and_then(Value::as_str);
-        let object = part("/detail/bucket/name").zip(part("/detail/object/key"));
-        let (bucket, key) = object.ok_or_else(|| unknown("S3's event names no bucket and key"))?;
-        let version = part("/detail/object/version-id").map(str::to_owned);
-        return Ok(keep(bucket, key.to_owned(), version).into_iter().collect());
-    }
-    let Some(records) = notification.get("Records").and_then(Value::as_array) else {
-        return Err(unknown("the event has neither Records, awslogs, a command nor a schedule's mark"));
-    };
-    let mut objects = Vec::new();
-    for record in records {
-        if text(record, "eventSource") != Some("aws:s3") {
-            return Err(unknown("a record is not from S3"));
-        }
-        if !text(record, "eventName").is_some_and(|name| name.starts_with("ObjectCreated:")) {
-            continue;
-        }
-        let part = |pointer| record.pointer(pointer).and_then(Value::as_str);
-        let object = part("/s3/bucket/name").zip(part("/s3/object/key"));
-        let (bucket, key) = object.ok_or_else(|| unknown("a record names no bucket and key"))?;
-        let spaced = key.replace('+', " ");
-        let key = percent_decode_str(&spaced)
-            .decode_utf8()
-            .map_err(|error| unknown("a key is not UTF-8 after decoding").caused_by(error))?;
-        objects.extend(keep(bucket, key.into_owned(), part("/s3/object/versionId").map(str::to_owned)));
-    }
-    Ok(objects)
+fn objects(notification: &Value) -> Answer<Vec<Answer<LogObject>>> {
+    let notices = s3_event::read(notification).map_err(|foreign| {
+        unknown("the event has neither Records, awslogs, a command nor a schedule's mark").caused_by(foreign)
+    })?;
+    Ok(notices
+        .into_iter()
+        .filter_map(|notice| notice.and_then(log_object).transpose())
+        .map(readable)
+        .collect())
 }
 
-/// Folders are no logs.
-fn keep(bucket: &str, key: String, version: Option<String>) -> Option<LogObject> {
-    (!key.ends_with('/')).then(|| LogObject { bucket: bucket.to_owned(), key, version })
+fn readable(object: Result<LogObject, s3_event::Unusable>) -> Answer<LogObject> {
+    object.map_err(|unusable| unknown("a record names no object").caused_by(unusable))
+}
+
+/// What is needed of an object beyond its name, as S3 and as EventBridge spell it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    #[serde(alias = "version-id")]
+    version_id: Option<String>,
+}
+
+fn log_object(notice: Notice) -> Result<Option<LogObject>, s3_event::Unusable> {
+    let Notice::Created(created) = notice else { return Ok(None) };
+    let Details { version_id: version } = created.details()?;
+    let Created { bucket, key, .. } = created;
+    // Folders are no logs.
+    let is_log = !key.as_str().ends_with('/');
+    Ok(is_log.then(|| LogObject { bucket, key: key.into(), version }))
 }

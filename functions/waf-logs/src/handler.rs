@@ -36,35 +36,53 @@ impl<'a, P: Ports> Function<'a, P> {
         Self { ports, settings, reading: Mutex::new(None) }
     }
 
-    async fn refresh(&self, reading: &mut Option<Reading>) -> Answer<()> {
+    async fn refresh<'r>(&self, reading: &'r mut Option<Reading>) -> Answer<&'r mut Reading> {
         let now = self.ports.now();
         let is_fresh = |reading: &Reading| now.duration_since(reading.since).as_secs() < CONFIGURATION_AGE;
-        if !reading.as_ref().is_some_and(is_fresh) {
-            let configuration = stored::in_force(self.ports).await?;
-            *reading = Some(Reading {
-                since: now,
-                classifier: Classifier::new(&configuration, Some(&self.settings.rule)),
-                ipv6_prefix: configuration.clients.ipv6_prefix,
-            });
+        if reading.as_ref().is_some_and(|reading| !is_fresh(reading)) {
+            *reading = None;
         }
-        Ok(())
+        match reading {
+            Some(reading) => Ok(reading),
+            None => {
+                let configuration = stored::in_force(self.ports).await?;
+                Ok(reading.insert(Reading {
+                    since: now,
+                    classifier: Classifier::new(&configuration, Some(&self.settings.rule)),
+                    ipv6_prefix: configuration.clients.ipv6_prefix,
+                }))
+            }
+        }
     }
 
     /// Reads objects one after the other; every one is tried.
-    async fn objects(&self, objects: &[LogObject]) -> Answer<()> {
-        if objects.is_empty() {
-            return Ok(());
-        }
-        let mut reading = self.reading.lock().await;
-        self.refresh(&mut reading).await?;
-        let Some(reading) = reading.as_mut() else { return Ok(()) };
+    async fn objects(&self, named: Vec<Answer<LogObject>>) -> Answer<()> {
         let mut first_failure = None;
-        for object in objects {
-            let ingested =
-                ingest::object(self.ports, &mut reading.classifier, object, reading.ipv6_prefix).await;
-            if let Err(failure) = ingested {
-                tracing::error!(object = %object, failure_class = failure.class().word(), error = chain(&failure), "object not counted");
-                first_failure.get_or_insert(failure);
+        let mut failed = |object: String, failure: Failure| {
+            tracing::error!(
+                object,
+                failure_class = failure.class().word(),
+                error = chain(&failure),
+                "object not counted"
+            );
+            first_failure.get_or_insert(failure);
+        };
+        let mut objects = Vec::new();
+        for object in named {
+            match object {
+                Ok(object) => objects.push(object),
+                Err(failure) => failed(String::new(), failure),
+            }
+        }
+        if !objects.is_empty() {
+            let mut reading = self.reading.lock().await;
+            let reading = self.refresh(&mut reading).await?;
+            for object in &objects {
+                let ingested =
+                    ingest::object(self.ports, &mut reading.classifier, object, reading.ipv6_prefix).await;
+                if let Err(failure) = ingested {
+                    failed(object.to_string(), failure);
+                }
             }
         }
         first_failure.map_or(Ok(()), Err)
@@ -74,18 +92,7 @@ impl<'a, P: Ports> Function<'a, P> {
     async fn queue(&self, messages: Vec<Message>) -> Value {
         let mut failed = Vec::new();
         for message in messages {
-            let done = match message.objects {
-                Ok(objects) => self.objects(&objects).await,
-                Err(failure) => {
-                    tracing::error!(
-                        message_id = message.id,
-                        error = chain(&failure),
-                        "message not understood"
-                    );
-                    Err(failure)
-                }
-            };
-            if done.is_err() {
+            if self.objects(message.objects).await.is_err() {
                 failed.push(json!({ "itemIdentifier": message.id }));
             }
         }
@@ -94,8 +101,7 @@ impl<'a, P: Ports> Function<'a, P> {
 
     async fn subscription(&self, data: &str) -> Answer<()> {
         let mut reading = self.reading.lock().await;
-        self.refresh(&mut reading).await?;
-        let Some(reading) = reading.as_mut() else { return Ok(()) };
+        let reading = self.refresh(&mut reading).await?;
         ingest::subscription(self.ports, &mut reading.classifier, data, reading.ipv6_prefix).await?;
         Ok(())
     }
@@ -109,7 +115,7 @@ pub async fn handle<P: Ports>(function: &Function<'_, P>, payload: Value) -> Ans
     let trigger = event::read(payload).inspect_err(log)?;
     match trigger {
         Trigger::Queue(messages) => Ok(function.queue(messages).await),
-        Trigger::Objects(objects) => function.objects(&objects).await.map(|()| Value::Null),
+        Trigger::Objects(objects) => function.objects(objects).await.map(|()| Value::Null),
         Trigger::Subscription(data) => {
             function.subscription(&data).await.inspect_err(log).map(|()| Value::Null)
         }

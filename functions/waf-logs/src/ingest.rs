@@ -1,6 +1,8 @@
 //! From logs to partial results. Any number of these run at once; they share nothing but the state bucket, and a
 //! repeat writes nothing.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use greenlight::failure::{Class, Failure};
@@ -56,7 +58,7 @@ pub async fn object(
         return Err(Failure::new(Class::Permanent, message));
     }
     let age = ports.now().duration_since(written);
-    if age.as_secs() > i64::try_from(LATENESS.seconds()).unwrap_or(i64::MAX) {
+    if Duration::try_from(age).is_ok_and(|age| age > LATENESS) {
         tracing::warn!(object = %object, age_seconds = age.as_secs(), "object read so late that its offences may be past judging");
     }
     store(ports, &object.to_string(), key, summary, &tally, ipv6_prefix).await

@@ -9,7 +9,7 @@ use std::time::Duration;
 use greenlight::failure::{Class, Failure, chain};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use offenders::configuration::{Configuration, Mode, Span};
+use offenders::configuration::{Configuration, Mode};
 use offenders::decide::{self, Decision, News, Spared, decide};
 use offenders::entries::{Entries, Family, MOST_ENTRIES, entries};
 use offenders::judge::step_at;
@@ -27,7 +27,7 @@ use crate::stored;
 
 /// Logs that come later than this after what they tell of are not judged any more. WAF writes every five minutes;
 /// the rest is for queues and retries.
-pub const LATENESS: Span = Span(1200);
+pub const LATENESS: Duration = Duration::from_secs(1200);
 
 /// WAF takes one change a second for an account and region, shared with everybody else's.
 /// <https://docs.aws.amazon.com/waf/latest/developerguide/limits.html>
@@ -35,7 +35,7 @@ const BETWEEN_CHANGES: Duration = Duration::from_millis(1100);
 
 /// An entry that is not wanted any more stays ours in memory for so long, in case a pass that was paused puts it back:
 /// no invocation lives longer than a minute.
-const REMEMBER_OURS: Span = Span(180);
+const REMEMBER_OURS: Duration = Duration::from_secs(180);
 
 /// Most partial results merged in one pass; the rest waits for the next.
 const MOST_PARTIALS: usize = 2000;
@@ -182,8 +182,7 @@ async fn merge(
 
 /// Partial results are looked for from here on; what is older cannot matter any more.
 fn oldest_slot(configuration: &Configuration, now: Timestamp) -> Timestamp {
-    let back = configuration.longest_find_time() + LATENESS.seconds();
-    now.checked_sub(Duration::from_secs(back)).unwrap_or(Timestamp::UNIX_EPOCH)
+    now.checked_sub(configuration.longest_find_time() + LATENESS).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Notes what was merged, and forgets what can no longer be listed.
@@ -232,8 +231,7 @@ fn render(state: &mut State, facts: &Facts, mode: Mode, now: Timestamp) -> BTree
         wanted.insert(*family, entries_beside(state, &facts.configuration, *family, &foreign, mode));
     }
     let want: BTreeSet<IpNet> = wanted.values().flat_map(|entries| entries.wanted.iter().copied()).collect();
-    let forget =
-        |retired: Timestamp| retired.checked_add(REMEMBER_OURS.duration()).is_ok_and(|end| end <= now);
+    let forget = |retired: Timestamp| retired.checked_add(REMEMBER_OURS).is_ok_and(|end| end <= now);
     for network in &want {
         state.ours.insert(*network, None);
     }

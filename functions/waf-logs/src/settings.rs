@@ -3,7 +3,7 @@
 //!
 //! What an operator tunes at run time is in the configuration file in the state bucket, and not here.
 
-use greenlight::settings::{Fault, SettingsError, Strings, Variable};
+use greenlight::settings::{Reader, SettingsError, Strings, Variable, bucket};
 use offenders::configuration::Mode;
 
 /// What the function is told about its surroundings.
@@ -126,42 +126,30 @@ impl Settings {
     /// # Errors
     /// Every fault there is, unknown names under our prefix among them.
     pub fn read(source: &impl Strings) -> Result<Self, SettingsError> {
-        let mut faults = Vec::new();
-        let state_bucket = value(source, &mut faults, &STATE_BUCKET, |text| {
-            ((3..=63).contains(&text.len()) && !text.contains(['/', ' '])).then(|| text.to_owned())
-        });
-        let ipv4_set = value(source, &mut faults, &IPV4_SET, IpSetArn::parse);
-        let ipv6_set = value(source, &mut faults, &IPV6_SET, IpSetArn::parse);
-        let rule = value(source, &mut faults, &RULE, |text| {
-            (1..=128).contains(&text.len()).then(|| text.to_owned())
-        });
-        let topic_arn = value(source, &mut faults, &TOPIC, |text| match text {
+        let mut reader = Reader::new(source);
+        let state_bucket = reader.value(&STATE_BUCKET, "", bucket);
+        let ipv4_set = reader.value(&IPV4_SET, "", IpSetArn::parse);
+        let ipv6_set = reader.value(&IPV6_SET, "", IpSetArn::parse);
+        let rule = reader.value(&RULE, "", |text| (1..=128).contains(&text.len()).then(|| text.to_owned()));
+        let topic_arn = reader.value(&TOPIC, "", |text| match text {
             "" => Some(None),
             arn => (arn.starts_with("arn:") && arn.contains(":sns:")).then(|| Some(arn.to_owned())),
         });
-        let mode = value(source, &mut faults, &MODE, |text| match text {
+        let mode = reader.value(&MODE, "", |text| match text {
             "block" => Some(Mode::Block),
             "count" => Some(Mode::Count),
             _ => None,
         });
-        let clients = value(source, &mut faults, &CLIENTS, |text| {
+        let clients = reader.value(&CLIENTS, "", |text| {
             text.parse().ok().filter(|clients| (1_000..=50_000_000).contains(clients))
         });
         if let (Some(v4), Some(v6)) = (&ipv4_set, &ipv6_set)
             && v4 == v6
         {
-            faults.push(Fault {
-                variable: IPV6_SET.name.to_owned(),
-                found: Some(v6.arn.clone()),
-                expected: "another set than the one for IPv4; a set holds one family".to_owned(),
-            });
+            let expected = "another set than the one for IPv4; a set holds one family";
+            reader.fault(IPV6_SET.name, Some(v6.arn.clone()), expected);
         }
-        for name in source.names(PREFIX) {
-            if VARIABLES.iter().all(|variable| variable.name != name) {
-                let expected = "no variable of this name; see the list in functions/waf-logs".to_owned();
-                faults.push(Fault { found: source.get(&name), variable: name, expected });
-            }
-        }
+        reader.refuse_unknown_names(PREFIX, |_| false, "see the list in functions/waf-logs");
         let settings = (|| {
             Some(Self {
                 state_bucket: state_bucket?,
@@ -173,23 +161,8 @@ impl Settings {
                 clients: clients?,
             })
         })();
-        settings.filter(|_| faults.is_empty()).ok_or(SettingsError(faults))
+        reader.finish(settings)
     }
-}
-
-fn value<T>(
-    source: &impl Strings,
-    faults: &mut Vec<Fault>,
-    variable: &Variable,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Option<T> {
-    let found = source.get(variable.name);
-    let parsed = found.as_deref().or(variable.default).and_then(parse);
-    if parsed.is_none() {
-        let expected = format!("{}, such as {}", variable.format, variable.example);
-        faults.push(Fault { variable: variable.name.to_owned(), found, expected });
-    }
-    parsed
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod story;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use visitors::{HostRate, Plan, Visitors};
+use visitors::{Counts, HostRate, Plan, Visitors};
 
 use crate::cloud::{Cloud, Options};
 use crate::places::Places;
@@ -107,7 +107,7 @@ async fn tell(cloud: &Cloud, display: &Arc<Display>, options: &Options) -> Resul
     let ledgers = releases.ledgers().await?;
     let mut receipt = Receipt::draw_up(cloud, &product, &log, &story.uploads, &ledgers)?;
     if let Some(told) = attack {
-        let mut attack = Attack::draw_up(&told.attackers, &told.attempts, &log.counts().total());
+        let mut attack = Attack::draw_up(&told.attackers, &told.attempts, &Counts::of(&log).total());
         told.explain(&mut attack);
         story.deviations.extend(attack.deviations());
         receipt.attack = Some(attack);

@@ -8,7 +8,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use visitors::{Log, Meaning};
+use visitors::{Counts, Log, Meaning};
 
 use crate::alarms::{AlarmState, Transition};
 use crate::cloud::Cloud;
@@ -124,7 +124,7 @@ impl Receipt {
         uploads: &[Upload],
         ledgers: &[(String, Value)],
     ) -> Result<Self> {
-        let counts = log.counts();
+        let counts = Counts::of(&log);
         let (history, transitions) = (cloud.traffic.history(), cloud.alarms.transitions());
         let mut releases = Vec::new();
         let mut seen = Vec::new();

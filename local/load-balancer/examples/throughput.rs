@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use load_balancer::{Action, Forward, HealthCheck, LoadBalancer, Routing, Rule, Target, TargetGroup};
-use visitors::{HostRate, Plan, Visitors};
+use visitors::{Counts, HostRate, Plan, Visitors};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -42,7 +42,7 @@ async fn visit(address: &str, per_second: u32, seconds: u64) -> Result<(), Box<d
     let during = visitors.counts();
     let log = visitors.stop().await;
     println!("{} of {} answered in time", during.requests(), u64::from(per_second) * seconds);
-    println!("{:?}", log.counts().total());
+    println!("{:?}", Counts::of(&log).total());
     println!("latency p50 {:?}, p99 {:?}, p100 {:?}", log.latency(50), log.latency(99), log.latency(100));
     Ok(())
 }

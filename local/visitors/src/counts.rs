@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::log::{Meaning, Record};
+use crate::log::{Log, Meaning, Record};
 
 /// Requests that have ended, by host and by the version that answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +53,15 @@ impl std::ops::AddAssign<&Count> for Count {
 }
 
 impl Counts {
+    /// Every request of a log.
+    pub fn of(log: &Log) -> Self {
+        let mut counts = Self::default();
+        for record in log.records() {
+            counts.add(log.host(record), record);
+        }
+        counts
+    }
+
     pub(crate) fn add(&mut self, host: &str, record: &Record) {
         if !self.by_host.contains_key(host) {
             self.by_host.insert(host.to_owned(), BTreeMap::new());
@@ -91,5 +100,23 @@ impl Counts {
     /// Requests that no version of a service answered.
     pub fn lost(&self) -> u64 {
         self.total().lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Outcome, Timing};
+    use jiff::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn every_request_of_a_log_is_counted() {
+        let at = |due| Timing { due, sent: due, ended: due };
+        let record =
+            |at_ms| Record::new(0, at(Duration::from_millis(at_ms)), Outcome::Answered(200), Some(1), false);
+        let records = (0..=10).map(|at| record(at * 10)).collect();
+        let log = Log { started: Timestamp::UNIX_EPOCH, hosts: vec!["a".to_owned()], records };
+        assert_eq!(Counts::of(&log).get("a", Some(1)).served, 11);
     }
 }

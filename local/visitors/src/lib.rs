@@ -5,13 +5,13 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use visitors::{HostRate, Plan, Visitors};
+//! use visitors::{Counts, HostRate, Plan, Visitors};
 //!
 //! let shop = HostRate { host: "shop.example.com".to_owned(), per_second: 300 };
 //! let visitors = Visitors::start(Plan::new("127.0.0.1:8000".parse()?, vec![shop]))?;
 //! println!("{:?}", visitors.counts());
 //! let log = visitors.stop().await;
-//! assert_eq!(log.counts().lost(), 0);
+//! assert_eq!(Counts::of(&log).lost(), 0);
 //! # Ok(()) }
 //! ```
 //!

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::counts::Counts;
-
 /// One request. Times are offsets from the start of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
@@ -165,15 +163,6 @@ impl Log {
         self.records.iter().filter(move |record| self.host(record) == host)
     }
 
-    /// Everything counted.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for record in &self.records {
-            counts.add(self.host(record), record);
-        }
-        counts
-    }
-
     /// Requests per second, from the first to the last that was due; 0 with fewer than two.
     pub fn per_second(&self) -> f64 {
         let due = || self.records.iter().map(Record::due);
@@ -235,7 +224,6 @@ mod tests {
         let log = Log { started: Timestamp::UNIX_EPOCH, hosts: vec!["a".to_owned()], records };
         assert!((log.per_second() - 100.0).abs() < 0.01);
         assert_eq!(log.latency(99), Some(Duration::from_millis(5)));
-        assert_eq!(log.counts().get("a", Some(1)).served, 11);
         assert_eq!(log.of("a").count(), 11);
         assert_eq!(log.time(Duration::from_secs(1)).as_second(), 1);
     }

@@ -1,11 +1,11 @@
-//! Times as people write them: a whole number and its unit.
+//! Times as people write them, in settings, strategies and configurations: a whole number and its unit.
 
 use std::time::Duration;
 
 /// Milliseconds in each unit, the longest unit first.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// A whole number with a unit: `500ms`, `90s`, `5m`, `1h`. Zero alone needs no unit. `None` for anything else.
+/// A whole number with a unit: `500ms`, `90s`, `5m`, `1h`, `7d`. Zero alone needs no unit. `None` for anything else.
 pub fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -35,9 +35,15 @@ mod tests {
 
     #[test]
     fn a_time_needs_a_unit_and_a_whole_number() {
-        for (text, milliseconds) in
-            [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h", 3_600_000), ("0", 0), ("0s", 0)]
-        {
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("7d", 604_800_000),
+            ("0", 0),
+            ("0s", 0),
+        ] {
             assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in [
@@ -52,7 +58,7 @@ mod tests {
             "1s ",
             "1m30s",
             "1S",
-            "1d",
+            "1w",
             "1µs",
             "99999999999999999999s",
             "9999999999999999h",
@@ -63,9 +69,14 @@ mod tests {
 
     #[test]
     fn the_longest_unit_that_fits_is_shown() {
-        for (milliseconds, text) in
-            [(0, "0s"), (500, "500ms"), (90_000, "90s"), (300_000, "5m"), (7_200_000, "2h")]
-        {
+        for (milliseconds, text) in [
+            (0, "0s"),
+            (500, "500ms"),
+            (90_000, "90s"),
+            (300_000, "5m"),
+            (7_200_000, "2h"),
+            (172_800_000, "2d"),
+        ] {
             assert_eq!(show(Duration::from_millis(milliseconds)), text);
         }
     }

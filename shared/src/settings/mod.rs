@@ -9,12 +9,18 @@ mod source;
 mod variables;
 
 pub use fault::{Fault, SettingsError};
+pub use read::{Reader, Zero};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
-use read::{Reader, Zero};
 use release::{PerColour, Policy, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The prefix of every variable of ours.
+const PREFIX: &str = "GREENLIGHT_";
+
+/// The prefix of the variables that `functions/waf-logs` documents and reads itself.
+const FIREWALL_PREFIX: &str = "GREENLIGHT_WAF_";
 
 /// What the functions are told about their surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +72,11 @@ impl Settings {
             names.iter().flatten().map(|name| (name.clone(), service(&mut reader, name))).collect();
         check_nothing_is_shared(&mut reader, &each);
         if names.is_some() {
-            reader.refuse_unknown_names();
+            reader.refuse_unknown_names(
+                PREFIX,
+                |name| name.starts_with(FIREWALL_PREFIX),
+                "is its service missing in GREENLIGHT_SERVICES?",
+            );
         }
 
         let services: Option<BTreeMap<_, _>> =
@@ -81,8 +91,7 @@ impl Settings {
                 policy: policy?,
             })
         })();
-        let faults = reader.finish();
-        settings.filter(|_| faults.is_empty()).ok_or(SettingsError(faults))
+        reader.finish(settings)
     }
 }
 
@@ -216,8 +225,8 @@ fn check_nothing_is_shared(
     }
 }
 
-/// 3 to 63 lower-case letters, digits, dots and dashes (S3 user guide, bucket naming rules).
-fn bucket(text: &str) -> Option<String> {
+/// The name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes (S3 user guide, bucket naming rules).
+pub fn bucket(text: &str) -> Option<String> {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-';
     ((3..=63).contains(&text.len()) && text.bytes().all(legal)).then(|| text.to_owned())
 }

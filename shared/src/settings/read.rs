@@ -1,29 +1,26 @@
 //! Reads single values and collects what is wrong with them.
 
-use super::{Fault, Strings, Variable};
+use super::{Fault, SettingsError, Strings, Variable};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The prefix of every variable of ours.
-const PREFIX: &str = "GREENLIGHT_";
-
-/// The prefix of the variables that `functions/waf-logs` documents and reads itself.
-const WAF_PREFIX: &str = "GREENLIGHT_WAF_";
-
 /// Reads values one by one, so that one bad value does not hide the next.
-pub(super) struct Reader<'a, S> {
+#[derive(Debug)]
+pub struct Reader<'a, S> {
     source: &'a S,
     known: BTreeSet<String>,
     faults: Vec<Fault>,
 }
 
 impl<'a, S: Strings> Reader<'a, S> {
-    pub(super) fn new(source: &'a S) -> Self {
+    /// Nothing read yet.
+    pub fn new(source: &'a S) -> Self {
         Self { source, known: BTreeSet::new(), faults: Vec::new() }
     }
 
     /// The value as `parse` understands it; a fault when it does not, or when it is missing and has no default.
-    pub(super) fn value<T>(
+    /// `service` fills in the name of a variable that each service has; for others it is not looked at.
+    pub fn value<T>(
         &mut self,
         variable: &Variable,
         service: &str,
@@ -40,14 +37,14 @@ impl<'a, S: Strings> Reader<'a, S> {
     }
 
     /// A time. Zero only where `zero` allows it.
-    pub(super) fn time(&mut self, variable: &Variable, zero: Zero) -> Option<Duration> {
+    pub fn time(&mut self, variable: &Variable, zero: Zero) -> Option<Duration> {
         self.value(variable, "", |text| {
             duration::parse(text).filter(|time| zero == Zero::Allowed || !time.is_zero())
         })
     }
 
     /// A comma-separated list without empty or repeated items; spaces around an item do not count.
-    pub(super) fn list<T>(
+    pub fn list<T>(
         &mut self,
         variable: &Variable,
         service: &str,
@@ -61,42 +58,41 @@ impl<'a, S: Strings> Reader<'a, S> {
     }
 
     /// Remembers what is wrong with a value that is legal by itself.
-    pub(super) fn fault(
-        &mut self,
-        variable: impl Into<String>,
-        found: Option<String>,
-        expected: impl Into<String>,
-    ) {
+    pub fn fault(&mut self, variable: impl Into<String>, found: Option<String>, expected: impl Into<String>) {
         self.faults.push(Fault { variable: variable.into(), found, expected: expected.into() });
     }
 
-    /// All faults so far.
-    pub(super) fn finish(self) -> Vec<Fault> {
-        self.faults
-    }
-
-    /// Reports the variables with our prefix that were not read: a mistyped name would otherwise silently leave a
-    /// default in force.
-    pub(super) fn refuse_unknown_names(&mut self) {
-        for name in self.source.names(PREFIX) {
-            if !self.known.contains(&name) && !name.starts_with(WAF_PREFIX) {
+    /// Reports the variables with `prefix` that were not read: a mistyped name would otherwise leave a default in force
+    /// without a word. `is_foreign` names those that somebody else reads; `otherwise` is what to look for when no
+    /// name that was read is similar.
+    pub fn refuse_unknown_names(&mut self, prefix: &str, is_foreign: impl Fn(&str) -> bool, otherwise: &str) {
+        for name in self.source.names(prefix) {
+            if !self.known.contains(&name) && !is_foreign(&name) {
                 let expected = match nearest(&name, &self.known) {
                     Some(near) => format!("no variable of this name, is {near} meant?"),
-                    None => {
-                        "no variable of this name, is its service missing in GREENLIGHT_SERVICES?".to_owned()
-                    }
+                    None => format!("no variable of this name, {otherwise}"),
                 };
                 let found = self.source.get(&name);
                 self.fault(name, found, expected);
             }
         }
     }
+
+    /// The settings, when nothing is wrong with them.
+    ///
+    /// # Errors
+    /// All faults, when there is any. `settings` may be `None` only if there is.
+    pub fn finish<T>(self, settings: Option<T>) -> Result<T, SettingsError> {
+        settings.filter(|_| self.faults.is_empty()).ok_or(SettingsError(self.faults))
+    }
 }
 
 /// Whether a time of zero makes sense.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zero {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zero {
+    /// It switches something off, or means at once.
     Allowed,
+    /// It would mean nothing.
     Refused,
 }
 

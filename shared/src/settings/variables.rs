@@ -27,7 +27,7 @@ impl Variable {
     }
 }
 
-const TIME: &str = "a whole number with its unit: ms, s, m or h";
+const TIME: &str = "a whole number with its unit: ms, s, m, h or d";
 const BUCKET: &str = "the name of an S3 bucket";
 const ALARMS: &str = "the names of alarms of one colour, separated by commas, each in one list only";
 const TARGET_GROUP: &str = "the ARN of a target group, another one for each colour";
@@ -63,7 +63,7 @@ variables! {
     BAKE: "GREENLIGHT_BAKE", "Time at full weight before a release is a success.",
         TIME, Some("5m"), "5m";
     INSTALL_DEADLINE: "GREENLIGHT_INSTALL_DEADLINE", "How long an installation may take before the release is given up.",
-        "a whole number above 0 with its unit: ms, s, m or h", Some("15m"), "15m";
+        "a whole number above 0 with its unit: ms, s, m, h or d", Some("15m"), "15m";
     HOLD: "GREENLIGHT_HOLD", "How long a colour keeps serving after it lost its weight.",
         TIME, Some("60s"), "60s";
     UNHEALTHY_GRACE: "GREENLIGHT_UNHEALTHY_GRACE", "How long candidate targets may be unhealthy before traffic goes back.",
@@ -71,7 +71,7 @@ variables! {
     UNKNOWN_LIMIT: "GREENLIGHT_UNKNOWN_LIMIT", "How long facts may be unreadable, with weight on the candidate, before traffic goes back.",
         TIME, Some("3m"), "3m";
     LOOK_INTERVAL: "GREENLIGHT_LOOK_INTERVAL", "At most one pass per service reads AWS in this interval; also the pause between a hook's questions.",
-        "a whole number above 0 with its unit: ms, s, m or h", Some("5s"), "5s";
+        "a whole number above 0 with its unit: ms, s, m, h or d", Some("5s"), "5s";
     SILENCE_LIMIT: "GREENLIGHT_SILENCE_LIMIT", "How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never.",
         TIME, Some("3m"), "3m";
     ROLLBACK_WINDOW: "GREENLIGHT_ROLLBACK_WINDOW", "How long after success an alarm on the live colour rolls back to the previous one; 0 never.",

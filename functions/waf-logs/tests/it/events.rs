@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 use waf_logs::event::{self, Trigger};
+use waf_logs::ports::{Answer, LogObject};
 use waf_logs::testing::{Call, Fault};
 
 use crate::shop::{Shop, object_of, queue, requests};
@@ -18,17 +19,19 @@ fn sample(name: &str) -> Value {
 }
 
 fn described(name: &str) -> String {
-    let objects = |objects: Vec<waf_logs::ports::LogObject>| {
+    let objects = |objects: Vec<Answer<LogObject>>| {
         objects
             .iter()
-            .map(|object| object.key.rsplit('/').next().unwrap().to_owned())
+            .map(|object| match object {
+                Ok(object) => object.key.rsplit('/').next().unwrap(),
+                Err(_) => "refused",
+            })
             .collect::<Vec<_>>()
             .join(" ")
     };
     match event::read(sample(name)) {
         Ok(Trigger::Queue(messages)) => {
-            let each =
-                messages.into_iter().map(|message| message.objects.map_or("refused".to_owned(), objects));
+            let each = messages.into_iter().map(|message| objects(message.objects));
             format!("queue: {}", each.collect::<Vec<_>>().join(" | "))
         }
         Ok(Trigger::Objects(found)) => format!("objects: {}", objects(found)),
@@ -62,7 +65,7 @@ async fn a_bad_message_is_sent_back_and_stops_no_other() {
     let text = shop.world.put_log("a text", b"{\"hello\":\"world\"}\n".to_vec());
     let last = shop.world.put_log("a+key with spaces", object_of(&requests("198.51.100.2", 5, 0, 60)));
     let mut payload = queue(&[bad, good, gone, other, text]);
-    let encoded = queue(&[waf_logs::ports::LogObject { key: "a%2Bkey with spaces".to_owned(), ..last }]);
+    let encoded = queue(&[LogObject { key: "a%2Bkey with spaces".to_owned(), ..last }]);
     let records = payload["Records"].as_array_mut().unwrap();
     records.extend(encoded["Records"].as_array().unwrap().iter().cloned());
     let answer = shop.invoke(payload).await.unwrap();
@@ -81,7 +84,7 @@ async fn objects_straight_from_s3_are_all_tried_before_the_invocation_fails() {
     let shop = Shop::new("");
     let good = shop.world.put_log("good", object_of(&requests("198.51.100.1", 5, 0, 60)));
     let record = |key: &str| {
-        json!({"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+        json!({"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
         "s3": {"bucket": {"name": good.bucket}, "object": {"key": key}}})
     };
     assert!(shop.invoke(json!({ "Records": [record("gone"), record("good")] })).await.is_err());

@@ -367,3 +367,14 @@ async fn an_operator_blocks_lifts_and_allows() {
     shop.pass().await;
     assert_eq!(shop.v6().len(), 1, "no time means until unblocked");
 }
+
+#[tokio::test]
+async fn a_time_that_is_over_at_once_is_refused_with_what_would_do() {
+    let shop = Shop::new(STRICT);
+    for command in ["block", "allow"] {
+        let request = json!({"command": command, "network": "203.0.113.0/28", "time": "500ms"});
+        let refused = greenlight::failure::chain(&shop.invoke(request).await.unwrap_err());
+        assert!(refused.contains("500ms is too short; give a time of at least 1s"), "{refused}");
+    }
+    assert_eq!(shop.v4(), [""; 0]);
+}

@@ -160,7 +160,7 @@ pub(crate) fn queue(objects: &[LogObject]) -> Value {
         .iter()
         .map(|object| {
             let key: String = object.key.replace(' ', "+");
-            let body = json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            let body = json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
                 "s3": {"bucket": {"name": object.bucket}, "object": {"key": key, "size": 1}}}]});
             json!({"messageId": object.key, "eventSource": "aws:sqs", "body": body.to_string()})
         })

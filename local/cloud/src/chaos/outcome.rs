@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use visitors::{Log, Meaning};
+use visitors::{Counts, Log, Meaning};
 
 use super::scenarios::Scenario;
 use super::stage::Excuse;
@@ -48,7 +48,7 @@ impl Outcome {
         excuses: &[Excuse],
         took: Duration,
     ) -> Self {
-        let counts = log.counts().total();
+        let counts = Counts::of(&log).total();
         let is_unavoidable = |record: &visitors::Record| {
             let (sent, ended) = (log.time(record.sent()), log.time(record.ended()));
             excuses.iter().any(|excuse| sent <= excuse.until && ended >= excuse.from)

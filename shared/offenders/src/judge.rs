@@ -120,7 +120,7 @@ pub fn last_knocking(
 }
 
 fn steps(threshold: Threshold) -> u32 {
-    u32::try_from(threshold.find_time.seconds() / BUCKET_SECONDS).unwrap_or(u32::MAX).max(1)
+    u32::try_from(threshold.find_time.0.as_secs() / BUCKET_SECONDS).unwrap_or(u32::MAX).max(1)
 }
 
 /// The most that happened in `steps` steps in a row, and the last of those steps. `counts` is in order.

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::address::{Address, Networks, range};
-use crate::configuration::{Configuration, Mode, Span};
+use crate::address::{Address, Networks};
+use crate::configuration::{Configuration, Mode, SHORTEST_BAN};
 use crate::judge::{self, Detector, Finding, findings, step_at, time_of};
 use crate::state::{Ban, Held, Past, State};
 use crate::tally::{Activity, MOST_SAMPLES, Sample, Tally};
@@ -17,7 +18,7 @@ use crate::tally::{Activity, MOST_SAMPLES, Sample, Tally};
 const MOST_EXAMPLES: usize = 20;
 
 /// How long an operator's go-ahead lasts.
-pub const CONFIRMATION: Span = Span(600);
+pub const CONFIRMATION: Duration = Duration::from_secs(600);
 
 /// What a pass has decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
     state.allowed.retain(|_, allowed| allowed.until.is_none_or(|until| until > now));
     let never = never_blocked(&state, configuration);
     release(&mut state, &never, now, &mut news);
-    let forget = configuration.ban.forget;
+    let forget = configuration.ban.forget.0;
     state.past.retain(|_, past| after(past.ended, forget) > now);
 
     let proxies: Networks = configuration.clients.trusted_proxies.iter().collect();
@@ -189,7 +190,7 @@ fn watch(ban: &mut Ban, activity: &Activity, (_, last): (u32, u32), configuratio
     let Some(knocked) = judge::last_knocking(activity, configuration, ban.since) else { return false };
     let extended = after(knocked, ban_time(ban, configuration));
     // The clock of a ban goes on from the last knock; less than a tenth more is not worth a write.
-    let worth = after(until, Span(ban_time(ban, configuration).seconds() / 10));
+    let worth = after(until, ban_time(ban, configuration) / 10);
     if extended > worth {
         ban.until = Some(extended);
         return true;
@@ -197,18 +198,21 @@ fn watch(ban: &mut Ban, activity: &Activity, (_, last): (u32, u32), configuratio
     false
 }
 
-fn ban_time(ban: &Ban, configuration: &Configuration) -> Span {
-    let first = ban.findings.iter().map(|finding| finding.ban_time).max().filter(|time| time.seconds() > 0);
-    lengthened(first.unwrap_or(configuration.ban.time), ban.times_before, configuration)
+fn ban_time(ban: &Ban, configuration: &Configuration) -> Duration {
+    lengthened(first_ban(&ban.findings, configuration), ban.times_before, configuration)
 }
 
-fn lengthened(first: Span, times_before: u32, configuration: &Configuration) -> Span {
-    let doubled = first.seconds().saturating_mul(1_u64.checked_shl(times_before).unwrap_or(u64::MAX));
-    Span(doubled.min(configuration.ban.max.seconds()))
+fn first_ban(findings: &[Finding], configuration: &Configuration) -> Duration {
+    findings.iter().map(|finding| finding.ban_time).max().unwrap_or(configuration.ban.time).0
 }
 
-fn after(time: Timestamp, span: Span) -> Timestamp {
-    time.checked_add(span.duration()).unwrap_or(Timestamp::MAX)
+fn lengthened(first: Duration, times_before: u32, configuration: &Configuration) -> Duration {
+    let doubled = first.saturating_mul(1_u32.checked_shl(times_before).unwrap_or(u32::MAX));
+    doubled.min(configuration.ban.max.0)
+}
+
+fn after(time: Timestamp, span: Duration) -> Timestamp {
+    time.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
 /// An offender who may be blocked.
@@ -225,8 +229,7 @@ impl Candidate {
         configuration: &Configuration,
         now: Timestamp,
     ) -> Ban {
-        let first =
-            self.findings.iter().map(|finding| finding.ban_time).max().unwrap_or(configuration.ban.time);
+        let first = first_ban(&self.findings, configuration);
         Ban {
             detector: self.findings.first().map_or(Detector::Rate, |finding| finding.detector),
             since: now,
@@ -277,9 +280,9 @@ pub enum Command {
     /// Lift a ban and forgive it.
     Unblock(IpNet),
     /// Block a network, for a time or for good.
-    Block(IpNet, Option<Span>, Option<String>),
+    Block(IpNet, Option<Duration>, Option<String>),
     /// Never block a network, for a time or for good; lifts bans in it.
-    Allow(IpNet, Option<Span>, Option<String>),
+    Allow(IpNet, Option<Duration>, Option<String>),
     /// Take back an [`Command::Allow`].
     Disallow(IpNet),
     /// Go ahead with what the brake holds.
@@ -298,6 +301,9 @@ pub enum Refused {
     /// Wider than anybody means.
     #[error("{0} is too wide; block at most a /16 of IPv4 or a /32 of IPv6")]
     TooWide(IpNet),
+    /// Shorter than a firewall takes to follow.
+    #[error("{} is too short; give a time of at least 1s, or leave it out for good", duration::show(*.0))]
+    TooShort(Duration),
     /// There is nothing to take back.
     #[error("{0} was not allowed by command; the configuration file has an allow list of its own")]
     NotAllowed(IpNet),
@@ -316,6 +322,11 @@ pub fn command(
     command: &Command,
     now: Timestamp,
 ) -> Result<State, Refused> {
+    if let Command::Block(_, Some(time), _) | Command::Allow(_, Some(time), _) = command
+        && *time < SHORTEST_BAN
+    {
+        return Err(Refused::TooShort(*time));
+    }
     let mut state = state.clone();
     match command {
         Command::Unblock(network) => {
@@ -384,15 +395,10 @@ pub const fn is_enforced(mode: Mode) -> bool {
     matches!(mode, Mode::Block)
 }
 
-/// First and last address of a network, for sorting.
-pub fn sort_key(network: &IpNet) -> (u128, u128) {
-    range(network)
-}
-
 /// The steps that a pass at `now` still needs: the longest find time, and `lateness` for logs that come late.
-pub fn window_steps(configuration: &Configuration, lateness: Span, now: Timestamp) -> (u32, u32) {
-    let length = Span(configuration.longest_find_time() + lateness.seconds());
-    let from = now.checked_sub(length.duration()).unwrap_or(Timestamp::UNIX_EPOCH);
+pub fn window_steps(configuration: &Configuration, lateness: Duration, now: Timestamp) -> (u32, u32) {
+    let length = configuration.longest_find_time() + lateness;
+    let from = now.checked_sub(length).unwrap_or(Timestamp::UNIX_EPOCH);
     // A clock that runs a little ahead is no offence; one that is far off is none of ours.
-    (judge::step_at(from), judge::step_at(after(now, Span(120))))
+    (judge::step_at(from), judge::step_at(after(now, Duration::from_secs(120))))
 }

@@ -31,7 +31,7 @@ pub struct Activity {
     pub requests: Counts,
     /// Offences by step: blocked, credentials, challenged, knocks.
     pub offences: [Counts; OFFENCES.len()],
-    /// Odd paths, at most [`MOST_PATHS`](super::MOST_PATHS).
+    /// Odd paths, at most [`MOST_PATHS`](crate::MOST_PATHS).
     pub paths: Vec<OddPath>,
 }
 

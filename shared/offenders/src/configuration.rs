@@ -9,22 +9,17 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::BUCKET_SECONDS;
+use crate::{BUCKET_SECONDS, MOST_PATHS};
 
-/// A duration with its unit, as people write it: `90s`, `10m`, `4h`, `7d`.
+/// A time as people write it: `90s`, `10m`, `4h`, `7d`; see [`duration::parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Span(pub u64);
+pub struct Span(pub Duration);
 
 impl Span {
-    /// Whole seconds.
-    pub const fn seconds(self) -> u64 {
-        self.0
-    }
-
-    /// For arithmetic with timestamps.
-    pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0)
+    /// So many seconds.
+    pub const fn of_seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
     }
 }
 
@@ -32,19 +27,9 @@ impl TryFrom<String> for Span {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no duration; write a whole number and s, m, h or d, such as `10m`");
-        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (number, unit) = text.split_at(split);
-        let factor = match unit.trim() {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86400,
-            _ => return Err(wrong()),
-        };
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        number.checked_mul(factor).map(Self).ok_or_else(wrong)
+        duration::parse(&text).map(Self).ok_or_else(|| {
+            format!("`{text}` is no duration; write a whole number and ms, s, m, h or d, such as `10m`")
+        })
     }
 }
 
@@ -56,16 +41,19 @@ impl From<Span> for String {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (number, unit) = match self.0 {
-            0 => (0, "s"),
-            s if s % 86400 == 0 => (s / 86400, "d"),
-            s if s % 3600 == 0 => (s / 3600, "h"),
-            s if s % 60 == 0 => (s / 60, "m"),
-            s => (s, "s"),
-        };
-        write!(f, "{number}{unit}")
+        f.write_str(&duration::show(self.0))
     }
 }
+
+/// The shortest and the longest window that offences are counted in.
+const SHORTEST_FIND_TIME: Duration = Duration::from_secs(2 * BUCKET_SECONDS);
+const LONGEST_FIND_TIME: Duration = Duration::from_secs(3600);
+
+/// The shortest ban: less is over before a firewall has taken it up.
+pub const SHORTEST_BAN: Duration = Duration::from_secs(1);
+
+/// The longest memory of an offender, `ban.forget`.
+const LONGEST_MEMORY: Duration = Duration::from_secs(400 * 86400);
 
 /// Block, or only say who would be blocked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -134,7 +122,7 @@ pub struct Threshold {
 }
 
 const fn threshold(max_retry: u32, minutes: u64) -> Threshold {
-    Threshold { max_retry, find_time: Span(minutes * 60), ban_time: None }
+    Threshold { max_retry, find_time: Span::of_seconds(minutes * 60), ban_time: None }
 }
 
 /// The detectors. One that is `null` is off.
@@ -229,7 +217,18 @@ pub struct BanTimes {
 
 impl Default for BanTimes {
     fn default() -> Self {
-        Self { time: Span(3600), max: Span(7 * 86400), forget: Span(30 * 86400) }
+        let day = 86400;
+        Self {
+            time: Span::of_seconds(3600),
+            max: Span::of_seconds(7 * day),
+            forget: Span::of_seconds(30 * day),
+        }
+    }
+}
+
+impl BanTimes {
+    fn allows(&self, time: Span) -> bool {
+        (SHORTEST_BAN..=self.max.0).contains(&time.0)
     }
 }
 
@@ -268,15 +267,15 @@ impl Default for Brake {
 }
 
 impl Configuration {
-    /// The longest find time of a detector that is on, seconds.
-    pub fn longest_find_time(&self) -> u64 {
+    /// The longest find time of a detector that is on.
+    pub fn longest_find_time(&self) -> Duration {
         let detectors = &self.detectors;
         [detectors.blocked, detectors.rate, detectors.brute_force, detectors.scan, detectors.challenge]
             .into_iter()
             .flatten()
-            .map(|threshold| threshold.find_time.seconds())
+            .map(|threshold| threshold.find_time.0)
             .max()
-            .unwrap_or(0)
+            .unwrap_or_default()
     }
 
     /// Everything that is out of range, in words; empty when the configuration can be used.
@@ -291,33 +290,31 @@ impl Configuration {
             ("challenge", detectors.challenge),
         ] {
             let Some(threshold) = threshold else { continue };
-            let seconds = threshold.find_time.seconds();
             if threshold.max_retry == 0 {
                 faults.push(format!(
                     "detectors.{name}.max_retry is 0, which bans everybody; leave out or use null"
                 ));
             }
-            if !(2 * BUCKET_SECONDS..=3600).contains(&seconds) {
+            if !(SHORTEST_FIND_TIME..=LONGEST_FIND_TIME).contains(&threshold.find_time.0) {
                 faults.push(format!(
                     "detectors.{name}.find_time is {}; it must be 10s to 1h",
                     threshold.find_time
                 ));
             }
-            if threshold.ban_time.is_some_and(|time| time.seconds() == 0 || time > self.ban.max) {
-                faults.push(format!("detectors.{name}.ban_time must be above 0 and at most ban.max"));
+            if let Some(time) = threshold.ban_time.filter(|time| !self.ban.allows(*time)) {
+                faults.push(format!("detectors.{name}.ban_time is {time}; it must be 1s to ban.max"));
             }
-            if name == "scan" && threshold.max_retry > crate::tally::MOST_PATHS {
+            if name == "scan" && threshold.max_retry > MOST_PATHS {
                 faults.push(format!(
                     "detectors.scan.max_retry is {}; at most {} distinct paths are told apart",
-                    threshold.max_retry,
-                    crate::tally::MOST_PATHS
+                    threshold.max_retry, MOST_PATHS
                 ));
             }
         }
-        if self.ban.time.seconds() == 0 || self.ban.time > self.ban.max {
-            faults.push("ban.time must be above 0 and at most ban.max".to_owned());
+        if !self.ban.allows(self.ban.time) {
+            faults.push(format!("ban.time is {}; it must be 1s to ban.max", self.ban.time));
         }
-        if self.ban.max >= self.ban.forget || self.ban.forget.seconds() > 400 * 86400 {
+        if self.ban.max >= self.ban.forget || self.ban.forget.0 > LONGEST_MEMORY {
             faults.push("ban.forget must be longer than ban.max and at most 400d".to_owned());
         }
         if !(32..=128).contains(&self.clients.ipv6_prefix) {
@@ -360,5 +357,43 @@ impl Configuration {
             }
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn faults(configuration: serde_json::Value) -> Vec<String> {
+        serde_json::from_value::<Configuration>(configuration).unwrap().faults()
+    }
+
+    #[test]
+    fn a_time_is_read_in_every_unit() {
+        let none: [String; 0] = [];
+        for time in ["1000ms", "90s", "10m", "4h", "7d"] {
+            assert_eq!(faults(json!({ "ban": { "time": time } })), none, "{time}");
+        }
+        let wrong =
+            serde_json::from_value::<Configuration>(json!({ "ban": { "time": "10 m" } })).unwrap_err();
+        assert!(wrong.to_string().contains("`10 m` is no duration; write"), "{wrong}");
+    }
+
+    #[test]
+    fn a_time_that_makes_no_sense_is_refused_with_what_does() {
+        assert_eq!(
+            faults(json!({ "ban": { "time": "500ms" } })),
+            ["ban.time is 500ms; it must be 1s to ban.max"]
+        );
+        let rate = json!({ "max_retry": 5, "find_time": "500ms", "ban_time": "8d" });
+        assert_eq!(
+            faults(json!({ "detectors": { "rate": rate } })),
+            [
+                "detectors.rate.find_time is 500ms; it must be 10s to 1h",
+                "detectors.rate.ban_time is 8d; it must be 1s to ban.max"
+            ]
+        );
     }
 }

@@ -15,17 +15,14 @@ mod prune;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use crate::BUCKET_SECONDS;
 use crate::address::Address;
 use crate::classify::{Hit, Kinds};
+use crate::{BUCKET_SECONDS, MOST_PATHS};
 pub use activity::{Activity, Counts, OddPath, Sample};
 use prune::{merge_steps, portions};
 
 /// What an offence weighs when clients are dropped; a plain request weighs 1.
 pub const OFFENCE_WEIGHT: u32 = 8;
-
-/// Most distinct odd paths that are told apart for one client.
-pub const MOST_PATHS: u32 = 100;
 
 /// Most sample requests kept for one client.
 pub const MOST_SAMPLES: usize = 4;

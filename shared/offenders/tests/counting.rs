@@ -214,7 +214,8 @@ fn ban(until: Option<Timestamp>) -> Ban {
 
 fn strict() -> Configuration {
     let mut configuration = Configuration::default();
-    let threshold = |max_retry| Some(Threshold { max_retry, find_time: Span(300), ban_time: None });
+    let threshold =
+        |max_retry| Some(Threshold { max_retry, find_time: Span::of_seconds(300), ban_time: None });
     configuration.detectors.rate = threshold(12);
     configuration.detectors.blocked = threshold(4);
     configuration.detectors.brute_force = threshold(4);

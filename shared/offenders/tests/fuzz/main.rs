@@ -65,7 +65,7 @@ fn fuzz(ending: &str, make: impl Fn(&mut Dice) -> Vec<u8>, check: impl Fn(&[u8])
     for round in from..from + number("FUZZ_ROUNDS", 400) {
         let input = make(&mut Dice::new(round));
         if catch_unwind(AssertUnwindSafe(|| check(&input))).is_err() {
-            let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/fuzz");
+            let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/fuzz");
             std::fs::create_dir_all(&kept).unwrap();
             let path = kept.join(format!("{round}.{ending}"));
             std::fs::write(&path, &input).unwrap();

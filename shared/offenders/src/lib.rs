@@ -28,3 +28,6 @@ pub mod tally;
 /// Resolution of all counting, seconds. A window of find time `f` is looked at as every `f / 5` steps in a row, so it
 /// never counts more than `f` seconds together, and at least all but the last 5 seconds of any `f`.
 pub const BUCKET_SECONDS: u64 = 5;
+
+/// Most distinct odd paths that are told apart for one client.
+pub const MOST_PATHS: u32 = 100;
