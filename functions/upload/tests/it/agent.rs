@@ -1,7 +1,7 @@
 //! The CodeDeploy agent's own verdicts (1.8.1) on AppSpec files, against ours.
 
 use crate::bundles::{Object, Zip, look};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use upload::bundle::Findings;
 
 /// Where we refuse what the agent's parser accepts.
@@ -19,6 +19,11 @@ fn accepted_by_us(file: &str, by_the_agent: bool) -> bool {
     by_the_agent && !STRICTER.iter().any(|(name, _)| *name == file)
 }
 
+/// AppSpec files and the agents' verdicts on them.
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/appspec/corpus")
+}
+
 /// A bundle in which everything is that the files of the collection refer to.
 fn bundle(appspec: &[u8]) -> Findings {
     let files = ["a.sh", "b.sh", "12", "[\"a.sh\"]", "a/b"];
@@ -29,8 +34,8 @@ fn bundle(appspec: &[u8]) -> Findings {
 
 #[test]
 fn the_agents_verdict_is_ours() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/agent");
-    let verdicts = std::fs::read_to_string(folder.join("verdicts.jsonl")).unwrap();
+    let folder = corpus();
+    let verdicts = std::fs::read_to_string(folder.join("agent1.jsonl")).unwrap();
     let mut wrong = Vec::new();
     let mut n_cases = 0;
     for line in verdicts.lines() {
@@ -49,7 +54,7 @@ fn the_agents_verdict_is_ours() {
 
 #[test]
 fn modes_that_the_agents_read_differently_are_said() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/agent");
+    let folder = corpus();
     let mut said = Vec::new();
     for file in
         ["m_0400", "m_0600", "m_0640", "m_0644", "m_0664", "m_0700", "m_0777", "mode_0755", "mode_04755"]

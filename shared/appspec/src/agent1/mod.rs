@@ -1,0 +1,225 @@
+//! `appspec.yml` as the CodeDeploy agent 1.8.1 parses and validates it: same order, same verdicts, same texts.
+//!
+//! The rules are the agent's (github.com/aws/aws-codedeploy-agent, `application_specification`), the verdicts that the
+//! tests hold it to were recorded from the agent itself.
+
+mod permissions;
+mod refusal;
+
+pub use permissions::Permission;
+pub use refusal::{ErrorClass, Refusal};
+
+use crate::file_exists_behavior::FileExistsBehavior;
+use crate::ruby::{self, Value, strip};
+use crate::tree;
+
+/// The name the service sends for EC2; the agent opens no other.
+pub const FILE_NAME: &str = "appspec.yml";
+
+/// Seconds a script may take when its `timeout` is absent or null.
+pub const DEFAULT_TIMEOUT_SECONDS: u64 = 3600;
+
+/// A parsed file. Unknown keys are ignored, as the agent ignores them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppSpec {
+    /// `files:`, in order.
+    pub files: Vec<FileMapping>,
+    /// `hooks:`, in order; names are not checked here but by Install.
+    pub hooks: Vec<(String, Vec<Script>)>,
+    /// `permissions:`, in order.
+    pub permissions: Vec<Permission>,
+    /// `file_exists_behavior:`; it beats the deployment's own option.
+    pub file_exists_behavior: Option<FileExistsBehavior>,
+}
+
+/// One entry of `files:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileMapping {
+    /// Relative to the bundle's root; empty and `/` mean all of it.
+    pub source: String,
+    /// Always a folder; relative ones start at the agent's working directory.
+    pub destination: String,
+}
+
+/// One script of a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Relative to the bundle's root.
+    pub location: String,
+    /// Seconds until TERM, always above 0 and without an upper bound.
+    pub timeout: u64,
+    /// The user to run as, through `su`; empty is not absent.
+    pub runas: Option<String>,
+    /// The undocumented `sudo:` flag.
+    pub sudo: bool,
+}
+
+impl AppSpec {
+    /// Reads a file's bytes. The first error wins, in the agent's order: empty, version, os, hooks, files,
+    /// permissions, `file_exists_behavior`.
+    ///
+    /// # Errors
+    /// What the agent says, and Ruby's class of the error.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let text =
+                format!("(<unknown>): invalid UTF-8 octet sequence after byte {}", error.valid_up_to());
+            Refusal::new(ErrorClass::SyntaxError, text)
+        })?;
+        let document = tree::read(&tree::as_libyaml_counts(text))?;
+        let Some(root) = ruby::load(&document)? else {
+            return Err(Refusal::invalid(
+                "the application specification file was empty. Make sure your AppSpec file defines at minimum the \
+                 'version' and 'os' properties.",
+            ));
+        };
+        check_version(&index(&root, "version")?)?;
+        check_os(&index(&root, "os")?)?;
+        let hooks = hooks(&index(&root, "hooks")?)?;
+        let files = files(&index(&root, "files")?)?;
+        let permissions = permissions::parse(&index(&root, "permissions")?)?;
+        let file_exists_behavior = file_exists_behavior(&index(&root, "file_exists_behavior")?)?;
+        Ok(Self { files, hooks, permissions, file_exists_behavior })
+    }
+
+    /// The scripts of a lifecycle event; none when the file does not name it.
+    pub fn scripts(&self, event: &str) -> &[Script] {
+        self.hooks.iter().find(|(name, _)| name == event).map_or(&[], |(_, scripts)| scripts)
+    }
+}
+
+/// `each` over `value || []`: a list's items, a map's entries as lists of two; anything else has no `each`.
+fn each_or_none(value: &Value) -> Result<Vec<Value>, Refusal> {
+    if value.is_truthy() { each(value) } else { Ok(Vec::new()) }
+}
+
+fn each(value: &Value) -> Result<Vec<Value>, Refusal> {
+    match value {
+        Value::List(items) => Ok(items.clone()),
+        Value::Map(entries) => {
+            Ok(entries.iter().map(|(k, v)| Value::List(vec![k.clone(), v.clone()])).collect())
+        }
+        other => Err(Refusal::no_method("each", other)),
+    }
+}
+
+/// `value['key']`, with Ruby's errors on what is not a map. A text that contains the key answers with it.
+fn index(value: &Value, key: &str) -> Result<Value, Refusal> {
+    match value {
+        Value::Map(_) => Ok(value.get(key).cloned().unwrap_or(Value::Nil)),
+        Value::Text(text) | Value::Symbol(text) if text.contains(key) => Ok(Value::text(key)),
+        Value::Text(_) | Value::Symbol(_) => Ok(Value::Nil),
+        Value::List(_) | Value::Int(_) => Err(Refusal::no_index()),
+        other => Err(Refusal::no_method("[]", other)),
+    }
+}
+
+fn check_version(version: &Value) -> Result<(), Refusal> {
+    match version {
+        Value::Float(0.0) | Value::Int(0) => Ok(()),
+        other => Err(Refusal::invalid(format!(
+            "an invalid version value ({}) was entered in the application specification file. Make sure your AppSpec \
+             file specifies \"0.0\" as the version, and then try again.",
+            other.to_s()
+        ))),
+    }
+}
+
+fn check_os(os: &Value) -> Result<(), Refusal> {
+    match os {
+        Value::Text(os) if os == "linux" => Ok(()),
+        other => Err(Refusal::invalid(format!(
+            "the application specification file specifies an unsupported operating system ({}). Specify either \
+             \"linux\" or \"windows\" in the os section of the AppSpec file, and then try again.",
+            other.to_s()
+        ))),
+    }
+}
+
+fn hooks(value: &Value) -> Result<Vec<(String, Vec<Script>)>, Refusal> {
+    if !value.is_truthy() {
+        return Ok(Vec::new());
+    }
+    let Value::Map(entries) = value else { return Err(Refusal::no_method("each_pair", value)) };
+    let mut hooks = Vec::new();
+    for (event, scripts) in entries {
+        let scripts = each_or_none(scripts)?.iter().map(script).collect::<Result<_, _>>()?;
+        hooks.push((event.to_s(), scripts));
+    }
+    Ok(hooks)
+}
+
+fn script(item: &Value) -> Result<Script, Refusal> {
+    if !matches!(item, Value::Map(_)) {
+        return Err(Refusal::no_method("has_key?", item));
+    }
+    let text = |key: &str| item.get(key).filter(|v| !v.is_nil()).map(|v| strip(&v.to_s()).to_owned());
+    let location = text("location").filter(|location| !location.is_empty()).ok_or_else(|| {
+        Refusal::invalid(
+            "the application specification file specifies a script with no location value. Specify the location in \
+             the hooks section of the AppSpec file, and then try again.",
+        )
+    })?;
+    let sudo = item.get("sudo").is_some_and(Value::is_truthy);
+    Ok(Script { location, timeout: timeout(item.get("timeout"))?, runas: text("runas"), sudo })
+}
+
+fn timeout(value: Option<&Value>) -> Result<u64, Refusal> {
+    let Some(value) = value.filter(|value| value.is_truthy()) else { return Ok(DEFAULT_TIMEOUT_SECONDS) };
+    let seconds = value.to_i().ok_or_else(|| match value {
+        Value::Float(_) => Refusal::new(ErrorClass::FloatDomainError, value.to_s()),
+        other => Refusal::no_method("to_i", other),
+    })?;
+    if seconds <= 0 {
+        return Err(Refusal::invalid(
+            "an invalid timeout value was provided for a script in the application specification file. Make \
+             corrections in the hooks section of the AppSpec file, and then try again.",
+        ));
+    }
+    Ok(seconds.try_into().unwrap_or(u64::MAX))
+}
+
+fn files(value: &Value) -> Result<Vec<FileMapping>, Refusal> {
+    each_or_none(value)?.iter().map(file_mapping).collect()
+}
+
+fn file_mapping(item: &Value) -> Result<FileMapping, Refusal> {
+    let (source, destination) = (index(item, "source")?, index(item, "destination")?);
+    if source.is_nil() {
+        return Err(Refusal::invalid(
+            "the application specification file specifies a destination file, but no source file. Update the files \
+             section of the AppSpec file, and then try again.",
+        ));
+    }
+    if destination.is_nil() {
+        return Err(Refusal::invalid(format!(
+            "the application specification file specifies only a source file ({}). Add the name of the destination \
+             file to the files section of the AppSpec file, and then try again.",
+            source.to_s()
+        )));
+    }
+    Ok(FileMapping { source: path(&source), destination: path(&destination) })
+}
+
+/// `File.join` flattens lists.
+pub(crate) fn path(value: &Value) -> String {
+    match value {
+        Value::List(parts) => parts.iter().map(path).collect::<Vec<_>>().join("/"),
+        other => other.to_s(),
+    }
+}
+
+fn file_exists_behavior(value: &Value) -> Result<Option<FileExistsBehavior>, Refusal> {
+    if value.is_nil() {
+        return Ok(None);
+    }
+    let behavior = if let Value::Text(word) = value { FileExistsBehavior::parse(word) } else { None };
+    behavior.map(Some).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "an invalid file_exists_behavior value ({}) was entered in the application specification file. Make sure \
+             your AppSpec file specifies one of DISALLOW,OVERWRITE,RETAIN as the file_exists_behavior, and then try \
+             again.",
+            value.to_s()
+        ))
+    })
+}
