@@ -8,6 +8,7 @@
 
 mod acl;
 pub mod agent1;
+pub mod agent2;
 mod file_exists_behavior;
 mod lint;
 mod ruby;

@@ -42,8 +42,8 @@ pub(crate) enum Content {
     },
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
-    /// The anchor that it stands for.
-    Alias(usize),
+    /// The anchor that it stands for, where there is one of its name.
+    Alias(Option<usize>),
 }
 
 /// The first document of a text, and what follows it.
@@ -106,7 +106,9 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     let mut document = Document::default();
     let mut open: Vec<(Node, Unfinished)> = Vec::new();
     let mut documents = 0_usize;
-    for event in Parser::new_from_str(text) {
+    // An alias without an anchor is no syntax error to Ruby, but an alias like any other.
+    let options = granit_parser::options! { emit_unresolved_aliases: true };
+    for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = match event {
             Ok(found) => found,
             Err(error) => {
@@ -136,9 +138,13 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
                 continue;
             }
             Event::Scalar(value, style, anchor, tag) => {
-                node(Content::Scalar { text: value.into_owned(), style }, anchor, tag)
+                // The parser writes nothing as null. To one of the agents they are two things.
+                let nothing = style == ScalarStyle::Plain && value == "~" && !is_at(text, span.start, '~');
+                let text = if nothing { String::new() } else { value.into_owned() };
+                node(Content::Scalar { text, style }, anchor, tag)
             }
-            Event::Alias(anchor) => node(Content::Alias(anchor), 0, None),
+            Event::Alias(anchor) => node(Content::Alias(Some(anchor)), 0, None),
+            Event::UnresolvedAlias(_) => node(Content::Alias(None), 0, None),
             Event::SequenceStart(_, anchor, tag) => {
                 open.push((node(Content::List(Vec::new()), anchor, tag), Unfinished::List(Vec::new())));
                 continue;
@@ -167,6 +173,10 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
         }
     }
     Ok(document)
+}
+
+fn is_at(text: &str, place: Marker, wanted: char) -> bool {
+    place.byte_offset().and_then(|offset| text.get(offset..)).is_some_and(|rest| rest.starts_with(wanted))
 }
 
 /// YAML allows no control characters in a stream but tab, line feed, carriage return and next line.

@@ -1,0 +1,221 @@
+//! `appspec.yml` as the CodeDeploy agent 2.x reads it, the rewrite in Rust.
+//!
+//! Types first, in the order of the file, then the agent's own checks in theirs; the sentences are those of 1.x where
+//! there is one. Read in the agent's source (github.com/aws/aws-codedeploy-agent, `src/application_specification`).
+
+mod permissions;
+mod reading;
+
+use crate::file_exists_behavior::FileExistsBehavior;
+use crate::tree::{self, Content, Node, Place, Rest};
+use granit_parser::ScalarStyle;
+use permissions::RawPermission;
+use reading::{Anchors, Item, Misshapen};
+use std::fmt;
+
+/// Why the agent refuses the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The deployment failed because {reason}")]
+pub struct Refusal {
+    /// What follows "The deployment failed because".
+    pub reason: String,
+}
+
+impl Refusal {
+    fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+
+    fn yaml(detail: impl fmt::Display) -> Self {
+        Self::because(format!("of a YAML parsing error: {detail}"))
+    }
+}
+
+impl From<Misshapen> for Refusal {
+    fn from(error: Misshapen) -> Self {
+        Self::yaml(error)
+    }
+}
+
+/// Whether the agent takes a file's bytes.
+///
+/// # Errors
+/// What the agent says.
+pub fn judge(bytes: &[u8]) -> Result<(), Refusal> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Refusal::because("of an IO error: stream did not contain valid UTF-8"))?;
+    if text.trim().is_empty() {
+        return Err(Refusal::because(
+            "the application specification file was empty. Make sure your AppSpec file defines at minimum the \
+             'version' and 'os' properties.",
+        ));
+    }
+    let document = tree::read(&tree::as_libyaml_counts(text)).map_err(|error| {
+        let Place { line, column } = error.place;
+        Refusal::yaml(format!("{} at line {line} column {column}", error.detail))
+    })?;
+    if document.root.is_some() && document.rest != Rest::Nothing && !text.starts_with('\u{feff}') {
+        return Err(Refusal::yaml(
+            "deserializing from YAML containing more than one document is not supported",
+        ));
+    }
+    let root = document.root.unwrap_or_else(|| nothing_at_the_end_of(text));
+    let anchors = Anchors::of(&root);
+    RawAppSpec::read(anchors.root(&root)?)?.check()
+}
+
+/// What stands in for the root of a file with nothing but comments.
+fn nothing_at_the_end_of(text: &str) -> Node {
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    let place = Place { line: text.split('\n').count(), column: last_line.chars().count() + 1 };
+    let content = Content::Scalar { text: String::new(), style: ScalarStyle::Plain };
+    Node { place, tag: None, anchor: 0, content }
+}
+
+/// The file by its types.
+struct RawAppSpec {
+    version: f64,
+    os: String,
+    hooks: Vec<(String, Vec<RawScript>)>,
+    files: Vec<RawFileMapping>,
+    permissions: Vec<RawPermission>,
+    file_exists_behavior: Option<String>,
+}
+
+impl RawAppSpec {
+    fn read(root: Item<'_, '_>) -> Result<Self, Misshapen> {
+        const FIELDS: [&str; 6] = ["version", "os", "hooks", "files", "permissions", "file_exists_behavior"];
+        let (mut version, mut os, mut file_exists_behavior) = (None, None, None);
+        let (mut hooks, mut files, mut permissions) = (Vec::new(), Vec::new(), Vec::new());
+        root.clone().fields("RawAppSpec", &FIELDS, |field, item| {
+            match field {
+                "version" => version = Some(item.float()?),
+                "os" => os = Some(item.text()?),
+                "hooks" => hooks = item.map(|hook| Ok(hook.optional(scripts)?.unwrap_or_default()))?,
+                "files" => files = item.list(RawFileMapping::read)?,
+                "permissions" => permissions = item.list(RawPermission::read)?,
+                _ => file_exists_behavior = item.optional(Item::text)?,
+            }
+            Ok(())
+        })?;
+        let version = version.ok_or_else(|| root.missing("version"))?;
+        let os = os.ok_or_else(|| root.missing("os"))?;
+        Ok(Self { version, os, hooks, files, permissions, file_exists_behavior })
+    }
+
+    fn check(self) -> Result<(), Refusal> {
+        let Self { version, os, .. } = &self;
+        // Anything as near to zero as this is zero to the agent.
+        if version.is_nan() || version.abs() >= f64::EPSILON {
+            return Err(Refusal::because(format!(
+                "an invalid version value ({version}) was entered in the application specification file. Make sure \
+                 your AppSpec file specifies \"0.0\" as the version, and then try again."
+            )));
+        }
+        if !matches!(os.as_str(), "linux" | "windows") {
+            return Err(Refusal::because(format!(
+                "the application specification file specifies an unsupported operating system ({os}). Specify either \
+                 \"linux\" or \"windows\" in the os section of the AppSpec file, and then try again."
+            )));
+        }
+        let behavior = self.file_exists_behavior.as_deref();
+        if let Some(found) = behavior.filter(|found| FileExistsBehavior::parse(found).is_none()) {
+            return Err(Refusal::because(format!(
+                "an invalid file_exists_behavior value ({found}) was entered in the application specification file. \
+                 Make sure your AppSpec file specifies one of DISALLOW,OVERWRITE,RETAIN as the file_exists_behavior, \
+                 and then try again."
+            )));
+        }
+        self.hooks.iter().flat_map(|(_, scripts)| scripts).try_for_each(RawScript::check)?;
+        self.files.iter().try_for_each(RawFileMapping::check)?;
+        if os == "windows" && !self.permissions.is_empty() {
+            return Err(Refusal::because(
+                "the application specification file specifies file permissions, but the deployment is targeting one \
+                 or more Windows Server instances. Permissions are supported only for Amazon Linux, Ubuntu Server, \
+                 and Red Hat Enterprise Linux (RHEL) instances. Update the permissions section of the AppSpec file, \
+                 and then try again.",
+            ));
+        }
+        self.permissions.iter().try_for_each(RawPermission::check)
+    }
+}
+
+fn scripts(item: Item<'_, '_>) -> Result<Vec<RawScript>, Misshapen> {
+    item.list(RawScript::read)
+}
+
+#[derive(Default)]
+struct RawScript {
+    location: Option<String>,
+    timeout: Option<u32>,
+}
+
+impl RawScript {
+    fn read(item: Item<'_, '_>) -> Result<Self, Misshapen> {
+        let mut script = Self::default();
+        item.fields("RawScript", &["location", "runas", "sudo", "timeout"], |field, item| {
+            match field {
+                "location" => script.location = item.optional(Item::text)?,
+                "runas" => drop(item.optional(Item::text)?),
+                "sudo" => drop(item.optional(Item::flag)?),
+                _ => script.timeout = item.optional(Item::seconds)?,
+            }
+            Ok(())
+        })?;
+        Ok(script)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        if self.location.as_deref().is_none_or(|location| location.trim().is_empty()) {
+            return Err(Refusal::because(
+                "the application specification file specifies a script with no location value. Specify the location \
+                 in the hooks section of the AppSpec file, and then try again.",
+            ));
+        }
+        if self.timeout == Some(0) {
+            return Err(Refusal::because(
+                "an invalid timeout value was provided for a script in the application specification file. Make \
+                 corrections in the hooks section of the AppSpec file, and then try again.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct RawFileMapping {
+    source: Option<String>,
+    destination: Option<String>,
+}
+
+impl RawFileMapping {
+    fn read(item: Item<'_, '_>) -> Result<Self, Misshapen> {
+        let mut mapping = Self::default();
+        item.fields("RawFileMapping", &["source", "destination"], |field, item| {
+            let text = item.optional(Item::text)?;
+            if field == "source" {
+                mapping.source = text
+            } else {
+                mapping.destination = text
+            }
+            Ok(())
+        })?;
+        Ok(mapping)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let Some(source) = self.source.as_ref().filter(|source| !source.is_empty()) else {
+            return Err(Refusal::because(
+                "the application specification file specifies a destination file, but no source file. Update the \
+                 files section of the AppSpec file, and then try again.",
+            ));
+        };
+        if self.destination.as_ref().is_none_or(String::is_empty) {
+            return Err(Refusal::because(format!(
+                "the application specification file specifies only a source file ({source}). Add the name of the \
+                 destination file to the files section of the AppSpec file, and then try again."
+            )));
+        }
+        Ok(())
+    }
+}
