@@ -114,7 +114,8 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
             Err(error) => {
                 let detail = error.info().lines().next().unwrap_or_default().to_owned();
                 let error = SyntaxError { place: (*error.marker()).into(), detail };
-                if document.root.is_none() {
+                // libyaml looks at what follows a text before it gives it out, and at what follows a mapping later.
+                if document.root.as_ref().is_none_or(|root| matches!(root.content, Content::Scalar { .. })) {
                     return Err(error);
                 }
                 document.rest = Rest::Rubbish(error);
@@ -140,8 +141,10 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
             Event::Scalar(value, style, anchor, tag) => {
                 // The parser writes nothing as null. To one of the agents they are two things.
                 let nothing = style == ScalarStyle::Plain && value == "~" && !is_at(text, span.start, '~');
+                let behind_sign = nothing && (is_at(text, span.start, ':') || is_at(text, span.start, '-'));
+                let place = Place { column: place.column + usize::from(behind_sign), ..place };
                 let text = if nothing { String::new() } else { value.into_owned() };
-                node(Content::Scalar { text, style }, anchor, tag)
+                Node { place, ..node(Content::Scalar { text, style }, anchor, tag) }
             }
             Event::Alias(anchor) => node(Content::Alias(Some(anchor)), 0, None),
             Event::UnresolvedAlias(_) => node(Content::Alias(None), 0, None),

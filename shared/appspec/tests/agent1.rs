@@ -103,3 +103,22 @@ fn summary(ours: &AppSpec) -> String {
         ours.file_exists_behavior.map(FileExistsBehavior::as_str)
     )
 }
+
+#[test]
+fn files_from_public_repositories_get_the_real_agents_verdict() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for case in include_str!("../corpus/public.jsonl").lines() {
+        let case: Value = serde_json::from_str(case).unwrap();
+        let ours = match AppSpec::parse(case["text"].as_str().unwrap().as_bytes()) {
+            Ok(_) => "accept".to_owned(),
+            Err(error) => format!("{:?}", error.class),
+        };
+        checked += 1;
+        if ours != case["agent1"].as_str().unwrap() {
+            wrong.push(format!("{}: the agent {}, we {ours}", case["name"], case["agent1"]));
+        }
+    }
+    assert!(checked > 100, "only {checked} files");
+    assert!(wrong.is_empty(), "{} of {checked} differ:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -5,13 +5,15 @@
 
 mod permissions;
 mod refusal;
+mod ruby_calls;
 
 pub use permissions::Permission;
 pub use refusal::{ErrorClass, Refusal};
 
 use crate::file_exists_behavior::FileExistsBehavior;
-use crate::ruby::{self, Value, strip};
+use crate::ruby::{self, Value, path, strip};
 use crate::tree;
+use ruby_calls::{each_or_none, index};
 
 /// The name the service sends for EC2; the agent opens no other.
 pub const FILE_NAME: &str = "appspec.yml";
@@ -85,32 +87,6 @@ impl AppSpec {
     /// The scripts of a lifecycle event; none when the file does not name it.
     pub fn scripts(&self, event: &str) -> &[Script] {
         self.hooks.iter().find(|(name, _)| name == event).map_or(&[], |(_, scripts)| scripts)
-    }
-}
-
-/// `each` over `value || []`: a list's items, a map's entries as lists of two; anything else has no `each`.
-fn each_or_none(value: &Value) -> Result<Vec<Value>, Refusal> {
-    if value.is_truthy() { each(value) } else { Ok(Vec::new()) }
-}
-
-fn each(value: &Value) -> Result<Vec<Value>, Refusal> {
-    match value {
-        Value::List(items) => Ok(items.clone()),
-        Value::Map(entries) => {
-            Ok(entries.iter().map(|(k, v)| Value::List(vec![k.clone(), v.clone()])).collect())
-        }
-        other => Err(Refusal::no_method("each", other)),
-    }
-}
-
-/// `value['key']`, with Ruby's errors on what is not a map. A text that contains the key answers with it.
-fn index(value: &Value, key: &str) -> Result<Value, Refusal> {
-    match value {
-        Value::Map(_) => Ok(value.get(key).cloned().unwrap_or(Value::Nil)),
-        Value::Text(text) | Value::Symbol(text) if text.contains(key) => Ok(Value::text(key)),
-        Value::Text(_) | Value::Symbol(_) => Ok(Value::Nil),
-        Value::List(_) | Value::Int(_) => Err(Refusal::no_index()),
-        other => Err(Refusal::no_method("[]", other)),
     }
 }
 
@@ -199,14 +175,6 @@ fn file_mapping(item: &Value) -> Result<FileMapping, Refusal> {
         )));
     }
     Ok(FileMapping { source: path(&source), destination: path(&destination) })
-}
-
-/// `File.join` flattens lists.
-pub(crate) fn path(value: &Value) -> String {
-    match value {
-        Value::List(parts) => parts.iter().map(path).collect::<Vec<_>>().join("/"),
-        other => other.to_s(),
-    }
 }
 
 fn file_exists_behavior(value: &Value) -> Result<Option<FileExistsBehavior>, Refusal> {

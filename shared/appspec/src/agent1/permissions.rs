@@ -1,6 +1,7 @@
 //! The `permissions:` section.
 
-use super::{ErrorClass, Refusal, each, each_or_none, index};
+use super::refusal::{ErrorClass, Refusal};
+use super::ruby_calls::{each, each_or_none, index};
 use crate::acl::{self, AclEntry, AclProblem};
 use crate::ruby::{Value, strip};
 use crate::selinux::{self, RangeProblem};

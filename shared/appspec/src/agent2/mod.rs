@@ -5,37 +5,15 @@
 
 mod permissions;
 mod reading;
+mod refusal;
+
+pub use refusal::Refusal;
 
 use crate::file_exists_behavior::FileExistsBehavior;
 use crate::tree::{self, Content, Node, Place, Rest};
 use granit_parser::ScalarStyle;
 use permissions::RawPermission;
 use reading::{Anchors, Item, Misshapen};
-use std::fmt;
-
-/// Why the agent refuses the file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("The deployment failed because {reason}")]
-pub struct Refusal {
-    /// What follows "The deployment failed because".
-    pub reason: String,
-}
-
-impl Refusal {
-    fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
-    }
-
-    fn yaml(detail: impl fmt::Display) -> Self {
-        Self::because(format!("of a YAML parsing error: {detail}"))
-    }
-}
-
-impl From<Misshapen> for Refusal {
-    fn from(error: Misshapen) -> Self {
-        Self::yaml(error)
-    }
-}
 
 /// Whether the agent takes a file's bytes.
 ///
@@ -61,7 +39,7 @@ pub fn judge(bytes: &[u8]) -> Result<(), Refusal> {
     }
     let root = document.root.unwrap_or_else(|| nothing_at_the_end_of(text));
     let anchors = Anchors::of(&root);
-    RawAppSpec::read(anchors.root(&root)?)?.check()
+    RawAppSpec::read(&anchors.root(&root)?)?.check()
 }
 
 /// What stands in for the root of a file with nothing but comments.
@@ -83,7 +61,7 @@ struct RawAppSpec {
 }
 
 impl RawAppSpec {
-    fn read(root: Item<'_, '_>) -> Result<Self, Misshapen> {
+    fn read(root: &Item<'_, '_>) -> Result<Self, Misshapen> {
         const FIELDS: [&str; 6] = ["version", "os", "hooks", "files", "permissions", "file_exists_behavior"];
         let (mut version, mut os, mut file_exists_behavior) = (None, None, None);
         let (mut hooks, mut files, mut permissions) = (Vec::new(), Vec::new(), Vec::new());
@@ -193,10 +171,9 @@ impl RawFileMapping {
         let mut mapping = Self::default();
         item.fields("RawFileMapping", &["source", "destination"], |field, item| {
             let text = item.optional(Item::text)?;
-            if field == "source" {
-                mapping.source = text
-            } else {
-                mapping.destination = text
+            match field {
+                "source" => mapping.source = text,
+                _ => mapping.destination = text,
             }
             Ok(())
         })?;

@@ -1,7 +1,7 @@
 //! The `permissions:` section.
 
-use super::Refusal;
 use super::reading::{Item, Misshapen};
+use super::refusal::Refusal;
 use crate::acl::{self, AclProblem};
 use crate::selinux;
 

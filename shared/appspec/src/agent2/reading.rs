@@ -188,9 +188,8 @@ impl<'a> Item<'_, 'a> {
     ) -> Result<(), Misshapen> {
         let mut seen = Vec::new();
         for (key, value) in self.clone().entries(&format!("struct {structure}"))? {
-            let name = match &key.meant().content {
-                Content::Scalar { text, .. } => text,
-                _ => return Err(key.wrong_type("field identifier")),
+            let Content::Scalar { text: name, .. } = &key.meant().content else {
+                return Err(key.wrong_type("field identifier"));
             };
             let Some(field) = known.iter().find(|field| *field == name) else { continue };
             if seen.contains(field) {
@@ -257,7 +256,10 @@ fn scalar_type(text: &str) -> String {
         };
     }
     match float(text).filter(|_| !has_leading_zeros(text)) {
-        Some(value) => format!("floating point `{value:?}`"),
+        Some(value) if value.to_string().contains('.') || !value.is_finite() => {
+            format!("floating point `{value}`")
+        }
+        Some(value) => format!("floating point `{value}.0`"),
         None => format!("string {text:?}"),
     }
 }

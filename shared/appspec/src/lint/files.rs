@@ -1,7 +1,9 @@
 //! The `files` section: what Install copies where.
 
-use super::{AppSpecFault, AppSpecWarning, CopyReference, Lint, get, is_mapping, items, present, value};
-use crate::agent1;
+use super::fault::{AppSpecFault, AppSpecWarning};
+use super::findings::{CopyReference, Lint};
+use super::nodes::{get, is_mapping, items, present, value};
+use crate::ruby::path;
 use crate::tree::{Content, Node};
 
 pub(super) fn check(root: &Node, findings: &mut Lint) -> Vec<CopyReference> {
@@ -19,7 +21,7 @@ fn check_item(item: &Node, findings: &mut Lint) -> Option<CopyReference> {
         findings.fault(item.line(), AppSpecFault::SourceMissing);
         return None;
     };
-    let source_path = agent1::path(&value(source));
+    let source_path = path(&value(source));
     let Some(destination) = present(item, "destination") else {
         findings.fault(item.line(), AppSpecFault::DestinationMissing { source_path });
         return None;
@@ -29,7 +31,7 @@ fn check_item(item: &Node, findings: &mut Lint) -> Option<CopyReference> {
     } else if source_path.is_empty() {
         findings.warn(source.line(), AppSpecWarning::EmptySource);
     }
-    let destination_path = agent1::path(&value(destination));
+    let destination_path = path(&value(destination));
     if !destination_path.starts_with('/') {
         let warning = AppSpecWarning::RelativeDestination { destination: destination_path.clone() };
         findings.warn(destination.line(), warning);

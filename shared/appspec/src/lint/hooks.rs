@@ -1,9 +1,8 @@
 //! The `hooks` section: which scripts run in which lifecycle event, for how long.
 
-use super::{
-    AppSpecFault, AppSpecWarning, Lint, ScriptReference, alike, as_written, get, is_mapping, items, present,
-    text, value,
-};
+use super::fault::{AppSpecFault, AppSpecWarning};
+use super::findings::{Lint, ScriptReference};
+use super::nodes::{alike, as_written, get, is_mapping, items, present, text, value};
 use crate::ruby::{Value, strip};
 use crate::tree::{Content, Node};
 use std::collections::BTreeMap;

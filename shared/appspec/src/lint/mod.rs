@@ -5,58 +5,18 @@
 
 mod fault;
 mod files;
+mod findings;
 mod hooks;
+mod nodes;
 mod permissions;
 
 pub use fault::{AppSpecFault, AppSpecWarning};
+pub use findings::{CopyReference, Finding, Lint, ScriptReference};
 
 use crate::file_exists_behavior::FileExistsBehavior;
 use crate::ruby::{self, Unloadable, Value};
 use crate::tree::{self, Content, Document, Node, Rest};
-
-/// What was found in an AppSpec file, each list from top to bottom.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Lint {
-    /// What fails a deployment.
-    pub faults: Vec<Finding<AppSpecFault>>,
-    /// What its author should know.
-    pub warnings: Vec<Finding<AppSpecWarning>>,
-    /// The scripts that hooks name.
-    pub scripts: Vec<ScriptReference>,
-    /// What Install copies.
-    pub copies: Vec<CopyReference>,
-}
-
-/// Something found in a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding<T> {
-    /// Counted from 1.
-    pub line: usize,
-    /// What is wrong or odd there.
-    pub what: T,
-}
-
-/// A script of a lifecycle event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptReference {
-    /// Counted from 1.
-    pub line: usize,
-    /// The lifecycle event.
-    pub event: String,
-    /// Where the script should be, from the bundle's root.
-    pub location: String,
-}
-
-/// An item of `files`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopyReference {
-    /// Counted from 1.
-    pub line: usize,
-    /// From the bundle's root; empty and `/` are all of it.
-    pub source: String,
-    /// The folder on the instance.
-    pub destination: String,
-}
+use nodes::{alike, as_written, get, present, text, value};
 
 const KEYS: [&str; 6] = ["version", "os", "hooks", "files", "permissions", "file_exists_behavior"];
 
@@ -75,16 +35,6 @@ pub fn lint(bytes: &[u8]) -> Lint {
     findings.faults.sort_by_key(|finding| finding.line);
     findings.warnings.sort_by_key(|finding| finding.line);
     findings
-}
-
-impl Lint {
-    fn fault(&mut self, line: usize, what: AppSpecFault) {
-        self.faults.push(Finding { line, what });
-    }
-
-    fn warn(&mut self, line: usize, what: AppSpecWarning) {
-        self.warnings.push(Finding { line, what });
-    }
 }
 
 /// The root, when it is a mapping.
@@ -131,7 +81,7 @@ fn note_unloadable(root: &Node, findings: &mut Lint) {
                 AppSpecFault::Date { text: text.clone() }
             }
             (Unloadable::Class(_), tag, _) => AppSpecFault::RubyTag { tag: tag.unwrap_or_default() },
-            (Unloadable::Number { text, .. }, ..) => AppSpecFault::Number { text },
+            (Unloadable::Number { .. }, ..) => AppSpecFault::Number { text: as_written(node) },
         };
         findings.fault(node.line(), fault);
     }
@@ -139,7 +89,9 @@ fn note_unloadable(root: &Node, findings: &mut Lint) {
 
 fn note_duplicate_keys(node: &Node, findings: &mut Lint) {
     if let Content::List(items) = &node.content {
-        items.iter().for_each(|item| note_duplicate_keys(item, findings));
+        for item in items {
+            note_duplicate_keys(item, findings);
+        }
     }
     let mut seen = std::collections::BTreeSet::new();
     for (key, value) in node.entries() {
@@ -191,65 +143,4 @@ fn check_keys(root: &Node, findings: &mut Lint) {
             findings.warn(key.line(), AppSpecWarning::UnknownKey { key: text, meant });
         }
     }
-}
-
-/// The name that differs from `text` only in capitals, underscores and dashes.
-fn alike(text: &str, names: &[&'static str]) -> Option<&'static str> {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    let text = plain(text);
-    names.iter().copied().find(|name| plain(name) == text)
-}
-
-/// As Ruby sees it. An alias has its own fault, and nothing is said of what it stands for.
-fn value(node: &Node) -> Value {
-    match ruby::value(node) {
-        Value::Unloadable(Unloadable::Alias) => Value::Nil,
-        value => value,
-    }
-}
-
-/// What Ruby's `to_s` makes of it.
-fn text(node: &Node) -> String {
-    value(node).to_s()
-}
-
-/// A scalar as it stands in the file; anything else as Ruby writes it.
-fn as_written(node: &Node) -> String {
-    if let Content::Scalar { text, .. } = &node.content { text.clone() } else { text(node) }
-}
-
-/// The value of `key`: the last one, as agent 1.x has it.
-fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    let is_key = |name: &Node| matches!(value(name), Value::Text(name) if name == key);
-    node.entries().iter().rev().find(|(name, _)| is_key(name)).map(|(_, value)| value)
-}
-
-/// The value of `key`, if it is there and not null.
-fn present<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    get(node, key).filter(|node| !value(node).is_nil())
-}
-
-/// A list; absent, empty and `false` are no items. Anything else is a fault.
-fn items<'a>(node: Option<&'a Node>, what: &str, expected: &'static str, findings: &mut Lint) -> &'a [Node] {
-    let Some(node) = node else { return &[] };
-    match &node.content {
-        Content::List(items) => items,
-        Content::Map(entries) if entries.is_empty() => &[],
-        _ if !value(node).is_truthy() => &[],
-        _ => {
-            findings.fault(node.line(), AppSpecFault::Shape { what: what.to_owned(), expected });
-            &[]
-        }
-    }
-}
-
-/// Whether the node is a mapping; a fault if not.
-fn is_mapping(node: &Node, what: &str, expected: &'static str, findings: &mut Lint) -> bool {
-    let mapping = matches!(node.content, Content::Map(_));
-    if !mapping {
-        findings.fault(node.line(), AppSpecFault::Shape { what: what.to_owned(), expected });
-    }
-    mapping
 }

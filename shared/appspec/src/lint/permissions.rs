@@ -1,6 +1,8 @@
 //! The `permissions` section: mode, access control lists and `SELinux` context.
 
-use super::{AppSpecFault, AppSpecWarning, Lint, as_written, get, is_mapping, items, present, text, value};
+use super::fault::{AppSpecFault, AppSpecWarning};
+use super::findings::Lint;
+use super::nodes::{as_written, get, is_mapping, items, present, text, value};
 use crate::acl::{self, AclProblem};
 use crate::ruby::{Value, strip};
 use crate::selinux::{self, RangeProblem};

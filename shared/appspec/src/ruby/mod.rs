@@ -6,7 +6,7 @@
 mod scalar;
 mod value;
 
-pub(crate) use value::{Unloadable, Value, strip};
+pub(crate) use value::{Unloadable, Value, path, strip};
 
 use crate::tree::{Content, Document, Node};
 use granit_parser::ScalarStyle;

@@ -213,6 +213,14 @@ pub(super) fn signed(text: &str) -> (bool, &str) {
     }
 }
 
+/// `File.join` flattens lists.
+pub(crate) fn path(value: &Value) -> String {
+    match value {
+        Value::List(parts) => parts.iter().map(path).collect::<Vec<_>>().join("/"),
+        other => other.to_s(),
+    }
+}
+
 /// `String#strip`.
 pub(crate) fn strip(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r', '\0'])
@@ -234,7 +242,7 @@ mod tests {
             (Value::List(vec![Value::text("linux")]), r#"["linux"]"#),
             (Value::Map(vec![(Value::text("a"), Value::Nil)]), r#"{"a"=>nil}"#),
             (Value::List(vec![Value::Symbol("a".into()), Value::Symbol("a b".into())]), r#"[:a, :"a b"]"#),
-            (Value::List(vec![Value::text("a#{b} \u{1b}\"")]), r##"["a\#{b} \e\""]"##),
+            (Value::List(vec![Value::text("a#{b} \u{1b}\"")]), r#"["a\#{b} \e\""]"#),
         ] {
             assert_eq!(value.to_s(), written);
         }
