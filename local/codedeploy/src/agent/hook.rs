@@ -29,7 +29,7 @@ use crate::{
 /// `ENOEXEC`: no shebang and not a binary.
 const NOT_AN_EXECUTABLE_FORMAT: i32 = 8;
 
-/// A time-out has no upper bound, and a clock has. Nobody waits for a century.
+/// A time-out has no upper bound, and a clock has: as good as for ever.
 const CENTURY_SECONDS: u64 = 100 * 365 * 24 * 3600;
 
 /// One hook of one deployment on one instance.

@@ -167,10 +167,12 @@ impl<'a> Item<'_, 'a> {
         read: impl Fn(Self) -> Result<T, Misshapen>,
     ) -> Result<Vec<(String, T)>, Misshapen> {
         let mut values: Vec<(String, T)> = Vec::new();
+        let mut places = BTreeMap::new();
         for (key, value) in self.entries("a map")? {
             let name = key.text()?;
             let value = read(value.below(&name))?;
-            match values.iter_mut().find(|(known, _)| *known == name) {
+            let place = *places.entry(name.clone()).or_insert(values.len());
+            match values.get_mut(place) {
                 Some((_, old)) => *old = value,
                 None => values.push((name, value)),
             }

@@ -2,7 +2,7 @@
 
 use super::fault::{AppSpecFault, AppSpecWarning};
 use super::findings::{Lint, ScriptReference};
-use super::nodes::{alike, as_written, get, is_mapping, items, present, text, value};
+use super::nodes::{alike, as_written, get, is_mapping, is_truthy, items, present, text, value};
 use crate::ruby::{Value, strip};
 use crate::tree::{Content, Node};
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ const RESERVED: [&str; 4] = ["Start", "BlockTraffic", "AllowTraffic", "End"];
 pub(super) fn check(root: &Node, findings: &mut Lint) -> Vec<ScriptReference> {
     let mut scripts = Vec::new();
     let hooks = get(root, "hooks");
-    if let Some(hooks) = hooks.filter(|hooks| value(hooks).is_truthy())
+    if let Some(hooks) = hooks.filter(|hooks| is_truthy(hooks))
         && is_mapping(hooks, "hooks", "a mapping from lifecycle events to lists of scripts", findings)
     {
         // Of two hooks for one event the agent takes the last.

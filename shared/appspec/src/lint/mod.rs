@@ -16,7 +16,7 @@ pub use findings::{CopyReference, Finding, Lint, ScriptReference};
 use crate::file_exists_behavior::FileExistsBehavior;
 use crate::ruby::{self, Unloadable, Value};
 use crate::tree::{self, Content, Document, Node, Rest};
-use nodes::{alike, as_written, get, present, text, value};
+use nodes::{alike, as_written, get, has_parts, is_truthy, present, text, value};
 
 const KEYS: [&str; 6] = ["version", "os", "hooks", "files", "permissions", "file_exists_behavior"];
 
@@ -62,7 +62,7 @@ fn read(bytes: &[u8], findings: &mut Lint) -> Option<Node> {
     if let Rest::Document { line } = rest {
         findings.warn(line, AppSpecWarning::SecondDocument);
     }
-    let Some(root) = root.filter(|root| value(root).is_truthy()) else {
+    let Some(root) = root.filter(is_truthy) else {
         findings.fault(1, AppSpecFault::Empty);
         return None;
     };
@@ -95,7 +95,8 @@ fn note_duplicate_keys(node: &Node, findings: &mut Lint) {
     }
     let mut seen = std::collections::BTreeSet::new();
     for (key, value) in node.entries() {
-        if !seen.insert(text(key)) {
+        // What has parts is no key that anybody reads, and costly to compare.
+        if !has_parts(key) && !seen.insert(text(key)) {
             findings.warn(key.line(), AppSpecWarning::DuplicateKey { key: text(key) });
         }
         note_duplicate_keys(value, findings);

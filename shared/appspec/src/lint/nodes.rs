@@ -22,6 +22,21 @@ pub(super) fn value(node: &Node) -> Value {
     }
 }
 
+/// Whether it is absent in all but name: empty, `~`, `null`.
+pub(super) fn is_null(node: &Node) -> bool {
+    !has_parts(node) && value(node).is_nil()
+}
+
+/// Whether it is there and not `false`.
+pub(super) fn is_truthy(node: &Node) -> bool {
+    has_parts(node) || value(node).is_truthy()
+}
+
+/// Whether it is a list or a mapping.
+pub(super) fn has_parts(node: &Node) -> bool {
+    matches!(node.content, Content::List(_) | Content::Map(_))
+}
+
 /// What Ruby's `to_s` makes of it.
 pub(super) fn text(node: &Node) -> String {
     value(node).to_s()
@@ -34,13 +49,13 @@ pub(super) fn as_written(node: &Node) -> String {
 
 /// The value of `key`: the last one, as agent 1.x has it.
 pub(super) fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    let is_key = |name: &Node| matches!(value(name), Value::Text(name) if name == key);
+    let is_key = |name: &Node| !has_parts(name) && matches!(value(name), Value::Text(name) if name == key);
     node.entries().iter().rev().find(|(name, _)| is_key(name)).map(|(_, value)| value)
 }
 
 /// The value of `key`, if it is there and not null.
 pub(super) fn present<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    get(node, key).filter(|node| !value(node).is_nil())
+    get(node, key).filter(|node| !is_null(node))
 }
 
 /// A list; absent, empty and `false` are no items. Anything else is a fault.
@@ -54,7 +69,7 @@ pub(super) fn items<'a>(
     match &node.content {
         Content::List(items) => items,
         Content::Map(entries) if entries.is_empty() => &[],
-        _ if !value(node).is_truthy() => &[],
+        _ if !is_truthy(node) => &[],
         _ => {
             findings.fault(node.line(), AppSpecFault::Shape { what: what.to_owned(), expected });
             &[]

@@ -10,6 +10,7 @@ pub(crate) use value::{Unloadable, Value, path, strip};
 
 use crate::tree::{Content, Document, Node};
 use granit_parser::ScalarStyle;
+use std::collections::BTreeMap;
 
 /// What Ruby makes of a node, the parts that it would not load included.
 pub(crate) fn value(node: &Node) -> Value {
@@ -21,15 +22,15 @@ pub(crate) fn value(node: &Node) -> Value {
         Content::Scalar { text, style } => scalar_value(node, text, *style),
         Content::List(items) => Value::List(items.iter().map(value).collect()),
         Content::Map(entries) => {
-            let mut map = Vec::new();
+            let mut map = Hash::default();
             for (key, node) in entries {
                 let (key, value) = (value(key), value(node));
                 match merged(&key, &value) {
-                    Some(entries) => entries.into_iter().for_each(|(key, value)| set(&mut map, key, value)),
-                    None => set(&mut map, key, value),
+                    Some(entries) => entries.into_iter().for_each(|(key, value)| map.set(key, value)),
+                    None => map.set(key, value),
                 }
             }
-            Value::Map(map)
+            Value::Map(map.entries)
         }
     }
 }
@@ -49,10 +50,21 @@ fn merged(key: &Value, value: &Value) -> Option<Vec<(Value, Value)>> {
     }
 }
 
-fn set(map: &mut Vec<(Value, Value)>, key: Value, value: Value) {
-    match map.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, old)) => *old = value,
-        None => map.push((key, value)),
+/// A map under construction: a repeated key keeps its first place and gets the last value.
+#[derive(Default)]
+struct Hash {
+    entries: Vec<(Value, Value)>,
+    /// Places in `entries` by the key's `inspect`, which tells `1` from `'1'`.
+    places: BTreeMap<String, usize>,
+}
+
+impl Hash {
+    fn set(&mut self, key: Value, value: Value) {
+        let place = *self.places.entry(key.inspect()).or_insert(self.entries.len());
+        match self.entries.get_mut(place) {
+            Some((_, old)) => *old = value,
+            None => self.entries.push((key, value)),
+        }
     }
 }
 
