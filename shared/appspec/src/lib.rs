@@ -13,6 +13,7 @@ mod file_exists_behavior;
 mod lint;
 mod ruby;
 mod selinux;
+mod sentences;
 mod tree;
 
 pub use acl::AclEntry;

@@ -12,7 +12,7 @@ pub use refusal::{ErrorClass, Refusal};
 
 use crate::file_exists_behavior::FileExistsBehavior;
 use crate::ruby::{self, Value, path, strip};
-use crate::tree;
+use crate::{sentences, tree};
 use ruby_calls::{each_or_none, index};
 
 /// The name the service sends for EC2; the agent opens no other.
@@ -70,10 +70,7 @@ impl AppSpec {
         })?;
         let document = tree::read(&tree::as_libyaml_counts(text))?;
         let Some(root) = ruby::load(&document)? else {
-            return Err(Refusal::invalid(
-                "the application specification file was empty. Make sure your AppSpec file defines at minimum the \
-                 'version' and 'os' properties.",
-            ));
+            return Err(Refusal::invalid(sentences::empty()));
         };
         check_version(&index(&root, "version")?)?;
         check_os(&index(&root, "os")?)?;
@@ -93,22 +90,14 @@ impl AppSpec {
 fn check_version(version: &Value) -> Result<(), Refusal> {
     match version {
         Value::Float(0.0) | Value::Int(0) => Ok(()),
-        other => Err(Refusal::invalid(format!(
-            "an invalid version value ({}) was entered in the application specification file. Make sure your AppSpec \
-             file specifies \"0.0\" as the version, and then try again.",
-            other.to_s()
-        ))),
+        other => Err(Refusal::invalid(sentences::version(&other.to_s()))),
     }
 }
 
 fn check_os(os: &Value) -> Result<(), Refusal> {
     match os {
         Value::Text(os) if os == "linux" => Ok(()),
-        other => Err(Refusal::invalid(format!(
-            "the application specification file specifies an unsupported operating system ({}). Specify either \
-             \"linux\" or \"windows\" in the os section of the AppSpec file, and then try again.",
-            other.to_s()
-        ))),
+        other => Err(Refusal::invalid(sentences::os(&other.to_s()))),
     }
 }
 
@@ -130,12 +119,9 @@ fn script(item: &Value) -> Result<Script, Refusal> {
         return Err(Refusal::no_method("has_key?", item));
     }
     let text = |key: &str| item.get(key).filter(|v| !v.is_nil()).map(|v| strip(&v.to_s()).to_owned());
-    let location = text("location").filter(|location| !location.is_empty()).ok_or_else(|| {
-        Refusal::invalid(
-            "the application specification file specifies a script with no location value. Specify the location in \
-             the hooks section of the AppSpec file, and then try again.",
-        )
-    })?;
+    let location = text("location")
+        .filter(|location| !location.is_empty())
+        .ok_or_else(|| Refusal::invalid(sentences::no_location()))?;
     let sudo = item.get("sudo").is_some_and(Value::is_truthy);
     Ok(Script { location, timeout: timeout(item.get("timeout"))?, runas: text("runas"), sudo })
 }
@@ -147,10 +133,7 @@ fn timeout(value: Option<&Value>) -> Result<u64, Refusal> {
         other => Refusal::no_method("to_i", other),
     })?;
     if seconds <= 0 {
-        return Err(Refusal::invalid(
-            "an invalid timeout value was provided for a script in the application specification file. Make \
-             corrections in the hooks section of the AppSpec file, and then try again.",
-        ));
+        return Err(Refusal::invalid(sentences::timeout()));
     }
     Ok(seconds.try_into().unwrap_or(u64::MAX))
 }
@@ -162,17 +145,10 @@ fn files(value: &Value) -> Result<Vec<FileMapping>, Refusal> {
 fn file_mapping(item: &Value) -> Result<FileMapping, Refusal> {
     let (source, destination) = (index(item, "source")?, index(item, "destination")?);
     if source.is_nil() {
-        return Err(Refusal::invalid(
-            "the application specification file specifies a destination file, but no source file. Update the files \
-             section of the AppSpec file, and then try again.",
-        ));
+        return Err(Refusal::invalid(sentences::no_source()));
     }
     if destination.is_nil() {
-        return Err(Refusal::invalid(format!(
-            "the application specification file specifies only a source file ({}). Add the name of the destination \
-             file to the files section of the AppSpec file, and then try again.",
-            source.to_s()
-        )));
+        return Err(Refusal::invalid(sentences::no_destination(&source.to_s())));
     }
     Ok(FileMapping { source: path(&source), destination: path(&destination) })
 }
@@ -182,12 +158,5 @@ fn file_exists_behavior(value: &Value) -> Result<Option<FileExistsBehavior>, Ref
         return Ok(None);
     }
     let behavior = if let Value::Text(word) = value { FileExistsBehavior::parse(word) } else { None };
-    behavior.map(Some).ok_or_else(|| {
-        Refusal::invalid(format!(
-            "an invalid file_exists_behavior value ({}) was entered in the application specification file. Make sure \
-             your AppSpec file specifies one of DISALLOW,OVERWRITE,RETAIN as the file_exists_behavior, and then try \
-             again.",
-            value.to_s()
-        ))
-    })
+    behavior.map(Some).ok_or_else(|| Refusal::invalid(sentences::file_exists_behavior(&value.to_s())))
 }

@@ -2,9 +2,10 @@
 
 use super::refusal::{ErrorClass, Refusal};
 use super::ruby_calls::{each, each_or_none, index};
-use crate::acl::{self, AclEntry, AclProblem};
+use crate::acl::{self, AclEntry};
 use crate::ruby::{Value, strip};
 use crate::selinux::{self, RangeProblem};
+use crate::sentences;
 
 /// One entry of `permissions:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +69,7 @@ fn permission(item: &Value) -> Result<Permission, Refusal> {
     if !matches!(item, Value::Map(_)) {
         return Err(Refusal::no_method("has_key?", item));
     }
-    let no_object = || {
-        Refusal::invalid(
-            "a permission listed in the application specification file has no object value. Update the permissions \
-             section of the AppSpec file, and then try again.",
-        )
-    };
+    let no_object = || Refusal::invalid(sentences::no_object());
     let given = |key: &str| item.get(key).filter(|v| !v.is_nil());
     let object = given("object").map(|object| strip(&object.to_s()).to_owned()).ok_or_else(no_object)?;
     let except = each_or_none(given("except").unwrap_or(&Value::Nil))?.iter().map(Value::to_s).collect();
@@ -117,56 +113,29 @@ fn types(value: &Value) -> Result<(bool, bool), Refusal> {
 fn mode(value: &Value) -> Result<String, Refusal> {
     let mode = format!("{:0>3}", value.to_s());
     if mode.chars().count() > 4 {
-        return Err(Refusal::invalid(format!(
-            "the length of a permissions mode ({mode}) in the application specification file is invalid. Permissions \
-             modes must be between one and four characters long. Update the permissions section of the AppSpec file, \
-             and then try again."
-        )));
+        return Err(Refusal::invalid(sentences::mode_length(&mode)));
     }
     match mode.chars().find(|c| !('0'..='7').contains(c)) {
-        Some(c) => Err(Refusal::invalid(format!(
-            "the permissions mode ({mode}) in the application specification file contains an invalid character ({c}). \
-             Update the permissions section of the AppSpec file, and then try again."
-        ))),
+        Some(c) => Err(Refusal::invalid(sentences::mode_character(&mode, c))),
         None => Ok(mode),
     }
 }
 
 fn acls(value: &Value) -> Result<Vec<AclEntry>, Refusal> {
     let entry = |entry: &Value| match entry {
-        Value::Text(text) => acl::parse(text).map_err(|problem| acl_refusal(text, problem)),
+        Value::Text(text) => {
+            acl::parse(text).map_err(|problem| Refusal::invalid(sentences::acl(text, problem)))
+        }
         other => Err(Refusal::no_method("split", other)),
     };
     each(value)?.iter().map(entry).collect()
-}
-
-fn acl_refusal(entry: &str, problem: AclProblem) -> Refusal {
-    const PROBLEM: &str =
-        "of a problem with the acls permission settings in the application specification file.";
-    match problem {
-        AclProblem::Form | AclProblem::Named => {
-            Refusal::invalid(format!("{PROBLEM} Invalid acl entry ({entry})."))
-        }
-        AclProblem::Base => Refusal::invalid(format!(
-            "{PROBLEM} Use mode to set the base acl entry ({entry}). Update the permissions section of the AppSpec \
-             file, and then try again."
-        )),
-        AclProblem::Right(c) => Refusal::invalid(format!(
-            "the access control list (ACL) named {entry} in the application specification file contains an invalid \
-             character ({c}). Correct the ACL in the hooks section of the AppSpec file, and then try again."
-        )),
-    }
 }
 
 /// The arguments for `semanage fcontext -a`, validated. The user comes from `name`, not from `user`.
 fn context(value: &Value) -> Result<Vec<String>, Refusal> {
     let kind = index(value, "type")?;
     if kind.is_nil() {
-        return Err(Refusal::invalid(format!(
-            "the application specification file specifies an invalid context type ({}). Update the permissions \
-             section of the AppSpec file, and then try again.",
-            value.inspect()
-        )));
+        return Err(Refusal::invalid(sentences::context_type(&value.inspect())));
     }
     let (user, range) = (index(value, "name")?, index(value, "range")?);
     let mut arguments = Vec::new();
@@ -193,11 +162,7 @@ fn range_refusal(range: &str, problem: RangeProblem) -> Refusal {
     match problem {
         RangeProblem::Part(part) => bare(format!("invalid range part {part}")),
         RangeProblem::Sensitivity(part) => bare(format!("invalid sensitivity {part}")),
-        RangeProblem::SensitivitiesSwapped => Refusal::invalid(format!(
-            "of a problem with the SELinux range specified ({range}) for the context parameter in the permissions \
-             section of the application specification file. Make corrections in the permissions section of the \
-             AppSpec file, and then try again."
-        )),
+        RangeProblem::SensitivitiesSwapped => Refusal::invalid(sentences::selinux_range(range)),
         RangeProblem::Category(part) => bare(format!("invalid category {part}")),
         RangeProblem::CategoriesSwapped { first, last } => {
             bare(format!("invalid category range {first}.{last}"))

@@ -10,6 +10,7 @@ mod refusal;
 pub use refusal::Refusal;
 
 use crate::file_exists_behavior::FileExistsBehavior;
+use crate::sentences;
 use crate::tree::{self, Content, Node, Place, Rest};
 use granit_parser::ScalarStyle;
 use permissions::RawPermission;
@@ -23,10 +24,7 @@ pub fn judge(bytes: &[u8]) -> Result<(), Refusal> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Refusal::because("of an IO error: stream did not contain valid UTF-8"))?;
     if text.trim().is_empty() {
-        return Err(Refusal::because(
-            "the application specification file was empty. Make sure your AppSpec file defines at minimum the \
-             'version' and 'os' properties.",
-        ));
+        return Err(Refusal::because(sentences::empty()));
     }
     let document = tree::read(&tree::as_libyaml_counts(text)).map_err(|error| {
         let Place { line, column } = error.place;
@@ -85,24 +83,14 @@ impl RawAppSpec {
         let Self { version, os, .. } = &self;
         // Anything as near to zero as this is zero to the agent.
         if version.is_nan() || version.abs() >= f64::EPSILON {
-            return Err(Refusal::because(format!(
-                "an invalid version value ({version}) was entered in the application specification file. Make sure \
-                 your AppSpec file specifies \"0.0\" as the version, and then try again."
-            )));
+            return Err(Refusal::because(sentences::version(&version.to_string())));
         }
         if !matches!(os.as_str(), "linux" | "windows") {
-            return Err(Refusal::because(format!(
-                "the application specification file specifies an unsupported operating system ({os}). Specify either \
-                 \"linux\" or \"windows\" in the os section of the AppSpec file, and then try again."
-            )));
+            return Err(Refusal::because(sentences::os(os)));
         }
         let behavior = self.file_exists_behavior.as_deref();
         if let Some(found) = behavior.filter(|found| FileExistsBehavior::parse(found).is_none()) {
-            return Err(Refusal::because(format!(
-                "an invalid file_exists_behavior value ({found}) was entered in the application specification file. \
-                 Make sure your AppSpec file specifies one of DISALLOW,OVERWRITE,RETAIN as the file_exists_behavior, \
-                 and then try again."
-            )));
+            return Err(Refusal::because(sentences::file_exists_behavior(found)));
         }
         self.hooks.iter().flat_map(|(_, scripts)| scripts).try_for_each(RawScript::check)?;
         self.files.iter().try_for_each(RawFileMapping::check)?;
@@ -145,16 +133,10 @@ impl RawScript {
 
     fn check(&self) -> Result<(), Refusal> {
         if self.location.as_deref().is_none_or(|location| location.trim().is_empty()) {
-            return Err(Refusal::because(
-                "the application specification file specifies a script with no location value. Specify the location \
-                 in the hooks section of the AppSpec file, and then try again.",
-            ));
+            return Err(Refusal::because(sentences::no_location()));
         }
         if self.timeout == Some(0) {
-            return Err(Refusal::because(
-                "an invalid timeout value was provided for a script in the application specification file. Make \
-                 corrections in the hooks section of the AppSpec file, and then try again.",
-            ));
+            return Err(Refusal::because(sentences::timeout()));
         }
         Ok(())
     }
@@ -182,16 +164,10 @@ impl RawFileMapping {
 
     fn check(&self) -> Result<(), Refusal> {
         let Some(source) = self.source.as_ref().filter(|source| !source.is_empty()) else {
-            return Err(Refusal::because(
-                "the application specification file specifies a destination file, but no source file. Update the \
-                 files section of the AppSpec file, and then try again.",
-            ));
+            return Err(Refusal::because(sentences::no_source()));
         };
         if self.destination.as_ref().is_none_or(String::is_empty) {
-            return Err(Refusal::because(format!(
-                "the application specification file specifies only a source file ({source}). Add the name of the \
-                 destination file to the files section of the AppSpec file, and then try again."
-            )));
+            return Err(Refusal::because(sentences::no_destination(source)));
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use super::reading::{Item, Misshapen};
 use super::refusal::Refusal;
-use crate::acl::{self, AclProblem};
+use crate::acl;
 use crate::selinux;
+use crate::sentences;
 
 #[derive(Default)]
 pub(super) struct RawPermission {
@@ -40,18 +41,14 @@ impl RawPermission {
 
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let object = self.object.as_deref().map(str::trim).filter(|object| !object.is_empty());
-        let object = object.ok_or_else(|| {
-            Refusal::because(
-                "a permission listed in the application specification file has no object value. Update the \
-                 permissions section of the AppSpec file, and then try again.",
-            )
-        })?;
+        let object = object.ok_or_else(|| Refusal::because(sentences::no_object()))?;
         let for_files = self.is_for_files()?;
         self.mode.as_deref().map_or(Ok(()), check_mode)?;
         let mut has_default_acl = false;
         for entry in self.acls.iter().flatten() {
-            has_default_acl |=
-                acl::parse_for_agent2(entry).map_err(|problem| acl_refusal(entry, problem))?.default;
+            has_default_acl |= acl::parse_for_agent2(entry)
+                .map_err(|problem| Refusal::because(sentences::acl(entry, problem)))?
+                .default;
         }
         self.context.as_ref().map_or(Ok(()), RawContext::check)?;
         if for_files { self.check_for_files(object, has_default_acl) } else { Ok(()) }
@@ -98,35 +95,12 @@ impl RawPermission {
 /// One to four octal digits, counted in bytes.
 fn check_mode(mode: &str) -> Result<(), Refusal> {
     if mode.len() > 4 {
-        return Err(Refusal::because(format!(
-            "the length of a permissions mode ({mode}) in the application specification file is invalid. Permissions \
-             modes must be between one and four characters long. Update the permissions section of the AppSpec file, \
-             and then try again."
-        )));
+        return Err(Refusal::because(sentences::mode_length(mode)));
     }
     match mode.chars().find(|c| !('0'..='7').contains(c)) {
-        Some(c) => Err(Refusal::because(format!(
-            "the permissions mode ({mode}) in the application specification file contains an invalid character \
-             ({c}). Update the permissions section of the AppSpec file, and then try again."
-        ))),
+        Some(c) => Err(Refusal::because(sentences::mode_character(mode, c))),
         None => Ok(()),
     }
-}
-
-fn acl_refusal(entry: &str, problem: AclProblem) -> Refusal {
-    const PROBLEM: &str =
-        "of a problem with the acls permission settings in the application specification file.";
-    Refusal::because(match problem {
-        AclProblem::Form | AclProblem::Named => format!("{PROBLEM} Invalid acl entry ({entry})."),
-        AclProblem::Base => format!(
-            "{PROBLEM} Use mode to set the base acl entry ({entry}). Update the permissions section of the AppSpec \
-             file, and then try again."
-        ),
-        AclProblem::Right(c) => format!(
-            "the access control list (ACL) named {entry} in the application specification file contains an invalid \
-             character ({c}). Correct the ACL in the hooks section of the AppSpec file, and then try again."
-        ),
-    })
 }
 
 /// The agent prints it as Rust's `Debug` does, so its names are the agent's.
@@ -154,18 +128,12 @@ impl RawContext {
 
     fn check(&self) -> Result<(), Refusal> {
         if self.type_.is_none() {
-            return Err(Refusal::because(format!(
-                "the application specification file specifies an invalid context type (SELinux context missing \
-                 required 'type' field: {self:?}). Update the permissions section of the AppSpec file, and then try \
-                 again."
-            )));
+            return Err(Refusal::because(sentences::context_type(&format!(
+                "SELinux context missing required 'type' field: {self:?}"
+            ))));
         }
         match self.range.as_deref().filter(|range| !selinux::is_good_for_agent2(range)) {
-            Some(range) => Err(Refusal::because(format!(
-                "of a problem with the SELinux range specified ({range}) for the context parameter in the permissions \
-                 section of the application specification file. Make corrections in the permissions section of the \
-                 AppSpec file, and then try again."
-            ))),
+            Some(range) => Err(Refusal::because(sentences::selinux_range(range))),
             None => Ok(()),
         }
     }
