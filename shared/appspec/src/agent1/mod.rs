@@ -13,7 +13,7 @@ pub use refusal::{ErrorClass, Refusal};
 use crate::file_exists_behavior::FileExistsBehavior;
 use crate::ruby::{self, Value, path, strip};
 use crate::{sentences, tree};
-use ruby_calls::{each_or_none, index};
+use ruby_calls::{each, each_or_none, index};
 
 /// The name the service sends for EC2; the agent opens no other.
 pub const FILE_NAME: &str = "appspec.yml";
@@ -106,12 +106,13 @@ fn hooks(value: &Value) -> Result<Vec<(String, Vec<Script>)>, Refusal> {
         return Ok(Vec::new());
     }
     let Value::Map(entries) = value else { return Err(Refusal::no_method("each_pair", value)) };
-    let mut hooks = Vec::new();
-    for (event, scripts) in entries {
-        let scripts = each_or_none(scripts)?.iter().map(script).collect::<Result<_, _>>()?;
-        hooks.push((event.to_s(), scripts));
-    }
-    Ok(hooks)
+    // A hook without a value is none, not even to Install, which asks whether it knows the event.
+    let given = entries.iter().filter(|(_, scripts)| scripts.is_truthy());
+    given.map(|(event, list)| Ok((event.to_s(), scripts(list)?))).collect()
+}
+
+fn scripts(list: &Value) -> Result<Vec<Script>, Refusal> {
+    each(list)?.iter().map(script).collect()
 }
 
 fn script(item: &Value) -> Result<Script, Refusal> {
