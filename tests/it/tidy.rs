@@ -33,7 +33,8 @@ fn only_adapters_and_the_wiring_name_the_aws_sdk() {
 }
 
 /// Packages that decide and never act, and all that each may depend on.
-const PURE: [(&str, &[&str]); 3] = [
+const PURE: [(&str, &[&str]); 4] = [
+    ("shared/appspec", &["granit-parser", "thiserror"]),
     ("shared/duration", &[]),
     ("shared/release", &["duration", "jiff", "serde", "thiserror"]),
     (

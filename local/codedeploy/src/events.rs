@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::{clock, service::random_number};
+use crate::{clock, ids};
 
 /// How events are delivered. CodeDeploy's delivery to EventBridge is best effort: all of this happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,10 +65,9 @@ impl Change<'_> {
             resources.insert(0, format!("arn:aws:ec2:{region}:{account}:instance/{instance}"));
             detail["instanceId"] = json!(instance);
         }
-        let (high, low) = (random_number(), random_number());
         json!({
             "version": "0",
-            "id": format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff, low >> 48, low & 0xffff_ffff_ffff),
+            "id": ids::uuid(),
             "detail-type": format!("CodeDeploy {subject} State-change Notification"),
             "source": "aws.codedeploy",
             "account": account,
@@ -93,7 +92,7 @@ impl Events {
 
     pub(crate) fn publish(&self, change: &Change<'_>) {
         let delivery = *self.delivery.lock().unwrap_or_else(PoisonError::into_inner);
-        let happens = |percent: u8| random_number() % 100 < u64::from(percent);
+        let happens = |percent: u8| ids::random_number() % 100 < u64::from(percent);
         if happens(delivery.lost_percent) {
             return;
         }

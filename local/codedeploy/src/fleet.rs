@@ -15,7 +15,8 @@ use std::{
 use rustix::process::Pid;
 use tokio::sync::watch;
 
-use crate::agent::Folders;
+use crate::folders::Folders;
+pub(crate) use processes::terminate;
 
 /// One instance: a folder that is its `/`, an address, and the environment of its agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +168,7 @@ impl Fleet {
             }
         });
         for group in hooks {
-            crate::agent::terminate(Pid::from_raw(group));
+            terminate(Pid::from_raw(group));
         }
         true
     }

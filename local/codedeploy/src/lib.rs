@@ -32,18 +32,23 @@
 //! (`opt/codedeploy-agent/deployment-root`) and its working directory lie below [`Instance::root`].
 //! How the agent treats a bundle is the real agent's behaviour, version 1.8.1; where they differ, this is wrong.
 
-pub mod agent;
-pub mod appspec;
+mod agent;
+mod aws;
 mod clock;
+mod diagnostics;
 mod error;
 mod events;
 mod fleet;
-mod ruby_yaml;
+mod folders;
+mod ids;
+mod lifecycle_events;
 mod service;
+mod settings;
+mod specification;
 
+pub use aws::{Aws, Object, S3Error, S3Location};
 pub use error::ApiError;
 pub use events::Delivery;
 pub use fleet::{Fleet, Instance};
-pub use service::{
-    Aws, CodeDeploy, Group, Launch, Object, OutdatedInstances, Pace, S3Error, S3Location, Settings,
-};
+pub use service::{CodeDeploy, scale_out::Launch};
+pub use settings::{Group, OutdatedInstances, Pace, Settings};

@@ -1,6 +1,6 @@
 //! What is wrong with a bundle, in sentences for whoever uploaded it.
 
-use super::appspec::{AppSpecFault, AppSpecWarning};
+use appspec::{AppSpecFault, AppSpecWarning};
 
 /// A reason to refuse a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

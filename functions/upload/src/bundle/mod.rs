@@ -4,7 +4,6 @@
 //! Refuses what CodeDeploy would fail on later, on an instance, with the colour half installed. Every fault is
 //! reported, not only the first. What a bundle claims about itself is bounded by [`Limits`].
 
-mod appspec;
 mod archive;
 mod contents;
 mod fault;
@@ -12,11 +11,11 @@ mod limits;
 mod range;
 mod references;
 
-pub use appspec::{AppSpecFault, AppSpecWarning};
 pub use fault::{ArchiveFault, ContentsFault, ContentsWarning, Fault, Findings, Warning};
 pub use limits::Limits;
 pub use range::RangedRead;
 
+use appspec::Lint;
 use archive::{Directory, Entry};
 use contents::Contents;
 use std::collections::BTreeMap;
@@ -68,8 +67,11 @@ async fn check_appspec<R: RangedRead>(
     match archive::unpack(entry, &bytes, limits.appspec_bytes) {
         Err(fault) => findings.add_once(fault),
         Ok(text) => {
-            let appspec = appspec::check(&text, findings);
-            references::check(&appspec, contents, limits, findings);
+            let Lint { faults, warnings, scripts, copies } = appspec::lint(&text);
+            faults.into_iter().for_each(|found| findings.appspec_fault(found.line, found.what));
+            warnings.into_iter().for_each(|found| findings.appspec_warn(found.line, found.what));
+            references::check_scripts(&scripts, contents, findings);
+            references::check_copies(&copies, contents, limits, findings);
         }
     }
     Ok(())

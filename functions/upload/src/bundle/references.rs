@@ -1,14 +1,14 @@
 //! Whether what the AppSpec file names is in the bundle.
 
-use super::appspec::{AppSpec, AppSpecFault, AppSpecWarning, Copy};
 use super::contents::{Contents, Found};
 use super::fault::Findings;
 use super::limits::Limits;
+use appspec::{AppSpecFault, AppSpecWarning, CopyReference, ScriptReference};
 use std::collections::HashMap;
 
-/// Checks every script and every source, and what Install would write where.
-pub(crate) fn check(appspec: &AppSpec, contents: &Contents, limits: &Limits, findings: &mut Findings) {
-    for script in &appspec.scripts {
+/// Checks that every script is there.
+pub(crate) fn check_scripts(scripts: &[ScriptReference], contents: &Contents, findings: &mut Findings) {
+    for script in scripts {
         let (event, location) = (script.event.clone(), script.location.clone());
         warn_of_slash(script.line, "location", &location, findings);
         let fault = match contents.find(&location) {
@@ -23,8 +23,17 @@ pub(crate) fn check(appspec: &AppSpec, contents: &Contents, limits: &Limits, fin
         };
         findings.appspec_fault(script.line, fault);
     }
+}
+
+/// Checks that every source is there, and what Install would write where.
+pub(crate) fn check_copies(
+    copies: &[CopyReference],
+    contents: &Contents,
+    limits: &Limits,
+    findings: &mut Findings,
+) {
     let mut written = Written { by_place: HashMap::new(), room: limits.written };
-    for copy in &appspec.copies {
+    for copy in copies {
         if copy.source != "/" {
             warn_of_slash(copy.line, "source", &copy.source, findings);
         }
@@ -57,7 +66,7 @@ impl<'a> Written<'a> {
     /// Notes what a copy writes. The first place that another copy writes too is a fault: Install refuses it.
     fn add(
         &mut self,
-        copy: &'a Copy,
+        copy: &'a CopyReference,
         files: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Option<AppSpecFault> {
         let folder = copy.destination.trim_end_matches('/');

@@ -1,7 +1,7 @@
 //! The CodeDeploy agent's own verdicts (1.8.1) on AppSpec files, against ours.
 
 use crate::bundles::{Object, Zip, look};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use upload::bundle::Findings;
 
 /// Where we refuse what the agent's parser accepts.
@@ -9,14 +9,16 @@ const STRICTER: [(&str, &str); 4] = [
     ("timeout_big.yml", "CodeDeploy itself ends an event after 3600 seconds"),
     ("timeout_sexag.yml", "1:30 is 5400 seconds to the agent, again above 3600"),
     ("files_dup.yml", "the parser accepts it, and Install then refuses two sources for one place"),
-    (
-        "de76ba88b84f18540bfbb6b2d9548c10f5b343d0.yml",
-        "the parser accepts it, and Install then refuses its CustomEvent",
-    ),
+    ("de76ba88", "the parser accepts it, and Install then refuses an event of its own making"),
 ];
 
 fn accepted_by_us(file: &str, by_the_agent: bool) -> bool {
     by_the_agent && !STRICTER.iter().any(|(name, _)| *name == file)
+}
+
+/// AppSpec files and the agents' verdicts on them.
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/appspec/corpus")
 }
 
 /// A bundle in which everything is that the files of the collection refer to.
@@ -29,8 +31,8 @@ fn bundle(appspec: &[u8]) -> Findings {
 
 #[test]
 fn the_agents_verdict_is_ours() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/agent");
-    let verdicts = std::fs::read_to_string(folder.join("verdicts.jsonl")).unwrap();
+    let folder = corpus();
+    let verdicts = std::fs::read_to_string(folder.join("agent1.jsonl")).unwrap();
     let mut wrong = Vec::new();
     let mut n_cases = 0;
     for line in verdicts.lines() {
@@ -49,7 +51,7 @@ fn the_agents_verdict_is_ours() {
 
 #[test]
 fn modes_that_the_agents_read_differently_are_said() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/agent");
+    let folder = corpus();
     let mut said = Vec::new();
     for file in
         ["m_0400", "m_0600", "m_0640", "m_0644", "m_0664", "m_0700", "m_0777", "mode_0755", "mode_04755"]
@@ -64,27 +66,24 @@ fn modes_that_the_agents_read_differently_are_said() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
-/// Files of public repositories with the agent's verdict on them. They are not part of this repository.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that did not run should not look as if it had")]
 fn files_from_public_repositories_are_judged_as_the_agent_does() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/appspec/real");
-    let Ok(index) = std::fs::read_to_string(folder.join("INDEX.tsv")) else {
-        eprintln!("skipped: there is no collection at {}", folder.display());
-        return;
-    };
+    let cases = std::fs::read_to_string(corpus().join("public.jsonl")).unwrap();
     let mut wrong = Vec::new();
-    for line in index.lines().skip(1) {
-        let columns: Vec<&str> = line.split('\t').collect();
-        let (blob, verdict) = (columns[0], columns[7]);
-        let findings = bundle(&std::fs::read(folder.join(format!("{blob}.yml"))).unwrap());
+    let mut n_cases = 0;
+    for line in cases.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (name, verdict) = (case["name"].as_str().unwrap(), case["agent1"].as_str().unwrap());
+        let findings = bundle(case["text"].as_str().unwrap().as_bytes());
         // The scripts and sources are not in the bundle made here.
         let missing = |fault: &String| fault.contains("is not in the bundle");
         let faults: Vec<String> =
             findings.faults.iter().map(ToString::to_string).filter(|f| !missing(f)).collect();
-        if faults.is_empty() != accepted_by_us(&format!("{blob}.yml"), verdict == "accept") {
-            wrong.push(format!("{blob}: agent {verdict}, {faults:?}"));
+        if faults.is_empty() != accepted_by_us(name, verdict == "accept") {
+            wrong.push(format!("{name}: agent {verdict}, {faults:?}"));
         }
+        n_cases += 1;
     }
+    assert!(n_cases > 100, "only {n_cases} files");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -8,8 +8,7 @@ use std::{
     process::Command,
 };
 
-use super::{Folders, Specification, at};
-use crate::service::Aws;
+use crate::{aws::Aws, diagnostics::at, folders::Folders, specification::Specification};
 
 /// Deployments kept on an instance, this one included (`max_revisions`).
 const ARCHIVES_TO_RETAIN: usize = 5;

@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use appspec::agent1::Script;
+use rustix::process::Pid;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, Command},
@@ -18,11 +19,18 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Diagnostics, ErrorCode, script_log::ScriptLog};
-use crate::{appspec::Script, clock, fleet::Host};
+use super::script_log::ScriptLog;
+use crate::{
+    clock,
+    diagnostics::{Diagnostics, ErrorCode, at},
+    fleet::{Host, terminate},
+};
 
 /// `ENOEXEC`: no shebang and not a binary.
 const NOT_AN_EXECUTABLE_FORMAT: i32 = 8;
+
+/// A time-out has no upper bound, and a clock has: as good as for ever.
+const CENTURY_SECONDS: u64 = 100 * 365 * 24 * 3600;
 
 /// One hook of one deployment on one instance.
 pub(super) struct Run<'a> {
@@ -69,7 +77,7 @@ impl Run<'_> {
             .and_then(|()| fs::OpenOptions::new().create(true).append(true).open(self.log_file));
         let file = match file {
             Ok(file) => file,
-            Err(error) => return Diagnostics::unknown(super::at(self.log_file)(error)),
+            Err(error) => return Diagnostics::unknown(at(self.log_file)(error)),
         };
         let log = Arc::new(Mutex::new(Log { kept: ScriptLog::default(), file }));
         let tail = |log: &SharedLog| log.lock().unwrap_or_else(PoisonError::into_inner).kept.tail();
@@ -117,7 +125,7 @@ impl Run<'_> {
                 ErrorKind::PermissionDenied => "Errno::EACCES".to_owned(),
                 _ => format!("Errno {}", error.raw_os_error().unwrap_or_default()),
             };
-            let text = super::at(path)(error);
+            let text = at(path)(error);
             failure(ErrorCode::ScriptFailed, format!("{who} failed with error {class} with message {text}"))
         })?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -154,7 +162,7 @@ impl Run<'_> {
     }
 
     fn timeout(&self, script: &Script) -> Duration {
-        Duration::from_secs(script.timeout.unsigned_abs()).mul_f64(self.timeout_scale)
+        Duration::from_secs(script.timeout.min(CENTURY_SECONDS)).mul_f64(self.timeout_scale)
     }
 
     /// Ruby hands the unquoted line to exec, or to the shell when the shell would see anything in it.
@@ -204,15 +212,6 @@ fn command_line(script: &Script, path: &Path) -> String {
         (Some(user), false) => format!("su {user} -c {path}"),
         (None, true) => format!("sudo {path}"),
         (None, false) => path.to_string(),
-    }
-}
-
-/// Ends a hook's process group with TERM, as the agent does at a time-out.
-pub(crate) fn terminate(group: Option<Pid>) {
-    if let Some(group) = group
-        && let Err(error) = kill_process_group(group, Signal::TERM)
-    {
-        tracing::debug!(%error, "the process group has ended by itself");
     }
 }
 

@@ -9,10 +9,11 @@ use std::{
     process::Command,
 };
 
+use appspec::agent1::{AppSpec, FileMapping, Permission};
+use appspec::{AclEntry, FileExistsBehavior};
 use serde_json::{Value, json};
 
-use super::{Folders, at};
-use crate::appspec::{AclEntry, AppSpec, FileExistsBehavior, FileMapping, Permission};
+use crate::{diagnostics::at, folders::Folders};
 
 /// One installation of one bundle.
 pub(super) struct Installer<'a> {

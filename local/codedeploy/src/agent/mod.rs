@@ -6,175 +6,22 @@ mod install;
 mod script_log;
 
 use std::{
-    fmt, fs,
+    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-pub(crate) use hook::terminate;
+use appspec::agent1::{AppSpec, FILE_NAME};
 
 use crate::{
-    appspec::{AppSpec, FILE_NAME, FileExistsBehavior},
+    aws::Aws,
+    diagnostics::{Diagnostics, at},
     fleet::{Host, Life},
-    service::{Aws, S3Location},
+    folders::Folders,
+    lifecycle_events::POSSIBLE_LIFECYCLE_EVENTS,
+    specification::Specification,
 };
-
-/// Lifecycle events of an in-place deployment without a load balancer, in order.
-pub const LIFECYCLE_EVENTS: [&str; 7] = [
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-];
-
-/// Hook names that Install lets pass: those above and the ones around a load balancer.
-const POSSIBLE_LIFECYCLE_EVENTS: [&str; 13] = [
-    "BeforeBlockTraffic",
-    "BlockTraffic",
-    "AfterBlockTraffic",
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "BeforeAllowTraffic",
-    "AllowTraffic",
-    "AfterAllowTraffic",
-    "ValidateService",
-];
-
-/// What the service tells the agent about a deployment.
-#[derive(Debug, Clone)]
-pub struct Specification {
-    /// `d-…`.
-    pub deployment_id: String,
-    /// The application's name.
-    pub application: String,
-    /// The group's name.
-    pub group: String,
-    /// The group's id, which names its folder on the instance.
-    pub group_id: String,
-    /// What to install.
-    pub revision: S3Location,
-    /// The deployment's own choice; the bundle's beats it.
-    pub file_exists_behavior: FileExistsBehavior,
-}
-
-/// The lifecycle event's error codes of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorCode {
-    /// Nothing failed.
-    Success,
-    /// The script is not in the bundle (agent code 1).
-    ScriptMissing,
-    /// chmod failed (agent code 2).
-    ScriptNotExecutable,
-    /// The time-out passed (agent code 3).
-    ScriptTimedOut,
-    /// Any other exit status than 0 (agent code 4).
-    ScriptFailed,
-    /// Everything else: agent codes 5, 6 (outputs left open) and 7 (agent restarted).
-    UnknownError,
-}
-
-impl ErrorCode {
-    /// The API's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "Success",
-            Self::ScriptMissing => "ScriptMissing",
-            Self::ScriptNotExecutable => "ScriptNotExecutable",
-            Self::ScriptTimedOut => "ScriptTimedOut",
-            Self::ScriptFailed => "ScriptFailed",
-            Self::UnknownError => "UnknownError",
-        }
-    }
-}
-
-/// What the agent reports of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostics {
-    /// What went wrong.
-    pub error_code: ErrorCode,
-    /// The script as appspec.yml names it; empty outside hooks.
-    pub script_name: String,
-    /// Why.
-    pub message: String,
-    /// The last lines of the scripts' output, under 2,048 characters.
-    pub log_tail: String,
-}
-
-impl Diagnostics {
-    pub(crate) fn success(log_tail: String) -> Self {
-        Self {
-            error_code: ErrorCode::Success,
-            script_name: String::new(),
-            message: "Succeeded".to_owned(),
-            log_tail,
-        }
-    }
-
-    pub(crate) fn unknown(message: impl fmt::Display) -> Self {
-        Self {
-            error_code: ErrorCode::UnknownError,
-            script_name: String::new(),
-            message: message.to_string(),
-            log_tail: String::new(),
-        }
-    }
-
-    /// Whether the event succeeded.
-    pub fn succeeded(&self) -> bool {
-        self.error_code == ErrorCode::Success
-    }
-}
-
-/// Where an instance's agent keeps its things.
-#[derive(Debug, Clone)]
-pub(crate) struct Folders {
-    /// `/` of the instance.
-    pub(crate) instance: PathBuf,
-}
-
-impl Folders {
-    /// The agent's working directory, which hooks inherit.
-    pub(crate) fn working(&self) -> PathBuf {
-        self.instance.join("opt/codedeploy-agent")
-    }
-
-    pub(crate) fn deployment_root(&self) -> PathBuf {
-        self.working().join("deployment-root")
-    }
-
-    fn group(&self, specification: &Specification) -> PathBuf {
-        self.deployment_root().join(&specification.group_id)
-    }
-
-    fn deployment(&self, specification: &Specification) -> PathBuf {
-        self.group(specification).join(&specification.deployment_id)
-    }
-
-    fn instructions(&self) -> PathBuf {
-        self.deployment_root().join("deployment-instructions")
-    }
-
-    fn last_successful_install(&self, specification: &Specification) -> PathBuf {
-        self.instructions().join(format!("{}_last_successful_install", specification.group_id))
-    }
-
-    /// A path of appspec.yml on this instance. A relative one starts at the agent's working directory.
-    pub(crate) fn rooted(&self, path: &str) -> PathBuf {
-        match path.strip_prefix('/') {
-            Some(below) => self.instance.join(below.trim_start_matches('/')),
-            None => self.working().join(path),
-        }
-    }
-}
 
 /// The agent of one instance.
 pub(crate) struct Agent {
@@ -308,13 +155,4 @@ fn install(folders: &Folders, specification: &Specification) -> Result<(), Strin
         .install(&appspec)?;
     let note = folders.last_successful_install(specification);
     fs::write(&note, folders.deployment(specification).display().to_string()).map_err(at(&note))
-}
-
-/// An I/O error with its path, as Ruby words it.
-fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
-    move |error| {
-        let text = error.to_string();
-        let text = text.split(" (os error").next().unwrap_or_default().to_owned();
-        format!("{text} - {}", path.display())
-    }
 }

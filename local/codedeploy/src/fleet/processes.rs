@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 
 /// Rounds of looking again for processes that were started while others were killed.
 const ROUNDS: u32 = 20;
@@ -35,6 +35,15 @@ pub(super) fn kill_all(root: &Path, groups: &BTreeSet<i32>) {
         }
     }
     tracing::warn!(root = %root.display(), "an instance still starts processes while it is being killed");
+}
+
+/// Ends a hook's process group with TERM, as the agent does at a time-out.
+pub(crate) fn terminate(group: Option<Pid>) {
+    if let Some(group) = group
+        && let Err(error) = kill_process_group(group, Signal::TERM)
+    {
+        tracing::debug!(%error, "the process group has ended by itself");
+    }
 }
 
 /// Marked processes, their descendants and their groups, but never this program or its own group.

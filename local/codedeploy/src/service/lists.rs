@@ -1,12 +1,14 @@
 //! Operations that only read.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::{
-    ApiError, CodeDeploy, Value, json,
+    CodeDeploy,
     record::{Deployment, Status},
     request,
 };
+use crate::error::ApiError;
 
 /// Ids in one `BatchGetDeploymentTargets`.
 const MOST_TARGETS: usize = 25;

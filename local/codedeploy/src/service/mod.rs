@@ -5,194 +5,21 @@ mod operations;
 mod record;
 mod request;
 mod run;
-mod scale_out;
+pub(crate) mod scale_out;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::{BuildHasher as _, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    aws::Aws,
     error::ApiError,
     events::{Change, Delivery, Events},
     fleet::Fleet,
+    settings::Settings,
 };
 use record::{Deployment, State};
-pub use scale_out::Launch;
-
-/// Where a bundle lies, as `revision.s3Location` carries it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct S3Location {
-    /// The bucket's name.
-    #[serde(default)]
-    pub bucket: String,
-    /// The object's key.
-    #[serde(default)]
-    pub key: String,
-    /// `zip`, `tar` or `tgz`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bundle_type: Option<String>,
-    /// Absent: whatever is newest when the agent downloads.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Absent: not compared.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub e_tag: Option<String>,
-}
-
-/// A fetched object.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// The body.
-    pub bytes: Bytes,
-    /// With or without quotes.
-    pub e_tag: String,
-}
-
-/// S3's refusal.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct S3Error {
-    /// `NoSuchKey`, `NoSuchVersion`, `AccessDenied` …
-    pub code: String,
-    /// What the agent shows.
-    pub message: String,
-}
-
-/// What CodeDeploy and its agents use of the rest of AWS.
-pub trait Aws: Send + Sync + 'static {
-    /// `GetObject` with the instance's role: that version when one is named, else the newest.
-    fn fetch(&self, location: S3Location) -> BoxFuture<'_, Result<Object, S3Error>>;
-
-    /// `autoscaling:SuspendProcesses` with the service's role; an error fails the deployment before it begins.
-    fn suspend_processes(&self, _group: &str, _processes: Vec<String>) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    /// `autoscaling:ResumeProcesses`; an error fails the deployment and leaves the processes suspended.
-    fn resume_processes(&self, _group: &str, _processes: Vec<String>) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-/// What to do with instances that were launched with an older revision while a deployment ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OutdatedInstances {
-    /// Start a deployment to them: the default.
-    #[default]
-    Update,
-    /// Leave them.
-    Ignore,
-}
-
-/// A deployment group, as the template declares it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// The application's name.
-    pub application: String,
-    /// The group's name.
-    pub name: String,
-    /// The group's id, a UUID on AWS.
-    pub id: String,
-    /// Names of its Auto Scaling groups.
-    pub auto_scaling_groups: Vec<String>,
-    /// The default of `deploymentConfigName`.
-    pub deployment_config: String,
-    /// The service role.
-    pub service_role_arn: String,
-    /// `outdatedInstancesStrategy`.
-    pub outdated_instances: OutdatedInstances,
-}
-
-impl Group {
-    /// A group with AWS's defaults and an id of its own.
-    pub fn new<S: Into<String>>(
-        application: impl Into<String>,
-        name: impl Into<String>,
-        auto_scaling_groups: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let (high, low) = (random_number(), random_number());
-        Self {
-            application: application.into(),
-            name: name.into(),
-            id: format!(
-                "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-                high >> 32,
-                high >> 16 & 0xffff,
-                high & 0xfff,
-                low >> 52,
-                low & 0xffff_ffff_ffff
-            ),
-            auto_scaling_groups: auto_scaling_groups.into_iter().map(Into::into).collect(),
-            deployment_config: "CodeDeployDefault.OneAtATime".to_owned(),
-            service_role_arn: "arn:aws:iam::123456789012:role/codedeploy".to_owned(),
-            outdated_instances: OutdatedInstances::Update,
-        }
-    }
-}
-
-/// How fast things go. The defaults are AWS's limits with no waiting between steps.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
-    /// From `CreateDeployment` to `InProgress`.
-    pub queue: Duration,
-    /// Before each lifecycle event: the agent's polling.
-    pub command: Duration,
-    /// How long an event may run before the service gives the instance up; 3,600 s on AWS.
-    pub event_timeout: Duration,
-    /// How long an agent may take to begin an event; 300 s on AWS.
-    pub start_timeout: Duration,
-    /// Hook time-outs of appspec.yml are multiplied by this.
-    pub hook_timeout_scale: f64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            queue: Duration::ZERO,
-            command: Duration::ZERO,
-            event_timeout: Duration::from_hours(1),
-            start_timeout: Duration::from_mins(5),
-            hook_timeout_scale: 1.0,
-        }
-    }
-}
-
-/// What the service is started with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// The account's number.
-    pub account: String,
-    /// The region's name.
-    pub region: String,
-    /// All deployment groups; their applications follow from them.
-    pub groups: Vec<Group>,
-    /// Speed.
-    pub pace: Pace,
-    /// Results in one page of a list.
-    pub page_size: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            account: "123456789012".to_owned(),
-            region: "eu-west-1".to_owned(),
-            groups: Vec::new(),
-            pace: Pace::default(),
-            page_size: 100,
-        }
-    }
-}
 
 /// The service. Clones share it. Its deployments run as tasks, so it must be called inside a tokio runtime.
 #[derive(Clone)]
@@ -310,9 +137,4 @@ impl CodeDeploy {
             instance_id,
         });
     }
-}
-
-/// A number that nobody can guess, from the seeds that the standard library draws for its hash maps.
-pub(crate) fn random_number() -> u64 {
-    RandomState::new().hash_one(0_u8)
 }

@@ -1,13 +1,16 @@
 //! Operations that change something.
 
-use serde_json::Map;
+use std::collections::BTreeSet;
+
+use appspec::FileExistsBehavior;
+use serde_json::{Map, Value, json};
 
 use super::{
-    ApiError, BTreeSet, CodeDeploy, S3Location, Value, json,
+    CodeDeploy,
     record::{Deployment, Registered, Scope, State, Status, revision_json},
     request,
 };
-use crate::{appspec::FileExistsBehavior, clock};
+use crate::{aws::S3Location, clock, error::ApiError};
 
 /// CodeDeploy's own configurations for EC2.
 const CONFIGURATIONS: [&str; 3] =

@@ -1,15 +1,18 @@
 //! What the service remembers, and how the API shows it.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::collections::{BTreeMap, BTreeSet};
 
+use appspec::FileExistsBehavior;
 use jiff::Timestamp;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 
-use super::{BTreeMap, Group, OutdatedInstances, S3Location, Value, json, random_number};
 use crate::{
-    agent::{Diagnostics, LIFECYCLE_EVENTS},
-    appspec::FileExistsBehavior,
+    aws::S3Location,
     clock::epoch_seconds,
+    diagnostics::Diagnostics,
+    ids,
+    lifecycle_events::LIFECYCLE_EVENTS,
+    settings::{Group, OutdatedInstances},
 };
 
 /// A deployment's, target's or event's status; each uses some of them.
@@ -327,18 +330,10 @@ impl State {
         })
     }
 
-    /// An id that no deployment has: `d-` and nine capitals or digits.
+    /// An id that no deployment has.
     pub(crate) fn free_id(&self) -> String {
-        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         loop {
-            let mut number = random_number();
-            let mut id = String::from("d-");
-            for _ in 0..9 {
-                let letter =
-                    LETTERS.get(usize::try_from(number % 36).unwrap_or_default()).copied().unwrap_or(b'A');
-                write!(id, "{}", char::from(letter)).unwrap_or_default();
-                number /= 36;
-            }
+            let id = ids::deployment_id();
             if !self.deployments.contains_key(&id) {
                 return id;
             }

@@ -1,6 +1,8 @@
 //! Reading requests, with AWS's errors for what is missing or wrong.
 
-use super::{ApiError, S3Location, Value};
+use serde_json::Value;
+
+use crate::{aws::S3Location, error::ApiError};
 
 /// AWS's limit for a deployment's description, in characters.
 const LONGEST_DESCRIPTION: usize = 256;

@@ -13,9 +13,8 @@ use super::{
     record::{Deployment, Scope, Status, Target},
 };
 use crate::{
-    agent::{Agent, Diagnostics, LIFECYCLE_EVENTS, Specification},
-    clock,
-    fleet::Host,
+    agent::Agent, clock, diagnostics::Diagnostics, fleet::Host, lifecycle_events::LIFECYCLE_EVENTS,
+    specification::Specification,
 };
 
 const NO_INSTANCES: &str = "The deployment failed because no instances were found for your deployment group. Check \

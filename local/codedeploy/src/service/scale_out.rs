@@ -1,11 +1,11 @@
 //! Instances that Auto Scaling launches: the last successful revision, and what comes after.
 
 use super::{
-    CodeDeploy, OutdatedInstances,
+    CodeDeploy,
     operations::Order,
     record::{Scope, Status},
 };
-use crate::fleet::Instance;
+use crate::{fleet::Instance, settings::OutdatedInstances};
 
 /// What Auto Scaling hears of a new instance.
 #[derive(Debug, Clone, PartialEq, Eq)]

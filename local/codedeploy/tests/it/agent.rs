@@ -299,3 +299,12 @@ async fn a_killed_instance_takes_every_process_with_it() {
     assert!(alive(2), "another instance's process was killed");
     scene.fleet.kill_instance(&id(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_out_without_bound_is_waited_for_as_long_as_a_clock_goes() {
+    let scene = Scene::new(1);
+    let hook = "hooks:\n  AfterInstall:\n    - location: hook.sh\n      timeout: 99999999999999999999\n";
+    let bundle = zip(&[("appspec.yml", 0o644, &appspec(hook)), ("hook.sh", 0o755, "#!/bin/sh\nexit 0\n")]);
+    let (_, status) = scene.deployed("1", bundle).await;
+    assert_eq!(status, "Succeeded");
+}

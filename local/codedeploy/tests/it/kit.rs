@@ -360,7 +360,7 @@ fn without_credentials_of_its_own_the_kit_asks_through_the_command_line() {
 #[test]
 fn the_kits_appspec_is_accepted_and_names_scripts_that_exist() {
     let kit = repository().join("instance");
-    let spec = codedeploy::appspec::AppSpec::parse(&fs::read(kit.join("appspec.yml")).unwrap()).unwrap();
+    let spec = appspec::agent1::AppSpec::parse(&fs::read(kit.join("appspec.yml")).unwrap()).unwrap();
     let events: Vec<&str> = spec.hooks.iter().map(|(event, _)| event.as_str()).collect();
     assert_eq!(events, ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"]);
     for script in spec.hooks.iter().flat_map(|(_, scripts)| scripts) {

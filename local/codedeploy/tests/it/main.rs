@@ -3,7 +3,6 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod agent;
-mod appspec;
 mod kit;
 mod service;
 mod support;
