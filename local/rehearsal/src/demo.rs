@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use attack::Told;
 use cloud::{Cloud, Options, Places};
 use decisions::Decisions;
+use jiff::Timestamp;
 use story::Story;
 use visitors::{HostRate, Log, Plan, Visitors};
 
@@ -59,7 +60,7 @@ async fn tell(cloud: &Cloud, display: &Display, options: &Options) -> Result<(Ta
         played = play(cloud, &product, &mut story, display, options) => played,
         never = decisions.show(display, &cloud.functions) => match never {},
     };
-    decisions.look(display).await;
+    decisions.tell(display, Timestamp::MAX).await;
     display.hold_no_more();
     let (log, attack) = played?;
     let ledgers = releases.ledgers().await?;

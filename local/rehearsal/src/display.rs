@@ -1,10 +1,10 @@
 //! What a person sees: lines with times, and a bar where one waits. Without a terminal, plain lines only.
 
 mod line;
-mod timeline;
 
 pub use line::{Line, Tone};
 
+use crate::timeline::Timeline;
 use console::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -12,7 +12,6 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use timeline::{Entry, Timeline};
 use visitors::{Counts, Visitors};
 
 /// Between two steps of the bar.
@@ -28,7 +27,16 @@ pub struct Display {
     bar: ProgressBar,
     waiting: Mutex<Option<Waiting>>,
     /// What is not printed yet; none while everything is printed at once.
-    held: Mutex<Option<Timeline>>,
+    held: Mutex<Option<Timeline<Entry>>>,
+}
+
+/// Something to print.
+#[derive(Debug)]
+enum Entry {
+    /// What happened.
+    Line(Line),
+    /// A new part of the story begins.
+    Chapter(String),
 }
 
 /// What is waited for.
@@ -72,12 +80,12 @@ impl Display {
 
     /// Something that happened.
     pub fn tell(&self, line: Line) {
-        self.add(Entry::Line(line));
+        self.add(line.at, Entry::Line(line));
     }
 
     /// A headline.
     pub fn chapter(&self, text: &str) {
-        self.add(Entry::Chapter(cloud::now(), text.to_owned()));
+        self.add(cloud::now(), Entry::Chapter(text.to_owned()));
     }
 
     /// From here on nothing is printed before [`Display::settled`] says so.
@@ -97,10 +105,10 @@ impl Display {
         *lock(&self.held) = None;
     }
 
-    fn add(&self, entry: Entry) {
+    fn add(&self, at: Timestamp, entry: Entry) {
         let mut held = lock(&self.held);
         match held.as_mut() {
-            Some(held) => held.add(entry),
+            Some(held) => held.add(at, entry),
             None => self.show(&entry),
         }
     }
@@ -109,7 +117,7 @@ impl Display {
         let coloured = !self.bar.is_hidden() && console::colors_enabled();
         match entry {
             Entry::Line(line) => self.print(&line.printed(self.began, coloured)),
-            Entry::Chapter(_, text) => {
+            Entry::Chapter(text) => {
                 self.print("");
                 self.print(&Style::new().bold().force_styling(coloured).apply_to(text).to_string());
             }

@@ -10,6 +10,7 @@ mod product;
 mod releases;
 mod start;
 mod tally;
+mod timeline;
 pub mod up;
 
 pub use display::{Display, Line, Tone};

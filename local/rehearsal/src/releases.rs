@@ -48,6 +48,19 @@ pub struct Verdict {
     pub reason: String,
 }
 
+impl Verdict {
+    /// What became of the release.
+    pub(crate) fn sentence(&self) -> String {
+        // Some reasons begin with the word.
+        let reason =
+            self.reason.strip_prefix(&self.word).map_or_else(|| self.reason.as_str(), str::trim_start);
+        match self.word.as_str() {
+            "superseded" => format!("is superseded {reason}"),
+            word => format!("is {word}: {reason}"),
+        }
+    }
+}
+
 impl Releases {
     /// For the product behind these clients.
     pub fn new(aws: &SdkConfig, places: &Places, product: Product) -> Self {

@@ -91,7 +91,7 @@ pub(super) async fn run(cloud: &Cloud, host: &str, options: &Options, display: &
                     *told = true;
                     let through = own.iter().filter(|attempt| attempt.got_through).count();
                     display.line(&format!(
-                        "the {} is cut off after {:.1} s; {through} of its requests had got through",
+                        "{}: cut off after {:.1} s; {through} requests had got through",
                         attacker.name,
                         end.as_secs_f64(),
                     ));

@@ -54,14 +54,14 @@ struct Plan {
 }
 
 impl Decision {
-    /// The decision of a log's line; none for other lines, and for decisions of which nothing came because another
+    /// The decision of a log's line; none for lines that record no pass, and for decisions of which nothing came because another
     /// pass wrote the ledger first.
     ///
     /// # Errors
     /// When the line is a decision record of another form.
     pub(super) fn read(line: &str) -> Result<Option<Self>, serde_json::Error> {
         let Ok(record) = serde_json::from_str::<Value>(line) else { return Ok(None) };
-        if record.get("decision").is_none() {
+        if record.get("pass").is_none() {
             return Ok(None);
         }
         let service = record.get("service").and_then(Value::as_str).unwrap_or_default().to_owned();

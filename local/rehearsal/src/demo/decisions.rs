@@ -3,8 +3,10 @@
 use super::decision::{Decision, Placed};
 use super::sentences::{sentence, tone};
 use crate::display::{Display, Line};
+use crate::timeline::Timeline;
 use cloud::Functions;
 use greenlight::release::Reason;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -22,13 +24,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Decisions {
     folder: PathBuf,
     read: BTreeMap<PathBuf, u64>,
+    decided: Timeline<Decision>,
     news: News,
 }
 
 impl Decisions {
     /// Of all logs in this folder.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), read: BTreeMap::new(), news: News::default() }
+        Self {
+            folder: folder.to_owned(),
+            read: BTreeMap::new(),
+            decided: Timeline::default(),
+            news: News::default(),
+        }
     }
 
     /// Tells every decision that is news, for ever. What happened while a function works is held back until it has
@@ -36,21 +44,24 @@ impl Decisions {
     pub(super) async fn show(&mut self, display: &Display, functions: &Functions) -> Infallible {
         loop {
             let works = functions.journal().longest_running().unwrap_or_default().min(PATIENCE);
-            let settled = cloud::now().saturating_sub(works + LOOK);
-            self.look(display).await;
-            display.settled(settled.unwrap_or(jiff::Timestamp::MIN));
+            let settled = cloud::now().saturating_sub(works + LOOK).unwrap_or(Timestamp::MIN);
+            self.tell(display, settled).await;
+            display.settled(settled);
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// Tells what was written since the last look.
-    pub(super) async fn look(&mut self, display: &Display) {
+    /// Tells what was decided up to `until`.
+    pub(super) async fn tell(&mut self, display: &Display, until: Timestamp) {
         for line in self.new_lines().await {
             match Decision::read(&line) {
-                Ok(Some(decision)) => self.news.of(&decision).into_iter().for_each(|line| display.tell(line)),
+                Ok(Some(decision)) => self.decided.add(decision.at, decision),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, line, "a decision record has another form"),
             }
+        }
+        for decision in self.decided.settled(until) {
+            self.news.of(&decision).into_iter().for_each(|line| display.tell(line));
         }
     }
 
@@ -117,10 +128,15 @@ mod tests {
     /// The decision records of a release that went live and of one that was taken back, as the functions wrote them.
     const RECORDS: &str = include_str!("records/story.jsonl");
 
+    /// What is told of these lines, in the order in which it happened.
     fn news(lines: &[&str]) -> Vec<String> {
+        let mut decided = Timeline::default();
+        for decision in lines.iter().filter_map(|line| Decision::read(line).unwrap()) {
+            decided.add(decision.at, decision);
+        }
         let mut news = News::default();
-        let decisions = lines.iter().filter_map(|line| Decision::read(line).unwrap());
-        let told = decisions.flat_map(|decision| news.of(&decision)).collect::<Vec<_>>();
+        let told: Vec<Line> =
+            decided.settled(Timestamp::MAX).flat_map(|decision| news.of(&decision)).collect();
         told.into_iter().map(|line| format!("{} {}", line.at, line.text)).collect()
     }
 
@@ -135,8 +151,8 @@ mod tests {
         let fewer_seconds = line.replace(r#"\"seconds\":12"#, r#"\"seconds\":2"#);
         assert_eq!(news(&[&line]).len(), 1);
         assert_eq!(news(&[&line, &fewer_seconds]).len(), 1);
-        let raises = record("raises");
-        assert_eq!(news(&[&line, &raises, &line]).len(), 3);
+        let another_release = line.replace(r#"\"number\":4"#, r#"\"number\":5"#);
+        assert_eq!(news(&[&line, &another_release]).len(), 2);
         assert_eq!(news(&["START RequestId: 1", r#"{"message":"hello"}"#]).len(), 0);
     }
 

@@ -2,7 +2,7 @@
 
 use super::decision::{Decision, Placed};
 use crate::display::Tone;
-use greenlight::release::{Colour, Reason, ReturnCause};
+use greenlight::release::{Colour, Reason, ReturnCause, Target, TargetStatus};
 
 /// What a reason means to its reader.
 pub(super) fn tone(reason: &Reason) -> Tone {
@@ -92,7 +92,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::CreatesRule => format!("{release} gets a rule of its own; all traffic stays on {live}"),
         Reason::CreatesDeployment => format!("CodeDeploy is asked to install {release} on {candidate}"),
         Reason::WaitsForInstallation { waiting } => {
-            format!("{release} is being installed on {candidate}: waiting for {waiting}")
+            format!("{release} is being installed on {candidate}: {}", about.missing(waiting))
         }
         Reason::Installed => about.installed(),
         Reason::Raises { percent } => format!("{candidate} takes {percent} %: {}", about.proof()),
@@ -126,7 +126,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::DeletesReleaseRule => format!("the base rule is on {candidate}: the release's own rule goes"),
         Reason::WentLive => format!("{found} is live on {}", about.found_colour()),
         Reason::Returns { cause } => about.returns(cause),
-        Reason::WaitsForReturn { waiting } => format!("on the way back: waiting for {waiting}"),
+        Reason::WaitsForReturn { waiting } => format!("on the way back: waiting for {}", first(waiting)),
         Reason::Closed { cause } => format!("{found} has ended: {}", because(cause)),
         Reason::TriesAgain { attempt } => {
             format!("{found} is tried once more, attempt {attempt}: the bundle is not to blame")
@@ -215,6 +215,20 @@ impl About<'_> {
         }
     }
 
+    /// How many instances are ready; what is waited for where there are none yet.
+    fn missing(&self, waiting: &str) -> String {
+        let targets = self.0.seen.targets.known().filter(|targets| !targets.is_empty());
+        let (Some(targets), Some(colour)) = (targets, self.colour()) else {
+            return format!("waiting for {waiting}");
+        };
+        let is_ready = |target: &&Target| {
+            matches!(target.status, TargetStatus::Validating | TargetStatus::Succeeded)
+                && self.0.seen.is_healthy(colour, &target.instance)
+        };
+        let ready = targets.iter().filter(is_ready).count();
+        format!("{ready} of {} ready", counted(targets.len(), "instance"))
+    }
+
     fn installed(&self) -> String {
         let instances = self.0.seen.targets.known().map_or(0, Vec::len);
         format!("{} is installed and healthy on {}", self.release(), all(instances))
@@ -252,6 +266,11 @@ fn named(release: Option<Placed>) -> String {
 
 fn coloured(release: Option<Placed>, unknown: &str) -> String {
     release.map_or_else(|| unknown.to_owned(), |release| release.colour.to_string())
+}
+
+/// The first of several things that are waited for.
+fn first(waiting: &str) -> &str {
+    waiting.split(", ").next().unwrap_or(waiting)
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -86,7 +86,8 @@ impl<'a> Story<'a> {
         let open = self.push(&second, 2, 0).await?;
         self.releases.until_shifting(&second, RELEASE).await?;
         let passed_over = self.push(&second, 3, 0).await?;
-        self.releases.until(&passed_over, &["waiting"], REFUSAL).await?;
+        let waits = self.releases.until(&passed_over, &["waiting"], REFUSAL).await?;
+        self.tell(&passed_over, cloud::now(), Tone::Waits, &waits.sentence());
         let newest = self.push(&second, 4, 0).await?;
         self.ends_as(passed_over, "superseded", RELEASE).await?;
         self.ends_as(open, "live", RELEASE).await?;
@@ -128,7 +129,7 @@ impl<'a> Story<'a> {
         self.display.waited();
         let verdict = verdict?;
         let tone = if verdict.word == "live" { Tone::Good } else { Tone::Bad };
-        self.tell(&upload, cloud::now(), tone, &format!("{}: {}", verdict.word, verdict.reason));
+        self.tell(&upload, cloud::now(), tone, &verdict.sentence());
         if verdict.word != expected {
             let deviation = format!(
                 "release {} of {} had to end as {expected}, and is {}: {}",
