@@ -104,7 +104,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::NotProven { waiting } => {
             format!("{candidate} gets no more traffic yet: waiting for {waiting}")
         }
-        Reason::Unknown { what } => format!("the weight stays: AWS did not tell {what}"),
+        Reason::Unknown { what } => format!("the weight stays, because this could not be read: {what}"),
         Reason::UnhealthyWithinGrace { unhealthy } => {
             format!("the weight stays: {} unhealthy on {candidate}", are(*unhealthy, "instance"))
         }
@@ -146,7 +146,7 @@ fn because(cause: &ReturnCause) -> String {
         ReturnCause::Unhealthy { unhealthy, targets } => {
             format!("{unhealthy} of {targets} instances failed their health checks for too long")
         }
-        ReturnCause::UnknownTooLong { what } => format!("AWS did not tell {what} for too long"),
+        ReturnCause::UnknownTooLong { what } => format!("this could not be read for too long: {what}"),
         ReturnCause::TargetFailed { instance, detail } => format!("a hook failed on {instance}: {detail}"),
         ReturnCause::DeploymentEnded { status, detail } => {
             format!("CodeDeploy ended the deployment as {status}: {detail}")
