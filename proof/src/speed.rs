@@ -4,7 +4,7 @@ use crate::machine::Machine;
 use crate::start::{Pace, Start, setting};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World, at};
-use greenlight::release::{Ledger, Observation, plan, reads};
+use release::{Ledger, Observation, plan, reads};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ fn taken(setting: &Setting, world: &World, steps: &[Step]) -> World {
     world
 }
 
-fn speed(pass: &'static str, world: &World, policy: &greenlight::release::Policy, time: Duration) -> Speed {
+fn speed(pass: &'static str, world: &World, policy: &release::Policy, time: Duration) -> Speed {
     let now = at(world.tick);
     let ledger: Ledger = (*world.ledger_or_new()).clone();
     let seen: Observation = world.observe(&ledger, reads(&ledger, policy, now));

@@ -1,7 +1,7 @@
 //! The wiring of a function: logs, settings, the SDK's configuration, the clock, and the loop of invocations.
 
 use crate::failure::{Failure, chain};
-use crate::release::ports::Clock;
+use crate::ports::Clock;
 use crate::settings::{ProcessEnvironment, SettingsError};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;

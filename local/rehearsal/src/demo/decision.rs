@@ -1,7 +1,7 @@
 //! What a pass decided and what it saw, from its decision record: one JSON line in a function's log.
 
-use greenlight::release::{AlarmState, Colour, Observation, Reason, ReleaseNumber};
 use jiff::Timestamp;
+use release::{AlarmState, Colour, Observation, Reason, ReleaseNumber};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -5,8 +5,8 @@ use super::sentences::{sentence, tone};
 use crate::display::{Display, Line};
 use crate::timeline::Timeline;
 use cloud::Functions;
-use greenlight::release::Reason;
 use jiff::Timestamp;
+use release::Reason;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ impl Decisions {
 pub(super) struct News(BTreeMap<String, Vec<Said>>);
 
 /// What makes two reasons say the same: not the seconds that are left.
-type Said = (String, Option<Placed>, Option<u64>);
+type Said = (&'static str, Option<Placed>, Option<u64>);
 
 impl News {
     /// The lines that say something new.

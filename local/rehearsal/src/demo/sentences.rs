@@ -2,7 +2,7 @@
 
 use super::decision::{Decision, Placed};
 use crate::display::Tone;
-use greenlight::release::{Colour, Reason, ReturnCause, Target, TargetStatus};
+use release::{Colour, Reason, ReturnCause, Target, TargetStatus};
 
 /// What a reason means to its reader.
 pub(super) fn tone(reason: &Reason) -> Tone {
