@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     let options = start.options(returns::SPEED, &returns::PARAMETERS);
     run(async {
         let output = Path::new("target/bench/return.json");
-        or_interrupted(returns::run(places()?, &options, returns, output)).await
+        or_interrupted(Box::pin(returns::run(places()?, &options, returns, output))).await
     })
     .await
 }

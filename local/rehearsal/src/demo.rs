@@ -42,8 +42,10 @@ pub async fn run(places: Places, options: &Options) -> Result<bool> {
     std::fs::write(&file, serde_json::to_vec_pretty(&tally)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     display.chapter("Tally");
-    tally.lines().iter().for_each(|line| display.print(line));
-    deviations.iter().for_each(|deviation| display.print(&format!("NOT AS IT HAD TO BE: {deviation}")));
+    let deviating = deviations.iter().map(|deviation| format!("NOT AS IT HAD TO BE: {deviation}"));
+    for line in tally.lines().into_iter().chain(deviating) {
+        display.print(&line);
+    }
     display.line(&format!("tally: {}", file.display()));
     Ok(deviations.is_empty())
 }

@@ -96,7 +96,9 @@ impl Display {
     /// Prints what was held back and happened up to `until`, in the order in which it happened.
     pub fn settled(&self, until: Timestamp) {
         let settled = lock(&self.held).as_mut().map(|held| held.settled(until));
-        settled.into_iter().flatten().for_each(|entry| self.show(&entry));
+        for entry in settled.into_iter().flatten() {
+            self.show(&entry);
+        }
     }
 
     /// Prints what was held back; from here on everything is printed at once.

@@ -39,11 +39,14 @@ async fn main() -> ExitCode {
     run(async {
         let places = places()?;
         match asked {
-            Command::Up(start) => up::run(places, &start.options(demo::SPEED, &[])).await,
-            Command::Demo(start) => or_interrupted(demo::run(places, &start.options(demo::SPEED, &[]))).await,
+            Command::Up(start) => Box::pin(up::run(places, &start.options(demo::SPEED, &[]))).await,
+            Command::Demo(start) => {
+                let options = start.options(demo::SPEED, &[]);
+                or_interrupted(Box::pin(demo::run(places, &options))).await
+            }
             Command::Chaos { start, only, rate } => {
                 let chaos = Chaos { only: &only, rate, tally: Path::new("target/chaos/tally.json") };
-                or_interrupted(chaos::run(&places, &start, &chaos)).await
+                or_interrupted(Box::pin(chaos::run(&places, &start, &chaos))).await
             }
         }
     })

@@ -61,7 +61,9 @@ impl Decisions {
             }
         }
         for decision in self.decided.settled(until) {
-            self.news.of(&decision).into_iter().for_each(|line| display.tell(line));
+            for line in self.news.of(&decision) {
+                display.tell(line);
+            }
         }
     }
 
