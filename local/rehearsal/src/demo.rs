@@ -109,6 +109,7 @@ async fn play(
         attack = visited => attack,
         never = display.watch(&visitors) => match never {},
     };
+    display.line("no visitor comes any more; the last ones get their answers");
     let log = visitors.stop().await;
     attack.map(|attack| (log, attack))
 }
