@@ -128,12 +128,8 @@ impl Display {
 
     /// A line without a time, at once.
     pub fn print(&self, line: &str) {
-        if self.bar.is_hidden() {
-            // A reader that went away is no reason to stop.
-            let _gone = writeln!(std::io::stdout(), "{line}");
-        } else {
-            self.bar.println(line);
-        }
+        // A reader that went away is no reason to stop.
+        let _gone = self.bar.suspend(|| writeln!(std::io::stdout(), "{line}"));
     }
 
     /// Shows that something is waited for, at most so long.
