@@ -115,12 +115,7 @@ impl News {
 }
 
 fn line(reason: &Reason, decision: &Decision) -> Line {
-    Line {
-        at: decision.at,
-        service: Some(decision.service.clone()),
-        tone: tone(reason),
-        text: sentence(reason, decision),
-    }
+    Line::of(&decision.service, decision.at, tone(reason), &sentence(reason, decision))
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl<'a> Story<'a> {
     /// Says something about an upload.
     fn tell(&self, upload: &Upload, at: Timestamp, tone: Tone, what: &str) {
         let text = format!("release {} {what}", upload.number);
-        self.display.tell(Line { at, service: Some(upload.service.clone()), tone, text });
+        self.display.tell(Line::of(&upload.service, at, tone, &text));
     }
 
     async fn push(&self, service: &str, number: u32, error_one_in: u32) -> Result<Upload> {

@@ -49,12 +49,18 @@ pub struct Line {
 }
 
 impl Line {
+    /// What happened to a service. What a script or a server said in several lines becomes one.
+    pub fn of(service: &str, at: Timestamp, tone: Tone, text: &str) -> Self {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { at, service: Some(service.to_owned()), tone, text }
+    }
+
     /// As it is printed, with the seconds since `began`. `coloured` is for a terminal.
     pub(super) fn printed(&self, began: Timestamp, coloured: bool) -> String {
         let since = Duration::try_from(self.at.duration_since(began)).unwrap_or_default();
         let time = Style::new().dim().force_styling(coloured);
         let name = Style::new().bold().force_styling(coloured);
-        let text = self.tone.style().force_styling(coloured).apply_to(one_line(&self.text));
+        let text = self.tone.style().force_styling(coloured).apply_to(&self.text);
         let time = time.apply_to(format!("{:>6.1} s", since.as_secs_f64()));
         match &self.service {
             Some(service) => format!("{time}  {}  {text}", name.apply_to(format!("{service:<SERVICE$}"))),
@@ -63,18 +69,13 @@ impl Line {
     }
 }
 
-/// What a script or a server said may have several lines.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn line(tone: Tone) -> Line {
         let at = Timestamp::from_millisecond(12_340).unwrap();
-        Line { at, service: Some("frontend".to_owned()), tone, text: "release 3\n is live".to_owned() }
+        Line::of("frontend", at, tone, "release 3\n is live")
     }
 
     #[test]
