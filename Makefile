@@ -4,7 +4,7 @@
 
 FUNCTIONS := upload lifecycle alarm waf-logs
 # What the local cloud runs: the functions' release binaries, the program that is released, and itself.
-LOCAL := $(FUNCTIONS) sample-app local
+LOCAL := $(FUNCTIONS) sample-app rehearsal
 
 # nginx lives in /usr/sbin on Debian; sam looks for cargo-lambda on the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin
@@ -52,9 +52,9 @@ build: ## Build the functions as they are deployed, for this machine's processor
 	cargo build --release $(FUNCTIONS:%=-p %)
 
 bench: prepare ## Measure what the documents claim: 200 releases are taken back.
-	cargo build --release $(LOCAL:%=-p %)
+	cargo build --release $(LOCAL:%=-p %) -p bench-return
 	cargo build --profile prove -p proof
-	target/release/local bench --returns 200
+	target/release/bench-return --returns 200
 
 bench-waf: prepare ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
 	.venv/bin/pip install --quiet --requirement bench/waf/requirements.txt

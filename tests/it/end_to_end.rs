@@ -12,9 +12,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
-/// Runs the local cloud and returns the receipt that it leaves. `None`: it was not built, or the tools are missing.
+/// Runs the local cloud and returns the tally that it leaves. `None`: it was not built, or the tools are missing.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn receipt_of(arguments: &[&str], receipt: &str) -> Option<Value> {
+fn tally_of(arguments: &[&str], tally: &str) -> Option<Value> {
     let root = root();
     let local = root.join("target/release/local");
     let tools = root.join(".venv/bin/python");
@@ -34,22 +34,22 @@ fn receipt_of(arguments: &[&str], receipt: &str) -> Option<Value> {
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
-    Some(serde_json::from_slice(&std::fs::read(root.join(receipt)).unwrap()).unwrap())
+    Some(serde_json::from_slice(&std::fs::read(root.join(tally)).unwrap()).unwrap())
 }
 
 #[test]
 fn the_end_to_end_story_loses_no_request() {
-    let Some(receipt) = receipt_of(&["demo"], "target/local/receipt.json") else { return };
+    let Some(tally) = tally_of(&["demo"], "target/local/tally.json") else { return };
     let ended_as = |verdict: &str| {
-        receipt["releases"].as_array().unwrap().iter().filter(|release| release["verdict"] == verdict).count()
+        tally["releases"].as_array().unwrap().iter().filter(|release| release["verdict"] == verdict).count()
     };
-    assert_eq!(receipt["requests"]["lost"], 0);
-    assert!(receipt["requests"]["per_second"].as_f64().unwrap() >= 500.0, "{receipt}");
-    assert!(ended_as("live") >= 5, "{receipt}");
-    assert!(ended_as("rejected") >= 1, "{receipt}");
-    assert!(receipt["aws_calls_per_poll"]["max"].as_u64().unwrap() <= 10, "{receipt}");
+    assert_eq!(tally["requests"]["lost"], 0);
+    assert!(tally["requests"]["per_second"].as_f64().unwrap() >= 500.0, "{tally}");
+    assert!(ended_as("live") >= 5, "{tally}");
+    assert!(ended_as("rejected") >= 1, "{tally}");
+    assert!(tally["aws_calls_per_poll"]["max"].as_u64().unwrap() <= 10, "{tally}");
 
-    let attack = &receipt["attack"];
+    let attack = &tally["attack"];
     assert_eq!(
         (&attack["legitimate_blocked"], &attack["legitimate_lost"]),
         (&json!(0), &json!(0)),
@@ -78,8 +78,8 @@ const CHAOS: [&str; 5] = [
 fn whatever_breaks_end_to_end_comes_to_rest_and_loses_nothing() {
     let only = CHAOS.iter().flat_map(|name| ["--only", name]);
     let arguments: Vec<&str> = std::iter::once("chaos").chain(only).collect();
-    let Some(receipt) = receipt_of(&arguments, "target/chaos/receipt.json") else { return };
-    let scenarios = receipt["scenarios"].as_array().unwrap();
+    let Some(tally) = tally_of(&arguments, "target/chaos/tally.json") else { return };
+    let scenarios = tally["scenarios"].as_array().unwrap();
     assert_eq!(scenarios.len(), CHAOS.len());
     for scenario in scenarios {
         assert_eq!(scenario["at_rest"], true, "{scenario}");

@@ -6,25 +6,24 @@ mod expression;
 mod metrics;
 mod notice;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use anyhow::Result;
-use aws_config::SdkConfig;
-use aws_sdk_cloudwatch::Client;
-use bytes::Bytes;
-use jiff::Timestamp;
-use tokio::time::{Instant, MissedTickBehavior};
+pub use evaluation::AlarmState;
 
 use crate::clock;
 use crate::functions::Functions;
 use crate::stack::function_name;
 use crate::traffic::Traffic;
+use anyhow::Result;
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::Client;
+use bytes::Bytes;
 use definition::AlarmDefinition;
-pub use evaluation::AlarmState;
 use evaluation::{Evaluated, evaluate};
+use jiff::Timestamp;
 use metrics::History;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// `CloudWatch`'s resolution for metrics of AWS services, and how often it evaluates such alarms.
 const PERIOD: Duration = Duration::from_mins(1);

@@ -7,6 +7,6 @@ use jiff::Timestamp;
     clippy::disallowed_methods,
     reason = "the local cloud is an edge: it plays the world that has a clock"
 )]
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -1,17 +1,5 @@
 //! The whole local cloud: started, running, stopped.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-
-use anyhow::{Context, Result};
-use aws_config::SdkConfig;
-use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances, Pace};
-use load_balancer::LoadBalancer;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-
 use crate::alarms::Alarms;
 use crate::aws;
 use crate::deliveries::Deliveries;
@@ -29,6 +17,16 @@ use crate::scaling::{Booting, Scaling};
 use crate::schedule;
 use crate::stack::{DeploymentGroup, Stack};
 use crate::traffic::Traffic;
+use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances, Pace};
+use load_balancer::LoadBalancer;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// How late an ALB carries out a change of a rule, on AWS's clock. AWS publishes no number; users report seconds.
 pub const PROPAGATION: Duration = Duration::from_secs(5);

@@ -1,13 +1,11 @@
 //! How events reach functions: at least once, and late, twice, not at all or out of order when told to.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
+use crate::functions::Functions;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::functions::Functions;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What happens to the next events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

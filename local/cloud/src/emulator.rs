@@ -1,9 +1,8 @@
 //! The AWS emulator: one process, and its API for what no SDK client here covers.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
-use std::time::Duration;
-
+use crate::aws;
+use crate::places::Places;
+use crate::processes::ProcessGroup;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::{Method, Request};
@@ -12,11 +11,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
 use tokio::process::Command;
-
-use crate::aws;
-use crate::places::Places;
-use crate::processes::ProcessGroup;
 
 /// How long the emulator may take to answer for the first time. It loads in one to three seconds.
 const START: Duration = Duration::from_mins(1);
@@ -25,7 +23,7 @@ const START: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// When the machine has none left.
-pub fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?.local_addr()?.port())
 }
 

@@ -3,44 +3,28 @@
 //!
 //! Source: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event source".
 
+use crate::aws;
+use crate::functions::{Answer, Functions};
+use crate::queues::{Message, Queues};
+use crate::stack::{EventSource, function_name};
+use anyhow::Result;
+use bytes::Bytes;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
-use bytes::Bytes;
-use serde_json::{Value, json};
-
-use crate::aws;
-use crate::functions::{Answer, Functions};
-use crate::queues::{Message, Queues};
-use crate::stack::function_name;
-
-/// How many invocations at a time Lambda begins with where the template sets no limit.
-pub const CONCURRENCY: u32 = 5;
-
 /// Between two looks into an empty queue.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A queue and the function that reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventSource {
-    /// The queue's ARN.
-    pub queue: String,
-    /// The function's ARN.
-    pub function: String,
-    /// Most messages in one invocation.
-    pub batch_size: u32,
-    /// Most invocations at a time (`MaximumConcurrency`).
-    pub concurrency: u32,
-    /// Whether the function's answer names the messages that failed (`ReportBatchItemFailures`); otherwise a batch
-    /// fails or succeeds as a whole.
-    pub reports_failures: bool,
-}
-
 /// Reads the queue without end, one batch after another. As many of these run side by side as the source allows.
 /// The time for which a message is hidden passes `speed` times as fast as on AWS, so that a failed one soon returns.
-pub async fn poll(source: EventSource, queues: Queues, functions: Arc<Functions>, speed: u32) -> Infallible {
+pub(crate) async fn poll(
+    source: EventSource,
+    queues: Queues,
+    functions: Arc<Functions>,
+    speed: u32,
+) -> Infallible {
     loop {
         match batch(&source, &queues, &functions, speed).await {
             Ok(0) => tokio::time::sleep(LOOK).await,

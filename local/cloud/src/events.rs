@@ -1,13 +1,12 @@
 //! EventBridge: which rule a pattern matches, and what a schedule says.
 
-use std::time::Duration;
-
 use serde_json::Value;
+use std::time::Duration;
 
 /// Whether `event` matches `pattern`. Known are exact values, `prefix`, `suffix`, `exists` and `anything-but`.
 ///
 /// Source: EventBridge user guide, "Amazon EventBridge event patterns".
-pub fn matches(pattern: &Value, event: &Value) -> bool {
+pub(crate) fn matches(pattern: &Value, event: &Value) -> bool {
     let Value::Object(fields) = pattern else { return false };
     fields.iter().all(|(name, wanted)| {
         let found = event.get(name);
@@ -45,7 +44,7 @@ fn accepts_one(choice: &Value, found: &Value) -> bool {
 /// How often a schedule expression fires; none for cron expressions, which the local cloud does not know.
 ///
 /// Source: EventBridge user guide, "Rate expressions".
-pub fn rate(expression: &str) -> Option<Duration> {
+pub(crate) fn rate(expression: &str) -> Option<Duration> {
     let inner = expression.trim().strip_prefix("rate(")?.strip_suffix(')')?;
     let (number, unit) = inner.trim().split_once(' ')?;
     let number: u64 = number.parse().ok().filter(|number| *number > 0)?;

@@ -17,27 +17,25 @@ mod rates;
 mod record;
 mod rules;
 
+use crate::aws;
+use crate::clock;
+use crate::emulator::Emulator;
+use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
+use in_force::InForce;
+use load_balancer::{RequestFacts, Verdict};
+use log::LogFile;
+use rates::Rates;
+use record::{Redaction, Surroundings, record};
+use rules::{Request, Sets, WebAcl};
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use aws_config::SdkConfig;
-use load_balancer::{RequestFacts, Verdict};
-use serde_json::{Value, json};
-
-use crate::aws;
-use crate::clock;
-use crate::emulator::Emulator;
-use in_force::InForce;
-use log::LogFile;
-use rates::Rates;
-use record::{Redaction, Surroundings, record};
-use rules::{Request, Sets, WebAcl};
-
 /// How late WAF carries out a change, on AWS's clock: "a few seconds to a number of minutes".
-pub const PROPAGATION: Duration = Duration::from_secs(30);
+pub(crate) const PROPAGATION: Duration = Duration::from_secs(30);
 
 /// The web ACL of a load balancer at work.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ struct Logging {
 }
 
 /// Whether an operation of WAF's API may change how requests are judged or logged.
-pub fn is_change(operation: &str) -> bool {
+pub(crate) fn is_change(operation: &str) -> bool {
     ["Create", "Update", "Delete", "Associate", "Disassociate", "Put"]
         .iter()
         .any(|verb| operation.starts_with(verb))

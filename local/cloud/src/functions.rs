@@ -4,21 +4,19 @@ mod asynchronous;
 mod journal;
 mod sandbox;
 
+pub(crate) use asynchronous::{Queue, retry_pauses};
+pub use journal::{Invocation, Journal};
+
+use crate::places::Places;
+use crate::stack::Function;
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use sandbox::{Sandbox, SandboxSettings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use anyhow::{Context, Result};
-use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore};
-
-pub use asynchronous::{Queue, retry_pauses};
-pub use journal::{Invocation, Journal};
-use sandbox::{Sandbox, SandboxSettings};
-
-use crate::places::Places;
-use crate::stack::Function;
 
 /// At most so many executions of one function at a time; more wait, as a burst waits for AWS to scale.
 const SANDBOXES: usize = 3;

@@ -7,11 +7,15 @@ mod load_balancing;
 mod recognise;
 mod uploads;
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+pub(crate) use control::Control;
+pub(crate) use faults::Faults;
+pub use faults::{Fault, FaultKind};
+pub(crate) use uploads::Uploads;
 
+use crate::firewall::{self, Firewall};
+use crate::functions::Functions;
+use crate::traffic::Traffic;
+use answers::{Body, json_answer};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use codedeploy::CodeDeploy;
@@ -24,19 +28,14 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use recognise::{Call, form_value, recognise};
 use serde_json::Value;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-
-use answers::{Body, json_answer};
-pub use control::Control;
-pub use faults::{Fault, FaultKind, Faults};
-use recognise::{Call, form_value, recognise};
-pub use uploads::Uploads;
-
-use crate::firewall::{self, Firewall};
-use crate::functions::Functions;
-use crate::traffic::Traffic;
 
 /// How long a call that times out is kept waiting: longer than any client of the product waits.
 const TIME_OUT: Duration = Duration::from_mins(1);
@@ -46,7 +45,7 @@ const STREAMED: &str = "s3";
 
 /// Everything that answers.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// Where the emulator listens.
     emulator: SocketAddr,
     client: Client<HttpConnector, Body>,
@@ -68,7 +67,7 @@ struct Lost;
 
 impl Gateway {
     /// Over the emulator and what the local cloud has of its own.
-    pub fn new(
+    pub(crate) fn new(
         emulator: SocketAddr,
         functions: Arc<Functions>,
         codedeploy: CodeDeploy,
@@ -97,7 +96,7 @@ impl Gateway {
     ///
     /// # Errors
     /// Never by itself; connections that break are their clients' business.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Result<Infallible> {
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> Result<Infallible> {
         loop {
             let (stream, _) = listener.accept().await.context("the gateway's listener broke")?;
             let gateway = Arc::clone(&self);

@@ -1,18 +1,16 @@
 //! Instances: each a folder and an address of its own, with CodeDeploy's agent.
 
+use crate::aws;
+use crate::places::Places;
+use crate::processes;
+use crate::stack::Machine;
+use anyhow::{Context, Result};
+use codedeploy::{Fleet, Instance};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use anyhow::{Context, Result};
-use codedeploy::{Fleet, Instance};
-
-use crate::aws;
-use crate::places::Places;
-use crate::processes;
-use crate::stack::Machine;
 
 /// Which address an instance has: 127.0.1.1 and upwards. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +35,7 @@ impl Addresses {
 ///
 /// # Errors
 /// When a folder cannot be made.
-pub fn boot(machines: &[Machine], places: &Places, endpoint: &str) -> Result<(Fleet, Addresses)> {
+pub(crate) fn boot(machines: &[Machine], places: &Places, endpoint: &str) -> Result<(Fleet, Addresses)> {
     let (fleet, addresses) = (Fleet::default(), Addresses::default());
     for machine in machines {
         let instance = prepare(machine, &addresses, places, endpoint)?;

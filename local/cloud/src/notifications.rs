@@ -46,7 +46,7 @@ impl Notification {
 
 /// What happened to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectEvent {
+pub(crate) struct ObjectEvent {
     /// Such as `s3:ObjectCreated:Put`.
     pub name: String,
     /// The bucket.
@@ -76,12 +76,12 @@ const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
 
 /// The key as a record carries it.
-pub fn encoded_key(key: &str) -> String {
+pub(crate) fn encoded_key(key: &str) -> String {
     utf8_percent_encode(key, KEY).to_string().replace(' ', "+")
 }
 
 /// What the destination gets.
-pub fn event(notification: &Notification, event: &ObjectEvent) -> Value {
+pub(crate) fn event(notification: &Notification, event: &ObjectEvent) -> Value {
     let mut object =
         json!({ "key": encoded_key(&event.key), "sequencer": format!("{:018X}", event.sequencer) });
     let fields = [

@@ -1,15 +1,14 @@
 //! Where everything lies: the product, its tools, and what the local cloud writes.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
 
 /// Folders and programs, all below the root of the repository.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// The folder that holds `template.yaml`.
     pub root: PathBuf,
-    /// Emptied at every start: logs, instances, the receipt.
+    /// Emptied at every start: logs, instances, the tally.
     pub state: PathBuf,
 }
 

@@ -1,20 +1,19 @@
 //! Processes of the local cloud: each started in a group of its own, none left behind.
 
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
 
 /// In the environment of every process that the local cloud starts; its value is the state folder.
-pub const MARK: &str = "LOCAL_CLOUD_STATE";
+pub(crate) const MARK: &str = "LOCAL_CLOUD_STATE";
 
 /// A process and whatever it starts. Dropping it kills them all.
 #[derive(Debug)]
-pub struct ProcessGroup {
+pub(crate) struct ProcessGroup {
     child: Child,
     group: Pid,
 }
@@ -24,7 +23,7 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// When the log cannot be opened or the program not be started.
-    pub fn start(mut command: Command, state: &Path, log: &Path) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, state: &Path, log: &Path) -> Result<Self> {
         let output = append(log)?;
         let program = PathBuf::from(command.as_std().get_program());
         command
@@ -42,18 +41,13 @@ impl ProcessGroup {
         Ok(Self { child, group })
     }
 
-    /// The leader's id.
-    pub fn leader(&self) -> Pid {
-        self.group
-    }
-
     /// Whether the leader has ended.
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Kills the processes that the leader started, not the leader.
-    pub fn kill_children(&self) {
+    pub(crate) fn kill_children(&self) {
         for pid in running().into_iter().filter(|pid| parent_of(*pid) == Some(self.group)) {
             kill(pid);
         }
@@ -81,7 +75,7 @@ fn append(log: &Path) -> Result<File> {
 
 /// Kills every process of a local cloud with this state folder: those that carry [`MARK`], and the nginx processes
 /// that work below it, because nginx writes its title over its environment. Answers how many there were.
-pub fn kill_all_of(state: &Path) -> usize {
+pub(crate) fn kill_all_of(state: &Path) -> usize {
     let mark = [MARK.as_bytes(), b"=", state.as_os_str().as_encoded_bytes()].concat();
     let own = getpid();
     let marked = |pid: &Pid| {
@@ -129,7 +123,7 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "sleep 60 & wait"]);
         let group = ProcessGroup::start(command, &folder, &folder.join("log")).unwrap();
-        let leader = group.leader();
+        let leader = group.group;
         let child = loop {
             if let Some(child) = running().into_iter().find(|pid| parent_of(*pid) == Some(leader)) {
                 break child;

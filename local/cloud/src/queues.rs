@@ -1,13 +1,11 @@
 //! SQS, which the emulator answers: queues by their ARNs.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use anyhow::Result;
-use serde_json::{Value, json};
-
 use crate::aws;
 use crate::emulator::Emulator;
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// All queues of the account.
 #[derive(Debug, Clone)]

@@ -7,14 +7,14 @@ use futures::future::BoxFuture;
 
 /// The clients for it.
 #[derive(Debug)]
-pub struct Revisions {
+pub(crate) struct Revisions {
     s3: aws_sdk_s3::Client,
     scaling: aws_sdk_autoscaling::Client,
 }
 
 impl Revisions {
     /// Clients with this configuration.
-    pub fn new(aws: &SdkConfig) -> Self {
+    pub(crate) fn new(aws: &SdkConfig) -> Self {
         Self { s3: aws_sdk_s3::Client::new(aws), scaling: aws_sdk_autoscaling::Client::new(aws) }
     }
 }

@@ -4,22 +4,20 @@
 //! registered with its target groups after `CodeDeploy`'s lifecycle hook has let it go on, not before; an instance that
 //! is gone or marked unhealthy is terminated first and replaced after, and neither while Terminate is suspended.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
-use aws_config::SdkConfig;
-use aws_sdk_autoscaling::types::AutoScalingGroup;
-use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
-use codedeploy::{CodeDeploy, Fleet, Launch};
-use tokio::task::JoinSet;
-
 use crate::emulator::Emulator;
 use crate::instances::{self, Addresses};
 use crate::places::Places;
 use crate::stack;
 use crate::traffic::Traffic;
+use anyhow::{Context, Result, bail};
+use aws_config::SdkConfig;
+use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
+use codedeploy::{CodeDeploy, Fleet, Launch};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How long EC2's status checks take to tell Auto Scaling of an instance that is gone.
 const NOTICED: Duration = Duration::from_mins(1);

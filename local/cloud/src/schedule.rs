@@ -1,20 +1,22 @@
 //! EventBridge at work: schedules that fire, and CodeDeploy's events on their way to the functions.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, MissedTickBehavior};
-
 use crate::aws;
 use crate::clock;
 use crate::deliveries::Deliveries;
 use crate::events;
 use crate::stack::{EventRule, function_name};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// Hands every event to the functions whose rules match it, until there are no more.
-pub async fn route(mut events: UnboundedReceiver<Value>, rules: Vec<EventRule>, deliveries: Arc<Deliveries>) {
+pub(crate) async fn route(
+    mut events: UnboundedReceiver<Value>,
+    rules: Vec<EventRule>,
+    deliveries: Arc<Deliveries>,
+) {
     while let Some(event) = events.recv().await {
         for rule in &rules {
             if rule.pattern.as_ref().is_some_and(|pattern| events::matches(pattern, &event)) {
@@ -25,7 +27,7 @@ pub async fn route(mut events: UnboundedReceiver<Value>, rules: Vec<EventRule>, 
 }
 
 /// Fires a rule's schedule for ever, `speed` times as often as it says. Ends at once for a rule without a rate.
-pub async fn fire(rule: EventRule, speed: u32, deliveries: Arc<Deliveries>) {
+pub(crate) async fn fire(rule: EventRule, speed: u32, deliveries: Arc<Deliveries>) {
     let Some(expression) = &rule.schedule else { return };
     let Some(every) =
         events::rate(expression).map(|every| (every / speed.max(1)).max(Duration::from_millis(100)))

@@ -1,7 +1,7 @@
 //! What the template made, read back from the emulator: nothing here is known from anywhere else.
 
-use std::collections::BTreeMap;
-
+use crate::emulator::Emulator;
+use crate::notifications::{Destination, Notification};
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::{FilterRule, NotificationConfigurationFilter};
@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use crate::emulator::Emulator;
-use crate::event_sources::{self, EventSource};
-use crate::notifications::{Destination, Notification};
+/// How many invocations at a time Lambda begins with where the template sets no limit.
+const CONCURRENCY: u32 = 5;
 
 /// Everything that the local cloud itself has to run.
 #[derive(Debug, Clone)]
@@ -50,6 +50,22 @@ pub struct Function {
     pub retries: u32,
     /// The queue for asynchronous invocations that failed for good.
     pub failures: Option<String>,
+}
+
+/// A queue and the function that reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// The queue's ARN.
+    pub queue: String,
+    /// The function's ARN.
+    pub function: String,
+    /// Most messages in one invocation.
+    pub batch_size: u32,
+    /// Most invocations at a time (`MaximumConcurrency`).
+    pub concurrency: u32,
+    /// Whether the function's answer names the messages that failed (`ReportBatchItemFailures`); otherwise a batch
+    /// fails or succeeds as a whole.
+    pub reports_failures: bool,
 }
 
 /// A rule of `EventBridge` and the functions that it invokes.
@@ -101,7 +117,7 @@ pub struct Machine {
 }
 
 /// A function's name from its ARN, with or without a version.
-pub fn function_name(arn: &str) -> &str {
+pub(crate) fn function_name(arn: &str) -> &str {
     arn.split(':').nth(6).unwrap_or(arn)
 }
 
@@ -220,8 +236,7 @@ async fn event_sources(emulator: &Emulator) -> Result<Vec<EventSource>> {
             queue: text(mapping, "EventSourceArn")?,
             function: text(mapping, "FunctionArn")?,
             batch_size: number(&mapping["BatchSize"]).unwrap_or(10),
-            concurrency: number(&mapping["ScalingConfig"]["MaximumConcurrency"])
-                .unwrap_or(event_sources::CONCURRENCY),
+            concurrency: number(&mapping["ScalingConfig"]["MaximumConcurrency"]).unwrap_or(CONCURRENCY),
             reports_failures: list(mapping, "FunctionResponseTypes")
                 .iter()
                 .any(|kind| kind == "ReportBatchItemFailures"),

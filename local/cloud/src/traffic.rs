@@ -1,11 +1,7 @@
 //! The load balancer's data plane, fed from the rules and groups that the emulator holds.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
+use crate::clock;
+use crate::instances::Addresses;
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::Client;
@@ -15,9 +11,11 @@ use load_balancer::{
     Action, FixedResponse, Forward, Handle, HealthCheck, Metrics, Routing, Rule, Target, TargetGroup,
     TargetHealth,
 };
-
-use crate::clock;
-use crate::instances::Addresses;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Who gets what from a moment on: for each host, the weights of its target groups by ARN.
 #[derive(Debug, Clone, PartialEq, Eq)]

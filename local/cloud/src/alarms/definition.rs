@@ -1,13 +1,11 @@
 //! An alarm as the emulator describes it.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context, Result, bail};
-use aws_sdk_cloudwatch::types as api;
-
 use super::evaluation::{AlarmState, Comparison, Condition, MissingData};
 use super::expression::{Expression, Series};
 use super::metrics::{History, Metric};
+use anyhow::{Context, Result, bail};
+use aws_sdk_cloudwatch::types as api;
+use std::collections::BTreeMap;
 
 /// One alarm.
 #[derive(Debug, Clone)]

@@ -3,9 +3,8 @@
 //! Source: Elastic Load Balancing user guide, "CloudWatch metrics for your Application Load Balancer". A count of
 //! zero is not published.
 
-use std::collections::VecDeque;
-
 use load_balancer::{GroupMetrics, HostCount, Metrics};
+use std::collections::VecDeque;
 
 /// Periods that are kept: more than any alarm of the template looks at.
 const KEPT: usize = 60;

@@ -2,13 +2,12 @@
 //!
 //! Source: CloudWatch user guide, "Invoke a Lambda function from an alarm". Times end in `+0000`.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use serde_json::{Value as Json, json};
-
 use super::definition::{AlarmDefinition, Value};
 use super::evaluation::{AlarmState, Evaluated};
 use crate::aws;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value as Json, json};
 
 /// The payload of a change of state.
 pub(super) fn payload(alarm: &AlarmDefinition, from: AlarmState, to: &Evaluated, at: Timestamp) -> Json {

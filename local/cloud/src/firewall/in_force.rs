@@ -1,8 +1,7 @@
 //! What judges at the moment, and changes that take effect in the order in which they were asked for.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
 use super::lock;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// A value that is replaced while others use it.
 #[derive(Debug, Default)]

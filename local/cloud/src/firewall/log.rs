@@ -2,15 +2,13 @@
 //!
 //! Source: AWS WAF developer guide, "Sending web ACL traffic logs to an Amazon S3 bucket".
 
-use std::io::{self, Write as _};
-
+use crate::aws;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
-
-use crate::aws;
+use std::io::{self, Write as _};
 
 /// WAF files its logs by this many seconds.
 const FILED_BY: i64 = 300;

@@ -1,9 +1,8 @@
 //! Many networks, asked for single addresses.
 
+use ipnet::IpNet;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
-
-use ipnet::IpNet;
 
 /// The entries of an IP set, by length, so that ten thousand of them cost no more than their lengths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

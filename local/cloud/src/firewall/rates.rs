@@ -1,10 +1,9 @@
 //! Rate-based rules: requests of each address in a window that slides.
 
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use jiff::Timestamp;
 
 /// A window slides in so many steps. WAF itself looks about every ten seconds at five minutes.
 const STEPS: u16 = 30;

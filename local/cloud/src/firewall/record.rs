@@ -3,12 +3,11 @@
 //!
 //! Source: AWS WAF developer guide, "Log fields" and "Log examples".
 
+use super::definition::Field;
+use super::rules::{Judgement, Request, Rule, WebAcl};
 use http::Version;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use super::definition::Field;
-use super::rules::{Judgement, Request, Rule, WebAcl};
 
 /// What a redacted value becomes.
 const REDACTED: &str = "REDACTED";

@@ -1,11 +1,9 @@
 //! A web ACL made ready to judge requests, as AWS WAF judges them: rules by priority, the first that blocks or allows
 //! ends it, one that counts goes on, and the default action is for whatever is left.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::definition::{self as api, Action, Field, Position, Statement, Transform, Transformation};
+use super::networks::Networks;
+use super::rates::Rates;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,10 +13,10 @@ use percent_encoding::percent_decode_str;
 use regex_lite::Regex;
 use serde::Deserialize as _;
 use serde_json::Value;
-
-use super::definition::{self as api, Action, Field, Position, Statement, Transform, Transformation};
-use super::networks::Networks;
-use super::rates::Rates;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The IP sets, by ARN.
 pub(super) type Sets = BTreeMap<String, Arc<Networks>>;

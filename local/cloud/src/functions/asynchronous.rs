@@ -3,21 +3,19 @@
 //! Source: Lambda developer guide, "Asynchronous invocation": one minute before the second attempt, two minutes
 //! before the third; "Capturing records of Lambda asynchronous invocations" for the record.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use serde_json::{Value, json};
-
 use super::Answer;
 use crate::aws;
 use crate::clock;
 use crate::queues::Queues;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 /// AWS's pauses before the second and the third attempt.
 const PAUSES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
 
 /// The pauses before each repetition, on a clock that runs `speed` times as fast.
-pub fn retry_pauses(retries: u32, speed: u32) -> Vec<Duration> {
+pub(crate) fn retry_pauses(retries: u32, speed: u32) -> Vec<Duration> {
     PAUSES.iter().take(retries as usize).map(|pause| *pause / speed.max(1)).collect()
 }
 

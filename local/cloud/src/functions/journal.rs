@@ -1,18 +1,16 @@
 //! Which AWS calls each invocation made, told apart by the sandbox's access key.
 
+use super::Answer;
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
-
-use anyhow::{Context, Result};
-use bytes::Bytes;
-use serde::Serialize;
-use serde_json::Value;
-
-use super::Answer;
+use std::time::{Duration, Instant};
 
 /// One invocation of a function that has ended.
 #[derive(Debug, Clone, Serialize)]
@@ -89,6 +87,11 @@ impl Journal {
             }
         }
         lock(&self.ended).push(invocation);
+    }
+
+    /// For how long the invocation runs that runs longest, if any does.
+    pub fn longest_running(&self) -> Option<Duration> {
+        lock(&self.running).values().map(|(began, _)| began.elapsed()).max()
     }
 
     /// Whether no invocation runs.

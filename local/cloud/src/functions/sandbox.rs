@@ -1,12 +1,11 @@
 //! One execution environment: a Runtime Interface Emulator with the function's binary as its bootstrap.
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
+use super::Answer;
+use crate::aws;
+use crate::emulator::free_port;
+use crate::places::Places;
+use crate::processes::ProcessGroup;
+use crate::stack::Function;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::Request;
@@ -15,14 +14,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::process::Command;
-
-use super::Answer;
-use crate::aws;
-use crate::emulator::free_port;
-use crate::places::Places;
-use crate::processes::ProcessGroup;
-use crate::stack::Function;
 
 /// How long the emulator may take to listen.
 const START: Duration = Duration::from_secs(10);

@@ -1,12 +1,11 @@
 //! Answers that the gateway gives itself, in the protocol of the service that is asked.
 
+use super::recognise::Call;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-
-use super::recognise::Call;
 
 /// The body of an answer: passed on from the emulator as it comes, or made here.
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;

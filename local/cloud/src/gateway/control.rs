@@ -10,26 +10,24 @@
 //! | `POST /_local/instances/<id>/restart-agent` | stops and starts its `CodeDeploy` agent |
 //! | `GET /_local/invocations` | all invocations with the AWS calls they made |
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
-use codedeploy::Fleet;
-use http::{Method, Response, StatusCode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-
 use super::answers::{Body, json_answer};
 use super::faults::{Fault, Faults};
 use crate::deliveries::{Deliveries, Knobs};
 use crate::functions::Functions;
 use crate::scaling::Scaling;
 use crate::traffic::Traffic;
+use bytes::Bytes;
+use codedeploy::Fleet;
+use http::{Method, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What the control endpoint controls.
 #[derive(Debug, Clone)]
-pub struct Control {
+pub(crate) struct Control {
     /// Killed on demand.
     pub functions: Arc<Functions>,
     /// Their agents are restarted on demand.

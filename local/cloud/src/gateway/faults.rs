@@ -1,11 +1,9 @@
 //! Faults on demand: AWS that throttles, hangs, or does what was asked and loses the answer.
 
+use super::recognise::Call;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-use serde::{Deserialize, Serialize};
-
-use super::recognise::Call;
 
 /// One rule: what goes wrong with which calls, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

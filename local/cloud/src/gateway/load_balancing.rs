@@ -1,12 +1,10 @@
 //! What `ELBv2` answers that the emulator does not: target health as it is, and AWS's limits on weights.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use http::{Response, StatusCode};
-use load_balancer::TargetHealth;
-
 use super::answers::{self, Body};
 use super::recognise::{Call, form_fields, form_value};
+use http::{Response, StatusCode};
+use load_balancer::TargetHealth;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The namespace of the API version.
 const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";

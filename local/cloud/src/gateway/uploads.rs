@@ -1,13 +1,5 @@
 //! S3 notices what happened to objects and tells the functions and queues that want to know.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use aws_config::SdkConfig;
-use aws_sdk_s3::Client;
-use http::{HeaderMap, Uri};
-use jiff::tz::TimeZone;
-
 use super::recognise::bucket_and_key;
 use crate::aws;
 use crate::clock;
@@ -15,10 +7,16 @@ use crate::deliveries::Deliveries;
 use crate::notifications::{self, Destination, Notification, ObjectEvent};
 use crate::queues::Queues;
 use crate::stack::function_name;
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use http::{HeaderMap, Uri};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The buckets' notifications.
 #[derive(Debug)]
-pub struct Uploads {
+pub(crate) struct Uploads {
     client: Client,
     notifications: Vec<Notification>,
     deliveries: Arc<Deliveries>,
@@ -37,7 +35,7 @@ pub(super) struct Watched {
 
 impl Uploads {
     /// Notifies as the buckets' configuration says.
-    pub fn new(
+    pub(crate) fn new(
         aws: &SdkConfig,
         notifications: Vec<Notification>,
         deliveries: Arc<Deliveries>,

@@ -1,0 +1,144 @@
+//! What came of the scenarios, for people and as `target/chaos/tally.json`.
+
+use super::scenarios::Scenario;
+use super::stage::Excuse;
+use crate::releases::Verdict;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::path::Path;
+use std::time::Duration;
+use visitors::{Counts, Log, Meaning};
+
+/// One scenario.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Outcome {
+    name: &'static str,
+    happens: &'static str,
+    /// Nothing went otherwise than it had to.
+    passed: bool,
+    /// At rest on one live colour, and all agree.
+    #[serde(rename = "at_rest")]
+    pub(super) rests: bool,
+    /// How its release ended.
+    verdict: Option<String>,
+    reason: Option<String>,
+    requests: u64,
+    per_second: f64,
+    /// Requests that got no answer although a healthy colour was there.
+    lost: u64,
+    /// Requests that the data plane itself must lose, and why.
+    lost_by_the_data_plane: u64,
+    data_plane: Vec<String>,
+    /// Answers that said 5xx: what a bad release gives its visitors until it is taken back.
+    errors: u64,
+    seconds: f64,
+    /// What went otherwise than it had to.
+    faults: Vec<String>,
+}
+
+impl Outcome {
+    pub(super) fn judged(
+        scenario: &Scenario,
+        verdict: Option<Verdict>,
+        mut faults: Vec<String>,
+        rests: bool,
+        log: &Log,
+        excuses: &[Excuse],
+        took: Duration,
+    ) -> Self {
+        let counts = Counts::of(&log).total();
+        let is_unavoidable = |record: &visitors::Record| {
+            let (sent, ended) = (log.time(record.sent()), log.time(record.ended()));
+            excuses.iter().any(|excuse| sent <= excuse.until && ended >= excuse.from)
+        };
+        let lost_records = || log.records().iter().filter(|record| record.meaning() == Meaning::Lost);
+        let unavoidable = count(lost_records().filter(|record| is_unavoidable(record)));
+        let lost = count(lost_records()) - unavoidable;
+        if lost > 0 {
+            let first = lost_records().find(|record| !is_unavoidable(record));
+            let first = first.map_or_else(String::new, |record| {
+                format!(", the first at {} as {:?}", log.time(record.ended()), record.outcome())
+            });
+            faults.push(format!("{lost} requests were lost although a healthy colour was there{first}"));
+        }
+        Self {
+            name: scenario.name,
+            happens: scenario.happens,
+            passed: faults.is_empty(),
+            rests,
+            reason: verdict.as_ref().map(|verdict| verdict.reason.clone()),
+            verdict: verdict.map(|verdict| verdict.word),
+            requests: counts.all(),
+            per_second: tenth(log.per_second()),
+            lost,
+            lost_by_the_data_plane: unavoidable,
+            data_plane: excuses.iter().map(|excuse| excuse.why.clone()).collect(),
+            errors: counts.errors,
+            seconds: tenth(took.as_secs_f64()),
+            faults,
+        }
+    }
+
+    /// For the screen.
+    pub(super) fn line(&self) -> String {
+        let Self { name, requests, lost, lost_by_the_data_plane, seconds, .. } = self;
+        let passed = if self.passed { "passed" } else { "FAILED" };
+        let verdict = self.verdict.as_deref().unwrap_or("-");
+        let mut line = format!(
+            "{passed}  {name:<26} release {verdict:<10} {requests:>6} requests, {lost} lost, {lost_by_the_data_plane:>3} by the data plane, {seconds:>5.1} s"
+        );
+        for fault in &self.faults {
+            line.push_str("\n                  ");
+            line.push_str(fault);
+        }
+        line
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+    u64::try_from(items.count()).unwrap_or(u64::MAX)
+}
+
+fn tenth(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+/// The whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Tally {
+    pub(super) passed: bool,
+    /// Requests a second that were asked for.
+    rate: u32,
+    scenarios: Vec<Outcome>,
+}
+
+impl Tally {
+    pub(super) fn new(rate: u32, scenarios: Vec<Outcome>) -> Self {
+        Self { passed: scenarios.iter().all(|one| one.passed), rate, scenarios }
+    }
+
+    /// For the screen.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let all = self.scenarios.len();
+        let passed = self.scenarios.iter().filter(|one| one.passed).count();
+        let sum = |what: fn(&Outcome) -> u64| self.scenarios.iter().map(what).sum::<u64>();
+        let mut lines: Vec<String> = self.scenarios.iter().map(Outcome::line).collect();
+        let (requests, lost) = (sum(|one| one.requests), sum(|one| one.lost));
+        lines.push(format!("{passed} of {all} scenarios passed; {requests} requests, {lost} lost where a healthy colour was there"));
+        let unavoidable = sum(|one| one.lost_by_the_data_plane);
+        if unavoidable > 0 {
+            lines.push(format!(
+                "{unavoidable} requests were on their way to an instance that died: no load balancer can save these"
+            ));
+        }
+        lines
+    }
+
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        std::fs::write(file, serde_json::to_vec_pretty(self)?)
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+}

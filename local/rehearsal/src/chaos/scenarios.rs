@@ -1,0 +1,190 @@
+//! The table of scenarios.
+
+use super::stage::Stage;
+use super::{calls, events, functions, instances, weights};
+use crate::releases::Verdict;
+use anyhow::Result;
+use futures::future::BoxFuture;
+
+/// Something that goes wrong.
+pub(super) struct Scenario {
+    /// What `--only` names.
+    pub(super) name: &'static str,
+    /// What happens, for people.
+    pub(super) happens: &'static str,
+    /// The policy it is played under.
+    pub(super) setting: Setting,
+    /// How its release may end.
+    pub(super) ends: &'static [&'static str],
+    /// Lets it happen and answers how its release ended, if there was one.
+    pub(super) play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+}
+
+/// The policy that a cloud is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// No rollback after success.
+    Releasing,
+    /// A success may be rolled back.
+    AfterSuccess,
+}
+
+impl Setting {
+    pub(super) const ALL: [Self; 2] = [Self::Releasing, Self::AfterSuccess];
+
+    /// Times that make seconds out of minutes.
+    pub(super) fn parameters(self) -> [(&'static str, &'static str); 10] {
+        let window = match self {
+            Self::Releasing => "0",
+            Self::AfterSuccess => "60s",
+        };
+        [
+            ("Strategy", "canary:20%:6s"),
+            ("Bake", "4s"),
+            ("InstallDeadline", "60s"),
+            ("Hold", "2s"),
+            ("UnhealthyGrace", "4s"),
+            ("UnknownLimit", "15s"),
+            ("SilenceLimit", "20s"),
+            ("LookInterval", "1s"),
+            ("HealAfter", "6s"),
+            ("RollbackWindow", window),
+        ]
+    }
+}
+
+const LIVE: &[&str] = &["live"];
+const REJECTED: &[&str] = &["rejected"];
+/// What broke may be held against the release; it may as well go live at its second attempt.
+const EITHER: &[&str] = &["live", "rejected"];
+
+const fn releasing(
+    name: &'static str,
+    happens: &'static str,
+    ends: &'static [&'static str],
+    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+) -> Scenario {
+    Scenario { name, happens, setting: Setting::Releasing, ends, play }
+}
+
+const fn after_success(
+    name: &'static str,
+    happens: &'static str,
+    ends: &'static [&'static str],
+    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+) -> Scenario {
+    Scenario { name, happens, setting: Setting::AfterSuccess, ends, play }
+}
+
+/// All of them, in the order they are played.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    releasing(
+        "lifecycle-killed",
+        "the lifecycle function is killed four times a second while a good release shifts",
+        LIVE,
+        |stage| Box::pin(functions::lifecycle_is_killed(stage)),
+    ),
+    releasing(
+        "every-function-killed",
+        "every function is killed once a second while a bad release is taken back",
+        REJECTED,
+        |stage| Box::pin(functions::all_are_killed(stage)),
+    ),
+    releasing(
+        "throttled",
+        "AWS throttles everything the functions ask, in bursts, while a good release shifts",
+        LIVE,
+        |stage| Box::pin(calls::throttled(stage)),
+    ),
+    releasing("timed-out", "reads and writes of the shift get no answer at all", EITHER, |stage| {
+        Box::pin(calls::timed_out(stage))
+    }),
+    releasing("answer-lost", "each kind of write is carried out and its answer lost", LIVE, |stage| {
+        Box::pin(calls::answers_are_lost(stage))
+    }),
+    releasing(
+        "state-bucket-readonly",
+        "the state bucket refuses writes for a while in the middle of a good shift",
+        LIVE,
+        |stage| Box::pin(calls::state_bucket_refuses_writes(stage)),
+    ),
+    releasing(
+        "state-bucket-closed",
+        "the state bucket refuses reads and writes while a bad release has to be taken back",
+        REJECTED,
+        |stage| Box::pin(calls::state_bucket_is_closed(stage)),
+    ),
+    releasing(
+        "uploads-twice-reversed",
+        "S3 tells of two uploads twice, the later one first",
+        LIVE,
+        |stage| Box::pin(events::uploads_come_twice_and_reversed(stage)),
+    ),
+    releasing("codedeploy-events-lost", "not one of CodeDeploy's events arrives", LIVE, |stage| {
+        Box::pin(events::codedeploy_says_nothing(stage))
+    }),
+    releasing("two-alarms", "both alarms of the candidate fire at once", REJECTED, |stage| {
+        Box::pin(events::two_alarms_fire(stage))
+    }),
+    releasing(
+        "instance-dies-installing",
+        "an instance is gone while the release is installed",
+        LIVE,
+        |stage| Box::pin(instances::dies_while(stage, "installing")),
+    ),
+    releasing("instance-dies-shifting", "an instance is gone while traffic shifts", LIVE, |stage| {
+        Box::pin(instances::dies_while(stage, "shifting"))
+    }),
+    releasing("instance-dies-baking", "an instance is gone while the release bakes", LIVE, |stage| {
+        Box::pin(instances::dies_while(stage, "baking"))
+    }),
+    releasing(
+        "nginx-killed",
+        "nginx is killed on one instance while traffic shifts, and nobody starts it again",
+        LIVE,
+        |stage| Box::pin(instances::nginx_is_killed(stage)),
+    ),
+    releasing("instance-joins", "Auto Scaling adds an instance while traffic shifts", LIVE, |stage| {
+        Box::pin(instances::one_joins(stage))
+    }),
+    releasing(
+        "instance-ails",
+        "an instance stays unhealthy on the live colour, with no release open",
+        LIVE,
+        |stage| Box::pin(instances::one_ails(stage)),
+    ),
+    releasing(
+        "weights-reset-shifting",
+        "a stack update writes the template's weights while a bad release shifts",
+        REJECTED,
+        |stage| Box::pin(weights::reset_while_shifting(stage)),
+    ),
+    releasing(
+        "weights-reset-at-rest",
+        "a stack update writes the template's weights, with no release open",
+        LIVE,
+        |stage| Box::pin(weights::reset_at_rest(stage)),
+    ),
+    after_success(
+        "instance-dies-after-success",
+        "an instance is gone right after the success of a release",
+        LIVE,
+        |stage| Box::pin(instances::dies_after_success(stage)),
+    ),
+    after_success("bad-after-success", "a release turns bad right after its success", REJECTED, |stage| {
+        Box::pin(events::turns_bad_after_success(stage))
+    }),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_every_setting_is_played() {
+        let names: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), SCENARIOS.len());
+        assert!(Setting::ALL.iter().all(|setting| SCENARIOS.iter().any(|one| one.setting == *setting)));
+    }
+}

@@ -1,0 +1,56 @@
+//! A stack update that writes the weights of the template: all on blue.
+
+use super::stage::Stage;
+use super::until;
+use crate::releases::Verdict;
+use anyhow::{Context, Result};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple};
+use std::time::Duration;
+
+/// The template's weights would take what is live on green from its users.
+const LIVE: &str = "green";
+
+/// Longer than a tick takes to see it, and the next pass to put it right.
+const REPAIRED: Duration = Duration::from_secs(30);
+
+async fn write_the_templates_weights(stage: &Stage<'_>) -> Result<()> {
+    let tuple = |colour: &str, weight| -> Result<TargetGroupTuple> {
+        let group = stage.product().target_group(stage.service(), colour)?;
+        Ok(TargetGroupTuple::builder().target_group_arn(group).weight(weight).build())
+    };
+    let forward = ForwardActionConfig::builder()
+        .target_groups(tuple("blue", 100)?)
+        .target_groups(tuple("green", 0)?)
+        .build();
+    let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build();
+    let client = aws_sdk_elasticloadbalancingv2::Client::new(&stage.cloud().aws);
+    let rule = stage.product().base_rule(stage.service())?;
+    client
+        .modify_rule()
+        .rule_arn(rule)
+        .actions(action)
+        .send()
+        .await
+        .context("the base rule cannot be written")?;
+    stage.display().line("the base rule has the template's weights: all on blue");
+    Ok(())
+}
+
+/// Deleting the release's rule must not uncover the base rule as it is now.
+pub(super) async fn reset_while_shifting(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+    stage.go_live_on(LIVE).await?;
+    let upload = stage.push(5).await?;
+    stage.reaches("shifting").await?;
+    write_the_templates_weights(stage).await?;
+    stage.ended(&upload).await.map(Some)
+}
+
+/// Users are on the idle colour, which still runs, until the next tick.
+pub(super) async fn reset_at_rest(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+    stage.go_live_on(LIVE).await?;
+    write_the_templates_weights(stage).await?;
+    let live = stage.product().target_group(stage.service(), LIVE)?.to_owned();
+    until("all weight on the live colour", REPAIRED, || async { Ok(stage.carries_all(&live)) }).await?;
+    stage.display().line("all weight is on green again");
+    Ok(None)
+}

@@ -1,0 +1,20 @@
+//! What is played on the local cloud: a release story, everything that can break, and what a run is counted by.
+//!
+//! `local/cloud` plays AWS. This plays the people: they push, visit, attack, and look at what became of it.
+
+pub mod chaos;
+pub mod command;
+pub mod demo;
+mod display;
+mod product;
+mod releases;
+mod start;
+mod tally;
+mod timeline;
+pub mod up;
+
+pub use display::{Display, Line, Tone};
+pub use product::Product;
+pub use releases::{Releases, Upload, Verdict};
+pub use start::Start;
+pub use tally::{Release, Tally};

@@ -1,0 +1,54 @@
+//! `local up` runs the local cloud; `local demo` tells a whole release story on it; `local chaos` breaks it.
+
+use clap::{Parser, Subcommand};
+use rehearsal::chaos::{self, Chaos};
+use rehearsal::command::{or_interrupted, places, run};
+use rehearsal::{Start, demo, up};
+use std::path::Path;
+use std::process::ExitCode;
+
+#[derive(Debug, Parser)]
+#[command(about = "The release pipeline on one machine, without an AWS account")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the local cloud and keep it running.
+    Up(Start),
+    /// Tell a release story with load on it, and write its tally. Fails when a request was lost.
+    Demo(Start),
+    /// Break things under load. Fails when a service does not come to rest, or a request is lost that need not be.
+    Chaos {
+        #[command(flatten)]
+        start: Start,
+        /// Play this scenario; can be given several times.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Requests a second.
+        #[arg(long, default_value_t = 300)]
+        rate: u32,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let asked = Cli::parse().command;
+    run(async {
+        let places = places()?;
+        match asked {
+            Command::Up(start) => Box::pin(up::run(places, &start.options(demo::SPEED, &[]))).await,
+            Command::Demo(start) => {
+                let options = start.options(demo::SPEED, &[]);
+                or_interrupted(Box::pin(demo::run(places, &options))).await
+            }
+            Command::Chaos { start, only, rate } => {
+                let chaos = Chaos { only: &only, rate, tally: Path::new("target/chaos/tally.json") };
+                or_interrupted(Box::pin(chaos::run(&places, &start, &chaos))).await
+            }
+        }
+    })
+    .await
+}
