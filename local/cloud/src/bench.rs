@@ -61,7 +61,7 @@ pub struct Measured {
     pub lost: u64,
     /// How many were sent.
     pub requests: u64,
-    /// Calls of `plan` a second on one core, in the middle of a shift, as `prove speed` measures them; none where that
+    /// Calls of `plan` a second on one core, in the middle of a shift, as `bench-plan` measures them; none where that
     /// program was not built.
     pub plan_per_second: Option<u64>,
 }
@@ -119,9 +119,9 @@ fn parameters(given: &[(String, String)]) -> Vec<(String, String)> {
     demo::parameters(&ours.chain(given.iter().cloned()).collect::<Vec<_>>())
 }
 
-/// What `prove speed` says of a pass in the middle of a shift.
+/// What `bench-plan` says of a pass in the middle of a shift.
 async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u64>> {
-    let program = places.root.join("target/prove/prove");
+    let program = places.root.join("target/prove/bench-plan");
     if !program.exists() {
         display.line(&format!(
             "{} is missing, so plan is not measured; make bench builds it",
@@ -129,7 +129,7 @@ async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u6
         ));
         return Ok(None);
     }
-    let output = Command::new(&program).arg("speed").kill_on_drop(true).output();
+    let output = Command::new(&program).kill_on_drop(true).output();
     let Ok(output) = tokio::time::timeout(LIMIT, output).await else {
         display.line(&format!("{} has measured nothing within {} s", program.display(), LIMIT.as_secs()));
         return Ok(None);

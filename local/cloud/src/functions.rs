@@ -71,7 +71,7 @@ impl Functions {
         let emulator = places.runtime_emulator()?;
         let mut pools = BTreeMap::new();
         for definition in definitions {
-            let binary = places.release(&definition.binary);
+            let binary = places.binary(&definition.binary);
             let folder = places.state.join("functions").join(&definition.name);
             let settings = SandboxSettings::prepare(definition, &emulator, &binary, folder, places, endpoint)
                 .with_context(|| {
