@@ -1,11 +1,9 @@
 //! The functions under proof: production's, or a broken variant's.
 
-use greenlight::release::plan::{Action, Outcome, Plan};
-use greenlight::release::reconcile::Effect;
-use greenlight::release::{
-    Answer, Asker, Ledger, Observation, Offer, Policy, Question, Reads, Upload, plan, reads, reconcile,
-};
 use jiff::Timestamp;
+use release::plan::Effect;
+use release::plan::{Action, Outcome, Plan};
+use release::{Answer, Asker, Ledger, Observation, Offer, Policy, Question, Reads, Upload, plan, reads};
 
 /// What a pass is made of. Production's by default; a mutant replaces one of them.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +33,10 @@ impl Default for Machine {
         Self {
             reads,
             plan,
-            effects: reconcile::effects,
-            note: greenlight::release::plan::note,
-            answer: greenlight::release::answer,
-            accept: greenlight::release::accept_upload,
+            effects: release::plan::effects,
+            note: release::plan::note,
+            answer: release::answer,
+            accept: release::accept_upload,
             heeds_the_swap: true,
             swaps: true,
             reads_back: true,

@@ -6,7 +6,7 @@ use crate::safety::Rule;
 use crate::start::{Pace, Start, setting};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World};
-use greenlight::release::{Colour, Command};
+use release::{Colour, Command};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

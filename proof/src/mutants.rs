@@ -6,14 +6,14 @@
 use crate::machine::Machine;
 use crate::safety::Rule;
 use crate::simulation::{Failed, first_failure};
-use greenlight::release::plan::{Action, Plan};
-use greenlight::release::reconcile::Effect;
-use greenlight::release::{
+use jiff::Timestamp;
+use release::plan::Effect;
+use release::plan::{Action, Plan};
+use release::{
     AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open,
     Phase, Policy, Purpose, Question, Reading, TargetHealth, Upload, Verdict, Weights, accept_upload, answer,
     plan,
 };
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ fn known(
 
 fn with_good_health(ledger: &Ledger, seen: &Observation, only_unknown: bool) -> Observation {
     let mut bent = seen.clone();
-    for colour in greenlight::release::Colour::BOTH {
+    for colour in release::Colour::BOTH {
         let health = bent.health.of_mut(colour);
         let is_unknown = matches!(health, Reading::Unknown(_));
         if is_unknown || (!only_unknown && health.known().is_some()) {
@@ -101,7 +101,7 @@ fn with_good_health(ledger: &Ledger, seen: &Observation, only_unknown: bool) -> 
 
 fn with_good_alarms(seen: &Observation, only_unknown: bool) -> Observation {
     let mut bent = seen.clone();
-    for colour in greenlight::release::Colour::BOTH {
+    for colour in release::Colour::BOTH {
         let alarms = bent.alarms.of_mut(colour);
         match alarms {
             Reading::Unknown(_) => *alarms = Reading::Known(BTreeMap::new()),

@@ -8,10 +8,10 @@ use crate::machine::Machine;
 use crate::safety;
 use crate::step::Woken;
 use crate::world::World;
-use greenlight::release::plan::{Action, Outcome, Plan};
-use greenlight::release::reconcile::{Effect, Wake, asked};
-use greenlight::release::{Colour, Ledger, Observation, PerColour, Policy, Reading};
 use jiff::Timestamp;
+use release::plan::Effect;
+use release::plan::{Action, Outcome, Plan};
+use release::{Colour, Ledger, Observation, PerColour, Policy, Reading, Wake, asked};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

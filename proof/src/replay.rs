@@ -1,7 +1,7 @@
 //! Production decision records, decided once more.
 
-use greenlight::release::plan;
-use greenlight::release::reconcile::Pass;
+use greenlight::reconcile::Pass;
+use release::plan;
 use serde_json::Value;
 use std::fmt;
 

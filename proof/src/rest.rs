@@ -9,7 +9,7 @@ use crate::kept::Kept;
 use crate::safety::{self, Rule};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World};
-use greenlight::release::{Command, DeploymentStatus, Phase, Purpose, TargetHealth, Verdict};
+use release::{Command, DeploymentStatus, Phase, Purpose, TargetHealth, Verdict};
 
 /// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy
 /// gives it up, and the time of a release.

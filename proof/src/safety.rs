@@ -6,12 +6,12 @@
 use crate::kept::Kept;
 use crate::pass::Acting;
 use crate::world::{OwnRule, World};
-use greenlight::release::plan::Action;
-use greenlight::release::{
+use jiff::Timestamp;
+use release::plan::Action;
+use release::{
     AlarmState, Colour, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase, Purpose,
     TargetHealth, Verdict, Weights,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -6,7 +6,7 @@ use crate::schedule::{Schedule, Violation};
 use crate::start::{Pace, Start, setting};
 use crate::step::{Setting, Step, Woken};
 use crate::world::World;
-use greenlight::release::{Colour, Command};
+use release::{Colour, Command};
 
 /// How many steps a schedule has.
 const STEPS: usize = 160;

@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use crate::safety::History;
 use crate::step::Setting;
 use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bundle, shop};
-use greenlight::release::{
+use release::{
     Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
     Purpose, Strategy, TargetHealth, Verdict, Weights,
 };

@@ -5,8 +5,8 @@ use crate::machine::Machine;
 use crate::pass::{At, Blind, Running, Wrong, step as pass_step};
 use crate::safety;
 use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, bundle, instance_id};
-use greenlight::release::reconcile::Effect;
-use greenlight::release::{
+use release::plan::Effect;
+use release::{
     Answer, Asker, Colour, Command, DeploymentStatus, Ledger, PerColour, Policy, Purpose, Question,
     TargetHealth, Weights, accept_command,
 };

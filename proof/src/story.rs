@@ -6,9 +6,9 @@ use crate::schedule::Schedule;
 use crate::start::setting;
 use crate::step::Step;
 use crate::world::{TICK, World};
-use greenlight::release::plan::Action;
-use greenlight::release::reconcile::Effect;
-use greenlight::release::{Open, Reason};
+use release::plan::Action;
+use release::plan::Effect;
+use release::{Open, Reason};
 
 impl Schedule {
     /// What happens, in lines.
@@ -93,7 +93,7 @@ fn next_call(before: &World, after: &World, pass: usize) -> String {
         crate::pass::At::Looks { .. } => None,
     });
     let Some(acting) = decided else { return "looks, and has nothing to do".to_owned() };
-    let reasons: Vec<String> = acting.plan.reasons.iter().map(Reason::word).collect();
+    let reasons: Vec<&str> = acting.plan.reasons.iter().map(Reason::word).collect();
     let phase = acting.plan.ledger.open.as_ref().map_or("idle", |open: &Open| open.phase.word());
     format!("looks, decides {phase}: {}", reasons.join(", "))
 }

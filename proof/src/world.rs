@@ -1,21 +1,21 @@
 //! A small AWS that a model checker can copy and hash: one service, its rules, instances, alarms and deployments.
 //!
-//! It answers and refuses as `greenlight::testing::World` does; nothing in it decides.
+//! It answers and refuses as `testing::World` does; nothing in it decides.
 
 use crate::kept::Kept;
 use crate::pass::Running;
 use crate::safety::{History, Rule};
-use greenlight::release::{
+use jiff::Timestamp;
+use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
     Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules,
     ServiceName, Target, TargetHealth, TargetStatus, Upload, Weights,
 };
-use greenlight::testing::{START, service, upload};
-use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
+use testing::{START, service, upload};
 
 /// How long one tick of the abstract clock lasts: longer than a decision holds with its call, shorter than a release
 /// takes at least.

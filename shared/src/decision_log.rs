@@ -1,8 +1,8 @@
 //! The decision record: one JSON line per pass, with its reason and everything it was decided on.
 
 use crate::failure::{Failure, chain};
-use crate::release::ServiceName;
-use crate::release::reconcile::{NoLedger, Pass, Reconciled};
+use crate::reconcile::{NoLedger, Pass, Reconciled};
+use release::ServiceName;
 
 /// Writes one record per pass and one line per failure.
 ///
@@ -45,12 +45,12 @@ pub fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure
 
 fn log_pass(pass: &Pass) {
     let record = pass.plan.record();
-    let reasons: Vec<String> = record.reasons.iter().map(crate::release::Reason::word).collect();
+    let reasons: Vec<&str> = record.reasons.iter().map(release::Reason::word).collect();
     tracing::info!(
         service = record.service,
         decision = record.phase,
         release = record.release,
-        candidate = record.candidate.map(crate::release::Colour::word),
+        candidate = record.candidate.map(release::Colour::word),
         weight = record.weight,
         actions = record.actions.join(","),
         reasons = reasons.join(","),

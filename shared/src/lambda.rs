@@ -5,7 +5,7 @@ mod https;
 pub use https::{BUNDLE, BundleError};
 
 use crate::failure::{Failure, chain};
-use crate::release::ports::Clock;
+use crate::ports::Clock;
 use crate::settings::{ProcessEnvironment, SettingsError, Strings};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;

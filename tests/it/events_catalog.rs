@@ -1,8 +1,8 @@
 //! Every sample in `events/` is read by its function as the sample's name says, and none is left over.
 
 use crate::template::root;
-use greenlight::release::Command;
 use lifecycle::event::Event;
+use release::Command;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use upload::event::Record;

@@ -1,10 +1,10 @@
 //! How often a second one core decides, a line for each kind of pass: `shifting: N plans a second`.
 
-use greenlight::release::{Ledger, Observation, Policy, plan, reads};
 use proof::machine::Machine;
 use proof::start::{Pace, Start, setting};
 use proof::step::{Setting, Step, Woken};
 use proof::world::{Left, World, at};
+use release::{Ledger, Observation, Policy, plan, reads};
 use std::hint::black_box;
 use std::io::{Write, stdout};
 use std::time::{Duration, Instant};

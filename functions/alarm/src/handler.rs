@@ -3,10 +3,10 @@
 use crate::event::{self, Told};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Failure};
-use greenlight::release::ports::{Clock, Ports};
-use greenlight::release::reconcile::{Wake, reconcile_all};
-use greenlight::release::{Colour, ServiceName};
+use greenlight::ports::{Clock, Ports};
+use greenlight::reconcile::reconcile_all;
 use greenlight::settings::{ServiceSettings, Settings};
+use release::{Colour, ServiceName, Wake};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

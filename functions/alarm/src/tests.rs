@@ -2,11 +2,11 @@
 
 use crate::handler::handle;
 use greenlight::failure::Class;
-use greenlight::release::{Drift, PerColour, Policy, ServiceName};
 use greenlight::settings::{ServiceSettings, Settings};
-use greenlight::testing::{At, FaultAt, Faulty, Kind, World};
+use release::{Drift, PerColour, Policy, ServiceName};
 use serde_json::{Value, json};
 use std::time::Duration;
+use testing::{At, FaultAt, Faulty, Kind, World};
 
 fn settings() -> Settings {
     let service = |name: &str| {

@@ -1,6 +1,6 @@
 //! What comes in: one closed enum of everything that can wake this function.
 
-use greenlight::release::{Command, DeploymentId, Question};
+use release::{Command, DeploymentId, Question};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -4,15 +4,13 @@ use crate::event::{Event, parse};
 use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Failure};
-use greenlight::release::ports::{Clock, Ports};
-use greenlight::release::reconcile::{
-    Reconciled, Wake, amend, read, reconcile, reconcile_all, reconcile_from,
-};
-use greenlight::release::{
-    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, accept_command,
-    answer,
-};
+use greenlight::ports::{Clock, Ports};
+use greenlight::reconcile::{Reconciled, amend, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
+use release::{
+    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, Wake,
+    accept_command, answer,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 

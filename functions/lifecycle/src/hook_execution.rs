@@ -6,9 +6,9 @@
 
 use futures::FutureExt;
 use greenlight::failure::{Class, Failure, chain};
-use greenlight::release::ports::Ports;
-use greenlight::release::{Colour, ServiceName, TargetHealth};
+use greenlight::ports::Ports;
 use greenlight::settings::Settings;
+use release::{Colour, ServiceName, TargetHealth};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 

@@ -3,17 +3,18 @@
 use crate::handler::handle;
 use crate::hook_execution::{HookExecutions, HookStatus};
 use greenlight::failure::{Class, Failure};
-use greenlight::release::ports::{Clock, Ports};
-use greenlight::release::reconcile::{Wake, amend, reconcile};
-use greenlight::release::{
-    Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, accept_upload,
-};
+use greenlight::ports::{Clock, Ports};
+use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::{ServiceSettings, Settings};
-use greenlight::testing::{self, At, FaultAt, Faulty, Kind, World};
+use release::{
+    Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, Wake,
+    accept_upload,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
+use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 fn execution() -> Revision {
     testing::upload(&testing::service("hook-execution"), 1).revision
@@ -21,13 +22,13 @@ fn execution() -> Revision {
 
 impl HookExecutions for World {
     async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
-        greenlight::release::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
+        greenlight::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
     }
 }
 
 impl HookExecutions for Faulty<'_, World> {
     async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
-        greenlight::release::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
+        greenlight::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
     }
 }
 

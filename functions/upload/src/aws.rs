@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 use greenlight::aws::classify::{CallError, failure};
 use greenlight::failure::{Class, Failure};
-use greenlight::release::Revision;
+use release::Revision;
 use std::error::Error;
 use std::ops::Range;
 

@@ -2,7 +2,7 @@
 
 use crate::bundle::RangedRead;
 use greenlight::failure::Failure;
-use greenlight::release::Revision;
+use release::Revision;
 use std::future::Future;
 
 /// Why an object version cannot be read.

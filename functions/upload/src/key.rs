@@ -1,7 +1,7 @@
 //! What a key says: `releases/<service>/<number>-<commit>.zip`.
 
 use crate::event::ObjectKey;
-use greenlight::release::{Commit, ReleaseNumber, ServiceName};
+use release::{Commit, ReleaseNumber, ServiceName};
 
 /// The form, in letters that a tag can hold.
 const FORM: &str = "releases/SERVICE/NUMBER-COMMIT.zip";
@@ -114,7 +114,7 @@ fn parse_number(text: &str) -> Result<ReleaseNumber, KeyFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenlight::testing::service;
+    use testing::service;
 
     fn read(key: &str) -> Result<BundleKey, KeyFault> {
         let services = [service("backend"), service("frontend")];

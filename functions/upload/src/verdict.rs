@@ -5,7 +5,7 @@
 use crate::bundle::Fault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
-use greenlight::release::{Offer, ReleaseNumber};
+use release::{Offer, ReleaseNumber};
 use std::fmt;
 
 /// Why an object will not be released, for whoever uploaded it.
@@ -96,8 +96,8 @@ pub fn listing(key: &ObjectKey, faults: &[Fault]) -> String {
 mod tests {
     use super::*;
     use crate::bundle::{ArchiveFault, ContentsFault};
-    use greenlight::release::Refusal;
     use greenlight::tag_value::legal_tag_value;
+    use release::Refusal;
 
     #[test]
     fn verdicts_are_sentences_that_fit_a_tag() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenlight::failure::Failure;
-pub use greenlight::release::ports::Clock;
+pub use greenlight::ports::Clock;
 use jiff::Timestamp;
 use offenders::entries::Family;
 

@@ -1,19 +1,19 @@
 //! The model's loop is production's: the same hands move both through the same releases, and every pass decides and does
 //! the same.
 
-use greenlight::release::plan::Action;
-use greenlight::release::ports::Clock as _;
-use greenlight::release::reconcile::{Effect, Pass, Wake, amend, reconcile};
-use greenlight::release::{Colour, Command, Ledger, Offer, TargetHealth, accept_command, accept_upload};
-use greenlight::testing;
+use greenlight::ports::Clock as _;
+use greenlight::reconcile::{Pass, amend, reconcile};
 use proof::machine::Machine;
 use proof::pass::At;
 use proof::start::{Pace, Start, setting};
 use proof::step::{Setting, Step, Woken};
 use proof::world::{Left, TICK, World, bundle, shop};
+use release::plan::Action;
+use release::plan::Effect;
+use release::{Colour, Command, Ledger, Offer, TargetHealth, Wake, accept_command, accept_upload};
 
 /// What a pass decided and did, in words.
-type Told = (&'static str, Vec<String>, Vec<String>);
+type Told = (&'static str, Vec<&'static str>, Vec<String>);
 
 /// What happens to the service, in both worlds.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Production {
             Hand::Installed => self.world.install_done(&shop()),
             Hand::Succeeded => self.world.hooks_heard_succeeded(&shop()),
             Hand::Fires(colour) => {
-                self.world.set_alarm(&shop(), colour, "errors", greenlight::release::AlarmState::Firing);
+                self.world.set_alarm(&shop(), colour, "errors", release::AlarmState::Firing);
             }
             Hand::Time => self.world.pass(TICK),
         }
@@ -104,8 +104,8 @@ fn told(pass: &Pass) -> Told {
     (pass.plan.record().phase, words(&pass.plan.reasons), done.collect())
 }
 
-fn words(reasons: &[greenlight::release::Reason]) -> Vec<String> {
-    reasons.iter().map(greenlight::release::Reason::word).collect()
+fn words(reasons: &[release::Reason]) -> Vec<&'static str> {
+    reasons.iter().map(release::Reason::word).collect()
 }
 
 struct Modelled {

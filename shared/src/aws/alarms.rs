@@ -2,9 +2,9 @@
 
 use super::Aws;
 use super::classify::{failure, incomplete};
-use crate::release::ports::{Alarms, Answer};
-use crate::release::{AlarmState, PerColour, ServiceName};
+use crate::ports::{Alarms, Answer};
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use release::{AlarmState, PerColour, ServiceName};
 use std::collections::BTreeMap;
 
 impl Alarms for Aws {

@@ -4,11 +4,7 @@ use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use super::target_status::target_status;
 use crate::failure::{Class, Failure};
-use crate::release::ports::{Answer, Deployments};
-use crate::release::{
-    Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Revision, ServiceName,
-    Target,
-};
+use crate::ports::{Answer, Deployments};
 use aws_sdk_codedeploy::operation::batch_get_deployment_targets::BatchGetDeploymentTargetsError;
 use aws_sdk_codedeploy::operation::create_deployment::CreateDeploymentError;
 use aws_sdk_codedeploy::operation::get_deployment::GetDeploymentError;
@@ -23,6 +19,10 @@ use aws_sdk_codedeploy::types::{
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
 use jiff::Timestamp;
+use release::{
+    Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Revision, ServiceName,
+    Target,
+};
 use std::time::Duration;
 
 /// The most that `BatchGetDeployments` takes (CodeDeploy API reference).

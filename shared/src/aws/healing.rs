@@ -3,9 +3,9 @@
 use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use crate::failure::Class;
-use crate::release::ports::{Answer, Healing};
-use crate::release::{InstanceId, ScalingProcess, ServiceName};
+use crate::ports::{Answer, Healing};
 use aws_sdk_autoscaling::operation::resume_processes::ResumeProcessesError;
+use release::{InstanceId, ScalingProcess, ServiceName};
 use std::collections::BTreeSet;
 
 impl Healing for Aws {

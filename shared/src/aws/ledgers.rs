@@ -3,12 +3,12 @@
 use super::Aws;
 use super::classify::{CallError, failed, failure, incomplete, status};
 use crate::failure::{Class, Failure};
-use crate::release::ports::{Answer, LedgerVersion, Ledgers};
-use crate::release::{Ledger, ServiceName};
+use crate::ports::{Answer, LedgerVersion, Ledgers};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use release::{Ledger, ServiceName};
 
 impl Aws {
     fn ledger_key(service: &ServiceName) -> String {

@@ -7,14 +7,14 @@ use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use super::rule::{ServiceRules, StickinessConfig, forward};
 use crate::failure::{Class, Failure};
-use crate::release::ports::{Answer, ListenerRules};
-use crate::release::{Colour, Description, ReleaseNumber, RuleArn, RuleOwner, Rules, ServiceName, Weights};
+use crate::ports::{Answer, ListenerRules};
 use crate::settings::ServiceSettings;
 use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleError;
 use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleError;
 use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsError;
 use aws_sdk_elasticloadbalancingv2::operation::modify_rule::ModifyRuleError;
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
+use release::{Colour, Description, ReleaseNumber, RuleArn, RuleOwner, Rules, ServiceName, Weights};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -197,7 +197,6 @@ impl ListenerRules for Aws {
 mod tests {
     use super::*;
     use crate::aws::testing::{BASE_RULE, BLUE, GREEN, aws, backend, captured, description, query_error};
-    use crate::release::ReleaseRule;
     use aws_sdk_elasticloadbalancingv2::Client;
     use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleOutput;
     use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleOutput;
@@ -208,6 +207,7 @@ mod tests {
         RuleCondition, TargetGroupTuple,
     };
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use release::ReleaseRule;
 
     const RELEASE_RULE: &str =
         "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/1/2/release";

@@ -14,10 +14,10 @@ mod target_status;
 mod uploads;
 
 use crate::failure::{Class, Failure};
-use crate::release::ServiceName;
 use crate::settings::{ServiceSettings, Settings};
 use aws_config::SdkConfig;
 use listener_rules::Stickiness;
+use release::ServiceName;
 
 /// Every port of the release path. Built once, outside the handler.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! A service's rules as the load balancer describes them, and the action that is written back.
 
 use crate::failure::{Class, Failure};
-use crate::release::{Colour, ReleaseRule, RuleArn, Rules, ServiceName, Weights};
 use crate::settings::ServiceSettings;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, Rule, RuleCondition, RuleTransform, TargetGroupTuple,
 };
+use release::{Colour, ReleaseRule, RuleArn, Rules, ServiceName, Weights};
 
 pub(super) use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig as StickinessConfig;
 

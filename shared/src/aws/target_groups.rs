@@ -3,10 +3,10 @@
 use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use crate::failure::Class;
-use crate::release::ports::{Answer, TargetGroups};
-use crate::release::{Colour, InstanceId, ServiceName, TargetHealth};
+use crate::ports::{Answer, TargetGroups};
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::DescribeTargetHealthError;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum as State;
+use release::{Colour, InstanceId, ServiceName, TargetHealth};
 use std::collections::BTreeMap;
 
 impl TargetGroups for Aws {

@@ -1,7 +1,7 @@
 //! How far an instance is, from the lifecycle events that CodeDeploy reports for it.
 
-use crate::release::TargetStatus;
 use aws_sdk_codedeploy::types::{InstanceTarget, LifecycleEvent, LifecycleEventStatus, TargetStatus as Sdk};
+use release::TargetStatus;
 
 /// The event in which the kit's hook waits for the verdict.
 const WAITING_EVENT: &str = "ValidateService";

@@ -1,7 +1,6 @@
 //! What the adapters' tests share: one stack, and AWS's error answers in each protocol.
 
 use super::{Aws, Stickiness};
-use crate::release::{Description, Revision, ServiceName};
 use crate::settings::Settings;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::test_util::{CaptureRequestReceiver, capture_request};
@@ -9,6 +8,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use release::{Description, Revision, ServiceName};
 use std::collections::BTreeMap;
 
 pub(super) const BASE_RULE: &str =

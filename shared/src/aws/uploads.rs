@@ -3,11 +3,11 @@
 use super::Aws;
 use super::classify::failure;
 use crate::failure::{Class, Failure};
-use crate::release::Revision;
-use crate::release::ports::{Answer, Uploads};
+use crate::ports::{Answer, Uploads};
 use crate::tag_value::legal_tag_value;
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::types::{Tag, Tagging};
+use release::Revision;
 
 const VERDICT: &str = "greenlight:verdict";
 const REASON: &str = "greenlight:reason";

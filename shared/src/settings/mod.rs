@@ -3,19 +3,17 @@
 //! [`VARIABLES`] documents every variable. [`Settings::read`] reads them all, reports every bad one with what
 //! is expected, and refuses to go on with any of them.
 
-mod duration;
 mod fault;
 mod read;
 mod source;
 mod variables;
 
-pub use duration::{parse_duration, show_duration};
 pub use fault::{Fault, SettingsError};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
-use crate::release::{PerColour, Policy, ServiceName};
 use read::{Reader, Zero};
+use release::{PerColour, Policy, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the functions are told about their surroundings.
@@ -122,11 +120,11 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
             format!(
                 "installation ({install} = {}), strategy ({}) and bake ({bake} = {}) to take at most {} together, \
                  which is the longest that CodeDeploy lets a hook run; they take {}",
-                show_duration(policy.install_deadline),
-                show_duration(policy.strategy.total()),
-                show_duration(policy.bake),
-                show_duration(Policy::HOOK_TIMEOUT),
-                show_duration(policy.longest_release()),
+                duration::show(policy.install_deadline),
+                duration::show(policy.strategy.total()),
+                duration::show(policy.bake),
+                duration::show(Policy::HOOK_TIMEOUT),
+                duration::show(policy.longest_release()),
             ),
         );
     }
@@ -140,8 +138,8 @@ fn check_silence_is_longer_than_a_pause(reader: &mut Reader<'_, impl Strings>, p
         let look = variables::LOOK_INTERVAL.name;
         reader.fault(
             variables::SILENCE_LIMIT.name,
-            Some(show_duration(limit)),
-            format!("0, or at least three times {look} = {}", show_duration(policy.look_interval)),
+            Some(duration::show(limit)),
+            format!("0, or at least three times {look} = {}", duration::show(policy.look_interval)),
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Reads single values and collects what is wrong with them.
 
-use super::{Fault, Strings, Variable, parse_duration};
+use super::{Fault, Strings, Variable};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl<'a, S: Strings> Reader<'a, S> {
     /// A time. Zero only where `zero` allows it.
     pub(super) fn time(&mut self, variable: &Variable, zero: Zero) -> Option<Duration> {
         self.value(variable, "", |text| {
-            parse_duration(text).filter(|time| zero == Zero::Allowed || !time.is_zero())
+            duration::parse(text).filter(|time| zero == Zero::Allowed || !time.is_zero())
         })
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::release::{Drift, Strategy};
+use release::{Drift, Strategy};
 use std::time::Duration;
 
 type Map = BTreeMap<String, String>;

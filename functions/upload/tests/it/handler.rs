@@ -3,16 +3,16 @@
 use crate::bundles::{APPSPEC, Object, Zip};
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure};
-use greenlight::release::ports::Ports;
-use greenlight::release::{Colour, Drift, PerColour, Policy, Revision, ServiceName};
+use greenlight::ports::Ports;
 use greenlight::settings::{ServiceSettings, Settings};
-use greenlight::testing::{At, FaultAt, Faulty, Kind, World, commit, service, upload};
+use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use testing::{At, FaultAt, Faulty, Kind, World, commit, service, upload};
 use upload::bundle::{Limits, RangedRead};
 use upload::bundles::{Bundles, ObjectTags, ReadFailure};
 use upload::handler::{Outcome, Surroundings, handle};
@@ -156,9 +156,8 @@ fn said(world: &World, revision: &Revision) -> String {
 }
 
 fn deployed(world: &World, service: &ServiceName) -> Vec<u64> {
-    let number = |deployment: greenlight::release::Deployment| {
-        deployment.description.map(|description| description.number.0)
-    };
+    let number =
+        |deployment: release::Deployment| deployment.description.map(|description| description.number.0);
     world.deployments(service).into_iter().filter_map(number).collect()
 }
 
@@ -195,12 +194,7 @@ fn a_repeat_does_not_overwrite_how_the_release_ended() {
     run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime
-        .block_on(greenlight::release::ports::Uploads::tag_verdict(
-            &world,
-            &revision,
-            "live",
-            "carries all traffic",
-        ))
+        .block_on(greenlight::ports::Uploads::tag_verdict(&world, &revision, "live", "carries all traffic"))
         .unwrap();
     run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
     assert_eq!(said(&world, &revision), "live: carries all traffic");

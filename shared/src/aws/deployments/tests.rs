@@ -1,6 +1,5 @@
 use super::*;
 use crate::aws::testing::{aws, backend, captured, description, json_error, revision};
-use crate::release::TargetStatus;
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::operation::batch_get_deployment_targets::BatchGetDeploymentTargetsOutput;
 use aws_sdk_codedeploy::operation::batch_get_deployments::BatchGetDeploymentsOutput;
@@ -13,6 +12,7 @@ use aws_sdk_codedeploy::types::{
     DeploymentTarget, ErrorCode, ErrorInformation, InstanceTarget, TargetStatus as Sdk,
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use release::TargetStatus;
 
 /// When the release of [`description`] opened.
 const OPENED: Timestamp = Timestamp::UNIX_EPOCH;

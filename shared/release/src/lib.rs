@@ -1,0 +1,45 @@
+//! The release domain: what a release is, when it may take traffic, and how it is taken back.
+//!
+//! Reading order: the words ([`Colour`], [`Strategy`], [`Revision`], [`Policy`]), what is remembered
+//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan()`]), and in which order it is carried out
+//! ([`plan::effects`]).
+//!
+//! Nothing here knows a clock, the environment, an AWS type or a runtime: time and facts are passed in, and the
+//! package depends on nothing that could bring them. The simulator, the model checker and production call the same
+//! functions.
+
+mod colour;
+mod command;
+mod description;
+mod ledger;
+mod observation;
+mod offer;
+pub mod plan;
+mod policy;
+mod question;
+mod reason;
+mod revision;
+mod strategy;
+mod wake;
+mod weights;
+
+pub use colour::{Colour, PerColour};
+pub use command::{Command, CommandAnswer, accept_command};
+pub use description::{Description, DescriptionError, Purpose};
+pub use ledger::{
+    Ailing, DeploymentId, InstanceId, Ledger, Live, Open, Past, Phase, Returning, RollbackCause, RuleArn,
+    ServiceName, ServiceNameError, Upload, Verdict,
+};
+pub use observation::{
+    AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, ReleaseRule, RuleOwner, Rules,
+    ScalingProcess, Target, TargetHealth, TargetStatus,
+};
+pub use offer::{Offer, Refusal, accept_upload};
+pub use plan::{Action, Plan, Reads, plan, reads};
+pub use policy::{Drift, DriftError, Policy};
+pub use question::{Answer, Asker, Question, answer};
+pub use reason::{Reason, ReturnCause};
+pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
+pub use strategy::{Step, Strategy, StrategyError};
+pub use wake::{Wake, asked};
+pub use weights::{Weights, WeightsError};

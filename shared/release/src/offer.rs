@@ -1,0 +1,159 @@
+//! What becomes of an upload: order comes from the bundle's number, not from arrival.
+
+use crate::{Ledger, Past, Phase, Purpose, ReleaseNumber, Upload, Verdict};
+use jiff::Timestamp;
+
+/// What became of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// Nothing is open: it opens at once.
+    Opens,
+    /// The open release has no weight yet: it is stopped, and this one opens.
+    Supersedes {
+        /// The one that is stopped.
+        open: ReleaseNumber,
+    },
+    /// The open release has weight already: this one waits for its end.
+    Waits {
+        /// The one it waits for.
+        open: ReleaseNumber,
+    },
+    /// This object version was offered before: the same release, nothing changes.
+    Known {
+        /// What is known of it: `live`, `rejected`, `superseded`, `waiting` or the phase it is in.
+        state: String,
+        /// In a sentence.
+        reason: String,
+    },
+    /// It is not taken.
+    Refused(Refusal),
+}
+
+/// Why an upload is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not above what carries traffic.
+    #[error(
+        "release {number} is older than live ({live}): push again, or tag the object greenlight:allow-downgrade=true"
+    )]
+    OlderThanLive {
+        /// Its number.
+        number: ReleaseNumber,
+        /// The live one.
+        live: ReleaseNumber,
+    },
+    /// Not above what is under way.
+    #[error("release {number} is older than the open release {open}: push again")]
+    OlderThanOpen {
+        /// Its number.
+        number: ReleaseNumber,
+        /// The open one.
+        open: ReleaseNumber,
+    },
+    /// A newer one waits already.
+    #[error("release {number} is superseded by {by}, which waits already")]
+    OlderThanWaiting {
+        /// Its number.
+        number: ReleaseNumber,
+        /// The newer one.
+        by: ReleaseNumber,
+    },
+    /// Other bytes under a number that was used.
+    #[error(
+        "release number {number} was used before with other bytes: push again, so that it gets a number of its own"
+    )]
+    NumberUsed {
+        /// The number.
+        number: ReleaseNumber,
+    },
+}
+
+impl Refusal {
+    /// The word on the uploaded object's tag.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Self::OlderThanWaiting { .. } => "superseded",
+            Self::OlderThanLive { .. } | Self::OlderThanOpen { .. } | Self::NumberUsed { .. } => "rejected",
+        }
+    }
+}
+
+/// Decides what becomes of an upload and writes it into the ledger.
+///
+/// `allow_downgrade`: the object carries the tag by which somebody wants an older bundle live.
+pub fn accept_upload(
+    ledger: Ledger,
+    upload: Upload,
+    allow_downgrade: bool,
+    now: Timestamp,
+) -> (Ledger, Offer) {
+    if let Some(known) = known(&ledger, &upload) {
+        return (ledger, known);
+    }
+    if let Some(refusal) = refusal(&ledger, &upload, allow_downgrade) {
+        return (ledger, Offer::Refused(refusal));
+    }
+    let mut next = ledger;
+    let number = upload.number;
+    if let Some(older) = next.pending.replace(upload) {
+        let colour = next.open.as_ref().map_or(super::Colour::Blue, |open| open.colour);
+        next.remember(Past {
+            purpose: Purpose::Release,
+            upload: older,
+            colour,
+            attempt: 0,
+            deployment: None,
+            verdict: Verdict::Superseded { by: number },
+            opened_at: now,
+            closed_at: now,
+            told: false,
+        });
+    }
+    let offer = match &next.open {
+        None => Offer::Opens,
+        Some(open) if open.phase == Phase::Installing && number > open.upload.number => {
+            Offer::Supersedes { open: open.upload.number }
+        }
+        Some(open) => Offer::Waits { open: open.upload.number },
+    };
+    (next, offer)
+}
+
+fn known(ledger: &Ledger, upload: &Upload) -> Option<Offer> {
+    let is = |other: &Upload| other.revision == upload.revision;
+    let state = |state: &str, reason: String| Some(Offer::Known { state: state.to_owned(), reason });
+    if let Some(open) =
+        ledger.open.as_ref().filter(|open| is(&open.upload) && open.purpose == Purpose::Release)
+    {
+        return state("accepted", format!("release {} is {}", open.upload.number, open.phase.word()));
+    }
+    if ledger.pending.as_ref().is_some_and(is) {
+        return state("waiting", "waits for the open release to end".to_owned());
+    }
+    if let Some(live) = ledger.live.as_ref().filter(|live| is(&live.upload)) {
+        return state("live", format!("release {} carries all traffic", live.upload.number));
+    }
+    let past = ledger.releases.iter().rev().find(|past| is(&past.upload))?;
+    state(past.verdict.word(), past.verdict.reason())
+}
+
+fn refusal(ledger: &Ledger, upload: &Upload, allow_downgrade: bool) -> Option<Refusal> {
+    let number = upload.number;
+    let used = |other: &Upload| other.number == number;
+    let open = ledger.open.as_ref().filter(|open| open.purpose == Purpose::Release).map(|open| &open.upload);
+    let live = ledger.live.as_ref().map(|live| &live.upload);
+    let in_use = [open, live, ledger.pending.as_ref()].into_iter().flatten().any(used);
+    if in_use || ledger.releases.iter().any(|past| used(&past.upload)) {
+        return Some(Refusal::NumberUsed { number });
+    }
+    if let Some(waiting) = ledger.pending.as_ref().filter(|waiting| waiting.number > number) {
+        return Some(Refusal::OlderThanWaiting { number, by: waiting.number });
+    }
+    if allow_downgrade {
+        return None;
+    }
+    if let Some(live) = live.filter(|live| live.number > number) {
+        return Some(Refusal::OlderThanLive { number, live: live.number });
+    }
+    open.filter(|open| open.number > number).map(|open| Refusal::OlderThanOpen { number, open: open.number })
+}

@@ -1,0 +1,51 @@
+//! Drift: rules that neither the ledger nor CodeDeploy explains, with no release open.
+//!
+//! An operator's hand, a stack update that writes the template's weights, a write of a pass that was long delayed.
+
+use super::{Pass, rollback::can_carry};
+use crate::{Action, Colour, Drift, Reason, Rules, Weights};
+
+impl Pass<'_> {
+    /// Says what has drifted, and puts it right where the policy says so and it is proven safe.
+    ///
+    /// The first pass remembers it, the next one has read the health of both colours. That pass remembers itself:
+    /// its write changes the ledger, so a pass that was overtaken changes no rule.
+    pub(super) fn look_for_drift(&mut self) {
+        let (Some(rules), Some(live)) = (self.seen.rules.known().cloned(), self.live_colour()) else {
+            return;
+        };
+        if rules.base.are_all_on(live) {
+            if self.ledger.drifted_at.take().is_some() {
+                self.ledger.emptied_at = Some(self.now);
+            }
+        } else {
+            self.because(Reason::BaseRuleDrifted { weights: rules.base });
+            self.repair_base_rule(live);
+        }
+        self.look_for_stray_rule(&rules, live);
+    }
+
+    fn repair_base_rule(&mut self, live: Colour) {
+        if self.policy.drift == Drift::Report {
+            return;
+        }
+        if self.ledger.drifted_at.is_none() {
+            self.ledger.drifted_at = Some(self.now);
+            self.again = true;
+        } else if can_carry(self.seen, live) {
+            self.because(Reason::RepairsBaseRule);
+            // The colour that is left serves late requests for the hold, from here and from when it is seen to be left.
+            (self.ledger.drifted_at, self.ledger.emptied_at) = (Some(self.now), Some(self.now));
+            self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
+            self.again = true;
+        }
+    }
+
+    fn look_for_stray_rule(&mut self, rules: &Rules, live: Colour) {
+        let Some(stray) = &rules.release else { return };
+        self.because(Reason::StrayReleaseRule);
+        if rules.base.are_all_on(live) {
+            self.delete_after_commit(stray.arn.clone());
+        }
+    }
+}

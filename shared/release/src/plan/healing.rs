@@ -1,0 +1,54 @@
+//! Healing: an instance that stays unhealthy on the live colour is handed to Auto Scaling for replacement.
+//!
+//! Auto Scaling does not do it by itself: with its ELB checks it would replace every instance whose idle colour is
+//! down (Auto Scaling user guide, health checks: with several target groups each one must report healthy).
+
+use super::{Pass, schedule::since};
+use crate::{Action, Ailing, InstanceId, Reason, TargetHealth};
+use std::collections::BTreeMap;
+
+impl Pass<'_> {
+    /// One at a time, with a pause between two, and only while another instance serves the live colour. Written
+    /// before it is done: an instance is handed over at most once a pause, and a lost hand-over is made up for.
+    pub(super) fn heal(&mut self) {
+        let Some(live) = self.live_colour() else { return };
+        let Some(targets) = self.seen.health.of(live).known() else { return };
+        self.ledger.ailing = self.ailing(targets);
+        let limit = self.policy.heal_after;
+        let Some(Ailing { instance, since: start }) = self.ledger.ailing.clone().filter(|_| !limit.is_zero())
+        else {
+            return;
+        };
+        let ill_for = since(start, self.now);
+        self.because(Reason::Ailing { instance: instance.to_string(), seconds: ill_for.as_secs() });
+        if ill_for < limit {
+            return;
+        }
+        if let Some(waiting) = self.keeps_from_replacing(targets) {
+            return self.because(Reason::NotReplaced {
+                instance: instance.to_string(),
+                waiting: waiting.to_owned(),
+            });
+        }
+        self.because(Reason::Replaces { instance: instance.to_string() });
+        self.ledger.ailing = None;
+        self.ledger.healed_at = Some(self.now);
+        self.forward.push(Action::ReplaceInstance { instance });
+    }
+
+    /// The instance that is remembered while it stays unhealthy, else the first that is.
+    fn ailing(&self, targets: &BTreeMap<InstanceId, TargetHealth>) -> Option<Ailing> {
+        let is_ill = |instance: &InstanceId| targets.get(instance) == Some(&TargetHealth::Unhealthy);
+        let known = self.ledger.ailing.clone().filter(|ailing| is_ill(&ailing.instance));
+        let first = || targets.keys().find(|instance| is_ill(instance));
+        known.or_else(|| first().map(|instance| Ailing { instance: instance.clone(), since: self.now }))
+    }
+
+    fn keeps_from_replacing(&self, targets: &BTreeMap<InstanceId, TargetHealth>) -> Option<&'static str> {
+        if !targets.values().any(|health| *health == TargetHealth::Healthy) {
+            return Some("another instance to be healthy: this would leave none");
+        }
+        let last = self.ledger.healed_at.map(|healed| since(healed, self.now));
+        last.is_some_and(|ago| ago < self.policy.heal_after).then_some("the pause after the last replacement")
+    }
+}

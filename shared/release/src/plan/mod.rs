@@ -1,0 +1,308 @@
+//! The decision: from what is remembered and what is seen to what is remembered next and what is done.
+//!
+//! One file per phase. [`plan()`] is total and pure; it runs again whenever a pass loses the ledger's swap,
+//! so it must not matter how often it is asked.
+
+mod drift;
+mod effects;
+mod healing;
+mod idle;
+mod installing;
+mod outcome;
+mod promoting;
+mod reads;
+mod returning;
+mod rollback;
+mod scaling;
+pub(crate) mod schedule;
+mod settling;
+mod shifting;
+mod watch;
+
+pub use effects::{Effect, effects, is_stale};
+pub use outcome::{Outcome, note};
+pub use reads::{Reads, reads};
+
+use crate::{
+    Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase,
+    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, Verdict, Weights,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// One change of the world. Every one may be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Create the release's own rule, all weight on the live colour.
+    CreateReleaseRule {
+        /// The colour that keeps the traffic.
+        live: Colour,
+        /// Whose rule it is.
+        release: Description,
+    },
+    /// Set the weights of the release's rule.
+    SetReleaseWeights {
+        /// The rule; a rule that is gone makes this a conflict.
+        rule: RuleArn,
+        /// The weights.
+        weights: Weights,
+    },
+    /// Delete the release's rule: traffic follows the base rule again.
+    DeleteReleaseRule {
+        /// The rule.
+        rule: RuleArn,
+    },
+    /// Set the weights of the base rule.
+    SetBaseWeights {
+        /// The weights.
+        weights: Weights,
+    },
+    /// Open a deployment.
+    CreateDeployment {
+        /// What it will be known by.
+        description: Description,
+        /// What it installs.
+        revision: Revision,
+    },
+    /// Stop a deployment.
+    StopDeployment {
+        /// Which.
+        id: DeploymentId,
+    },
+    /// Hand an instance to Auto Scaling for replacement.
+    ReplaceInstance {
+        /// Which.
+        instance: InstanceId,
+    },
+    /// Resume the processes of Auto Scaling that CodeDeploy left suspended.
+    ResumeProcesses {
+        /// Which.
+        processes: BTreeSet<ScalingProcess>,
+    },
+    /// Tell whoever uploaded how it ended.
+    TellVerdict {
+        /// Whose object.
+        revision: Revision,
+        /// How.
+        verdict: Verdict,
+    },
+}
+
+impl Action {
+    /// The stable word for logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::CreateReleaseRule { .. } => "create_release_rule",
+            Self::SetReleaseWeights { .. } => "set_release_weights",
+            Self::DeleteReleaseRule { .. } => "delete_release_rule",
+            Self::SetBaseWeights { .. } => "set_base_weights",
+            Self::CreateDeployment { .. } => "create_deployment",
+            Self::StopDeployment { .. } => "stop_deployment",
+            Self::ReplaceInstance { .. } => "replace_instance",
+            Self::ResumeProcesses { .. } => "resume_processes",
+            Self::TellVerdict { .. } => "tell_verdict",
+        }
+    }
+
+    /// Whether it changes a rule, after which the rule is read back.
+    pub fn changes_a_rule(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateReleaseRule { .. }
+                | Self::SetReleaseWeights { .. }
+                | Self::DeleteReleaseRule { .. }
+                | Self::SetBaseWeights { .. }
+        )
+    }
+}
+
+/// A decision.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[must_use]
+pub struct Plan {
+    /// What is remembered next.
+    pub ledger: Ledger,
+    /// Done before the ledger is written: only ever returns traffic to the live colour.
+    pub back: Vec<Action>,
+    /// Done after the ledger is written.
+    pub forward: Vec<Action>,
+    /// Why. Never empty.
+    pub reasons: Vec<Reason>,
+    /// Whether another pass should follow at once instead of at the next poll or tick.
+    pub again: bool,
+}
+
+/// Decides what to do for one service now.
+///
+/// Pure: the same ledger, observation, policy and time give the same plan.
+pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut pass = Pass {
+        ledger,
+        seen: observation,
+        policy,
+        now,
+        back: Vec::new(),
+        forward: Vec::new(),
+        reasons: Vec::new(),
+        again: false,
+    };
+    pass.tell_verdicts();
+    match pass.ledger.open.take() {
+        None => pass.idle(),
+        Some(open) => match open.phase {
+            Phase::Installing => pass.installing(open),
+            Phase::Shifting { .. } | Phase::Baking => pass.shifting(open),
+            Phase::Promoting => pass.promoting(open),
+            Phase::Returning(_) => pass.returning(open),
+            Phase::Settling => pass.settling(open),
+        },
+    }
+    Plan {
+        ledger: pass.ledger,
+        back: pass.back,
+        forward: pass.forward,
+        reasons: pass.reasons,
+        again: pass.again,
+    }
+}
+
+/// One run of [`plan()`]: its inputs, and what it has decided so far.
+struct Pass<'a> {
+    ledger: Ledger,
+    seen: &'a Observation,
+    policy: &'a Policy,
+    now: Timestamp,
+    back: Vec<Action>,
+    forward: Vec<Action>,
+    reasons: Vec<Reason>,
+    again: bool,
+}
+
+impl Pass<'_> {
+    fn because(&mut self, reason: Reason) {
+        self.reasons.push(reason);
+    }
+
+    fn keep(&mut self, open: Open) {
+        self.ledger.open = Some(open);
+    }
+
+    fn enter(&mut self, mut open: Open, phase: Phase) {
+        open.phase = phase;
+        open.since = self.now;
+        self.keep(open);
+    }
+
+    /// Deletes a rule that this ledger does not name. Only once the swap has proven that the ledger is still the one
+    /// that was read: else the rule may be that of a release which has opened since.
+    fn delete_after_commit(&mut self, rule: RuleArn) {
+        self.ledger.looked_at = Some(self.now);
+        self.forward.push(Action::DeleteReleaseRule { rule });
+    }
+
+    fn live_colour(&self) -> Option<Colour> {
+        self.ledger.live.as_ref().map(|live| live.colour)
+    }
+
+    /// Starts the way back; its first steps are taken in this same pass.
+    fn take_back(&mut self, mut open: Open, cause: ReturnCause) {
+        self.because(Reason::Returns { cause: cause.clone() });
+        // What the phase wanted to do next must not follow the way back.
+        self.forward.retain(|action| matches!(action, Action::TellVerdict { .. }));
+        open.phase = Phase::Returning(Returning { cause, weightless_since: None });
+        open.since = self.now;
+        let written_first = self.may_be_overtaken(&open);
+        self.returning(open);
+        if written_first {
+            self.forward.splice(0..0, std::mem::take(&mut self.back));
+        }
+    }
+
+    /// Whether a pass that has decided since would look just like this way back: CodeDeploy has succeeded because
+    /// "promoting" was written, and the release's rule is gone because the base rule has moved. Then the swap must
+    /// prove that nobody has. An alarm is proof enough, and goes before anything.
+    ///
+    /// Nor may a pass that looks meanwhile take this way back for a rule that somebody deleted, where the cause decides
+    /// that the release is tried again. These causes do not press: what still serves is healthy.
+    fn may_be_overtaken(&self, open: &Open) -> bool {
+        let Phase::Returning(Returning { cause, .. }) = &open.phase else { return false };
+        let deployment = self.seen.deployment.known().and_then(Option::as_ref);
+        let succeeded = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
+        match cause {
+            ReturnCause::RuleDeleted | ReturnCause::InstanceLost { .. } | ReturnCause::NotProven { .. } => {
+                true
+            }
+            ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
+            _ => succeeded,
+        }
+    }
+
+    /// Writes the end of a release into the ledger.
+    fn close(&mut self, open: Open, verdict: Verdict) {
+        let told = open.purpose != super::Purpose::Release;
+        self.ledger.remember(Past {
+            purpose: open.purpose,
+            upload: open.upload,
+            colour: open.colour,
+            attempt: open.attempt,
+            deployment: open.deployment,
+            verdict,
+            opened_at: open.opened_at,
+            closed_at: self.now,
+            told,
+        });
+        self.again = true;
+    }
+
+    /// Verdicts that no tag carries yet: a crash between the commit and the tag heals here.
+    fn tell_verdicts(&mut self) {
+        for past in self.ledger.releases.iter().filter(|past| !past.told) {
+            self.forward.push(Action::TellVerdict {
+                revision: past.upload.revision.clone(),
+                verdict: past.verdict.clone(),
+            });
+        }
+    }
+}
+
+/// What a decision record says of a plan.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The phase after the plan.
+    pub phase: &'static str,
+    /// The open release's number.
+    pub release: Option<u64>,
+    /// The candidate.
+    pub candidate: Option<Colour>,
+    /// The candidate's share that is decided, in percent.
+    pub weight: Option<u8>,
+    /// What is done, in order.
+    pub actions: Vec<&'static str>,
+    /// Why.
+    pub reasons: &'a [Reason],
+}
+
+impl Plan {
+    /// The actions in the order in which they are done.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.back.iter().chain(&self.forward)
+    }
+
+    /// What the log says of this plan.
+    pub fn record(&self) -> Record<'_> {
+        let open = self.ledger.open.as_ref();
+        Record {
+            service: self.ledger.service.as_str(),
+            phase: self.ledger.phase(),
+            release: open.map(|open| open.upload.number.0),
+            candidate: open.map(|open| open.colour),
+            weight: open.map(Open::intended_percent),
+            actions: self.actions().map(Action::word).collect(),
+            reasons: &self.reasons,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Promoting: success is written; CodeDeploy agrees, the base rule moves, the release's rule goes.
+
+use super::Pass;
+use super::shifting::release_share;
+use super::watch::Watch;
+use crate::{Action, DeploymentStatus, Live, Open, Phase, Purpose, Reason, ReturnCause, Verdict, Weights};
+
+impl Pass<'_> {
+    pub(super) fn promoting(&mut self, mut open: Open) {
+        let agreed = open.agreed
+            || self.seen.deployment.known().and_then(Option::as_ref).is_some_and(|deployment| {
+                deployment.status == DeploymentStatus::Succeeded
+                    && open.deployment.as_ref() == Some(&deployment.id)
+            });
+        if !agreed {
+            match self.watch(&mut open) {
+                Watch::Back(cause) => return self.take_back(open, cause),
+                Watch::Hold => return self.keep(open),
+                // A rollback has no deployment: what is seen of the colour itself decides.
+                Watch::Fine if open.purpose == Purpose::Rollback => {}
+                Watch::Fine => {
+                    self.because(Reason::WaitsForCodeDeploy);
+                    return self.keep(open);
+                }
+            }
+        }
+        let failed =
+            self.seen.deployment.known().and_then(Option::as_ref).map_or(0, |deployment| deployment.failed);
+        if failed > 0 && self.ledger.live.is_some() {
+            return self.take_back(open, ReturnCause::PartialSuccess { failed });
+        }
+        let Some(rules) = self.seen.rules.known().cloned() else {
+            self.because(Reason::Unknown { what: "rules".to_owned() });
+            return self.keep(open);
+        };
+        let moved = rules.base.are_all_on(open.colour);
+        match (open.rule.clone(), &rules.release) {
+            // The rule goes only after the base rule was seen in place; what went before is the way back.
+            (Some(ours), found) if found.as_ref().is_none_or(|found| found.arn != ours) => {
+                self.take_back(open, ReturnCause::RuleDeleted);
+            }
+            // Somebody has lowered it since: what follows would be a raise, so it is proven like one.
+            (Some(_), _) if release_share(&rules, open.colour) < 1000 => {
+                open.raise_lost = true;
+                self.raise(open, Phase::Promoting);
+            }
+            (Some(ours), _) if moved => {
+                self.because(Reason::DeletesReleaseRule);
+                open.rule = None;
+                self.forward.push(Action::DeleteReleaseRule { rule: ours });
+                self.again = true;
+                self.keep(open);
+            }
+            (Some(_), _) => self.move_base_rule(open),
+            (None, Some(left_over)) => {
+                self.delete_after_commit(left_over.arn.clone());
+                self.again = true;
+                self.keep(open);
+            }
+            (None, None) if moved => self.go_live(open),
+            // The first release has no rule of its own. Any other deleted it when the base rule was in place: then
+            // a way back that was late has won.
+            (None, None) if self.ledger.live.is_none() => self.move_base_rule(open),
+            (None, None) => self.take_back(open, ReturnCause::RuleDeleted),
+        }
+    }
+
+    /// Written first, like everything forward: the swap proves that no way back was written since.
+    fn move_base_rule(&mut self, mut open: Open) {
+        self.because(Reason::MovesBaseRule);
+        open.agreed = true;
+        self.ledger.looked_at = Some(self.now);
+        self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(open.colour) });
+        self.again = true;
+        self.keep(open);
+    }
+
+    fn go_live(&mut self, open: Open) {
+        self.because(Reason::WentLive);
+        let live = Live { colour: open.colour, upload: open.upload.clone(), since: self.now };
+        self.ledger.previous = self.ledger.live.replace(live);
+        self.ledger.previous_overwritten = false;
+        if let (Some(replaced), Some(cause)) = (self.ledger.previous.clone(), &open.rolls_back) {
+            self.reject_rolled_back(&replaced, cause);
+        }
+        let purpose = open.purpose;
+        self.close(open, Verdict::Live);
+        self.ledger.unsettled = purpose == Purpose::Rollback;
+        if self.ledger.unsettled && self.ledger.pending.is_none() {
+            self.settle(None);
+        }
+    }
+
+    /// Opens the deployment that makes the live revision CodeDeploy's last successful one again.
+    ///
+    /// `failed`: the try before this one.
+    pub(super) fn settle(&mut self, failed: Option<&Open>) {
+        let Some(live) = self.ledger.live.clone() else { return };
+        self.because(Reason::Settles);
+        let mut open = self.new_open(
+            Purpose::Settle,
+            live.upload,
+            live.colour.other(),
+            crate::Strategy::AllAtOnce,
+            std::time::Duration::ZERO,
+        );
+        open.phase = Phase::Settling;
+        if let Some(failed) = failed {
+            (open.attempt, open.first_attempt) = (failed.attempt + 1, failed.first_attempt);
+        }
+        // What ran on the idle colour is about to be replaced by the live revision.
+        self.ledger.previous = None;
+        if !self.waits_for_hold() {
+            self.forward.push(Action::CreateDeployment {
+                description: open.description(&self.ledger.service),
+                revision: open.upload.revision.clone(),
+            });
+        }
+        self.keep(open);
+    }
+}

@@ -1,0 +1,74 @@
+//! What a pass has to look at before it can decide.
+
+use super::{rollback, scaling, schedule};
+use crate::{Ledger, PerColour, Phase, Policy, Purpose};
+use jiff::Timestamp;
+
+/// What a pass has to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Reads {
+    /// The open release's deployment, by id or else by description.
+    pub deployment: bool,
+    /// That deployment's instances.
+    pub targets: bool,
+    /// The service's rules.
+    pub rules: bool,
+    /// Whose the release's rule is, if there is one: one more call, only where the ledger does not know.
+    pub rule_owner: bool,
+    /// The targets of these groups.
+    pub health: PerColour<bool>,
+    /// The alarms of both colours; one call reads them all.
+    pub alarms: bool,
+    /// The suspended processes of the Auto Scaling group.
+    pub suspended: bool,
+}
+
+/// What this ledger needs to see before anything can be decided.
+///
+/// Kept as small as the phase allows: a poll that changes nothing costs six calls, one that raises ten.
+pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
+    let Some(open) = &ledger.open else {
+        return idle_reads(ledger, policy, now);
+    };
+    let mut reads = Reads { deployment: open.purpose != Purpose::Rollback, ..Reads::default() };
+    match &open.phase {
+        Phase::Installing => {
+            reads.targets = open.deployment.is_some();
+            *reads.health.of_mut(open.colour) = open.deployment.is_some();
+            reads.rules = ledger.live.is_some() && open.rule.is_none();
+            reads.rule_owner = reads.rules;
+        }
+        Phase::Shifting { .. } | Phase::Baking | Phase::Promoting => {
+            reads.rules = true;
+            reads.rule_owner = ledger.live.is_some() && open.rule.is_none();
+            reads.alarms = true;
+            *reads.health.of_mut(open.colour) = true;
+            // Only a raise is compared with the live colour's capacity.
+            *reads.health.of_mut(open.colour.other()) = schedule::raise_may_be_due(ledger, open, policy, now);
+        }
+        Phase::Returning(_) => {
+            reads.rules = true;
+            // Whether it was the bundle or an instance, and whether there are enough for the next try.
+            let had_targets = !open.targets.is_empty();
+            reads.health = PerColour { blue: had_targets, green: had_targets };
+        }
+        Phase::Settling => {}
+    }
+    reads
+}
+
+/// Two calls a tick, three with healing; more only within the rollback window, after drift, and after a release.
+fn idle_reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
+    let Some(live) = &ledger.live else { return Reads::default() };
+    let may_roll_back = rollback::is_armed(ledger, policy, now);
+    let compares = ledger.rollback || may_roll_back || ledger.drifted_at.is_some();
+    let mut reads = Reads {
+        rules: true,
+        alarms: may_roll_back || ledger.pending.is_some(),
+        suspended: scaling::is_looked_at(ledger, now),
+        ..Reads::default()
+    };
+    *reads.health.of_mut(live.colour) = compares || !policy.heal_after.is_zero();
+    *reads.health.of_mut(live.colour.other()) = compares;
+    reads
+}

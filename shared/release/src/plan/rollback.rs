@@ -1,0 +1,118 @@
+//! Rollback after success: by an operator, or within the rollback window by an alarm of the live colour.
+
+use super::{Pass, schedule::since, watch::first_firing};
+use crate::{
+    Action, Colour, Ledger, Live, Observation, Phase, Policy, Purpose, Reading, Reason, RollbackCause,
+    Strategy, Verdict,
+};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Whether an alarm of the live colour would put the previous one back now. One try: an alarm does not start a
+/// second one for the same live release when the first was taken back.
+pub(crate) fn is_armed(ledger: &Ledger, policy: &Policy, now: Timestamp) -> bool {
+    let (Some(live), Some(previous)) = (&ledger.live, &ledger.previous) else { return false };
+    let tried = |past: &crate::Past| past.purpose == Purpose::Rollback && past.opened_at >= live.since;
+    ledger.open.is_none()
+        && !ledger.previous_overwritten
+        && since(live.since, now) < policy.rollback_window
+        && !ledger.releases.iter().any(tried)
+        && !ledger.is_rejected(previous)
+}
+
+/// Whether targets of this colour are healthy now, and as many as of the other colour.
+pub(super) fn can_carry(seen: &Observation, colour: Colour) -> bool {
+    match (seen.healthy_count(colour), seen.healthy_count(colour.other())) {
+        (Some(ours), Some(others)) => ours > 0 && ours >= others,
+        _ => false,
+    }
+}
+
+impl Pass<'_> {
+    /// Starts a rollback when there is a reason for one. Whether it did.
+    pub(super) fn rolls_back(&mut self) -> bool {
+        let by_operator = std::mem::take(&mut self.ledger.rollback);
+        let cause = if by_operator { Some(RollbackCause::Operator) } else { self.alarm_after_success() };
+        let (Some(cause), Some(previous)) = (cause, self.ledger.previous.clone()) else { return false };
+        self.roll_back(previous, cause);
+        true
+    }
+
+    /// An alarm of what went live a while ago. It judged the same version when it was the candidate.
+    fn alarm_after_success(&mut self) -> Option<RollbackCause> {
+        if !is_armed(&self.ledger, self.policy, self.now) {
+            return None;
+        }
+        let live = self.live_colour()?;
+        if let Reading::Unknown(why) = self.seen.alarms.of(live) {
+            self.because(Reason::Unknown { what: format!("alarms of the live colour: {why}") });
+        }
+        let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
+        self.because(Reason::LiveAlarm { alarm: alarm.clone() });
+        if let Some(instance) = self.died_lately(live) {
+            self.because(Reason::MayBeTheInstance { instance });
+            return None;
+        }
+        if !can_carry(self.seen, live.other()) {
+            self.because(Reason::PreviousNotRunning);
+            return None;
+        }
+        Some(RollbackCause::Alarm { alarm })
+    }
+
+    /// An instance that serves neither colour, and did not for no longer than facts may be unknown: it may be what the
+    /// alarm has seen. The load balancer sends it nothing any more, so that alarm ends by itself.
+    fn died_lately(&self, live: Colour) -> Option<String> {
+        let ill_for =
+            self.ledger.ailing.as_ref().map_or(Duration::ZERO, |ailing| since(ailing.since, self.now));
+        let targets = self.seen.health.of(live).known()?;
+        let dead = targets.keys().find(|instance| self.seen.serves_neither(instance))?;
+        (ill_for < self.policy.unknown_limit).then(|| dead.to_string())
+    }
+
+    /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
+    fn roll_back(&mut self, previous: Live, cause: RollbackCause) {
+        self.because(Reason::RollsBack { number: previous.upload.number });
+        if self.ledger.previous_overwritten || !can_carry(self.seen, previous.colour) {
+            self.because(Reason::PreviousNotRunning);
+            // A colour that is down serves nobody.
+            if self.seen.healthy_count(previous.colour) != Some(0) && self.waits_for_hold() {
+                self.ledger.rollback = true;
+                return;
+            }
+            self.open_release(previous.upload, Strategy::AllAtOnce, self.policy.bake);
+            if let Some(open) = &mut self.ledger.open {
+                open.rolls_back = Some(cause);
+            }
+            return;
+        }
+        let mut open = self.new_open(
+            Purpose::Rollback,
+            previous.upload,
+            previous.colour,
+            Strategy::AllAtOnce,
+            Duration::ZERO,
+        );
+        open.phase = Phase::Baking;
+        open.rolls_back = Some(cause);
+        if let Some(live) = self.live_colour() {
+            let release = open.description(&self.ledger.service);
+            self.forward.push(Action::CreateReleaseRule { live, release });
+        }
+        self.keep(open);
+        self.again = true;
+    }
+
+    /// The release that was put aside is a rejected one from now on: it is not tried again by itself.
+    pub(super) fn reject_rolled_back(&mut self, replaced: &Live, cause: &RollbackCause) {
+        let release = self.ledger.releases.iter_mut().rev().find(|past| {
+            past.purpose == Purpose::Release
+                && past.upload == replaced.upload
+                && past.verdict == Verdict::Live
+        });
+        if let Some(release) = release {
+            release.verdict = Verdict::Rejected { reason: cause.to_string() };
+            release.told = false;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Settling: the live revision is deployed once more, so that new instances boot what carries traffic.
+
+use super::{Pass, schedule::since};
+use crate::{Action, DeploymentStatus, Open, Reason, Verdict};
+
+/// How often settling is tried before somebody has to look.
+const ATTEMPTS: u32 = 3;
+
+impl Pass<'_> {
+    pub(super) fn settling(&mut self, mut open: Open) {
+        if let Some(detail) = open.refused.take() {
+            return self.settle_again(open, &detail);
+        }
+        if open.deployment.is_none() && self.waits_for_hold() {
+            return self.keep(open);
+        }
+        let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };
+        match deployment.status {
+            DeploymentStatus::Succeeded => {
+                self.because(Reason::Settled);
+                self.ledger.unsettled = false;
+                self.close(open, Verdict::Live);
+            }
+            DeploymentStatus::Active => {
+                let waiting = "the live revision on the idle colour".to_owned();
+                let too_long = since(open.since, self.now) >= self.policy.install_deadline;
+                // A newer bundle does better what settling is for.
+                if too_long || self.ledger.pending.is_some() || open.abort {
+                    self.forward.push(Action::StopDeployment { id: deployment.id });
+                }
+                self.because(Reason::WaitsForInstallation { waiting });
+                self.keep(open);
+            }
+            DeploymentStatus::Failed | DeploymentStatus::Stopped => {
+                let detail = deployment.error.unwrap_or_else(|| "CodeDeploy gave no error".to_owned());
+                self.settle_again(open, &detail);
+            }
+        }
+    }
+
+    fn settle_again(&mut self, open: Open, detail: &str) {
+        if open.tries() >= ATTEMPTS || self.ledger.pending.is_some() || open.abort {
+            self.because(Reason::NotSettled { detail: detail.to_owned() });
+            return self
+                .close(open, Verdict::Rejected { reason: format!("settling failed: {detail}; push again") });
+        }
+        self.settle(Some(&open));
+    }
+}

@@ -1,0 +1,170 @@
+//! Shifting and baking: weight is raised step by step, each raise proven safe in its own pass.
+
+use super::watch::Watch;
+use super::{Pass, schedule};
+use crate::{Action, AlarmState, Colour, Drift, Open, Phase, Reason, ReturnCause, Rules, Weights};
+use std::time::Duration;
+
+impl Pass<'_> {
+    pub(super) fn shifting(&mut self, mut open: Open) {
+        match self.watch(&mut open) {
+            Watch::Back(cause) => return self.take_back(open, cause),
+            Watch::Hold => return self.keep(open),
+            Watch::Fine => {}
+        }
+        let Some(live) = self.live_colour() else { return self.keep(open) };
+        let Some(rules) = self.seen.rules.known().cloned() else { return self.keep(open) };
+        if open.rule.is_none() {
+            self.repair_rule(&mut open);
+            self.again = true;
+            return self.keep(open);
+        }
+        // Nobody sees the base rule behind the release's, until the way back uncovers it.
+        if !rules.base.are_all_on(live) {
+            self.because(Reason::BaseRuleDrifted { weights: rules.base });
+            if self.policy.drift == Drift::Repair {
+                self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
+            }
+        }
+        let intended = Weights::share(open.colour, open.intended_percent());
+        let share = release_share(&rules, open.colour);
+        if share > intended.per_mille(open.colour) {
+            if let Some(rule) = &rules.release {
+                self.because(Reason::LowersDrift { weights: rule.weights });
+            }
+            // Written first: a pass that was overtaken would lower what has been raised since.
+            self.ledger.looked_at = Some(self.now);
+            self.set_weights(&open, live);
+            return self.keep(open);
+        }
+        if share < intended.per_mille(open.colour) {
+            // The raise was decided and never arrived: its time starts again when it does.
+            open.raise_lost = true;
+            let phase = open.phase.clone();
+            return self.raise(open, phase);
+        }
+        if open.phase == Phase::Baking && self.ledger.emptied_at.is_none_or(|emptied| emptied < open.since) {
+            // Seen, not only asked for: the hold of the live colour counts from here.
+            self.ledger.emptied_at = Some(self.now);
+        }
+        self.next_step(open);
+    }
+
+    fn next_step(&mut self, open: Open) {
+        if self.ledger.paused {
+            self.because(Reason::Paused);
+            return self.keep(open);
+        }
+        let remaining = schedule::remaining(&open, self.now);
+        if !remaining.is_zero() {
+            self.because(Reason::WaitsForTime {
+                seconds: remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
+            });
+            return self.keep(open);
+        }
+        let next = match &open.phase {
+            Phase::Shifting { step } if !open.hurry && open.strategy.step(step + 1).is_some() => {
+                Phase::Shifting { step: step + 1 }
+            }
+            Phase::Shifting { .. } => Phase::Baking,
+            Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => {
+                self.because(Reason::Promotes);
+                self.again = true;
+                return self.enter(open, Phase::Promoting);
+            }
+        };
+        self.raise(open, next);
+    }
+
+    /// Raises to what `phase` asks for if that is proven safe by this very pass.
+    pub(super) fn raise(&mut self, mut open: Open, phase: Phase) {
+        if self.ledger.paused {
+            self.because(Reason::Paused);
+            return self.keep(open);
+        }
+        if let Err(waiting) = self.prove(&open) {
+            return self.wait_for_proof(open, waiting);
+        }
+        open.phase = phase;
+        open.since = self.now;
+        open.had_weight = true;
+        open.raise_lost = false;
+        self.because(Reason::Raises { percent: open.intended_percent() });
+        self.set_weights(&open, open.colour.other());
+        self.keep(open);
+    }
+
+    fn set_weights(&mut self, open: &Open, live: Colour) {
+        let Some(rule) = open.rule.clone() else { return };
+        let weights = Weights::share(live.other(), open.intended_percent());
+        self.forward.push(Action::SetReleaseWeights { rule, weights });
+    }
+
+    fn wait_for_proof(&mut self, open: Open, waiting: String) {
+        let (waited, limit) = if open.had_weight {
+            let due = open.strategy_time();
+            (schedule::since(open.since, self.now).saturating_sub(due), self.policy.unknown_limit)
+        } else {
+            (schedule::since(open.opened_at, self.now), self.policy.install_deadline)
+        };
+        if waited >= limit {
+            return self.take_back(open, ReturnCause::NotProven { waiting });
+        }
+        self.because(Reason::NotProven { waiting });
+        self.keep(open);
+    }
+
+    /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the
+    /// live colour, every candidate alarm OK, nobody failed. An ALB does not fail over between groups.
+    ///
+    /// So the candidate is not worse than the live colour in anything that can be observed of both: while a live
+    /// alarm fires, the same alarm of the candidate must not.
+    fn prove(&self, open: &Open) -> Result<(), String> {
+        let unproven: Vec<String> = open
+            .targets
+            .iter()
+            .filter(|instance| !self.seen.is_healthy(open.colour, instance))
+            .map(|instance| format!("{instance} to be healthy"))
+            .collect();
+        if !unproven.is_empty() {
+            return Err(unproven.join(", "));
+        }
+        let (Some(candidate), Some(live)) =
+            (self.seen.healthy_count(open.colour), self.seen.healthy_count(open.colour.other()))
+        else {
+            return Err("the health of both colours to be read".to_owned());
+        };
+        if candidate == 0 || candidate < live {
+            return Err(format!(
+                "capacity: {candidate} healthy candidate targets, {live} on the live colour"
+            ));
+        }
+        let Some(alarms) = self.seen.alarms.of(open.colour).known() else {
+            return Err("the candidate's alarms to be read".to_owned());
+        };
+        if let Some((alarm, _)) = alarms.iter().find(|(_, state)| **state != AlarmState::Ok) {
+            return Err(format!("alarm {alarm} to be OK"));
+        }
+        match self.seen.deployment.known() {
+            Some(Some(deployment)) if deployment.failed > 0 => {
+                Err(format!("{} instances failed in deployment {}", deployment.failed, deployment.id))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Open {
+    fn strategy_time(&self) -> Duration {
+        match &self.phase {
+            Phase::Shifting { step } => self.strategy.step(*step).map_or(Duration::ZERO, |step| step.hold),
+            Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => {
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+pub(super) fn release_share(rules: &Rules, candidate: Colour) -> u16 {
+    rules.release.as_ref().map_or(0, |rule| rule.weights.per_mille(candidate))
+}

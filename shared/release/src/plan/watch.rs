@@ -1,0 +1,227 @@
+//! What takes a release back while its candidate may carry traffic, whatever else it waits for.
+
+use super::installing::{ended, is_gone};
+use super::{Pass, schedule::since};
+use crate::{
+    AlarmState, Colour, DeploymentStatus, Open, Phase, Purpose, Reading, Reason, ReturnCause, TargetHealth,
+};
+use std::collections::BTreeMap;
+
+/// Whether a pass may go on.
+pub(super) enum Watch {
+    /// Nothing speaks against it.
+    Fine,
+    /// The weight stays where it is.
+    Hold,
+    /// All weight goes back.
+    Back(ReturnCause),
+}
+
+impl Pass<'_> {
+    pub(super) fn watch(&mut self, open: &mut Open) -> Watch {
+        if open.abort {
+            return Watch::Back(ReturnCause::Aborted);
+        }
+        // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.
+        if let Some(alarm) = self.firing(open) {
+            return Watch::Back(ReturnCause::Alarm { alarm });
+        }
+        if let Some(cause) = self.ended_or_lost(open) {
+            // The way back without the ledger does both, and that CodeDeploy calls it a manual stop tells nobody why.
+            let was_taken = self.is_stopped() && self.rule_is_gone(open);
+            return Watch::Back(if was_taken { ReturnCause::RuleDeleted } else { cause });
+        }
+        if let Some(cause) = self.silent(open) {
+            return Watch::Back(cause);
+        }
+        self.note_fix_forward(open.colour.other());
+        let health = self.unhealthy(open);
+        if matches!(health, Watch::Fine | Watch::Hold) && self.rule_is_gone(open) {
+            return Watch::Back(ReturnCause::RuleDeleted);
+        }
+        match health {
+            Watch::Fine => self.unknown(open),
+            Watch::Hold | Watch::Back(_) => health,
+        }
+    }
+
+    fn ended_or_lost(&self, open: &Open) -> Option<ReturnCause> {
+        match self.seen.deployment.known() {
+            Some(Some(deployment))
+                if deployment.status != DeploymentStatus::Succeeded || open.phase != Phase::Promoting =>
+            {
+                if let Some(cause) = ended(deployment, self.seen, open) {
+                    return Some(cause);
+                }
+            }
+            Some(None) => {
+                let detail = "it no longer knows the deployment".to_owned();
+                return Some(ReturnCause::DeploymentEnded { status: "unknown".to_owned(), detail });
+            }
+            Some(Some(_)) | None => {}
+        }
+        let lost = open.targets.iter().find(|instance| is_gone(self.seen, open, instance))?;
+        Some(ReturnCause::InstanceLost { instance: lost.to_string() })
+    }
+
+    fn is_stopped(&self) -> bool {
+        let deployment = self.seen.deployment.known().and_then(Option::as_ref);
+        deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Stopped)
+    }
+
+    fn rule_is_gone(&self, open: &Open) -> bool {
+        let (Some(rules), Some(ours), Some(_)) = (self.seen.rules.known(), &open.rule, &self.ledger.live)
+        else {
+            return false;
+        };
+        // Once the base rule has moved, it is this release itself that deletes its rule.
+        let moved = open.phase == Phase::Promoting && rules.base.are_all_on(open.colour);
+        let stands = moved || rules.release.as_ref().is_some_and(|rule| rule.arn == *ours);
+        !stands
+    }
+
+    /// A firing candidate alarm. On a colour without weight an alarm decides nothing: it may well be down.
+    fn firing(&self, open: &Open) -> Option<String> {
+        let alarms = self.seen.alarms.of(open.colour).known().filter(|_| open.had_weight)?;
+        first_firing(alarms)
+    }
+
+    /// The dead man's switch: with weight on the candidate its hooks stand in `ValidateService` and ask all the time.
+    /// A rollback has no hooks, and after "succeeded" was said nobody asks any more.
+    fn silent(&self, open: &Open) -> Option<ReturnCause> {
+        let limit = self.policy.silence_limit;
+        let asks =
+            open.purpose == Purpose::Release && matches!(open.phase, Phase::Shifting { .. } | Phase::Baking);
+        let silence = since(self.ledger.looked_at?, self.now);
+        let too_long = asks && open.had_weight && !limit.is_zero() && silence >= limit;
+        too_long.then_some(ReturnCause::Silent { seconds: silence.as_secs() })
+    }
+
+    /// A release opens, or goes on, while what is live is in trouble: it may be what mends it.
+    pub(super) fn note_fix_forward(&mut self, live: Colour) {
+        let Some(alarms) = self.seen.alarms.of(live).known() else { return };
+        let firing: Vec<String> = alarms
+            .iter()
+            .filter(|(_, state)| **state == AlarmState::Firing)
+            .map(|(name, _)| name.clone())
+            .collect();
+        if !firing.is_empty() {
+            self.because(Reason::FixForward { alarms: firing });
+        }
+    }
+
+    fn unhealthy(&mut self, open: &mut Open) -> Watch {
+        let Some(health) = self.seen.health.of(open.colour).known() else { return Watch::Fine };
+        let unhealthy = open
+            .targets
+            .iter()
+            .filter(|instance| health.get(*instance) == Some(&TargetHealth::Unhealthy))
+            .count();
+        // A rollback has no deployment and so no targets of its own: any healthy one of the colour will do.
+        let none_serves =
+            open.purpose == Purpose::Rollback && self.seen.healthy_count(open.colour) == Some(0);
+        if unhealthy == 0 && !none_serves {
+            open.unhealthy_since = None;
+            return Watch::Fine;
+        }
+        let start = *open.unhealthy_since.get_or_insert(self.now);
+        if since(start, self.now) >= self.policy.unhealthy_grace {
+            let (unhealthy, targets) =
+                if none_serves { (health.len(), health.len()) } else { (unhealthy, open.targets.len()) };
+            return Watch::Back(ReturnCause::Unhealthy { unhealthy, targets });
+        }
+        self.because(Reason::UnhealthyWithinGrace { unhealthy });
+        Watch::Hold
+    }
+
+    fn unknown(&mut self, open: &mut Open) -> Watch {
+        let unreadable = self.unreadable(open);
+        let silent_alarms = self.alarms_that_say_nothing(open);
+        if unreadable.is_empty() && silent_alarms.is_empty() {
+            open.unknown_since = None;
+            return Watch::Fine;
+        }
+        let start = *open.unknown_since.get_or_insert(self.now);
+        let told = silent_alarms.iter().map(ToString::to_string);
+        let what = unreadable.iter().cloned().chain(told).collect::<Vec<_>>().join(", ");
+        if open.had_weight && since(start, self.now) >= self.policy.unknown_limit {
+            return Watch::Back(ReturnCause::UnknownTooLong { what });
+        }
+        let waits_to_begin = !open.had_weight && matches!(open.phase, Phase::Shifting { .. } | Phase::Baking);
+        if waits_to_begin && since(open.opened_at, self.now) >= self.policy.install_deadline {
+            return Watch::Back(ReturnCause::NotProven { waiting: what });
+        }
+        if !unreadable.is_empty() {
+            self.because(Reason::Unknown { what: unreadable.join(", ") });
+        }
+        self.say_which(&silent_alarms);
+        Watch::Hold
+    }
+
+    /// The candidate's alarms that are neither OK nor firing, where there is a live colour to protect.
+    ///
+    /// `INSUFFICIENT_DATA` holds as well as an alarm that is not there. It need not last: an alarm that treats
+    /// missing data as not breaching, as those of the template do, is OK within minutes of its creation and stays
+    /// so without traffic (CloudWatch user guide, missing data). One that treats it as missing would be silent
+    /// exactly while the candidate has no traffic; the limits end such a release with a reason that says so.
+    fn alarms_that_say_nothing(&self, open: &Open) -> Vec<SilentAlarm> {
+        let Some(alarms) = self.seen.alarms.of(open.colour).known().filter(|_| self.ledger.live.is_some())
+        else {
+            return Vec::new();
+        };
+        let silent = alarms.iter().filter_map(|(name, state)| match state {
+            AlarmState::Ok | AlarmState::Firing => None,
+            AlarmState::NoData => Some(SilentAlarm::WithoutData(name.clone())),
+            AlarmState::Missing => Some(SilentAlarm::Missing(name.clone())),
+        });
+        silent.collect()
+    }
+
+    fn say_which(&mut self, silent: &[SilentAlarm]) {
+        let (mut missing, mut without_data) = (Vec::new(), Vec::new());
+        for alarm in silent {
+            match alarm {
+                SilentAlarm::Missing(name) => missing.push(name.clone()),
+                SilentAlarm::WithoutData(name) => without_data.push(name.clone()),
+            }
+        }
+        if !missing.is_empty() {
+            self.because(Reason::AlarmsMissing { alarms: missing });
+        }
+        if !without_data.is_empty() {
+            self.because(Reason::AlarmsWithoutData { alarms: without_data });
+        }
+    }
+
+    fn unreadable(&self, open: &Open) -> Vec<String> {
+        fn why<T>(name: &str, reading: &Reading<T>) -> Option<String> {
+            match reading {
+                Reading::Unknown(why) => Some(format!("{name}: {why}")),
+                Reading::NotRead | Reading::Known(_) => None,
+            }
+        }
+        [
+            why("deployment", &self.seen.deployment),
+            why("rules", &self.seen.rules),
+            why("candidate health", self.seen.health.of(open.colour)),
+            why("live health", self.seen.health.of(open.colour.other())),
+            why("alarms", self.seen.alarms.of(open.colour)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// An alarm that judges nothing.
+#[derive(thiserror::Error, Debug)]
+enum SilentAlarm {
+    #[error("alarm {0}, which does not exist: create it or take it from the colour's list")]
+    Missing(String),
+    #[error("alarm {0}, which has no data: let it treat missing data as not breaching")]
+    WithoutData(String),
+}
+
+pub(super) fn first_firing(alarms: &BTreeMap<String, AlarmState>) -> Option<String> {
+    alarms.iter().find(|(_, state)| **state == AlarmState::Firing).map(|(name, _)| name.clone())
+}

@@ -1,0 +1,90 @@
+//! What the people who run a service decided beforehand.
+
+use crate::Strategy;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The rules a release runs by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Policy {
+    /// How weight moves.
+    pub strategy: Strategy,
+    /// Time at full weight before success.
+    #[serde(with = "duration")]
+    pub bake: Duration,
+    /// How long an installation may take before the release is given up. Default 15 min.
+    #[serde(with = "duration")]
+    pub install_deadline: Duration,
+    /// How long a colour keeps serving after it lost its weight, because a changed rule answers before
+    /// the load balancer has moved (503s for up to two minutes: argo-rollouts #4595). Default 60 s.
+    #[serde(with = "duration")]
+    pub hold: Duration,
+    /// How long candidate targets may be unhealthy before traffic goes back. Default 30 s.
+    #[serde(with = "duration")]
+    pub unhealthy_grace: Duration,
+    /// How long facts may be unreadable, with weight on the candidate, before traffic goes back. Default 3 min.
+    #[serde(with = "duration")]
+    pub unknown_limit: Duration,
+    /// One pass per service and this long observes, others are answered from the ledger. Default 5 s.
+    #[serde(with = "duration")]
+    pub look_interval: Duration,
+    /// How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never. Default 3 min.
+    #[serde(with = "duration")]
+    pub silence_limit: Duration,
+    /// How long after success an alarm on the live colour puts the previous colour back; 0 never. Default 30 min.
+    #[serde(with = "duration")]
+    pub rollback_window: Duration,
+    /// How long an instance may be unhealthy on the live colour before it is replaced, and the pause between two
+    /// replacements; 0 never. Default 5 min.
+    #[serde(with = "duration")]
+    pub heal_after: Duration,
+    /// What becomes of weights and suspended processes that nothing explains.
+    pub drift: Drift,
+}
+
+/// What becomes of a state of AWS that neither the ledger nor CodeDeploy explains: an operator's hand, a stack
+/// update, a CodeDeploy that failed to resume what it had suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// It is said in every decision record and left as it is.
+    Report,
+    /// It is put right where that is proven safe, else reported. The default, because a stack update that writes
+    /// the template's weights would otherwise leave users on the idle colour until somebody looks.
+    Repair,
+}
+
+/// A text that is neither `report` nor `repair`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither report nor repair")]
+pub struct DriftError(pub String);
+
+impl FromStr for Drift {
+    type Err = DriftError;
+
+    fn from_str(text: &str) -> Result<Self, DriftError> {
+        match text {
+            "report" => Ok(Self::Report),
+            "repair" => Ok(Self::Repair),
+            other => Err(DriftError(other.to_owned())),
+        }
+    }
+}
+
+impl Policy {
+    /// The time a lifecycle event may take: installation, strategy and bake must fit.
+    /// 3,600 s is CodeDeploy's limit for one event (codedeploy user guide, limits).
+    pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3600);
+
+    /// How long a release takes at most when nothing goes wrong.
+    pub fn longest_release(&self) -> Duration {
+        self.install_deadline + self.strategy.total() + self.bake
+    }
+
+    /// Whether a release fits into the time-out of a hook.
+    pub fn fits_a_hook(&self) -> bool {
+        self.longest_release() <= Self::HOOK_TIMEOUT
+    }
+}

@@ -1,0 +1,349 @@
+//! Why: every decision says, "did nothing" too.
+
+use crate::{ReleaseNumber, Weights};
+use serde::{Deserialize, Serialize};
+
+/// What takes an open release back.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum ReturnCause {
+    /// A candidate alarm.
+    #[error("alarm {alarm} fired on the candidate colour: see its metric, mend the bundle, push again")]
+    Alarm {
+        /// The alarm's name.
+        alarm: String,
+    },
+    /// Targets of the candidate failed their health checks for longer than the grace.
+    #[error(
+        "{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application's log on them"
+    )]
+    Unhealthy {
+        /// How many.
+        unhealthy: usize,
+        /// Of how many.
+        targets: usize,
+    },
+    /// Facts could not be read for too long.
+    #[error(
+        "facts could not be read for too long ({what}): see the function's log for throttling or missing permissions, then retry"
+    )]
+    UnknownTooLong {
+        /// What could not be read.
+        what: String,
+    },
+    /// A hook failed on an instance.
+    #[error("installation failed on {instance}: {detail}")]
+    TargetFailed {
+        /// The instance.
+        instance: String,
+        /// The event, the script and its last words.
+        detail: String,
+    },
+    /// CodeDeploy ended the deployment.
+    #[error("CodeDeploy ended the deployment as {status}: {detail}")]
+    DeploymentEnded {
+        /// CodeDeploy's status.
+        status: String,
+        /// CodeDeploy's error.
+        detail: String,
+    },
+    /// CodeDeploy would not open the deployment.
+    #[error("CodeDeploy refused the deployment: {detail}")]
+    Refused {
+        /// CodeDeploy's words.
+        detail: String,
+    },
+    /// The installation took too long.
+    #[error(
+        "not every target was installed and healthy within the deadline ({waiting}): see CodeDeploy's log on the instances"
+    )]
+    InstallDeadline {
+        /// What was waited for.
+        waiting: String,
+    },
+    /// Proof for a raise did not come for too long.
+    #[error(
+        "the next raise could not be proven safe for too long ({waiting}): see the candidate's health and alarms"
+    )]
+    NotProven {
+        /// What was waited for.
+        waiting: String,
+    },
+    /// An instance went away under the deployment, or serves neither colour; the bundle is not to blame.
+    #[error("instance {instance} went away during the release, or serves neither version any more")]
+    InstanceLost {
+        /// The instance.
+        instance: String,
+    },
+    /// No hook asked for too long: the instances are gone, or the function that answers them is broken.
+    #[error(
+        "no hook has asked for {seconds} s: see the log of the lifecycle function and the instances, then retry"
+    )]
+    Silent {
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// An operator gave it up.
+    #[error("aborted by an operator")]
+    Aborted,
+    /// A newer upload took its place before it had weight.
+    #[error("superseded by {by}")]
+    Superseded {
+        /// The newer one.
+        by: ReleaseNumber,
+    },
+    /// Somebody deleted the release's rule, which is the way back.
+    #[error(
+        "the release's rule was deleted, which returned all traffic: by hand, or by the alarm function while the ledger could not be reached; see its log, then push again or retry"
+    )]
+    RuleDeleted,
+    /// CodeDeploy called it a success though instances failed.
+    #[error("CodeDeploy reports success, but {failed} instances failed: see the deployment's targets")]
+    PartialSuccess {
+        /// How many.
+        failed: u32,
+    },
+}
+
+impl ReturnCause {
+    /// Whether the same bundle would fail again. Where not, the release is tried once more by itself.
+    pub fn blames_the_bundle(&self) -> bool {
+        !matches!(self, Self::InstanceLost { .. } | Self::NotProven { .. })
+    }
+
+    /// Whether an instance that dies looks like this at first: its requests fail, its checks fail, its hook is silent;
+    /// or a pass has seen that, and another one the rule gone.
+    pub fn may_be_a_lost_instance(&self) -> bool {
+        matches!(self, Self::Alarm { .. } | Self::Unhealthy { .. } | Self::Silent { .. } | Self::RuleDeleted)
+    }
+}
+
+/// Why a pass did what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Reason {
+    /// Nothing is open and nothing waits.
+    NothingToDo,
+    /// The base rule does not put all traffic on the live colour.
+    BaseRuleDrifted {
+        /// What was seen.
+        weights: Weights,
+    },
+    /// The base rule is put back on the live colour, which is proven healthy.
+    RepairsBaseRule,
+    /// A rule stands at the priority reserved for a release, with no release open.
+    StrayReleaseRule,
+    /// Processes of Auto Scaling stay suspended though no deployment is open.
+    ScalingSuspended {
+        /// Auto Scaling's names of them.
+        processes: Vec<String>,
+    },
+    /// An instance is unhealthy on the live colour.
+    Ailing {
+        /// Which.
+        instance: String,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// The instance is handed to Auto Scaling for replacement.
+    Replaces {
+        /// Which.
+        instance: String,
+    },
+    /// An instance is due for replacement and stays, because it is all there is or another one was just replaced.
+    NotReplaced {
+        /// Which.
+        instance: String,
+        /// What is waited for.
+        waiting: String,
+    },
+    /// An alarm of the live colour fires within the rollback window.
+    LiveAlarm {
+        /// Which.
+        alarm: String,
+    },
+    /// That alarm may have seen an instance die, which serves neither colour now: nothing is rolled back for it.
+    MayBeTheInstance {
+        /// Which.
+        instance: String,
+    },
+    /// A release opens.
+    Opens {
+        /// Its number.
+        number: ReleaseNumber,
+        /// Its attempt.
+        attempt: u32,
+    },
+    /// A release can never fit into a hook's time-out.
+    TooLong {
+        /// What it would take at most, in seconds.
+        seconds: u64,
+    },
+    /// A rollback starts.
+    RollsBack {
+        /// To this release.
+        number: ReleaseNumber,
+    },
+    /// The previous colour cannot carry the traffic: its revision is released again.
+    PreviousNotRunning,
+    /// A deployment whose reply was lost was found again.
+    Adopted,
+    /// The release's rule, whose creation was not written down, was found again.
+    AdoptsRule,
+    /// The release's rule, whose creation was lost, is created.
+    CreatesRule,
+    /// CodeDeploy is asked for the deployment.
+    CreatesDeployment,
+    /// Installation goes on.
+    WaitsForInstallation {
+        /// What is missing.
+        waiting: String,
+    },
+    /// Every target stands in `ValidateService` and is healthy.
+    Installed,
+    /// The weight goes up.
+    Raises {
+        /// The candidate's share, in percent.
+        percent: u8,
+    },
+    /// The step's or the bake's time is not over.
+    WaitsForTime {
+        /// What remains, in seconds.
+        seconds: u64,
+    },
+    /// The idle colour still serves late requests: nothing is installed on it before the hold is over.
+    WaitsForHold {
+        /// What remains, in seconds.
+        seconds: u64,
+    },
+    /// An operator holds the release.
+    Paused,
+    /// A raise is due but not proven safe.
+    NotProven {
+        /// What is missing.
+        waiting: String,
+    },
+    /// Facts could not be read: the weight stays.
+    Unknown {
+        /// Which.
+        what: String,
+    },
+    /// Candidate targets are unhealthy, within the grace.
+    UnhealthyWithinGrace {
+        /// How many.
+        unhealthy: usize,
+    },
+    /// Candidate alarms that do not exist: unknown, never OK.
+    AlarmsMissing {
+        /// Which.
+        alarms: Vec<String>,
+    },
+    /// Candidate alarms that have no data: unknown, never OK.
+    AlarmsWithoutData {
+        /// Which.
+        alarms: Vec<String>,
+    },
+    /// Live alarms fire as the release opens or while it is open; only the candidate's judge the candidate, which
+    /// must not be worse: no alarm of its own fires, and no target is missing.
+    FixForward {
+        /// The firing alarms.
+        alarms: Vec<String>,
+    },
+    /// The rule gives the candidate more than was decided.
+    LowersDrift {
+        /// What was seen.
+        weights: Weights,
+    },
+    /// The bake time is over: success is written before a hook hears it.
+    Promotes,
+    /// CodeDeploy has not agreed yet.
+    WaitsForCodeDeploy,
+    /// The base rule moves to the new live colour.
+    MovesBaseRule,
+    /// The release's rule is no longer needed.
+    DeletesReleaseRule,
+    /// The candidate is live.
+    WentLive,
+    /// The way back is taken.
+    Returns {
+        /// Why.
+        #[serde(flatten)]
+        cause: ReturnCause,
+    },
+    /// The way back goes on.
+    WaitsForReturn {
+        /// What is missing.
+        waiting: String,
+    },
+    /// The release ended without going live.
+    Closed {
+        /// Why.
+        #[serde(flatten)]
+        cause: ReturnCause,
+    },
+    /// The attempt ended without blame: once more.
+    TriesAgain {
+        /// The next attempt.
+        attempt: u32,
+    },
+    /// CodeDeploy's last successful revision is not the live one: the live one is deployed once more.
+    Settles,
+    /// CodeDeploy's last successful revision is the live one again.
+    Settled,
+    /// Settling failed for good: new instances would boot something else than what carries traffic.
+    NotSettled {
+        /// Why.
+        detail: String,
+    },
+}
+
+impl Reason {
+    /// The stable word for logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NothingToDo => "nothing_to_do",
+            Self::BaseRuleDrifted { .. } => "base_rule_drifted",
+            Self::RepairsBaseRule => "repairs_base_rule",
+            Self::StrayReleaseRule => "stray_release_rule",
+            Self::ScalingSuspended { .. } => "scaling_suspended",
+            Self::Ailing { .. } => "ailing",
+            Self::Replaces { .. } => "replaces",
+            Self::NotReplaced { .. } => "not_replaced",
+            Self::LiveAlarm { .. } => "live_alarm",
+            Self::MayBeTheInstance { .. } => "may_be_the_instance",
+            Self::Opens { .. } => "opens",
+            Self::TooLong { .. } => "too_long",
+            Self::RollsBack { .. } => "rolls_back",
+            Self::PreviousNotRunning => "previous_not_running",
+            Self::Adopted => "adopted",
+            Self::AdoptsRule => "adopts_rule",
+            Self::CreatesRule => "creates_rule",
+            Self::CreatesDeployment => "creates_deployment",
+            Self::WaitsForInstallation { .. } => "waits_for_installation",
+            Self::Installed => "installed",
+            Self::Raises { .. } => "raises",
+            Self::WaitsForTime { .. } => "waits_for_time",
+            Self::WaitsForHold { .. } => "waits_for_hold",
+            Self::Paused => "paused",
+            Self::NotProven { .. } => "not_proven",
+            Self::Unknown { .. } => "unknown",
+            Self::UnhealthyWithinGrace { .. } => "unhealthy_within_grace",
+            Self::AlarmsMissing { .. } => "alarms_missing",
+            Self::AlarmsWithoutData { .. } => "alarms_without_data",
+            Self::FixForward { .. } => "fix_forward",
+            Self::LowersDrift { .. } => "lowers_drift",
+            Self::Promotes => "promotes",
+            Self::WaitsForCodeDeploy => "waits_for_code_deploy",
+            Self::MovesBaseRule => "moves_base_rule",
+            Self::DeletesReleaseRule => "deletes_release_rule",
+            Self::WentLive => "went_live",
+            Self::Returns { .. } => "returns",
+            Self::WaitsForReturn { .. } => "waits_for_return",
+            Self::Closed { .. } => "closed",
+            Self::TriesAgain { .. } => "tries_again",
+            Self::Settles => "settles",
+            Self::Settled => "settled",
+            Self::NotSettled { .. } => "not_settled",
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What the release domain needs of the world, in its own words.
+//!
+//! One adapter each in `greenlight::aws`, one in-memory fake in `testing`. Every method says in
+//! its [`Failure`]'s class whether a repeat is safe.
+
+use crate::failure::Failure;
+use jiff::Timestamp;
+use release::{
+    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+/// What a port answers.
+pub type Answer<T> = Result<T, Failure>;
+
+/// Names one state of a ledger; the swap succeeds only while it is the current one (S3: the `ETag`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LedgerVersion(pub String);
+
+/// The ledgers, `ledger/<service>.json` in the state bucket.
+pub trait Ledgers: Sync {
+    /// The ledger and its version; `None` before the first write.
+    fn read_ledger(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<Option<(Ledger, LedgerVersion)>>> + Send;
+
+    /// Replaces the ledger if it still has this version, or creates it if there is none and `expected` is `None`.
+    ///
+    /// Conflict when somebody else was first. Outcome unknown when the answer was lost: read before a repeat.
+    fn write_ledger(
+        &self,
+        ledger: &Ledger,
+        expected: Option<&LedgerVersion>,
+    ) -> impl Future<Output = Answer<LedgerVersion>> + Send;
+}
+
+/// The listener's rules of a service: the base rule, and at the priority above it a release's.
+pub trait ListenerRules: Sync {
+    /// Both rules, in one call however many rules the listener has.
+    fn rules(&self, service: &ServiceName) -> impl Future<Output = Answer<Rules>> + Send;
+
+    /// Whose a release's rule is, by its tags; `None` when it carries none of ours or is gone.
+    fn rule_owner(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+    ) -> impl Future<Output = Answer<Option<RuleOwner>>> + Send;
+
+    /// Creates the release's rule with the base rule's conditions and all weight on `live`.
+    ///
+    /// Conflict when the priority is in use: a release is open, or its rule was left over.
+    fn create_release_rule(
+        &self,
+        service: &ServiceName,
+        live: Colour,
+        release: &Description,
+    ) -> impl Future<Output = Answer<RuleArn>> + Send;
+
+    /// Sets the weights of a release's rule. Conflict when the rule is gone.
+    fn set_release_weights(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+        weights: Weights,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Deletes a release's rule; a rule that is gone is no failure.
+    fn delete_release_rule(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Sets the weights of the base rule.
+    fn set_base_weights(
+        &self,
+        service: &ServiceName,
+        weights: Weights,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The two target groups of a service.
+pub trait TargetGroups: Sync {
+    /// The health of every target of one colour, by instance.
+    fn target_health(
+        &self,
+        service: &ServiceName,
+        colour: Colour,
+    ) -> impl Future<Output = Answer<BTreeMap<InstanceId, TargetHealth>>> + Send;
+}
+
+/// The alarms of a service.
+pub trait Alarms: Sync {
+    /// The state of every configured alarm of both colours, in one call. An alarm that does not exist is `Missing`.
+    fn alarm_states(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<PerColour<BTreeMap<String, AlarmState>>>> + Send;
+}
+
+/// CodeDeploy's deployments of a service.
+pub trait Deployments: Sync {
+    /// A deployment by id; `None` when CodeDeploy does not know it.
+    fn deployment(&self, id: &DeploymentId) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+
+    /// The deployment with exactly this description among those of the service's group that were created after its
+    /// release opened, if any: how a deployment is found whose `CreateDeployment` reply was lost.
+    fn find_deployment(
+        &self,
+        description: &Description,
+        opened_at: Timestamp,
+    ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+
+    /// The deployment of the service's group that may still change instances, whoever opened it.
+    fn active_deployment(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+
+    /// The instances of a deployment. Empty until CodeDeploy has started it.
+    fn deployment_targets(&self, id: &DeploymentId) -> impl Future<Output = Answer<Vec<Target>>> + Send;
+
+    /// Opens a deployment of `revision`. Conflict when another deployment of the group is active.
+    /// Outcome unknown when the answer was lost: find it by its description before a repeat.
+    fn create_deployment(
+        &self,
+        description: &Description,
+        revision: &Revision,
+    ) -> impl Future<Output = Answer<DeploymentId>> + Send;
+
+    /// Stops a deployment; one that has ended is no failure.
+    fn stop_deployment(&self, id: &DeploymentId) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The Auto Scaling group of a service.
+pub trait Healing: Sync {
+    /// Calls an instance unhealthy, whereupon Auto Scaling terminates it and starts another.
+    fn replace(
+        &self,
+        service: &ServiceName,
+        instance: &InstanceId,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Which of the processes that a deployment suspends are suspended.
+    fn suspended(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = Answer<BTreeSet<ScalingProcess>>> + Send;
+
+    /// Resumes these processes; one that runs is no failure.
+    fn resume(
+        &self,
+        service: &ServiceName,
+        processes: &BTreeSet<ScalingProcess>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The uploaded bundles.
+pub trait Uploads: Sync {
+    /// Writes the tags `greenlight:verdict` and `greenlight:reason` on this object version and keeps its other tags.
+    fn tag_verdict(
+        &self,
+        revision: &Revision,
+        verdict: &str,
+        reason: &str,
+    ) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// The time. Only the edge of a function has a real one.
+pub trait Clock: Sync {
+    /// Now.
+    fn now(&self) -> jiff::Timestamp;
+}
+
+/// All of them.
+pub trait Ports: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Healing + Uploads {}
+
+impl<T: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Healing + Uploads> Ports for T {}

@@ -1,0 +1,184 @@
+//! What tests do to the world: time, ledgers, rules, instances, alarms.
+
+use super::names::upload;
+use super::world::{Call, WeightChange, World};
+use jiff::Timestamp;
+use release::{
+    AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
+    ReleaseRule, Revision, RuleArn, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus,
+    Weights,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+impl World {
+    /// Makes time pass.
+    pub fn pass(&self, time: Duration) {
+        let mut state = self.state();
+        match state.now.checked_add(time) {
+            Ok(later) => state.now = later,
+            Err(error) => panic!("time cannot pass: {error}"),
+        }
+    }
+
+    /// Sets the clock, backwards too.
+    pub fn set_now(&self, now: Timestamp) {
+        self.state().now = now;
+    }
+
+    /// Every call so far, oldest first.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// How often this port's method was called.
+    pub fn count(&self, name: &str) -> usize {
+        self.state().calls.iter().filter(|call| call.name == name).count()
+    }
+
+    /// Forgets the calls so far, and says how many calls of AWS they stand for.
+    pub fn forget_calls(&self) -> usize {
+        std::mem::take(&mut self.state().calls).iter().map(|call| call.aws_calls).sum()
+    }
+
+    /// The ledger as it is stored.
+    pub fn ledger(&self, service: &ServiceName) -> Option<Ledger> {
+        let text = self.change(service, |service| service.ledger.clone())?;
+        Some(
+            serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("the stored ledger does not read back: {error}")),
+        )
+    }
+
+    /// Stores a ledger as if somebody else had written it.
+    pub fn put_ledger(&self, ledger: &Ledger) {
+        let text =
+            serde_json::to_string(ledger).unwrap_or_else(|error| panic!("a ledger is not JSON: {error}"));
+        self.change(&ledger.service, |service| service.ledger = Some(text));
+    }
+
+    /// Makes release `number` live on `colour`, as if it had been released before.
+    pub fn make_live(&self, service: &ServiceName, colour: Colour, number: u64) {
+        let upload = upload(service, number);
+        let since = self.state().now;
+        let ledger = self.ledger(service).unwrap_or_else(|| Ledger::new(service.clone()));
+        self.put_ledger(&Ledger { live: Some(Live { colour, upload: upload.clone(), since }), ..ledger });
+        self.set_health(service, colour, TargetHealth::Healthy);
+        self.set_base(service, Weights::all_on(colour));
+        let description = Description {
+            purpose: Purpose::Release,
+            number: upload.number,
+            commit: upload.commit,
+            service: service.clone(),
+            colour,
+            strategy: Strategy::AllAtOnce,
+            attempt: 1,
+        };
+        let id = self.add_deployment(service, Creator::User, Some(description), upload.revision);
+        self.end(service, &id, DeploymentStatus::Succeeded, &TargetStatus::Succeeded);
+    }
+
+    /// Sets the base rule's weights, as somebody with the AWS console might.
+    pub fn set_base(&self, service: &ServiceName, weights: Weights) {
+        let now = self.state().now;
+        self.change(service, |service| service.reweigh(now, |service| service.base = weights));
+    }
+
+    /// Puts a rule at the priority that is reserved for a release.
+    pub fn put_release_rule(&self, service: &ServiceName, weights: Weights) -> RuleArn {
+        let mut state = self.state();
+        let rule = state.new_rule(service, weights);
+        let (arn, now) = (rule.arn.clone(), state.now);
+        if let Some(found) = state.services.get_mut(service) {
+            found.reweigh(now, |service| service.release = Some(rule));
+        }
+        arn
+    }
+
+    /// Puts exactly this rule, ARN included, at the priority that is reserved for a release.
+    pub fn put_release_rule_as(&self, service: &ServiceName, rule: ReleaseRule) {
+        let now = self.state().now;
+        self.change(service, |service| service.reweigh(now, |service| service.release = Some(rule)));
+    }
+
+    /// Deletes the release's rule, as somebody with the AWS console might.
+    pub fn delete_release_rule_by_hand(&self, service: &ServiceName) {
+        let now = self.state().now;
+        self.change(service, |service| service.reweigh(now, |service| service.release = None));
+    }
+
+    /// The base rule's weights, and the release's rule.
+    pub fn rules_of(&self, service: &ServiceName) -> (Weights, Option<ReleaseRule>) {
+        self.change(service, |service| (service.base, service.release.clone()))
+    }
+
+    /// How traffic is divided now.
+    pub fn traffic(&self, service: &ServiceName) -> Weights {
+        self.change(service, |service| service.traffic())
+    }
+
+    /// Each change of how traffic is divided, oldest first.
+    pub fn weight_changes(&self, service: &ServiceName) -> Vec<WeightChange> {
+        self.change(service, |service| service.weight_changes.clone())
+    }
+
+    /// Sets the health of all instances in one colour's group; those that are gone stay gone.
+    pub fn set_health(&self, service: &ServiceName, colour: Colour, health: TargetHealth) {
+        self.change(service, |service| {
+            let all: Vec<InstanceId> = service.instances.keys().cloned().collect();
+            service.set_health(&all, Some(colour), health);
+        });
+    }
+
+    /// Sets the health of one instance in one colour's group, and adds the instance where it is new.
+    pub fn set_instance_health(
+        &self,
+        service: &ServiceName,
+        instance: &str,
+        colour: Colour,
+        health: TargetHealth,
+    ) {
+        self.change(service, |service| {
+            let nothing = PerColour { blue: TargetHealth::Unhealthy, green: TargetHealth::Unhealthy };
+            *service.instances.entry(InstanceId(instance.to_owned())).or_insert(nothing).of_mut(colour) =
+                health;
+        });
+    }
+
+    /// An instance is stopped or terminated: `unused` in both groups. Its part of a deployment stays open.
+    pub fn instance_gone(&self, service: &ServiceName, instance: &str) {
+        for colour in Colour::BOTH {
+            self.set_instance_health(service, instance, colour, TargetHealth::Gone);
+        }
+    }
+
+    /// An instance has left both groups.
+    pub fn remove_instance(&self, service: &ServiceName, instance: &str) {
+        self.change(service, |service| service.instances.remove(&InstanceId(instance.to_owned())));
+    }
+
+    /// Sets the state of an alarm of a colour, and adds the alarm where it is new.
+    pub fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str, state: AlarmState) {
+        self.change(service, |service| service.alarms.of_mut(colour).insert(alarm.to_owned(), state));
+    }
+
+    /// The instances that were handed to Auto Scaling for replacement, oldest first. They stay as they are.
+    pub fn replaced(&self, service: &ServiceName) -> Vec<InstanceId> {
+        self.change(service, |service| service.replaced.clone())
+    }
+
+    /// Suspends exactly these processes of Auto Scaling.
+    pub fn suspend(&self, service: &ServiceName, processes: &[ScalingProcess]) {
+        self.change(service, |service| service.suspended = processes.iter().copied().collect());
+    }
+
+    /// The suspended processes of Auto Scaling.
+    pub fn suspended_processes(&self, service: &ServiceName) -> Vec<ScalingProcess> {
+        self.change(service, |service| service.suspended.iter().copied().collect())
+    }
+
+    /// The tags of an object version.
+    pub fn tags(&self, revision: &Revision) -> BTreeMap<String, String> {
+        self.state().tags.get(revision).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,224 @@
+//! Ports that fail on demand.
+
+use greenlight::failure::{Class, Failure};
+use greenlight::ports::{
+    Alarms, Answer, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Ports, TargetGroups, Uploads,
+};
+use jiff::Timestamp;
+use release::{
+    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, pending};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Which call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The call with this number, whatever it is, from 1.
+    Nth(usize),
+    /// The call of this method with this number, from 1.
+    NthOf(&'static str, usize),
+    /// Every call of this method.
+    Every(&'static str),
+}
+
+/// How it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It was not carried out.
+    Before(Class),
+    /// It was carried out, and the reply was lost. A call that would have failed by itself fails as it would have.
+    After(Class),
+    /// It was not carried out and never returns: the function was killed. Poll the caller once, then drop it.
+    KilledBefore,
+    /// It was carried out and never returns: the function was killed.
+    KilledAfter,
+}
+
+/// A fault in the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultAt {
+    /// Which call.
+    pub at: At,
+    /// How.
+    pub kind: Kind,
+}
+
+/// Ports that behave as `inner`, except at the calls in the script.
+#[derive(Debug)]
+pub struct Faulty<'a, P> {
+    inner: &'a P,
+    script: Vec<FaultAt>,
+    calls: Mutex<Vec<&'static str>>,
+}
+
+impl<'a, P: Ports> Faulty<'a, P> {
+    /// Ports with this script; the first fault that fits a call is the one that happens.
+    pub fn new(inner: &'a P, script: impl IntoIterator<Item = FaultAt>) -> Self {
+        Self { inner, script: script.into_iter().collect(), calls: Mutex::default() }
+    }
+
+    /// The methods that were called, those that failed included. A run without faults tells how many there are to fail.
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.recorded().clone()
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Vec<&'static str>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, name: &'static str) -> Option<Kind> {
+        let mut calls = self.recorded();
+        calls.push(name);
+        let of_this_name = calls.iter().filter(|call| **call == name).count();
+        let fits = |fault: &&FaultAt| match fault.at {
+            At::Nth(number) => number == calls.len(),
+            At::NthOf(method, number) => method == name && number == of_this_name,
+            At::Every(method) => method == name,
+        };
+        self.script.iter().find(fits).map(|fault| fault.kind)
+    }
+
+    async fn call<T: Send>(
+        &self,
+        name: &'static str,
+        inner: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        match self.fault(name) {
+            None => inner.await,
+            Some(Kind::Before(class)) => {
+                Err(Failure::new(class, format!("{name} was made to fail before it was carried out")))
+            }
+            Some(Kind::After(class)) => {
+                inner.await?;
+                Err(Failure::new(
+                    class,
+                    format!("{name} was carried out, and its reply was made to get lost"),
+                ))
+            }
+            Some(Kind::KilledBefore) => pending().await,
+            Some(Kind::KilledAfter) => {
+                drop(inner.await);
+                pending().await
+            }
+        }
+    }
+}
+
+impl<P: Ports> Ledgers for Faulty<'_, P> {
+    async fn read_ledger(&self, service: &ServiceName) -> Answer<Option<(Ledger, LedgerVersion)>> {
+        self.call("read_ledger", self.inner.read_ledger(service)).await
+    }
+
+    async fn write_ledger(&self, ledger: &Ledger, expected: Option<&LedgerVersion>) -> Answer<LedgerVersion> {
+        self.call("write_ledger", self.inner.write_ledger(ledger, expected)).await
+    }
+}
+
+impl<P: Ports> ListenerRules for Faulty<'_, P> {
+    async fn rules(&self, service: &ServiceName) -> Answer<Rules> {
+        self.call("rules", self.inner.rules(service)).await
+    }
+
+    async fn rule_owner(&self, service: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+        self.call("rule_owner", self.inner.rule_owner(service, rule)).await
+    }
+
+    async fn create_release_rule(
+        &self,
+        service: &ServiceName,
+        live: Colour,
+        release: &Description,
+    ) -> Answer<RuleArn> {
+        self.call("create_release_rule", self.inner.create_release_rule(service, live, release)).await
+    }
+
+    async fn set_release_weights(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+        weights: Weights,
+    ) -> Answer<()> {
+        self.call("set_release_weights", self.inner.set_release_weights(service, rule, weights)).await
+    }
+
+    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> Answer<()> {
+        self.call("delete_release_rule", self.inner.delete_release_rule(service, rule)).await
+    }
+
+    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> Answer<()> {
+        self.call("set_base_weights", self.inner.set_base_weights(service, weights)).await
+    }
+}
+
+impl<P: Ports> TargetGroups for Faulty<'_, P> {
+    async fn target_health(
+        &self,
+        service: &ServiceName,
+        colour: Colour,
+    ) -> Answer<BTreeMap<InstanceId, TargetHealth>> {
+        self.call("target_health", self.inner.target_health(service, colour)).await
+    }
+}
+
+impl<P: Ports> Alarms for Faulty<'_, P> {
+    async fn alarm_states(&self, service: &ServiceName) -> Answer<PerColour<BTreeMap<String, AlarmState>>> {
+        self.call("alarm_states", self.inner.alarm_states(service)).await
+    }
+}
+
+impl<P: Ports> Deployments for Faulty<'_, P> {
+    async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
+        self.call("deployment", self.inner.deployment(id)).await
+    }
+
+    async fn find_deployment(
+        &self,
+        description: &Description,
+        opened_at: Timestamp,
+    ) -> Answer<Option<Deployment>> {
+        self.call("find_deployment", self.inner.find_deployment(description, opened_at)).await
+    }
+
+    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+        self.call("active_deployment", self.inner.active_deployment(service)).await
+    }
+
+    async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
+        self.call("deployment_targets", self.inner.deployment_targets(id)).await
+    }
+
+    async fn create_deployment(
+        &self,
+        description: &Description,
+        revision: &Revision,
+    ) -> Answer<DeploymentId> {
+        self.call("create_deployment", self.inner.create_deployment(description, revision)).await
+    }
+
+    async fn stop_deployment(&self, id: &DeploymentId) -> Answer<()> {
+        self.call("stop_deployment", self.inner.stop_deployment(id)).await
+    }
+}
+
+impl<P: Ports> Healing for Faulty<'_, P> {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+        self.call("replace", self.inner.replace(service, instance)).await
+    }
+
+    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+        self.call("suspended", self.inner.suspended(service)).await
+    }
+
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+        self.call("resume", self.inner.resume(service, processes)).await
+    }
+}
+
+impl<P: Ports> Uploads for Faulty<'_, P> {
+    async fn tag_verdict(&self, revision: &Revision, verdict: &str, reason: &str) -> Answer<()> {
+        self.call("tag_verdict", self.inner.tag_verdict(revision, verdict, reason)).await
+    }
+}

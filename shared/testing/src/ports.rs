@@ -1,0 +1,269 @@
+//! The ports of the AWS in memory. Each refuses what AWS refuses, with the class that the real adapter gives it.
+
+use super::world::{Call, Record, Service, State, World};
+use greenlight::failure::{Class, Failure};
+use greenlight::ports::{
+    Alarms, Answer, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, TargetGroups, Uploads,
+};
+use jiff::Timestamp;
+use release::{
+    AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
+    PerColour, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth,
+    TargetStatus, Weights,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::MutexGuard;
+
+impl World {
+    /// Records a call of a port whose adapter makes this many calls of AWS.
+    fn called(&self, name: &'static str, aws_calls: usize) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.calls.push(Call { name, aws_calls });
+        state
+    }
+}
+
+impl State {
+    fn service(&mut self, name: &ServiceName) -> Answer<&mut Service> {
+        self.services
+            .get_mut(name)
+            .ok_or_else(|| refused(Class::Permanent, format!("service {name} is not released by this stack")))
+    }
+
+    fn record(&mut self, id: &DeploymentId) -> Option<&mut Record> {
+        self.services
+            .values_mut()
+            .flat_map(|service| &mut service.deployments)
+            .find(|record| record.deployment.id == *id)
+    }
+}
+
+fn refused(class: Class, message: impl Into<String>) -> Failure {
+    Failure::new(class, message)
+}
+
+/// As S3 names them: the same bytes have the same version.
+fn version(text: &str) -> LedgerVersion {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    LedgerVersion(format!("\"{:016x}\"", hasher.finish()))
+}
+
+impl Clock for World {
+    fn now(&self) -> jiff::Timestamp {
+        self.state().now
+    }
+}
+
+impl Ledgers for World {
+    async fn read_ledger(&self, service: &ServiceName) -> Answer<Option<(Ledger, LedgerVersion)>> {
+        let mut state = self.called("read_ledger", 1);
+        let Some(text) = &state.service(service)?.ledger else { return Ok(None) };
+        let ledger = serde_json::from_str(text)
+            .map_err(|error| refused(Class::Permanent, "the ledger is malformed").caused_by(error))?;
+        Ok(Some((ledger, version(text))))
+    }
+
+    async fn write_ledger(&self, ledger: &Ledger, expected: Option<&LedgerVersion>) -> Answer<LedgerVersion> {
+        let mut state = self.called("write_ledger", 1);
+        let service = state.service(&ledger.service)?;
+        if service.ledger.as_deref().map(version).as_ref() != expected {
+            return Err(refused(
+                Class::Conflict,
+                format!("writing the ledger of {} failed, somebody else wrote it first", ledger.service),
+            ));
+        }
+        let text = serde_json::to_string(ledger)
+            .map_err(|error| refused(Class::Permanent, "a ledger is not JSON").caused_by(error))?;
+        let written = version(&text);
+        service.ledger = Some(text);
+        Ok(written)
+    }
+}
+
+impl ListenerRules for World {
+    async fn rules(&self, service: &ServiceName) -> Answer<Rules> {
+        let mut state = self.called("rules", 1);
+        let service = state.service(service)?;
+        Ok(Rules { base: service.base, release: service.release.clone() })
+    }
+
+    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+        Ok(self.called("rule_owner", 1).rule_owners.get(rule).copied())
+    }
+
+    async fn create_release_rule(
+        &self,
+        service: &ServiceName,
+        live: Colour,
+        release: &Description,
+    ) -> Answer<RuleArn> {
+        let mut state = self.called("create_release_rule", 2);
+        if state.service(service)?.release.is_some() {
+            return Err(refused(
+                Class::Conflict,
+                format!("a rule of {service} is there already: PriorityInUse"),
+            ));
+        }
+        let rule = state.new_rule(service, Weights::all_on(live));
+        let (arn, now) = (rule.arn.clone(), state.now);
+        let owner = RuleOwner { number: release.number, attempt: release.attempt };
+        state.rule_owners.insert(arn.clone(), owner);
+        state.service(service)?.reweigh(now, |service| service.release = Some(rule));
+        Ok(arn)
+    }
+
+    async fn set_release_weights(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+        weights: Weights,
+    ) -> Answer<()> {
+        let mut state = self.called("set_release_weights", 1);
+        let now = state.now;
+        state.service(service)?.reweigh(now, |service| match &mut service.release {
+            Some(known) if known.arn == *rule => {
+                known.weights = weights;
+                Ok(())
+            }
+            _ => Err(refused(Class::Conflict, format!("rule {rule} is gone: the way back was taken"))),
+        })
+    }
+
+    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> Answer<()> {
+        let mut state = self.called("delete_release_rule", 1);
+        let now = state.now;
+        state.service(service)?.reweigh(now, |service| {
+            service.release.take_if(|known| known.arn == *rule);
+        });
+        Ok(())
+    }
+
+    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> Answer<()> {
+        let mut state = self.called("set_base_weights", 1);
+        let now = state.now;
+        state.service(service)?.reweigh(now, |service| service.base = weights);
+        Ok(())
+    }
+}
+
+impl TargetGroups for World {
+    async fn target_health(
+        &self,
+        service: &ServiceName,
+        colour: Colour,
+    ) -> Answer<BTreeMap<InstanceId, TargetHealth>> {
+        let mut state = self.called("target_health", 1);
+        let instances = &state.service(service)?.instances;
+        Ok(instances.iter().map(|(instance, health)| (instance.clone(), *health.of(colour))).collect())
+    }
+}
+
+impl Alarms for World {
+    async fn alarm_states(&self, service: &ServiceName) -> Answer<PerColour<BTreeMap<String, AlarmState>>> {
+        let mut state = self.called("alarm_states", 1);
+        Ok(state.service(service)?.alarms.clone())
+    }
+}
+
+impl Deployments for World {
+    async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
+        let mut state = self.called("deployment", 1);
+        Ok(state.record(id).map(|record| record.deployment.clone()))
+    }
+
+    async fn find_deployment(
+        &self,
+        description: &Description,
+        _opened_at: Timestamp,
+    ) -> Answer<Option<Deployment>> {
+        let mut state = self.called("find_deployment", 2);
+        let deployments =
+            state.service(&description.service)?.deployments.iter().rev().map(|record| &record.deployment);
+        Ok(deployments
+            .into_iter()
+            .find(|deployment| deployment.description.as_ref() == Some(description))
+            .cloned())
+    }
+
+    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+        let mut state = self.called("active_deployment", 2);
+        Ok(state.service(service)?.active().map(|record| record.deployment.clone()))
+    }
+
+    async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
+        let mut state = self.called("deployment_targets", 2);
+        let record = state
+            .record(id)
+            .ok_or_else(|| refused(Class::Permanent, format!("deployment {id} does not exist")))?;
+        Ok(record.targets.clone())
+    }
+
+    async fn create_deployment(
+        &self,
+        description: &Description,
+        revision: &Revision,
+    ) -> Answer<DeploymentId> {
+        let mut state = self.called("create_deployment", 1);
+        let service = &description.service;
+        if let Some(active) = state.service(service)?.active() {
+            let id = &active.deployment.id;
+            return Err(refused(
+                Class::Conflict,
+                format!("The Deployment Group 'shop-{service}' already has an active Deployment '{id}'"),
+            ));
+        }
+        Ok(state.new_deployment(service, Creator::User, Some(description.clone()), revision.clone()))
+    }
+
+    async fn stop_deployment(&self, id: &DeploymentId) -> Answer<()> {
+        let mut state = self.called("stop_deployment", 1);
+        let record = state
+            .record(id)
+            .ok_or_else(|| refused(Class::Permanent, format!("deployment {id} does not exist")))?;
+        if record.deployment.status == DeploymentStatus::Active {
+            record.end(
+                DeploymentStatus::Stopped,
+                &TargetStatus::Failed("skipped: the deployment was stopped".to_owned()),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Healing for World {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+        let mut state = self.called("replace", 1);
+        let service = state.service(service)?;
+        if !service.instances.contains_key(instance) {
+            return Err(refused(Class::Permanent, format!("{instance} is in no Auto Scaling group")));
+        }
+        service.replaced.push(instance.clone());
+        Ok(())
+    }
+
+    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+        let mut state = self.called("suspended", 1);
+        Ok(state.service(service)?.suspended.clone())
+    }
+
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+        let mut state = self.called("resume", 1);
+        state.service(service)?.suspended.retain(|process| !processes.contains(process));
+        Ok(())
+    }
+}
+
+impl Uploads for World {
+    async fn tag_verdict(&self, revision: &Revision, verdict: &str, reason: &str) -> Answer<()> {
+        let mut state = self.called("tag_verdict", 2);
+        let tags = state.tags.entry(revision.clone()).or_default();
+        tags.insert("greenlight:verdict".to_owned(), greenlight::tag_value::legal_tag_value(verdict));
+        tags.insert("greenlight:reason".to_owned(), greenlight::tag_value::legal_tag_value(reason));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! One service on an AWS in memory, driven step by step.
+
+use super::stage::Stage;
+use greenlight::failure::Failure;
+use greenlight::ports::Clock;
+use greenlight::reconcile::{Reconciled, amend, reconcile};
+use release::{
+    Colour, Command, CommandAnswer, DeploymentStatus, Drift, Ledger, Offer, Policy, TargetHealth, Upload,
+    Wake, accept_command, accept_upload,
+};
+use std::time::Duration;
+
+pub(crate) struct Story {
+    pub(crate) world: Stage,
+    pub(crate) policy: Policy,
+}
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+pub(crate) fn policy(strategy: &str) -> Policy {
+    Policy {
+        strategy: strategy.parse().unwrap(),
+        bake: 60 * SECOND,
+        install_deadline: 900 * SECOND,
+        hold: 60 * SECOND,
+        unhealthy_grace: 30 * SECOND,
+        unknown_limit: 180 * SECOND,
+        look_interval: 5 * SECOND,
+        silence_limit: Duration::ZERO,
+        rollback_window: Duration::ZERO,
+        heal_after: Duration::ZERO,
+        drift: Drift::Report,
+    }
+}
+
+pub(crate) fn upload(number: u64) -> Upload {
+    testing::upload(&testing::service("backend"), number)
+}
+
+impl Story {
+    pub(crate) fn new(strategy: &str) -> Self {
+        Self { world: Stage::new("backend"), policy: policy(strategy) }
+    }
+
+    /// A service on which release 1 is live on blue.
+    pub(crate) async fn with_live(strategy: &str) -> Self {
+        let story = Self::new(strategy);
+        story.world.set_health(Colour::Blue, TargetHealth::Unhealthy);
+        story.push(1).await;
+        story.install().await;
+        story.codedeploy_agrees().await;
+        assert_eq!(story.ledger().phase(), "idle");
+        story
+    }
+
+    /// That service while release 2 has its first weight, on green.
+    pub(crate) async fn shifting(strategy: &str) -> Self {
+        let story = Self::with_live(strategy).await;
+        story.push(2).await;
+        story.install().await;
+        story.after(5).await;
+        story
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.world.ledger()
+    }
+
+    pub(crate) fn phase(&self) -> &'static str {
+        self.ledger().phase()
+    }
+
+    pub(crate) fn share(&self, colour: Colour) -> u16 {
+        self.world.traffic_per_mille(colour)
+    }
+
+    pub(crate) async fn wake(&self, wake: Wake) -> Reconciled {
+        self.try_wake(wake).await.unwrap()
+    }
+
+    pub(crate) async fn try_wake(&self, wake: Wake) -> Result<Reconciled, Failure> {
+        reconcile(&*self.world.ports(), &self.world.service, &self.policy, self.world.world, wake).await
+    }
+
+    pub(crate) async fn try_amend<T>(&self, change: impl Fn(Ledger) -> (Ledger, T)) -> Result<T, Failure> {
+        amend(&*self.world.ports(), &self.world.service, change).await
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.world.world.pass(time);
+    }
+
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        self.world.world.now()
+    }
+
+    pub(crate) async fn tick(&self) -> Reconciled {
+        self.wake(Wake::Event).await
+    }
+
+    pub(crate) async fn offer(&self, upload: Upload) -> Offer {
+        let now = self.now();
+        self.try_amend(|ledger| accept_upload(ledger, upload.clone(), false, now)).await.unwrap()
+    }
+
+    pub(crate) async fn push(&self, number: u64) -> Offer {
+        let offer = self.offer(upload(number)).await;
+        self.tick().await;
+        offer
+    }
+
+    pub(crate) async fn say(&self, command: Command) -> CommandAnswer {
+        let answer = self.try_amend(|ledger| accept_command(&ledger, command)).await.unwrap();
+        self.tick().await;
+        answer
+    }
+
+    /// Time passes, then somebody looks.
+    pub(crate) async fn after(&self, seconds: u64) -> Reconciled {
+        self.pass(Duration::from_secs(seconds));
+        self.tick().await
+    }
+
+    /// Every target is installed, healthy, and asks.
+    pub(crate) async fn install(&self) {
+        self.world.install_newest();
+        self.tick().await;
+    }
+
+    /// Every hook has heard "succeeded", and CodeDeploy says so.
+    pub(crate) async fn codedeploy_agrees(&self) {
+        self.world.end_newest(DeploymentStatus::Succeeded);
+        self.tick().await;
+    }
+
+    pub(crate) fn live(&self) -> Option<(u64, Colour)> {
+        self.ledger().live.map(|live| (live.upload.number.0, live.colour))
+    }
+
+    /// Safety rule 7: idle, one colour has all traffic, and it is what new instances boot.
+    #[track_caller]
+    pub(crate) fn is_at_rest(&self) {
+        let ledger = self.ledger();
+        assert_eq!(ledger.phase(), "idle", "{ledger:#?}");
+        let Some(live) = ledger.live else { return };
+        let rules = self.world.rules();
+        assert!(rules.base.are_all_on(live.colour), "base rule {} with {} live", rules.base, live.colour);
+        assert_eq!(rules.release, None);
+        assert_eq!(self.world.last_successful(), Some(live.upload.revision));
+    }
+}

@@ -1,0 +1,169 @@
+//! The way back when the state bucket refuses.
+
+use super::story::Story;
+use greenlight::failure::Class;
+use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
+use greenlight::way_back::WayBack;
+use release::{AlarmState, Colour, DeploymentStatus, Wake, Weights};
+use testing::{At, FaultAt, Kind};
+
+fn refuses(calls: &[&'static str]) -> Vec<FaultAt> {
+    let fault = |name: &&'static str| FaultAt { at: At::Every(name), kind: Kind::Before(Class::Permanent) };
+    calls.iter().map(fault).collect()
+}
+
+/// What the alarm function and the tick do.
+async fn wake(story: &Story) -> Result<Reconciled, NoLedger> {
+    let services = std::iter::once((&story.world.service, &story.policy));
+    reconcile_all(&*story.world.ports(), services, story.world.world, Wake::Event).await.remove(0).1
+}
+
+async fn shifting() -> Story {
+    let story = Story::shifting("canary:10%:20m").await;
+    assert_eq!(story.share(Colour::Green), 100);
+    story
+}
+
+fn alarm(story: &Story) {
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_read_does_not_keep_the_traffic_on_a_bad_candidate() {
+    let story = shifting().await;
+    alarm(&story);
+    story.world.expect_faults(&refuses(&["read_ledger", "write_ledger"]));
+    let no_ledger = wake(&story).await.unwrap_err();
+    let WayBack::Taken { candidate, alarm, stopped, .. } = no_ledger.way_back.unwrap() else {
+        panic!("it was not taken")
+    };
+    assert_eq!((candidate, alarm.as_str(), stopped.is_some()), (Colour::Green, "backend-green-errors", true));
+    assert_eq!(story.share(Colour::Green), 0);
+    let calls = story.world.ports().calls();
+    let gone = calls.iter().position(|call| *call == "delete_release_rule").unwrap();
+    assert!(gone < 6, "{calls:?}");
+    assert_eq!(story.world.newest().unwrap().1, DeploymentStatus::Stopped);
+    // The bucket answers again: the ledger learns what was done, and why.
+    story.world.expect_faults(&[]);
+    story.tick().await;
+    assert_eq!(story.phase(), "returning");
+    story.after(61).await;
+    story.is_at_rest();
+    let reason = story.ledger().releases.last().unwrap().verdict.reason();
+    assert!(reason.starts_with("alarm backend-green-errors fired"), "{reason}");
+}
+
+#[tokio::test]
+async fn when_the_alarm_is_over_before_the_ledger_can_be_read_the_reason_says_where_to_look() {
+    let story = shifting().await;
+    alarm(&story);
+    story.world.expect_faults(&refuses(&["read_ledger"]));
+    wake(&story).await.unwrap_err();
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Ok);
+    story.world.expect_faults(&[]);
+    story.tick().await;
+    story.after(61).await;
+    story.is_at_rest();
+    let reason = story.ledger().releases.last().unwrap().verdict.reason();
+    assert!(reason.contains("by the alarm function while the ledger could not be reached"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_does_not_either() {
+    let story = shifting().await;
+    alarm(&story);
+    story.world.expect_faults(&refuses(&["write_ledger"]));
+    assert!(!wake(&story).await.unwrap().failures.is_empty());
+    assert_eq!(story.share(Colour::Green), 0);
+    let calls = story.world.ports().calls();
+    let at = |name: &str| calls.iter().position(|call| *call == name).unwrap();
+    assert!(at("delete_release_rule") < 6 && at("delete_release_rule") < at("write_ledger"), "{calls:?}");
+    story.world.expect_faults(&[]);
+    story.tick().await;
+    story.after(61).await;
+    story.is_at_rest();
+}
+
+#[tokio::test]
+async fn without_a_firing_alarm_of_the_candidate_nothing_is_changed() {
+    for (colour, state) in [
+        (Colour::Blue, AlarmState::Firing),
+        (Colour::Green, AlarmState::NoData),
+        (Colour::Green, AlarmState::Missing),
+    ] {
+        let story = shifting().await;
+        story.world.set_alarm(colour, "x", state);
+        story.world.expect_faults(&refuses(&["read_ledger"]));
+        assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+        assert_eq!(story.share(Colour::Green), 100);
+        assert!(story.world.is_deploying());
+    }
+}
+
+#[tokio::test]
+async fn a_base_rule_that_names_no_live_colour_tells_nothing() {
+    let story = shifting().await;
+    alarm(&story);
+    story.world.world.set_base(&story.world.service, Weights::share(Colour::Green, 50));
+    story.world.expect_faults(&refuses(&["read_ledger"]));
+    assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+    assert_eq!(story.share(Colour::Green), 100);
+}
+
+#[tokio::test]
+async fn unreadable_alarms_or_rules_change_nothing_and_are_a_failure() {
+    for call in ["alarm_states", "rules"] {
+        let story = shifting().await;
+        alarm(&story);
+        story.world.expect_faults(&refuses(&["read_ledger", call]));
+        assert!(wake(&story).await.unwrap_err().way_back.is_err());
+        assert_eq!(story.share(Colour::Green), 100);
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_stopped_is_stopped_by_a_later_pass() {
+    for call in ["active_deployment", "stop_deployment"] {
+        let story = shifting().await;
+        alarm(&story);
+        story.world.expect_faults(&refuses(&["read_ledger", call]));
+        let taken = wake(&story).await.unwrap_err().way_back.unwrap();
+        assert!(matches!(taken, WayBack::Taken { stopped: None, not_stopped: Some(_), .. }), "{taken:?}");
+        assert_eq!(story.share(Colour::Green), 0);
+        story.world.expect_faults(&[]);
+        story.tick().await;
+        story.after(61).await;
+        story.is_at_rest();
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_ledger_says_it_heals_after_the_way_back_was_taken_without_it() {
+    // The bucket lost the last writes: the ledger is one of an earlier time.
+    for earlier in ["idle", "installing", "shifting"] {
+        let story = Story::with_live("canary:10%:20m").await;
+        let mut ledger = story.ledger();
+        for (phase, go_on) in [("installing", 0), ("shifting", 1)] {
+            match go_on {
+                0 => drop(story.push(2).await),
+                _ => story.install().await,
+            }
+            if earlier == phase {
+                ledger = story.ledger();
+            }
+        }
+        story.after(5).await;
+        assert_eq!(story.share(Colour::Green), 100);
+        alarm(&story);
+        story.world.expect_faults(&refuses(&["read_ledger"]));
+        assert!(wake(&story).await.is_err());
+        story.world.expect_faults(&[]);
+        story.world.world.put_ledger(&ledger);
+        for _ in 0..5 {
+            story.after(61).await;
+        }
+        story.is_at_rest();
+        assert_eq!(story.live(), Some((1, Colour::Blue)), "with a ledger that was {earlier}");
+        assert_eq!(story.share(Colour::Green), 0);
+    }
+}
