@@ -1,4 +1,4 @@
-//! Lambda: real release binaries under AWS's Runtime Interface Emulator.
+//! Lambda: the real binaries under AWS's Runtime Interface Emulator.
 
 mod asynchronous;
 mod journal;
@@ -60,7 +60,7 @@ impl Functions {
     /// Prepares the functions; each starts when it is first invoked.
     ///
     /// # Errors
-    /// When the Runtime Interface Emulator is missing, or the release binary of a function that something invokes.
+    /// When the Runtime Interface Emulator is missing, or the binary of a function that something invokes.
     pub fn new(
         definitions: &[Function],
         places: &Places,
