@@ -1,38 +1,41 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-waf chaos prove
+.PHONY: help prepare demo test lint build bench bench-start bench-waf chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs
-# What the local cloud runs: the functions' release binaries, the program that is released, and itself.
+# What the local cloud runs: the functions, the program that is released, and itself.
 LOCAL := $(FUNCTIONS) sample-app rehearsal
+# Demo, chaos and tests run what builds fast. With `tests`, so that all three build the same.
+QUICK := cargo build $(LOCAL:%=-p %) -p tests
 
 # nginx lives in /usr/sbin on Debian; sam looks for cargo-lambda on the path.
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin
 export SAM_CLI_TELEMETRY := 0
 
 help: ## Show this.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-prepare: ## Put in place what is needed besides Rust: .venv, nginx.
-	@local/prepare
+prepare: ## Put in place what any target needs besides Rust, and what a deployment needs: .venv, nginx.
+	@local/prepare deploy
 
-demo: prepare ## Run the whole pipeline on this machine and show that no request is lost.
-	cargo build --release $(LOCAL:%=-p %)
-	target/release/local demo
+demo: ## Run the whole pipeline on this machine and show that no request is lost.
+	@local/prepare demo
+	$(QUICK)
+	target/debug/local demo
 
-test: prepare ## Run every test, the end-to-end story on the local cloud included.
-	cargo build --release $(LOCAL:%=-p %)
-	@if cargo nextest --version >/dev/null 2>&1; then \
-	    echo "cargo nextest run --workspace" && cargo nextest run --workspace; \
-	else \
-	    echo "cargo test --workspace" && cargo test --workspace --lib --bins --tests; \
-	fi
-	cargo test --workspace --doc
+test: ## Run every test, the end-to-end story on the local cloud included, and list those that could not run.
+	@local/prepare checks
+	$(QUICK)
+	tests/run
 
-lint: prepare ## Check format, code, documentation, template and scripts.
+lint: ## Check format, code, documentation, dependencies, template and scripts.
+	@local/prepare checks
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	# Once without the tests, whose features the functions do not have when they are deployed.
+	cargo check $(FUNCTIONS:%=-p %)
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	cargo deny --locked check bans licenses sources
 	cfn-lint template.yaml
 	@mkdir -p target/template
 	python local/cloud/emulator/transform.py template.yaml target/template/transformed.json
@@ -51,19 +54,26 @@ lint: prepare ## Check format, code, documentation, template and scripts.
 build: ## Build the functions as they are deployed, for this machine's processor.
 	cargo build --release $(FUNCTIONS:%=-p %)
 
-bench: prepare ## Measure what the documents claim: 200 releases are taken back.
+bench: ## Measure what the documents claim, on release binaries: 200 releases are taken back.
+	@local/prepare demo
 	cargo build --release $(LOCAL:%=-p %) -p bench-return
-	cargo build --profile prove -p proof
+	cargo build --profile prove -p bench-plan
 	target/release/bench-return --returns 200
 
-bench-waf: prepare ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
+bench-start: build ## Measure what a function does before its first event, beside one that does nothing.
+	cargo build --release -p bench-start
+	python3 bench/start/run.py
+
+bench-waf: ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
+	@local/prepare demo
 	.venv/bin/pip install --quiet --requirement bench/waf/requirements.txt
 	cargo build --release -p bench-waf
 	.venv/bin/python bench/waf/run.py
 
-chaos: prepare ## Break everything that AWS lets break, under load, and see that it comes to rest.
-	cargo build --release $(LOCAL:%=-p %)
-	target/release/local chaos
+chaos: ## Break everything that AWS lets break, under load, and see that it comes to rest.
+	@local/prepare demo
+	$(QUICK)
+	target/debug/local chaos
 
 prove: ## Explore every order of events to a bound, a million random schedules, and broken variants.
 	cargo build --profile prove -p proof

@@ -15,7 +15,6 @@ pub mod rest;
 pub mod safety;
 pub mod schedule;
 pub mod simulation;
-pub mod speed;
 pub mod start;
 pub mod step;
 mod story;

@@ -4,10 +4,9 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use proof::machine::Machine;
 use proof::report::{Report, scenes, schedules, try_mutants};
-use proof::{model, replay, simulation, speed};
+use proof::{model, replay, simulation};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Proves that the release path is safe, to a bound.
 #[derive(Debug, Parser)]
@@ -50,8 +49,6 @@ enum What {
         /// The log, one JSON object a line.
         file: PathBuf,
     },
-    /// Measures how often a second one core decides.
-    Speed,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -91,12 +88,6 @@ fn main() -> anyhow::Result<()> {
                 "{} decisions came out differently",
                 replayed.different.len()
             );
-            Ok(())
-        }
-        Some(What::Speed) => {
-            for speed in speed::measure(Duration::from_secs(1)) {
-                writeln!(out, "{}: {:.0} plans a second", speed.pass, speed.per_second)?;
-            }
             Ok(())
         }
     }

@@ -1,14 +1,19 @@
 //! The wiring of a function: logs, settings, the SDK's configuration, the clock, and the loop of invocations.
 
+mod https;
+
+pub use https::{BUNDLE, BundleError};
+
 use crate::failure::{Failure, chain};
 use crate::ports::Clock;
-use crate::settings::{ProcessEnvironment, SettingsError};
+use crate::settings::{ProcessEnvironment, SettingsError, Strings};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The longest that connecting may take. Every endpoint is in the function's own region.
@@ -54,18 +59,26 @@ pub fn settings<S>(
     settings
 }
 
-/// Credentials, region and endpoint from the environment; time-outs and retries as above.
-pub async fn sdk_config() -> SdkConfig {
+/// Credentials, region and endpoint from the environment; time-outs and retries as above; trust in the roots that
+/// AWS's endpoints need, or in those of the file that [`BUNDLE`] names.
+///
+/// # Errors
+/// When that file cannot be used, which is logged: the function must not start.
+pub async fn sdk_config() -> Result<SdkConfig, BundleError> {
+    let bundle = ProcessEnvironment.get(BUNDLE).map(PathBuf::from);
+    let client = https::client(bundle.as_deref())
+        .inspect_err(|error| tracing::error!(variable = BUNDLE, "{}", chain(error)))?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
+    Ok(aws_config::defaults(BehaviorVersion::latest())
+        .http_client(client)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .load()
-        .await
+        .await)
 }
 
 /// The machine's clock.

@@ -12,15 +12,18 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
+/// The local cloud's binary, of the profile that this test was built with.
+fn local() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(Path::parent).unwrap().join("local")
+}
+
 /// Runs the local cloud and returns the tally that it leaves. `None`: it was not built, or the tools are missing.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn tally_of(arguments: &[&str], tally: &str) -> Option<Value> {
-    let root = root();
-    let local = root.join("target/release/local");
-    let tools = root.join(".venv/bin/python");
-    for needed in [&local, &tools] {
+fn tally_of(test: &str, arguments: &[&str], tally: &str) -> Option<Value> {
+    let (root, local) = (root(), local());
+    for needed in [&local, &root.join(".venv/bin/python")] {
         if !needed.exists() {
-            eprintln!("skipped: {} is missing; `make test` builds and installs it", needed.display());
+            skipped::because(test, format_args!("no {}; `make test` puts it there", needed.display()));
             return None;
         }
     }
@@ -39,7 +42,8 @@ fn tally_of(arguments: &[&str], tally: &str) -> Option<Value> {
 
 #[test]
 fn the_end_to_end_story_loses_no_request() {
-    let Some(tally) = tally_of(&["demo"], "target/local/tally.json") else { return };
+    let test = "end_to_end::the_end_to_end_story_loses_no_request";
+    let Some(tally) = tally_of(test, &["demo"], "target/local/tally.json") else { return };
     let ended_as = |verdict: &str| {
         tally["releases"].as_array().unwrap().iter().filter(|release| release["verdict"] == verdict).count()
     };
@@ -78,7 +82,8 @@ const CHAOS: [&str; 5] = [
 fn whatever_breaks_end_to_end_comes_to_rest_and_loses_nothing() {
     let only = CHAOS.iter().flat_map(|name| ["--only", name]);
     let arguments: Vec<&str> = std::iter::once("chaos").chain(only).collect();
-    let Some(tally) = tally_of(&arguments, "target/chaos/tally.json") else { return };
+    let test = "end_to_end::whatever_breaks_end_to_end_comes_to_rest_and_loses_nothing";
+    let Some(tally) = tally_of(test, &arguments, "target/chaos/tally.json") else { return };
     let scenarios = tally["scenarios"].as_array().unwrap();
     assert_eq!(scenarios.len(), CHAOS.len());
     for scenario in scenarios {

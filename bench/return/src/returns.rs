@@ -55,7 +55,7 @@ pub(crate) struct Measured {
     pub(crate) lost: u64,
     /// How many were sent.
     pub(crate) requests: u64,
-    /// Calls of `plan` a second on one core, in the middle of a shift, as `prove speed` measures them; none where that
+    /// Calls of `plan` a second on one core, in the middle of a shift, as `bench-plan` measures them; none where that
     /// program was not built.
     pub(crate) plan_per_second: Option<u64>,
 }
@@ -85,9 +85,9 @@ pub(crate) async fn run(places: Places, options: &Options, returns: u32, output:
     Ok(measured.lost == 0 && measured.returns == usize::try_from(returns)?)
 }
 
-/// What `prove speed` says of a pass in the middle of a shift.
+/// What `bench-plan` says of a pass in the middle of a shift.
 async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u64>> {
-    let program = places.root.join("target/prove/prove");
+    let program = places.root.join("target/prove/bench-plan");
     if !program.exists() {
         display.line(&format!(
             "{} is missing, so plan is not measured; make bench builds it",
@@ -95,7 +95,7 @@ async fn plan_per_second(places: &Places, display: &Display) -> Result<Option<u6
         ));
         return Ok(None);
     }
-    let output = Command::new(&program).arg("speed").kill_on_drop(true).output();
+    let output = Command::new(&program).kill_on_drop(true).output();
     let Ok(output) = tokio::time::timeout(LIMIT, output).await else {
         display.line(&format!("{} has measured nothing within {} s", program.display(), LIMIT.as_secs()));
         return Ok(None);

@@ -8,6 +8,6 @@ use greenlight::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
     let settings = lambda::settings(Settings::read)?;
-    let aws = Aws::new(settings.clone(), &lambda::sdk_config().await);
+    let aws = Aws::new(settings.clone(), &lambda::sdk_config().await?);
     lambda::run(|event| Box::pin(alarm::handler::handle(&aws, &settings, &SystemClock, event.payload))).await
 }

@@ -11,7 +11,7 @@ use upload::handler::{Surroundings, handle};
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
     let settings = lambda::settings(Settings::read)?;
-    let config = lambda::sdk_config().await;
+    let config = lambda::sdk_config().await?;
     let with = Surroundings {
         ports: &Aws::new(settings.clone(), &config),
         bundles: &S3Bundles::new(aws_sdk_s3::Client::new(&config)),

@@ -23,7 +23,7 @@ CODE_BUCKET = "code"
 
 
 def binary_of(function: dict[str, Any], logical_id: str) -> str:
-    """The release binary of a function: named in its build properties, else the last folder of its code."""
+    """The binary of a function: named in its build properties, else the last folder of its code."""
     build = function.get("Metadata", {}).get("BuildProperties", {})
     if "Binary" in build:
         return str(build["Binary"])

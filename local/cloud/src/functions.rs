@@ -1,4 +1,4 @@
-//! Lambda: real release binaries under AWS's Runtime Interface Emulator.
+//! Lambda: the real binaries under AWS's Runtime Interface Emulator.
 
 mod asynchronous;
 mod journal;
@@ -58,7 +58,7 @@ impl Functions {
     /// Prepares the functions; each starts when it is first invoked.
     ///
     /// # Errors
-    /// When the Runtime Interface Emulator is missing, or the release binary of a function that something invokes.
+    /// When the Runtime Interface Emulator is missing, or the binary of a function that something invokes.
     pub fn new(
         definitions: &[Function],
         places: &Places,
@@ -69,7 +69,7 @@ impl Functions {
         let emulator = places.runtime_emulator()?;
         let mut pools = BTreeMap::new();
         for definition in definitions {
-            let binary = places.release(&definition.binary);
+            let binary = places.binary(&definition.binary);
             let folder = places.state.join("functions").join(&definition.name);
             let settings = SandboxSettings::prepare(definition, &emulator, &binary, folder, places, endpoint)
                 .with_context(|| {

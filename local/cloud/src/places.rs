@@ -1,27 +1,31 @@
 //! Where everything lies: the product, its tools, and what the local cloud writes.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
-/// Folders and programs, all below the root of the repository.
+/// Folders and programs, all below the root of the repository but the binaries.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// The folder that holds `template.yaml`.
     pub root: PathBuf,
     /// Emptied at every start: logs, instances, the tally.
     pub state: PathBuf,
+    /// The folder of the running program, where cargo puts the binaries of the same profile.
+    pub binaries: PathBuf,
 }
 
 impl Places {
     /// Below the nearest folder, from `start` upwards, that has a `template.yaml`.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or the system does not tell where the running program lies.
     pub fn find(start: &Path) -> Result<Self> {
         let Some(root) = start.ancestors().find(|folder| folder.join("template.yaml").is_file()) else {
             bail!("no template.yaml in {} or above; run this inside the repository", start.display());
         };
-        Ok(Self { root: root.to_owned(), state: root.join("target/local") })
+        let program = std::env::current_exe().context("the system does not tell where this program lies")?;
+        let binaries = program.parent().context("this program lies in no folder")?.to_owned();
+        Ok(Self { root: root.to_owned(), state: root.join("target/local"), binaries })
     }
 
     /// The product's template.
@@ -44,9 +48,9 @@ impl Places {
         self.root.join("local/cloud/emulator").join(script)
     }
 
-    /// A release binary.
-    pub fn release(&self, binary: &str) -> PathBuf {
-        self.root.join("target/release").join(binary)
+    /// A function's binary, or the program that is released.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
     }
 
     /// The kit that every bundle carries.

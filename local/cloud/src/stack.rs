@@ -38,7 +38,7 @@ pub struct Stack {
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// The release binary that it runs.
+    /// The binary that it runs.
     pub binary: String,
     /// Its environment, resolved.
     pub environment: BTreeMap<String, String>,

@@ -17,7 +17,7 @@ use cloud::{Cloud, Options, Places};
 use decisions::Decisions;
 use jiff::Timestamp;
 use story::Story;
-use visitors::{HostRate, Log, Plan, Visitors};
+use visitors::{Counts, HostRate, Log, Plan, Visitors};
 
 /// Requests a second to each service: more than 500 in total.
 const RATES: [u32; 2] = [300, 250];
@@ -69,7 +69,7 @@ async fn tell(cloud: &Cloud, display: &Display, options: &Options) -> Result<(Ta
     let Story { uploads, mut deviations, .. } = story;
     let mut tally = Tally::draw_up(cloud, &product, &log, &uploads, &ledgers)?;
     if let Some(told) = attack {
-        let mut attack = Attack::draw_up(&told.attackers, &told.attempts, &log.counts().total());
+        let mut attack = Attack::draw_up(&told.attackers, &told.attempts, &Counts::of(&log).total());
         told.explain(&mut attack);
         deviations.extend(attack.deviations());
         tally.attack = Some(attack);

@@ -74,7 +74,7 @@ impl Releases {
     pub async fn bundle(&self, service: &str, number: u32, behaviour: &Value) -> Result<PathBuf> {
         let folder = self.places.state.join("bundles").join(format!("{service}-{number}"));
         fs::create_dir_all(&folder)?;
-        let binary = self.places.release("sample-app");
+        let binary = self.places.binary("sample-app");
         fs::copy(&binary, folder.join("app"))
             .with_context(|| format!("{} is missing; run make demo", binary.display()))?;
         fs::write(folder.join("release"), format!("{number}\n"))?;

@@ -83,12 +83,12 @@ struct Kit {
 }
 
 impl Kit {
-    /// `None`, said aloud, where a program is missing.
-    fn new() -> Option<Self> {
+    /// `None` where a program is missing.
+    fn new(test: &str) -> Option<Self> {
         let folders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
         for program in ["nginx", "python3", "curl", "flock", "setsid"] {
             if !folders.iter().any(|folder| Path::new(folder).join(program).exists()) {
-                eprintln!("SKIPPED: the kit cannot be tested without {program}");
+                skipped::because(test, format_args!("there is no {program}"));
                 return None;
             }
         }
@@ -203,7 +203,8 @@ fn is_down(port: u16) -> bool {
 /// The whole life of a service on its instances, in one test because all use the same ports.
 #[tokio::test(flavor = "multi_thread")]
 async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() {
-    let Some(kit) = Kit::new() else { return };
+    let test = "kit::releases_go_to_their_colour_and_come_back_without_touching_the_other";
+    let Some(kit) = Kit::new(test) else { return };
 
     // The first release waits for Greenlight, and succeeds when it says so.
     kit.to_colour("blue", 1);

@@ -1,12 +1,16 @@
-//! How often a second one core decides.
+//! How often a second one core decides, a line for each kind of pass: `shifting: N plans a second`.
 
-use crate::machine::Machine;
-use crate::start::{Pace, Start, setting};
-use crate::step::{Setting, Step, Woken};
-use crate::world::{Left, World, at};
-use release::{Ledger, Observation, plan, reads};
+use proof::machine::Machine;
+use proof::start::{Pace, Start, setting};
+use proof::step::{Setting, Step, Woken};
+use proof::world::{Left, World, at};
+use release::{Ledger, Observation, Policy, plan, reads};
 use std::hint::black_box;
+use std::io::{Write, stdout};
 use std::time::{Duration, Instant};
+
+/// How long each kind of pass is measured.
+const TIME: Duration = Duration::from_secs(1);
 
 /// After how many polls every phase was reached.
 const LONGEST: u8 = 20;
@@ -15,25 +19,29 @@ const LONGEST: u8 = 20;
 const BATCH: u32 = 64;
 
 /// Calls of `plan` a second, for one kind of pass.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Speed {
-    /// Which pass.
-    pub pass: &'static str,
-    /// How many calls a second. The ledger that each consumes is copied before the clock runs, and what it gives is
-    /// dropped after: production has a ledger that it just read, and needs the plan for longer.
-    pub per_second: f64,
+struct Speed {
+    pass: &'static str,
+    per_second: f64,
+}
+
+fn main() -> std::io::Result<()> {
+    let mut out = stdout().lock();
+    for Speed { pass, per_second } in measure() {
+        writeln!(out, "{pass}: {per_second:.0} plans a second")?;
+    }
+    Ok(())
 }
 
 /// Measures the passes that production makes most: a tick while idle, a poll while a step or the bake lasts.
-pub fn measure(time: Duration) -> Vec<Speed> {
+fn measure() -> Vec<Speed> {
     let setting = setting(Machine::default(), Pace::Canary);
     let mut world = Start::OneLive.world(1, Left { faults: 0, inputs: u8::MAX });
-    let mut speeds = vec![speed("idle", &world, &setting.policy, time)];
+    let mut speeds = vec![speed("idle", &world, &setting.policy)];
     world = taken(&setting, &world, &[Step::Push(2), Step::Wake(0, Woken::ByEvent)]);
     for name in ["installing", "shifting", "baking"] {
         for _ in 0..LONGEST {
             if world.ledger_or_new().phase() == name {
-                speeds.push(speed(name, &world, &setting.policy, time));
+                speeds.push(speed(name, &world, &setting.policy));
                 break;
             }
             let poll = [Step::Install, Step::Start, Step::Time, Step::Wake(0, Woken::ByQuestion)];
@@ -55,12 +63,14 @@ fn taken(setting: &Setting, world: &World, steps: &[Step]) -> World {
     world
 }
 
-fn speed(pass: &'static str, world: &World, policy: &release::Policy, time: Duration) -> Speed {
+/// The ledger that each call consumes is copied before the clock runs, and what it gives is dropped after: production
+/// has a ledger that it just read, and needs the plan for longer.
+fn speed(pass: &'static str, world: &World, policy: &Policy) -> Speed {
     let now = at(world.tick);
     let ledger: Ledger = (*world.ledger_or_new()).clone();
     let seen: Observation = world.observe(&ledger, reads(&ledger, policy, now));
     let (mut calls, mut spent) = (0, Duration::ZERO);
-    while spent < time {
+    while spent < TIME {
         let ledgers: Vec<_> = (0..BATCH).map(|_| ledger.clone()).collect();
         let start = Instant::now();
         let plans: Vec<_> = ledgers

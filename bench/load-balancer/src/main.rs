@@ -1,5 +1,5 @@
-//! Measures the load balancer: `throughput balance LISTEN TARGET...` runs one, `throughput visit ADDRESS RATE
-//! SECONDS` visits it and tells what it saw. Two processes, so that each can be given a core of its own.
+//! Measures the local load balancer: `balance LISTEN TARGET...` runs one, `visit ADDRESS RATE SECONDS` visits it and
+//! tells what it saw. Two processes, so that each can be given a core of its own.
 
 use std::error::Error;
 use std::time::Duration;
