@@ -2,11 +2,9 @@
 
 use super::names::upload;
 use super::world::{Call, WeightChange, World};
-use jiff::Timestamp;
 use release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    ReleaseRule, Revision, RuleArn, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus,
-    Weights,
+    ReleaseRule, Revision, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus, Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,11 +17,6 @@ impl World {
             Ok(later) => state.now = later,
             Err(error) => panic!("time cannot pass: {error}"),
         }
-    }
-
-    /// Sets the clock, backwards too.
-    pub fn set_now(&self, now: Timestamp) {
-        self.state().now = now;
     }
 
     /// Every call so far, oldest first.
@@ -84,17 +77,6 @@ impl World {
         self.change(service, |service| service.reweigh(now, |service| service.base = weights));
     }
 
-    /// Puts a rule at the priority that is reserved for a release.
-    pub fn put_release_rule(&self, service: &ServiceName, weights: Weights) -> RuleArn {
-        let mut state = self.state();
-        let rule = state.new_rule(service, weights);
-        let (arn, now) = (rule.arn.clone(), state.now);
-        if let Some(found) = state.services.get_mut(service) {
-            found.reweigh(now, |service| service.release = Some(rule));
-        }
-        arn
-    }
-
     /// Puts exactly this rule, ARN included, at the priority that is reserved for a release.
     pub fn put_release_rule_as(&self, service: &ServiceName, rule: ReleaseRule) {
         let now = self.state().now;
@@ -143,13 +125,6 @@ impl World {
             *service.instances.entry(InstanceId(instance.to_owned())).or_insert(nothing).of_mut(colour) =
                 health;
         });
-    }
-
-    /// An instance is stopped or terminated: `unused` in both groups. Its part of a deployment stays open.
-    pub fn instance_gone(&self, service: &ServiceName, instance: &str) {
-        for colour in Colour::BOTH {
-            self.set_instance_health(service, instance, colour, TargetHealth::Gone);
-        }
     }
 
     /// An instance has left both groups.

@@ -2,8 +2,8 @@
 
 use super::world::{Record, World};
 use release::{
-    Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Revision, ServiceName,
-    TargetHealth, TargetStatus,
+    Creator, Deployment, DeploymentId, DeploymentStatus, Description, Revision, ServiceName, TargetHealth,
+    TargetStatus,
 };
 
 impl World {
@@ -65,20 +65,6 @@ impl World {
             let Some(record) = service.active_mut() else { panic!("no deployment is active") };
             record.move_on(&TargetStatus::Validating, &TargetStatus::Succeeded);
             record.end_when_done();
-        });
-    }
-
-    /// Every waiting hook of the last deployment took its colour down and exited with 1; the deployment may have
-    /// been stopped meanwhile.
-    pub fn hooks_heard_failed(&self, service: &ServiceName, reason: &str) {
-        self.change(service, |service| {
-            let Some(record) = service.deployments.last_mut() else { panic!("there is no deployment") };
-            let colour = record.colour();
-            record.move_on(&TargetStatus::Validating, &TargetStatus::Failed(reason.to_owned()));
-            record.end_when_done();
-            let instances: Vec<InstanceId> =
-                record.targets.iter().map(|target| target.instance.clone()).collect();
-            service.set_health(&instances, colour, TargetHealth::Unhealthy);
         });
     }
 
