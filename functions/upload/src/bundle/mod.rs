@@ -15,7 +15,7 @@ pub use fault::{ArchiveFault, ContentsFault, ContentsWarning, Fault, Findings, W
 pub use limits::Limits;
 pub use range::RangedRead;
 
-use appspec::Lint;
+use appspec::{Finding, Lint};
 use archive::{Directory, Entry};
 use contents::Contents;
 use std::collections::BTreeMap;
@@ -68,8 +68,12 @@ async fn check_appspec<R: RangedRead>(
         Err(fault) => findings.add_once(fault),
         Ok(text) => {
             let Lint { faults, warnings, scripts, copies } = appspec::lint(&text);
-            faults.into_iter().for_each(|found| findings.appspec_fault(found.line, found.what));
-            warnings.into_iter().for_each(|found| findings.appspec_warn(found.line, found.what));
+            for Finding { line, what } in faults {
+                findings.appspec_fault(line, what);
+            }
+            for Finding { line, what } in warnings {
+                findings.appspec_warn(line, what);
+            }
             references::check_scripts(&scripts, contents, findings);
             references::check_copies(&copies, contents, limits, findings);
         }

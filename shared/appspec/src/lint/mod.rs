@@ -95,7 +95,7 @@ fn note_duplicate_keys(node: &Node, findings: &mut Lint) {
     }
     let mut seen = std::collections::BTreeSet::new();
     for (key, value) in node.entries() {
-        // What has parts is no key that anybody reads, and costly to compare.
+        // Neither agent reads a key that is a list or a mapping, and comparing such keys is costly.
         if !has_parts(key) && !seen.insert(text(key)) {
             findings.warn(key.line(), AppSpecWarning::DuplicateKey { key: text(key) });
         }

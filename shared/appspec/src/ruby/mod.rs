@@ -85,35 +85,39 @@ fn scalar_value(node: &Node, text: &str, style: ScalarStyle) -> Value {
     }
 }
 
-/// The class of the object that a tag asks for, where a safe load refuses it.
+/// The class of the object that a tag asks for, where a safe load refuses it. Psych looks for other tags on a scalar
+/// than on a list or a mapping, for none on a scalar in quotes, and passes over those that it does not know.
 fn class_of_tag(node: &Node) -> Option<String> {
     let tag = node.tag.as_deref()?;
-    let is_map = matches!(node.content, Content::Map(_));
-    if is_map && matches!(tag, "!set" | "tag:yaml.org,2002:set") {
-        return Some("Psych::Set".to_owned());
-    }
-    if is_map && matches!(tag, "!omap" | "tag:yaml.org,2002:omap") {
-        return Some("Psych::Omap".to_owned());
-    }
-    let (kind, class) = tag.split_once(':').unwrap_or((tag, ""));
-    let known = matches!(kind, "!str" | "!seq" | "!map") && !tag.starts_with("tag:");
-    let Some(kind) = kind.strip_prefix("!ruby/") else {
-        return (known && !class.is_empty()).then(|| class.to_owned());
+    let (kind, named) = tag.split_once(':').unwrap_or((tag, ""));
+    let where_named = Some(named).filter(|named| !named.is_empty());
+    let class = match (&node.content, kind) {
+        (Content::Scalar { text, style: ScalarStyle::Plain }, _) => match kind {
+            "!ruby/class" | "!ruby/module" => Some(text.as_str()),
+            "!ruby/regexp" => Some("Regexp"),
+            "!ruby/range" => Some("Range"),
+            "!str" | "!ruby/string" => where_named,
+            "!ruby/object" => where_named
+                .filter(|class| matches!(*class, "BigDecimal" | "DateTime" | "Complex" | "Rational")),
+            _ => None,
+        },
+        (Content::List(_), "!seq" | "!ruby/array") => where_named,
+        (Content::Map(_), _) => match kind {
+            _ if matches!(tag, "!set" | "tag:yaml.org,2002:set") => Some("Psych::Set"),
+            _ if matches!(tag, "!omap" | "tag:yaml.org,2002:omap") => Some("Psych::Omap"),
+            "!ruby/object" => where_named.or(Some("Object")).filter(|class| *class != "Hash"),
+            "!ruby/struct" => where_named.or(Some("Struct")),
+            "!ruby/exception" => where_named.or(Some("Exception")),
+            "!ruby/range" => Some("Range"),
+            "!str" | "!map" => where_named,
+            "!ruby/string" | "!ruby/array" | "!ruby/hash" | "!ruby/hash-with-ivars" | "!ruby/marshalable" => {
+                where_named
+            }
+            _ => None,
+        },
+        _ => None,
     };
-    let by_itself = match kind {
-        "object" => "Object",
-        "struct" => "Struct",
-        "range" => "Range",
-        "regexp" => "Regexp",
-        "exception" => "Exception",
-        _ => "",
-    };
-    match (kind, class, &node.content) {
-        ("object", "Hash", Content::Map(_)) | ("sym" | "symbol", ..) => None,
-        ("class" | "module", _, Content::Scalar { text, .. }) => Some(text.clone()),
-        (_, "", _) => (!by_itself.is_empty()).then(|| by_itself.to_owned()),
-        (_, class, _) => Some(class.to_owned()),
-    }
+    class.map(str::to_owned)
 }
 
 /// What Ruby raises an error at, in the order in which it would.
