@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn a_ledger_reads_back_from_its_json() {
-        let text = include_str!("../tests/ledgers/shifting.json");
+        let text = include_str!("../tests/ledgers/schema-0/shifting.json");
         let ledger: Ledger = serde_json::from_str(text).unwrap();
         assert_eq!(ledger.phase(), "shifting");
         let again: Ledger = serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap();
