@@ -32,7 +32,7 @@ const PARAMETERS: [(&str, &str); 8] = [
     ("Strategy", "canary:10%:12s"),
     ("Bake", "7s"),
     ("InstallDeadline", "90s"),
-    ("Hold", "3s"),
+    ("Drain", "3s"),
     ("UnhealthyGrace", "10s"),
     ("UnknownLimit", "30s"),
     ("LookInterval", "2s"),

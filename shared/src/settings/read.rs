@@ -1,5 +1,6 @@
 //! Reads single values and collects what is wrong with them.
 
+use super::variables::RENAMED;
 use super::{Fault, Strings, Variable};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -80,7 +81,8 @@ impl<'a, S: Strings> Reader<'a, S> {
     pub(super) fn refuse_unknown_names(&mut self) {
         for name in self.source.names(PREFIX) {
             if !self.known.contains(&name) && !name.starts_with(WAF_PREFIX) {
-                let expected = match nearest(&name, &self.known) {
+                let renamed = RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| (*new).to_owned());
+                let expected = match renamed.or_else(|| nearest(&name, &self.known).cloned()) {
                     Some(near) => format!("no variable of this name, is {near} meant?"),
                     None => {
                         "no variable of this name, is its service missing in GREENLIGHT_SERVICES?".to_owned()
