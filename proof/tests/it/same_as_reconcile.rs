@@ -11,7 +11,6 @@ use proof::world::{Left, TICK, World, bundle, shop};
 use release::plan::Action;
 use release::plan::Effect;
 use release::{Colour, Command, Ledger, Offer, TargetHealth, Wake, accept_command, accept_upload};
-use testing;
 
 /// What a pass decided and did, in words.
 type Told = (&'static str, Vec<&'static str>, Vec<String>);
