@@ -104,9 +104,21 @@ impl Serialize for Ledger {
 /// object that they stood in.
 ///
 /// All are equal: what is not understood decides nothing.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UnknownFields(Map<String, Value>);
+#[derive(Debug, Clone, Default)]
+pub struct UnknownFields(Option<Box<Map<String, Value>>>);
+
+impl<'de> Deserialize<'de> for UnknownFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = Map::deserialize(deserializer)?;
+        Ok(Self((!members.is_empty()).then(|| Box::new(members))))
+    }
+}
+
+impl Serialize for UnknownFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.as_deref().into_iter().flatten())
+    }
+}
 
 impl PartialEq for UnknownFields {
     fn eq(&self, _: &Self) -> bool {
