@@ -9,7 +9,9 @@ use crate::way_back::{WayBack, without_ledger};
 use futures::future::{OptionFuture, join, join_all, join3};
 use jiff::Timestamp;
 use release::plan::{Action, Effect, Outcome, Plan, Reads, effects, is_stale, note, plan, reads};
-use release::{Ledger, Observation, PerColour, Policy, Reading, ServiceName, Wake, asked};
+use release::{
+    Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, ServiceName, Wake, asked,
+};
 use serde::{Deserialize, Serialize};
 
 /// How many passes one wake may take: enough for the longest chain (promoting: base rule, release's rule, idle, next release).
@@ -17,7 +19,7 @@ const PASSES: usize = 8;
 
 /// One pass, for the decision record: everything the plan saw, so that it can be replayed.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Pass {
+pub struct PassRecord {
     /// What the plan was given.
     pub ledger: Ledger,
     /// What the plan saw.
@@ -38,7 +40,7 @@ pub struct Reconciled {
     /// The ledger as it was last known.
     pub ledger: Ledger,
     /// Its passes.
-    pub passes: Vec<Pass>,
+    pub passes: Vec<PassRecord>,
     /// What failed. The next wake tries again.
     pub failures: Vec<Failure>,
 }
@@ -96,7 +98,7 @@ pub async fn reconcile_from(
         let Run { version, ledger: written, failures: run_failures, done, moved_on, lost_swap, .. } = run;
         let mut again = decided.again || moved_on;
         failures.extend(run_failures);
-        passes.push(Pass { ledger: given, observation, now, policy: *policy, plan: decided, done });
+        passes.push(PassRecord { ledger: given, observation, now, policy: *policy, plan: decided, done });
         // To a hook that was overtaken, what was read is still true enough to say "wait": somebody else has just looked.
         let overtaken = lost_swap && wake == Wake::Question;
         // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
@@ -324,13 +326,22 @@ impl<P: Ports> Run<'_, P> {
     }
 }
 
-/// A reconcile that the ledger kept from happening, and what was done without it.
+/// A reconcile that the ledger kept from happening, and what was done without it. A ledger that a newer version of
+/// Greenlight has written is never replaced: a release holds, or is taken back without it.
 #[derive(Debug)]
 pub struct NoLedger {
     /// Why the ledger could not be read.
     pub failure: Failure,
     /// What became of the way back.
     pub way_back: Result<WayBack, Failure>,
+}
+
+impl NoLedger {
+    /// Why nothing goes forward, where that is a decision and not a call that failed.
+    pub fn reason(&self) -> Option<Reason> {
+        let NewerSchema { found, known } = *self.failure.newer_schema()?;
+        Some(Reason::NewerLedger { found, known })
+    }
 }
 
 /// Reconciles every service, side by side. Where the ledger cannot be read, a firing candidate is taken back all the

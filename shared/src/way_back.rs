@@ -4,7 +4,7 @@
 //! done here the ledger learns in a later pass: a release whose rule is gone is one that was taken back.
 
 use crate::failure::{Failure, chain};
-use crate::ports::{Answer, Ports};
+use crate::ports::{PortResult, Ports};
 use futures::future::join;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, PerColour, Purpose, ReleaseRule, RuleArn, Rules,
@@ -65,7 +65,11 @@ fn to_take_back<'a>(
 }
 
 /// Stops the release that installs on this colour.
-async fn stop(ports: &impl Ports, service: &ServiceName, candidate: Colour) -> Answer<Option<DeploymentId>> {
+async fn stop(
+    ports: &impl Ports,
+    service: &ServiceName,
+    candidate: Colour,
+) -> PortResult<Option<DeploymentId>> {
     let active = ports.active_deployment(service).await?;
     let Some(Deployment { id, .. }) = active.filter(|deployment| releases_on(deployment, candidate)) else {
         return Ok(None);

@@ -98,7 +98,7 @@ impl Span {
         let entry = entries
             .iter()
             .rev()
-            .find(|entry| entry["number"] == number && entry["deployment"].is_string())?;
+            .find(|entry| entry["upload"]["number"] == number && entry["deployment"].is_string())?;
         Some(Self {
             colour: entry["colour"].as_str()?.to_owned(),
             opened: entry["opened_at"].as_str()?.parse().ok()?,

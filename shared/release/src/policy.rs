@@ -19,8 +19,8 @@ pub struct Policy {
     pub install_deadline: Duration,
     /// How long a colour keeps serving after it lost its weight, because a changed rule answers before
     /// the load balancer has moved (503s for up to two minutes: argo-rollouts #4595). Default 60 s.
-    #[serde(with = "duration")]
-    pub hold: Duration,
+    #[serde(with = "duration", alias = "hold")]
+    pub drain: Duration,
     /// How long candidate targets may be unhealthy before traffic goes back. Default 30 s.
     #[serde(with = "duration")]
     pub unhealthy_grace: Duration,

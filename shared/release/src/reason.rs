@@ -1,6 +1,6 @@
 //! Why: every decision says, "did nothing" too.
 
-use crate::{ReleaseNumber, Weights};
+use crate::{InstanceId, ReleaseNumber, Weights};
 use serde::{Deserialize, Serialize};
 
 /// What takes an open release back.
@@ -35,7 +35,7 @@ pub enum ReturnCause {
     #[error("installation failed on {instance}: {detail}")]
     TargetFailed {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
         /// The event, the script and its last words.
         detail: String,
     },
@@ -73,7 +73,7 @@ pub enum ReturnCause {
     #[error("instance {instance} went away during the release, or serves neither version any more")]
     InstanceLost {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
     },
     /// No hook asked for too long: the instances are gone, or the function that answers them is broken.
     #[error(
@@ -122,6 +122,13 @@ impl ReturnCause {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
+    /// The ledger was written by a newer version of Greenlight: nothing is decided on it and nothing is written.
+    NewerLedger {
+        /// Its schema.
+        found: u64,
+        /// The newest schema that this version reads.
+        known: u64,
+    },
     /// Nothing is open and nothing waits.
     NothingToDo,
     /// The base rule does not put all traffic on the live colour.
@@ -141,19 +148,19 @@ pub enum Reason {
     /// An instance is unhealthy on the live colour.
     Ailing {
         /// Which.
-        instance: String,
+        instance: InstanceId,
         /// For how long, in seconds.
         seconds: u64,
     },
     /// The instance is handed to Auto Scaling for replacement.
     Replaces {
         /// Which.
-        instance: String,
+        instance: InstanceId,
     },
     /// An instance is due for replacement and stays, because it is all there is or another one was just replaced.
     NotReplaced {
         /// Which.
-        instance: String,
+        instance: InstanceId,
         /// What is waited for.
         waiting: String,
     },
@@ -165,7 +172,7 @@ pub enum Reason {
     /// That alarm may have seen an instance die, which serves neither colour now: nothing is rolled back for it.
     MayBeTheInstance {
         /// Which.
-        instance: String,
+        instance: InstanceId,
     },
     /// A release opens.
     Opens {
@@ -211,8 +218,9 @@ pub enum Reason {
         /// What remains, in seconds.
         seconds: u64,
     },
-    /// The idle colour still serves late requests: nothing is installed on it before the hold is over.
-    WaitsForHold {
+    /// The idle colour still serves late requests: nothing is installed on it before the drain is over.
+    #[serde(alias = "waits_for_hold")]
+    WaitsForDrain {
         /// What remains, in seconds.
         seconds: u64,
     },
@@ -301,6 +309,7 @@ impl Reason {
     /// The stable word for logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::NewerLedger { .. } => "newer_ledger",
             Self::NothingToDo => "nothing_to_do",
             Self::BaseRuleDrifted { .. } => "base_rule_drifted",
             Self::RepairsBaseRule => "repairs_base_rule",
@@ -323,7 +332,7 @@ impl Reason {
             Self::Installed => "installed",
             Self::Raises { .. } => "raises",
             Self::WaitsForTime { .. } => "waits_for_time",
-            Self::WaitsForHold { .. } => "waits_for_hold",
+            Self::WaitsForDrain { .. } => "waits_for_drain",
             Self::Paused => "paused",
             Self::NotProven { .. } => "not_proven",
             Self::Unknown { .. } => "unknown",

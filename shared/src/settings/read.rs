@@ -1,5 +1,6 @@
 //! Reads single values and collects what is wrong with them.
 
+use super::variables::RENAMED;
 use super::{Fault, SettingsError, Strings, Variable};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -68,7 +69,8 @@ impl<'a, S: Strings> Reader<'a, S> {
     pub fn refuse_unknown_names(&mut self, prefix: &str, is_foreign: impl Fn(&str) -> bool, otherwise: &str) {
         for name in self.source.names(prefix) {
             if !self.known.contains(&name) && !is_foreign(&name) {
-                let expected = match nearest(&name, &self.known) {
+                let renamed = RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| (*new).to_owned());
+                let expected = match renamed.or_else(|| nearest(&name, &self.known).cloned()) {
                     Some(near) => format!("no variable of this name, is {near} meant?"),
                     None => format!("no variable of this name, {otherwise}"),
                 };

@@ -4,7 +4,8 @@ use super::names::upload;
 use super::world::{Call, WeightChange, World};
 use release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    ReleaseRule, Revision, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus, Weights,
+    ReleaseRule, Revision, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus, UnknownFields,
+    Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,12 +51,23 @@ impl World {
         self.change(&ledger.service, |service| service.ledger = Some(text));
     }
 
+    /// The ledger's bytes as they are stored, whoever can read them.
+    pub fn ledger_text(&self, service: &ServiceName) -> Option<String> {
+        self.change(service, |service| service.ledger.clone())
+    }
+
+    /// Stores these bytes as the ledger, as another version of Greenlight might.
+    pub fn put_ledger_text(&self, service: &ServiceName, text: String) {
+        self.change(service, |service| service.ledger = Some(text));
+    }
+
     /// Makes release `number` live on `colour`, as if it had been released before.
     pub fn make_live(&self, service: &ServiceName, colour: Colour, number: u64) {
         let upload = upload(service, number);
         let since = self.state().now;
         let ledger = self.ledger(service).unwrap_or_else(|| Ledger::new(service.clone()));
-        self.put_ledger(&Ledger { live: Some(Live { colour, upload: upload.clone(), since }), ..ledger });
+        let live = Live { colour, upload: upload.clone(), since, unknown_fields: UnknownFields::default() };
+        self.put_ledger(&Ledger { live: Some(live), ..ledger });
         self.set_health(service, colour, TargetHealth::Healthy);
         self.set_base(service, Weights::all_on(colour));
         let description = Description {

@@ -1,6 +1,6 @@
 //! What tests do to deployments: hooks that come far, succeed and fail.
 
-use super::world::{Record, World};
+use super::world::{StoredDeployment, World};
 use release::{
     Creator, Deployment, DeploymentId, DeploymentStatus, Description, Revision, ServiceName, TargetHealth,
     TargetStatus,
@@ -22,7 +22,8 @@ impl World {
     /// What a new instance would install: the revision of the deployment that succeeded last.
     pub fn last_successful(&self, service: &ServiceName) -> Option<Revision> {
         self.change(service, |service| {
-            let succeeded = |record: &&Record| record.deployment.status == DeploymentStatus::Succeeded;
+            let succeeded =
+                |record: &&StoredDeployment| record.deployment.status == DeploymentStatus::Succeeded;
             service.deployments.iter().rev().find(succeeded).map(|record| record.revision.clone())
         })
     }

@@ -42,7 +42,7 @@ impl Setting {
             ("Strategy", "canary:20%:6s"),
             ("Bake", "4s"),
             ("InstallDeadline", "60s"),
-            ("Hold", "2s"),
+            ("Drain", "2s"),
             ("UnhealthyGrace", "4s"),
             ("UnknownLimit", "15s"),
             ("SilenceLimit", "20s"),

@@ -164,13 +164,14 @@ impl<'a> Stage<'a> {
     pub(super) async fn live(&self) -> Result<Live> {
         let ledger = self.ledger().await?;
         let live = &ledger["live"];
+        let upload = &live["upload"];
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let read = || {
             Some(Live {
                 colour: text(&live["colour"])?,
-                number: live["number"].as_u64()?.try_into().ok()?,
-                key: text(&live["revision"]["key"])?,
-                version: text(&live["revision"]["version"])?,
+                number: upload["number"].as_u64()?.try_into().ok()?,
+                key: text(&upload["revision"]["key"])?,
+                version: text(&upload["revision"]["version"])?,
             })
         };
         read().with_context(|| format!("the ledger names nothing live: {ledger}"))

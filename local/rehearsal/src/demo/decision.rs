@@ -27,9 +27,28 @@ pub(super) struct Decision {
 
 /// A release and where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "StoredRelease")]
 pub(super) struct Placed {
     pub(super) number: ReleaseNumber,
     pub(super) colour: Colour,
+}
+
+/// As the ledger stores it.
+#[derive(Deserialize)]
+struct StoredRelease {
+    upload: StoredUpload,
+    colour: Colour,
+}
+
+#[derive(Deserialize)]
+struct StoredUpload {
+    number: ReleaseNumber,
+}
+
+impl From<StoredRelease> for Placed {
+    fn from(stored: StoredRelease) -> Self {
+        Self { number: stored.upload.number, colour: stored.colour }
+    }
 }
 
 /// What is read of a pass.

@@ -20,7 +20,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::MayBeTheInstance { .. }
         | Reason::WaitsForInstallation { .. }
         | Reason::WaitsForTime { .. }
-        | Reason::WaitsForHold { .. }
+        | Reason::WaitsForDrain { .. }
         | Reason::Paused
         | Reason::NotProven { .. }
         | Reason::WaitsForCodeDeploy
@@ -97,7 +97,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::Installed => about.installed(),
         Reason::Raises { percent } => format!("{candidate} takes {percent} %: {}", about.proof()),
         Reason::WaitsForTime { seconds } => about.stays(*seconds),
-        Reason::WaitsForHold { seconds } => {
+        Reason::WaitsForDrain { seconds } => {
             format!("nothing is installed for another {seconds} s: the idle colour answers late requests")
         }
         Reason::Paused => "the weight stays: an operator has paused the release".to_owned(),

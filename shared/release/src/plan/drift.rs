@@ -2,10 +2,10 @@
 //!
 //! An operator's hand, a stack update that writes the template's weights, a write of a pass that was long delayed.
 
-use super::{Pass, rollback::can_carry};
+use super::{Planning, rollback::can_carry};
 use crate::{Action, Colour, Drift, Reason, Rules, Weights};
 
-impl Pass<'_> {
+impl Planning<'_> {
     /// Says what has drifted, and puts it right where the policy says so and it is proven safe.
     ///
     /// The first pass remembers it, the next one has read the health of both colours. That pass remembers itself:
@@ -34,7 +34,7 @@ impl Pass<'_> {
             self.again = true;
         } else if can_carry(self.seen, live) {
             self.because(Reason::RepairsBaseRule);
-            // The colour that is left serves late requests for the hold, from here and from when it is seen to be left.
+            // The colour that is left serves late requests for the drain, from here and from when it is seen to be left.
             (self.ledger.drifted_at, self.ledger.emptied_at) = (Some(self.now), Some(self.now));
             self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
             self.again = true;

@@ -25,7 +25,8 @@ pub use reads::{Reads, reads};
 
 use crate::{
     Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase,
-    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, Verdict, Weights,
+    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, UnknownFields, Verdict,
+    Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -138,7 +139,7 @@ pub struct Plan {
 ///
 /// Pure: the same ledger, observation, policy and time give the same plan.
 pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Timestamp) -> Plan {
-    let mut pass = Pass {
+    let mut planning = Planning {
         ledger,
         seen: observation,
         policy,
@@ -148,28 +149,28 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
         reasons: Vec::new(),
         again: false,
     };
-    pass.tell_verdicts();
-    match pass.ledger.open.take() {
-        None => pass.idle(),
+    planning.tell_verdicts();
+    match planning.ledger.open.take() {
+        None => planning.idle(),
         Some(open) => match open.phase {
-            Phase::Installing => pass.installing(open),
-            Phase::Shifting { .. } | Phase::Baking => pass.shifting(open),
-            Phase::Promoting => pass.promoting(open),
-            Phase::Returning(_) => pass.returning(open),
-            Phase::Settling => pass.settling(open),
+            Phase::Installing => planning.installing(open),
+            Phase::Shifting(_) | Phase::Baking(_) => planning.shifting(open),
+            Phase::Promoting(_) => planning.promoting(open),
+            Phase::Returning(_) => planning.returning(open),
+            Phase::Settling => planning.settling(open),
         },
     }
     Plan {
-        ledger: pass.ledger,
-        back: pass.back,
-        forward: pass.forward,
-        reasons: pass.reasons,
-        again: pass.again,
+        ledger: planning.ledger,
+        back: planning.back,
+        forward: planning.forward,
+        reasons: planning.reasons,
+        again: planning.again,
     }
 }
 
 /// One run of [`plan()`]: its inputs, and what it has decided so far.
-struct Pass<'a> {
+struct Planning<'a> {
     ledger: Ledger,
     seen: &'a Observation,
     policy: &'a Policy,
@@ -180,7 +181,7 @@ struct Pass<'a> {
     again: bool,
 }
 
-impl Pass<'_> {
+impl Planning<'_> {
     fn because(&mut self, reason: Reason) {
         self.reasons.push(reason);
     }
@@ -211,7 +212,12 @@ impl Pass<'_> {
         self.because(Reason::Returns { cause: cause.clone() });
         // What the phase wanted to do next must not follow the way back.
         self.forward.retain(|action| matches!(action, Action::TellVerdict { .. }));
-        open.phase = Phase::Returning(Returning { cause, weightless_since: None });
+        open.phase = Phase::Returning(Returning {
+            cause,
+            had_weight: open.had_weight(),
+            weightless_since: None,
+            unknown_fields: UnknownFields::default(),
+        });
         open.since = self.now;
         let written_first = self.may_be_overtaken(&open);
         self.returning(open);
@@ -253,6 +259,7 @@ impl Pass<'_> {
             opened_at: open.opened_at,
             closed_at: self.now,
             told,
+            unknown_fields: UnknownFields::default(),
         });
         self.again = true;
     }
@@ -268,9 +275,9 @@ impl Pass<'_> {
     }
 }
 
-/// What a decision record says of a plan.
+/// What the log says of a plan.
 #[derive(Debug, Serialize)]
-pub struct Record<'a> {
+pub struct DecisionRecord<'a> {
     /// The service.
     pub service: &'a str,
     /// The phase after the plan.
@@ -294,9 +301,9 @@ impl Plan {
     }
 
     /// What the log says of this plan.
-    pub fn record(&self) -> Record<'_> {
+    pub fn record(&self) -> DecisionRecord<'_> {
         let open = self.ledger.open.as_ref();
-        Record {
+        DecisionRecord {
             service: self.ledger.service.as_str(),
             phase: self.ledger.phase(),
             release: open.map(|open| open.upload.number.0),

@@ -5,6 +5,7 @@ use crate::{Ledger, PerColour, Phase, Policy, Purpose};
 use jiff::Timestamp;
 
 /// What a pass has to read.
+#[expect(clippy::struct_excessive_bools, reason = "each fact is read or not, whatever the others are")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reads {
     /// The open release's deployment, by id or else by description.
@@ -38,7 +39,7 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             reads.rules = ledger.live.is_some() && open.rule.is_none();
             reads.rule_owner = reads.rules;
         }
-        Phase::Shifting { .. } | Phase::Baking | Phase::Promoting => {
+        Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => {
             reads.rules = true;
             reads.rule_owner = ledger.live.is_some() && open.rule.is_none();
             reads.alarms = true;

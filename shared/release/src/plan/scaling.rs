@@ -1,6 +1,6 @@
 //! Auto Scaling processes that stay suspended although no deployment is open.
 
-use super::{Pass, schedule::since};
+use super::{Planning, schedule::since};
 use crate::{Action, Drift, Ledger, Reason, ScalingProcess};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) fn is_looked_at(ledger: &Ledger, now: Timestamp) -> bool {
     ledger.open.is_none() && ended.is_some_and(|ago| (GRACE..LOOKED_AT_FOR).contains(&ago))
 }
 
-impl Pass<'_> {
+impl Planning<'_> {
     /// Says which processes stay suspended, and resumes them where the policy says so. Only the four that
     /// `CreateDeployment` suspends: what else is suspended was suspended by hand.
     pub(super) fn look_for_suspended_processes(&mut self) {
