@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_span_is_that_of_the_release_with_a_deployment() {
-        let entry = |deployment: Value, opened: &str| json!({"number": 3, "colour": "green", "deployment": deployment, "opened_at": opened, "closed_at": "1970-01-01T00:01:00Z"});
+        let entry = |deployment: Value, opened: &str| json!({"upload": {"number": 3}, "colour": "green", "deployment": deployment, "opened_at": opened, "closed_at": "1970-01-01T00:01:00Z"});
         let ledger = json!({"releases": [entry(json!("d-1"), "1970-01-01T00:00:10Z"), entry(Value::Null, "1970-01-01T00:00:20Z")]});
         assert_eq!(Span::find(&ledger, 3).unwrap().opened, at(10));
         assert_eq!(Span::find(&ledger, 4), None);
