@@ -1,4 +1,4 @@
-//! What is wrong with a bundle, in sentences for whoever uploaded it.
+//! What is wrong with a bundle, in sentences for the person who uploaded it.
 
 use appspec::{AppSpecFault, AppSpecWarning};
 
@@ -32,7 +32,7 @@ impl Fault {
     }
 }
 
-/// Something that works now, or with one of the agents, but is likely not what was meant.
+/// A warning: it works, perhaps with one of the agents only, but is probably not what the author meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// In the entries.

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use cloud::FaultKind;
 use std::time::Duration;
 
-/// Waits for the end of a release, during which at least so many calls must have gone wrong: a fault that met nobody
+/// Waits for the end of a release, during which at least so many calls must have failed: a fault that hit no call
 /// proves nothing.
 async fn ended_after(stage: &Stage<'_>, struck: u64, upload: &Upload) -> Result<Option<Verdict>> {
     let ended = stage.ended(upload).await?;

@@ -5,7 +5,7 @@ use crate::releases::Verdict;
 use anyhow::Result;
 use std::time::Duration;
 
-/// Kills the functions whose names end with this, again and again, for ever.
+/// Kills the functions whose names end with this, again and again, until it is dropped.
 async fn kill(stage: &Stage<'_>, ending: &str, pause: Duration) {
     loop {
         stage.kill_functions(ending);

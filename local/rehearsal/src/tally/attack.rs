@@ -4,8 +4,8 @@ use serde::Serialize;
 use std::time::Duration;
 use visitors::{Attacker, Attempt, Count};
 
-/// So many requests in a row have to be turned away before somebody counts as cut off: a rule that blocks some paths
-/// only must not pass for it.
+/// An attacker counts as cut off after so many refused requests in a row: a rule that blocks only some paths must not
+/// pass for it.
 const IN_A_ROW: usize = 10;
 
 /// The whole attack.
