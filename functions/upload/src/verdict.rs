@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use crate::bundle::Fault;
+use crate::bundle::BundleFault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
 use release::{Offer, ReleaseNumber, VerdictWord};
@@ -14,7 +14,7 @@ pub enum Rejection {
     /// The key breaks a rule.
     Key(KeyFault),
     /// The bundle would fail on an instance; at least one fault.
-    Bundle(Vec<Fault>),
+    Bundle(Vec<BundleFault>),
 }
 
 impl Rejection {
@@ -22,7 +22,7 @@ impl Rejection {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
-            Self::Bundle(faults) => faults.first().map_or("bundle", Fault::word),
+            Self::Bundle(faults) => faults.first().map_or("bundle", BundleFault::word),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Verdict {
 }
 
 /// All faults of a bundle, one a line, for the log.
-pub fn listing(key: &ObjectKey, faults: &[Fault]) -> String {
+pub fn listing(key: &ObjectKey, faults: &[BundleFault]) -> String {
     let mut text = format!("{key} was rejected, it has {} faults", faults.len());
     for fault in faults {
         text.push_str("\n- ");
@@ -103,8 +103,9 @@ mod tests {
     fn verdicts_are_sentences_that_fit_a_tag() {
         let number = ReleaseNumber(142);
         let open = ReleaseNumber(141);
-        let one = Fault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
-        let long = Fault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
+        let one =
+            BundleFault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
+        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
         let verdicts = [
             Verdict::accepted(number),
             Verdict::offered(number, &Offer::Opens),

@@ -11,7 +11,7 @@ mod limits;
 mod range;
 mod references;
 
-pub use fault::{ArchiveFault, ContentsFault, ContentsWarning, Fault, Findings, Warning};
+pub use fault::{ArchiveFault, BundleFault, ContentsFault, ContentsWarning, Findings, Warning};
 pub use limits::Limits;
 pub use range::RangedRead;
 
