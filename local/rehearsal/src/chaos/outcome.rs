@@ -46,7 +46,7 @@ impl PlayedScenario {
         excuses: &[Excuse],
         took: Duration,
     ) -> Self {
-        let counts = Counts::of(&log).total();
+        let counts = Counts::of(log).total();
         let is_unavoidable = |record: &visitors::VisitRecord| {
             let (sent, ended) = (log.time(record.sent()), log.time(record.ended()));
             excuses.iter().any(|excuse| sent <= excuse.until && ended >= excuse.from)
