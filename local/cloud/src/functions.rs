@@ -100,7 +100,7 @@ impl Functions {
     /// Invokes a function and waits for its answer.
     ///
     /// # Errors
-    /// When there is no such function. A function that fails is an [`FunctionAnswer`].
+    /// When there is no such function. A function that fails is an `FunctionAnswer`.
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Result<FunctionAnswer, FunctionNotFound> {
         let pool = self.pool(name)?;
         // The semaphore is never closed; should it be, the execution runs all the same.
