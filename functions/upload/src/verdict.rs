@@ -5,8 +5,9 @@
 use crate::bundle::Fault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
+use greenlight::failure::KeyExcerpt;
 use release::{Offer, ReleaseNumber, VerdictWord};
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// Why an object will not be released, for the person who uploaded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,12 +83,17 @@ impl Verdict {
     }
 }
 
-/// All faults of a bundle, one a line, for the log.
+/// Faults of one bundle, and warnings about it, that the log names at most; the others are counted.
+pub const MOST_LINES: usize = 20;
+
+/// The faults of a bundle, one a line, for the log.
 pub fn listing(key: &ObjectKey, faults: &[Fault]) -> String {
     let mut text = format!("{key} was rejected, it has {} faults", faults.len());
-    for fault in faults {
-        text.push_str("\n- ");
-        text.push_str(&fault.to_string());
+    for fault in faults.iter().take(MOST_LINES) {
+        let _infallible = write!(text, "\n- {}", KeyExcerpt(&fault.to_string()));
+    }
+    if let Some(more) = faults.len().checked_sub(MOST_LINES).filter(|more| *more > 0) {
+        let _infallible = write!(text, "\n- and {more} more");
     }
     text
 }
@@ -132,5 +138,14 @@ mod tests {
             .collect();
         assert!(tags.iter().all(|tag| tag.len() < 300));
         insta::assert_snapshot!(tags.join("\n"));
+    }
+
+    #[test]
+    fn a_listing_is_bounded_and_counts_what_it_leaves_out() {
+        let long = Fault::from(ArchiveFault::Encrypted { entry: "x".repeat(60_000) });
+        let text = listing(&ObjectKey::plain("a.zip"), &vec![long; 5_000]);
+        assert!(text.len() < 25_000, "{} bytes", text.len());
+        assert!(text.starts_with("a.zip was rejected, it has 5000 faults\n- "));
+        assert!(text.ends_with("\n- and 4980 more"));
     }
 }
