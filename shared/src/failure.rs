@@ -129,12 +129,10 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         next = cause.source();
     }
-    if text.len() > LONGEST_CHAIN {
-        let bytes = text.len();
-        text.truncate(text.floor_char_boundary(LONGEST_CHAIN));
-        text.push_str(&format!("… ({bytes} bytes)"));
+    match text.get(..text.floor_char_boundary(LONGEST_CHAIN)) {
+        Some(beginning) if beginning.len() < text.len() => format!("{beginning}… ({} bytes)", text.len()),
+        _ => text,
     }
-    text
 }
 
 /// The beginning of a text from outside, as much as a message or a log line repeats of it: 256 bytes, control

@@ -153,8 +153,8 @@ where
     H: Fn(Payload) -> F,
     F: Future<Output = Result<A, Failure>>,
 {
-    let handled = async { handler(payload::read(text)).await };
-    let answered = AssertUnwindSafe(handled).catch_unwind().await;
+    let work = async { handler(payload::read(text)).await };
+    let answered = AssertUnwindSafe(work).catch_unwind().await;
     let answered = answered.unwrap_or_else(|_| Err(Failure::panicked("the invocation")));
     answered.map_err(|failure| {
         if !failure.is_recorded() {

@@ -65,7 +65,7 @@ fn not_understood(told: &Told, unreadable: Option<Failure>) -> Option<Failure> {
         return None;
     }
     let message = format!(
-        "{} parts of the payload name no alarm: every service was reconciled, and the event is kept; see events/alarm for the shapes that are known",
+        "{} part(s) of the payload name no alarm: every service was reconciled, and the event is kept; see events/alarm for the shapes that are known",
         told.unread
     );
     let failure = Failure::new(Class::Permanent, message);

@@ -111,6 +111,6 @@ async fn a_payload_that_is_not_understood_is_still_told_when_a_call_fails_too() 
     let failure =
         handle(&Faulty::new(&world, [fault]), &settings(), &world, Ok(json!({}))).await.unwrap_err();
     assert_eq!(failure.class(), Class::Transient);
-    assert!(failure.to_string().starts_with("1 parts of the payload name no alarm"), "{failure}");
+    assert!(failure.to_string().starts_with("1 part(s) of the payload name no alarm"), "{failure}");
     assert!(chain(&failure).contains("; then a call failed: "), "{}", chain(&failure));
 }

@@ -156,7 +156,7 @@ fn whatever_the_bytes_every_service_is_woken_and_the_failure_is_recorded_once() 
     for (path, body) in &heard.told {
         assert_eq!((path.as_str(), &body["errorType"]), ("invocation/1/error", &json!("permanent")));
         let message = body["errorMessage"].as_str().unwrap();
-        assert!(message.starts_with("1 parts of the payload name no alarm"), "{message}");
+        assert!(message.starts_with("1 part(s) of the payload name no alarm"), "{message}");
         assert!(message.contains("the payload cannot be read as JSON"), "{message}");
     }
     assert_eq!(heard.records("WARN").len(), payloads.len(), "{:?}", heard.records("WARN"));
