@@ -1,4 +1,4 @@
-//! What the release domain needs of the world, in its own words.
+//! What the release path needs of AWS, as traits in its own words.
 //!
 //! One adapter each in `greenlight::aws`, one in-memory fake in `testing`. Every method says in
 //! its [`Failure`]'s class whether a repeat is safe.
@@ -29,7 +29,7 @@ pub trait Ledgers: Sync {
 
     /// Replaces the ledger if it still has this version, or creates it if there is none and `expected` is `None`.
     ///
-    /// Conflict when somebody else was first. Outcome unknown when the answer was lost: read before a repeat.
+    /// Conflict when another pass was first. Outcome unknown when the answer was lost: read before a repeat.
     fn write_ledger(
         &self,
         ledger: &Ledger,
@@ -42,7 +42,7 @@ pub trait ListenerRules: Sync {
     /// Both rules, in one call however many rules the listener has.
     fn rules(&self, service: &ServiceName) -> impl Future<Output = PortResult<Rules>> + Send;
 
-    /// Whose a release's rule is, by its tags; `None` when it carries none of ours or is gone.
+    /// The release that owns this rule, by its tags. `None` when it carries no tags of ours or is gone.
     fn rule_owner(
         &self,
         service: &ServiceName,
@@ -106,15 +106,15 @@ pub trait Deployments: Sync {
     /// A deployment by id; `None` when CodeDeploy does not know it.
     fn deployment(&self, id: &DeploymentId) -> impl Future<Output = PortResult<Option<Deployment>>> + Send;
 
-    /// The deployment with exactly this description among those of the service's group that were created after its
-    /// release opened, if any: how a deployment is found whose `CreateDeployment` reply was lost.
+    /// Finds a deployment whose `CreateDeployment` reply was lost: the one with exactly this description among those
+    /// of the service's group that were created after its release opened, if any.
     fn find_deployment(
         &self,
         description: &Description,
         opened_at: Timestamp,
     ) -> impl Future<Output = PortResult<Option<Deployment>>> + Send;
 
-    /// The deployment of the service's group that may still change instances, whoever opened it.
+    /// The deployment of the service's group that may still change instances, whether we or another opened it.
     fn active_deployment(
         &self,
         service: &ServiceName,

@@ -24,9 +24,9 @@ pub struct PassRecord {
     pub ledger: Ledger,
     /// What the plan saw.
     pub observation: Observation,
-    /// When.
+    /// The time that the plan was given.
     pub now: Timestamp,
-    /// By which policy.
+    /// The policy that the plan was given.
     pub policy: Policy,
     /// What it decided.
     pub plan: Plan,
@@ -99,9 +99,9 @@ pub async fn reconcile_from(
         let mut again = decided.again || moved_on;
         failures.extend(run_failures);
         passes.push(PassRecord { ledger: given, observation, now, policy: *policy, plan: decided, done });
-        // To a hook that was overtaken, what was read is still true enough to say "wait": somebody else has just looked.
+        // If another pass overtook this hook's, the ledger that was read is still good enough to answer "wait".
         let overtaken = lost_swap && wake == Wake::Question;
-        // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
+        // After a change of a rule, look again: at the rule, and whether another pass has decided since.
         if (touched_rules || moved_on) && !overtaken {
             let (_, after) = join(ports.rules(service), read(ports, service)).await;
             known = after?;
@@ -131,7 +131,7 @@ pub async fn read(
     })
 }
 
-/// Changes the ledger by a pure function, trying again when somebody else was first.
+/// Changes the ledger by a pure function, and starts again when another pass was first.
 ///
 /// # Errors
 /// When the ledger cannot be read or written, or keeps changing under five tries.
@@ -265,7 +265,7 @@ impl<P: Ports> Run<'_, P> {
             }
             Err(failure) => {
                 self.done.push(("commit".to_owned(), Some(chain(&failure))));
-                // Somebody else was first, or nobody knows: read again, decide again.
+                // Another pass was first, or the answer was lost: read again, decide again.
                 self.moved_on = matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown);
                 self.lost_swap = failure.is_conflict();
                 if !failure.is_conflict() {

@@ -46,7 +46,7 @@ pub async fn handle(
 
 fn log(told: &Told, services: usize) {
     let names = told.alarms.iter().take(MOST_NAMES).map(|alarm| Excerpt(alarm).to_string());
-    let (alarm_names, alarms) = (Value::from_iter(names).to_string(), told.alarms.len());
+    let (alarm_names, alarms) = (names.collect::<Value>().to_string(), told.alarms.len());
     if told.unread == 0 {
         tracing::info!(alarm_names, alarms, services, "an alarm changed");
     } else {

@@ -1,5 +1,7 @@
 //! The function as a process, between a Runtime API and an AWS that refuses everything: what Lambda and the log hear.
 
+#![cfg(test)]
+
 use greenlight::settings::VARIABLES;
 use serde_json::{Value, json};
 use std::collections::VecDeque;

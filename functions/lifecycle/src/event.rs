@@ -174,21 +174,21 @@ const CHANGE: Kind = Kind {
 ///
 /// # Errors
 /// A payload that is none of [`Event`], or one that claims to be and is malformed.
-pub fn parse(payload: Value) -> Result<Event, EventError> {
+pub fn parse(payload: &Value) -> Result<Event, EventError> {
     let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
     if payload.get("LifecycleEventHookExecutionId").is_some() {
-        let execution: Execution = EXECUTION.read(&payload, payload.clone())?;
+        let execution: Execution = EXECUTION.read(payload, payload)?;
         return Ok(Event::HookExecution {
             deployment_id: execution.deployment_id,
             execution_id: execution.lifecycle_event_hook_execution_id,
         });
     }
     if payload.get("command").is_some() {
-        let Commanded { service, command } = COMMAND.read(&payload, payload.clone())?;
+        let Commanded { service, command } = COMMAND.read(payload, payload)?;
         return Ok(Event::Command { service, command });
     }
     if payload.get("lifecycleEvent").is_some() {
-        return Ok(Event::Question(QUESTION.read(&payload, payload.clone())?));
+        return Ok(Event::Question(QUESTION.read(payload, payload)?));
     }
     match (text("source").as_deref(), text("detail-type").as_deref()) {
         (Some("aws.events" | "aws.scheduler"), Some("Scheduled Event")) => Ok(Event::Tick),
@@ -200,7 +200,7 @@ pub fn parse(payload: Value) -> Result<Event, EventError> {
             ),
         ) => {
             let detail = payload.get("detail").unwrap_or(&Value::Null);
-            let Changed { detail } = CHANGE.read(detail, payload.clone())?;
+            let Changed { detail } = CHANGE.read(detail, payload)?;
             Ok(Event::DeploymentChanged { group: detail.deployment_group, deployment: detail.deployment_id })
         }
         _ => Err(EventError::Unrecognised),
@@ -209,7 +209,7 @@ pub fn parse(payload: Value) -> Result<Event, EventError> {
 
 impl Kind {
     /// Reads `payload`, whose ids and names stand in `members`.
-    fn read<T: for<'a> Deserialize<'a>>(&self, members: &Value, payload: Value) -> Result<T, EventError> {
+    fn read<T: for<'a> Deserialize<'a>>(&self, members: &Value, payload: &Value) -> Result<T, EventError> {
         let Self { name: kind, sample, .. } = *self;
         for (member, longest) in self.members {
             let value = members.get(member).ok_or(EventError::Lacks { kind, member, sample })?;
@@ -245,14 +245,14 @@ mod tests {
     #[test]
     fn a_malformed_question_is_told_where_it_is_wrong() {
         let error =
-            parse(json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"}))
+            parse(&json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"}))
                 .unwrap_err();
         assert!(error.to_string().contains("deploymentId"), "{error}");
     }
 
     #[test]
     fn an_unknown_command_is_refused_by_name() {
-        let error = parse(json!({"command": "explode", "service": "backend"})).unwrap_err();
+        let error = parse(&json!({"command": "explode", "service": "backend"})).unwrap_err();
         assert!(greenlight::failure::chain(&error).contains("explode"), "{error}");
     }
 
@@ -266,12 +266,12 @@ mod tests {
             json!({"source": "aws.events"}),
             json!({"source": "aws.events", "detail-type": 5}),
         ] {
-            assert!(matches!(parse(payload), Err(EventError::Unrecognised)));
+            assert!(matches!(parse(&payload), Err(EventError::Unrecognised)));
         }
     }
     #[test]
     fn what_a_command_lacks_or_has_too_much_of_is_said() {
-        let said = |payload: Value| parse(payload).unwrap_err().to_string();
+        let said = |payload: Value| parse(&payload).unwrap_err().to_string();
         assert_eq!(
             said(json!({"command": "status"})),
             "a command is malformed: it has no service; send it as events/lifecycle/command-status.json shows"
@@ -305,16 +305,16 @@ mod tests {
             (&command, "/command"),
             (&command, "/service"),
         ] {
-            assert!(parse(good.clone()).is_ok(), "{good}");
+            assert!(parse(good).is_ok(), "{good}");
             for bad in [json!(long), json!([long]), json!({ "of": long })] {
                 let mut payload = good.clone();
                 *payload.pointer_mut(at).unwrap() = bad;
-                let said = parse(payload).unwrap_err().to_string();
+                let said = parse(&payload).unwrap_err().to_string();
                 assert!(said.len() < 600, "{at}: {} bytes", said.len());
             }
         }
         let mut optional = question;
         optional["service"] = json!("back\nend");
-        assert!(matches!(parse(optional), Err(EventError::NoName { member: "service", .. })));
+        assert!(matches!(parse(&optional), Err(EventError::NoName { member: "service", .. })));
     }
 }

@@ -24,7 +24,7 @@ pub async fn handle(
     clock: &impl Clock,
     payload: Value,
 ) -> Result<Value, Failure> {
-    let event = parse(payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()))?;
+    let event = parse(&payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()))?;
     let told = event.to_string();
     act(ports, settings, clock, event).await.map_err(|failure| {
         if !failure.is_recorded() {

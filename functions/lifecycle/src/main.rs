@@ -9,8 +9,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
     let settings = lambda::settings(Settings::read).await?;
     let aws = Aws::new(settings.clone(), &lambda::sdk_config().await?);
-    lambda::run(|payload| {
-        Box::pin(async { lifecycle::handler::handle(&aws, &settings, &SystemClock, payload?).await })
-    })
-    .await
+    let handle = |payload| lifecycle::handler::handle(&aws, &settings, &SystemClock, payload);
+    lambda::run(|payload| async { Box::pin(handle(payload?)).await }).await
 }

@@ -20,5 +20,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         limits: &Limits::default(),
     };
     // Boxed, because the compiler gives up on the layout of a future that holds so many calls of AWS.
-    lambda::run(|payload| Box::pin(async { handle(&with, payload?).await })).await
+    lambda::run(|payload| async { Box::pin(handle(&with, payload?)).await }).await
 }

@@ -2,12 +2,12 @@
 //!
 //! Pure.
 
-use crate::bundle::Fault;
+use crate::bundle::BundleFault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
 use greenlight::failure::KeyExcerpt;
 use release::{Offer, ReleaseNumber, VerdictWord};
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// Why an object will not be released, for the person who uploaded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Rejection {
     /// The key breaks a rule.
     Key(KeyFault),
     /// The bundle would fail on an instance; at least one fault.
-    Bundle(Vec<Fault>),
+    Bundle(Vec<BundleFault>),
 }
 
 impl Rejection {
@@ -23,7 +23,7 @@ impl Rejection {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
-            Self::Bundle(faults) => faults.first().map_or("bundle", Fault::word),
+            Self::Bundle(faults) => faults.first().map_or("bundle", BundleFault::word),
         }
     }
 }
@@ -87,15 +87,12 @@ impl Verdict {
 pub const MOST_LINES: usize = 20;
 
 /// The faults of a bundle, one a line, for the log.
-pub fn listing(key: &ObjectKey, faults: &[Fault]) -> String {
-    let mut text = format!("{key} was rejected, it has {} faults", faults.len());
-    for fault in faults.iter().take(MOST_LINES) {
-        let _infallible = write!(text, "\n- {}", KeyExcerpt(&fault.to_string()));
-    }
-    if let Some(more) = faults.len().checked_sub(MOST_LINES).filter(|more| *more > 0) {
-        let _infallible = write!(text, "\n- and {more} more");
-    }
-    text
+pub fn listing(key: &ObjectKey, faults: &[BundleFault]) -> String {
+    let heading = format!("{key} was rejected, it has {} faults", faults.len());
+    let named = faults.iter().take(MOST_LINES).map(|fault| KeyExcerpt(&fault.to_string()).to_string());
+    let more =
+        faults.len().checked_sub(MOST_LINES).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    [heading].into_iter().chain(named).chain(more).collect::<Vec<_>>().join("\n- ")
 }
 
 #[cfg(test)]
@@ -109,8 +106,9 @@ mod tests {
     fn verdicts_are_sentences_that_fit_a_tag() {
         let number = ReleaseNumber(142);
         let open = ReleaseNumber(141);
-        let one = Fault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
-        let long = Fault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
+        let one =
+            BundleFault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
+        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
         let verdicts = [
             Verdict::accepted(number),
             Verdict::offered(number, &Offer::Opens),
@@ -142,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_listing_is_bounded_and_counts_what_it_leaves_out() {
-        let long = Fault::from(ArchiveFault::Encrypted { entry: "x".repeat(60_000) });
+        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "x".repeat(60_000) });
         let text = listing(&ObjectKey::plain("a.zip"), &vec![long; 5_000]);
         assert!(text.len() < 25_000, "{} bytes", text.len());
         assert!(text.starts_with("a.zip was rejected, it has 5000 faults\n- "));

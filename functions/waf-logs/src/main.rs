@@ -12,5 +12,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = Aws::new(&settings, &lambda::sdk_config().await?);
     let function = Function::new(&aws, &settings);
     // Boxed, because the compiler gives up on the layout of a future that holds so many calls of AWS.
-    lambda::run(|payload| Box::pin(async { handle(&function, payload?).await })).await
+    lambda::run(|payload| async { Box::pin(handle(&function, payload?)).await }).await
 }

@@ -119,7 +119,7 @@ impl Tally {
         uploads: &[Upload],
         ledgers: &[(String, Value)],
     ) -> Result<Self> {
-        let counts = Counts::of(&log);
+        let counts = Counts::of(log);
         let (history, transitions) = (cloud.traffic.history(), cloud.alarms.transitions());
         let mut releases = Vec::new();
         let mut seen = Vec::new();

@@ -119,7 +119,7 @@ pub enum Meaning {
     Hit(Hit),
     /// From an allowed network.
     Allowed,
-    /// Nobody to count it against: no address, or a proxy that names no client.
+    /// No client to count it against: no address, or a proxy that names no client.
     NoClient,
 }
 
@@ -128,7 +128,7 @@ pub enum Meaning {
 pub struct Hit {
     /// Who it is counted against: an address, or the first one of an IPv6 prefix.
     pub client: Address,
-    /// As what.
+    /// The offences that it counts as.
     pub kinds: Kinds,
     /// Its path's hash, when the path is odd or was blocked.
     pub odd_path: Option<u32>,
@@ -136,7 +136,7 @@ pub struct Hit {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Remembered {
-    /// Keyed by a secret of this process, so that nobody can write a path that passes for another.
+    /// Keyed by a secret of this process, so that no client can craft a path that is taken for another.
     key: u64,
     path: u32,
     is_odd: bool,
@@ -317,7 +317,7 @@ impl Classifier {
     }
 }
 
-/// A hash of `bytes` that nobody outside this process can foresee: eight bytes at a time, multiplied and folded.
+/// A hash of `bytes` that cannot be foreseen outside this process: eight bytes at a time, multiplied and folded.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a product, folded")]
 fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {

@@ -163,7 +163,7 @@ impl Tally {
         self.clients.len()
     }
 
-    /// Whether nobody was seen.
+    /// Whether no client was seen.
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }

@@ -90,7 +90,7 @@ impl fmt::Display for ServiceName {
     }
 }
 
-/// A bundle that somebody wants live.
+/// A bundle on its way to being live.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Upload {
     /// Its number.
@@ -149,7 +149,7 @@ pub struct Past {
     pub upload: Upload,
     /// Where it was installed.
     pub colour: Colour,
-    /// Its last try.
+    /// The number of its last attempt.
     pub attempt: u32,
     /// Its deployment, if it got one.
     pub deployment: Option<DeploymentId>,
@@ -176,7 +176,7 @@ pub struct Ledger {
     pub schema: Schema,
     /// The service.
     pub service: ServiceName,
-    /// What carries traffic. `None` until the first release has succeeded.
+    /// The release that carries traffic. `None` until the first release has succeeded.
     pub live: Option<Live>,
     /// What ran before it, on the other colour.
     pub previous: Option<Previous>,
@@ -252,13 +252,14 @@ impl Ledger {
         self.open.as_ref().map_or("idle", |open| open.phase.word())
     }
 
-    /// A try of this number that no deployment and no rule was made for yet.
+    /// The number of an attempt for which no deployment and no rule exists yet.
     pub(super) fn next_attempt(&self, number: ReleaseNumber) -> u32 {
         let tried = self.releases.iter().filter(|past| past.upload.number == number).map(|past| past.attempt);
         tried.max().unwrap_or(0) + 1
     }
 
-    /// Whether this release was taken back when it was tried last: it gets weight again only when somebody asks.
+    /// Whether the last attempt of this release was rejected. Then it gets weight again only by `retry` or a new
+    /// upload.
     pub(super) fn is_rejected(&self, release: &Upload) -> bool {
         let tried = |past: &&Past| past.purpose == Purpose::Release && past.upload == *release;
         let last = self.releases.iter().rev().find(tried);

@@ -82,7 +82,7 @@ impl Refusal {
 
 /// Decides what becomes of an upload and writes it into the ledger.
 ///
-/// `allow_downgrade`: the object carries the tag by which somebody wants an older bundle live.
+/// `allow_downgrade`: the object carries the tag that allows an older bundle to go live.
 pub fn accept_upload(
     ledger: Ledger,
     upload: Upload,

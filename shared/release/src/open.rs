@@ -23,9 +23,11 @@ pub struct Open {
     /// The bake time, fixed when the release opened.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub bake: Duration,
-    /// Which try of this number this is. No two have the same one, for a deployment is found again by it.
+    /// The number of this attempt, from 1. No two attempts of a release share one, because a deployment is found again
+    /// by it.
     pub attempt: u32,
-    /// Which try it began with. A try ends without blame when an instance went away under it, and another follows.
+    /// The number of the first attempt since the release opened. When an attempt ends without blame, because an
+    /// instance went away, another one follows.
     pub first_attempt: u32,
     /// Its deployment, once CodeDeploy's answer is known.
     pub deployment: Option<DeploymentId>,
@@ -35,7 +37,7 @@ pub struct Open {
     pub rule: Option<RuleArn>,
     /// The instances that stood in `ValidateService` when the shift began.
     pub targets: Vec<InstanceId>,
-    /// Where it stands.
+    /// Its phase.
     #[serde(flatten)]
     pub phase: Phase,
     /// Since when in this phase and step.
@@ -203,7 +205,7 @@ impl Phase {
 }
 
 impl Open {
-    /// How often this opening was tried, this try included.
+    /// How many attempts were made since the release opened, this one included.
     pub fn tries(&self) -> u32 {
         self.attempt.saturating_sub(self.first_attempt) + 1
     }

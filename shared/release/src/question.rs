@@ -90,7 +90,7 @@ pub enum Answer {
     Succeeded,
     /// The hook takes the candidate down and exits with 1.
     Failed {
-        /// Why.
+        /// The cause, in a sentence for the hook's log.
         reason: String,
     },
     /// Where to install: a colour instead of a status.
@@ -155,7 +155,7 @@ impl Asker {
         }
     }
 
-    /// The colour whose health on the asking instance decides, if it does.
+    /// The colour whose health on the asking instance decides the answer, if health decides it.
     pub fn needs_health(&self, ledger: &Ledger) -> Option<Colour> {
         match self {
             Self::Open => {
@@ -182,7 +182,8 @@ pub fn answer(
         (Asker::Open, Some(open), _) if installs => match &open.phase {
             Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
             Phase::Returning(back) => failed(back.cause.to_string()),
-            // Every instance has installed when the shift begins: whoever asks now would take down what serves.
+            // Every instance has installed when the shift begins. An installation now would take down an app that has
+            // traffic.
             Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => {
                 failed(format!("release {} is {} already", open.upload.number, open.phase.word()))
             }

@@ -18,9 +18,9 @@ pub enum ReturnCause {
         "{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application's log on them"
     )]
     Unhealthy {
-        /// How many.
+        /// How many targets are unhealthy.
         unhealthy: usize,
-        /// Of how many.
+        /// How many targets there are.
         targets: usize,
     },
     /// Facts could not be read for too long.
@@ -92,7 +92,7 @@ pub enum ReturnCause {
         /// The newer one.
         by: ReleaseNumber,
     },
-    /// Somebody deleted the release's rule, which is the way back.
+    /// The release's rule was deleted from outside this pass, which returned all traffic.
     #[error(
         "the release's rule was deleted, which returned all traffic: by hand, or by the alarm function while the ledger could not be reached; see its log, then push again or retry"
     )]
@@ -100,7 +100,7 @@ pub enum ReturnCause {
     /// CodeDeploy called it a success though instances failed.
     #[error("CodeDeploy reports success, but {failed} instances failed: see the deployment's targets")]
     PartialSuccess {
-        /// How many.
+        /// How many instances failed.
         failed: u32,
     },
 }
@@ -133,7 +133,7 @@ pub enum Reason {
     NothingToDo,
     /// The base rule does not put all traffic on the live colour.
     BaseRuleDrifted {
-        /// What was seen.
+        /// The weights that were seen.
         weights: Weights,
     },
     /// The base rule is set to the live colour again, which is proven healthy.
@@ -147,31 +147,31 @@ pub enum Reason {
     },
     /// An instance is unhealthy on the live colour.
     Ailing {
-        /// Which.
+        /// The instance.
         instance: InstanceId,
         /// For how long, in seconds.
         seconds: u64,
     },
     /// The instance is handed to Auto Scaling for replacement.
     Replaces {
-        /// Which.
+        /// The instance.
         instance: InstanceId,
     },
     /// An instance is due for replacement and stays, because it is all there is or another one was just replaced.
     NotReplaced {
-        /// Which.
+        /// The instance.
         instance: InstanceId,
         /// What is waited for.
         waiting: String,
     },
     /// An alarm of the live colour fires within the rollback window.
     LiveAlarm {
-        /// Which.
+        /// The alarm's name.
         alarm: String,
     },
     /// That alarm may have seen an instance die, which serves neither colour now: nothing is rolled back for it.
     MayBeTheInstance {
-        /// Which.
+        /// The instance.
         instance: InstanceId,
     },
     /// A release opens.
@@ -203,7 +203,7 @@ pub enum Reason {
     CreatesDeployment,
     /// Installation goes on.
     WaitsForInstallation {
-        /// What is missing.
+        /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
     /// Every target stands in `ValidateService` and is healthy.
@@ -228,27 +228,27 @@ pub enum Reason {
     Paused,
     /// A raise is due but not proven safe.
     NotProven {
-        /// What is missing.
+        /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
     /// Facts could not be read: the weight stays.
     Unknown {
-        /// Which.
+        /// The facts, and why each could not be read.
         what: String,
     },
     /// Candidate targets are unhealthy, within the grace.
     UnhealthyWithinGrace {
-        /// How many.
+        /// How many targets are unhealthy.
         unhealthy: usize,
     },
     /// Candidate alarms that do not exist: unknown, never OK.
     AlarmsMissing {
-        /// Which.
+        /// The alarms' names.
         alarms: Vec<String>,
     },
     /// Candidate alarms that have no data: unknown, never OK.
     AlarmsWithoutData {
-        /// Which.
+        /// The alarms' names.
         alarms: Vec<String>,
     },
     /// Live alarms fire as the release opens or while it is open; only the candidate's judge the candidate, which
@@ -259,7 +259,7 @@ pub enum Reason {
     },
     /// The rule gives the candidate more than was decided.
     LowersDrift {
-        /// What was seen.
+        /// The weights that were seen.
         weights: Weights,
     },
     /// The bake time is over: success is written before a hook hears it.
@@ -280,7 +280,7 @@ pub enum Reason {
     },
     /// The way back goes on.
     WaitsForReturn {
-        /// What is missing.
+        /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
     /// The release ended without going live.
@@ -298,9 +298,9 @@ pub enum Reason {
     Settles,
     /// CodeDeploy's last successful revision is the live one again.
     Settled,
-    /// Settling failed for good: new instances would boot something else than what carries traffic.
+    /// Settling failed for good: new instances boot another revision than the one that carries traffic.
     NotSettled {
-        /// Why.
+        /// CodeDeploy's error, or what went wrong.
         detail: String,
     },
 }

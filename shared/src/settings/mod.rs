@@ -8,7 +8,7 @@ mod read;
 mod source;
 mod variables;
 
-pub use fault::{Fault, SettingsError};
+pub use fault::{SettingFault, SettingsError};
 pub use read::{Reader, Zero};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};

@@ -1,7 +1,7 @@
 //! Reads single values and collects what is wrong with them.
 
 use super::variables::RENAMED;
-use super::{Fault, SettingsError, Strings, Variable};
+use super::{SettingFault, SettingsError, Strings, Variable};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Reader<'a, S> {
     source: &'a S,
     known: BTreeSet<String>,
-    faults: Vec<Fault>,
+    faults: Vec<SettingFault>,
 }
 
 impl<'a, S: Strings> Reader<'a, S> {
@@ -60,7 +60,7 @@ impl<'a, S: Strings> Reader<'a, S> {
 
     /// Remembers what is wrong with a value that is legal by itself.
     pub fn fault(&mut self, variable: impl Into<String>, found: Option<String>, expected: impl Into<String>) {
-        self.faults.push(Fault { variable: variable.into(), found, expected: expected.into() });
+        self.faults.push(SettingFault { variable: variable.into(), found, expected: expected.into() });
     }
 
     /// Reports the variables with `prefix` that were not read: a mistyped name would otherwise leave a default in force

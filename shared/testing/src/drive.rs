@@ -44,7 +44,7 @@ impl World {
         )
     }
 
-    /// Stores a ledger as if somebody else had written it.
+    /// Stores a ledger as another function would.
     pub fn put_ledger(&self, ledger: &Ledger) {
         let text =
             serde_json::to_string(ledger).unwrap_or_else(|error| panic!("a ledger is not JSON: {error}"));
@@ -83,7 +83,7 @@ impl World {
         self.end(service, &id, DeploymentStatus::Succeeded, &TargetStatus::Succeeded);
     }
 
-    /// Sets the base rule's weights, as somebody with the AWS console might.
+    /// Sets the base rule's weights, as an operator with the AWS console might.
     pub fn set_base(&self, service: &ServiceName, weights: Weights) {
         let now = self.state().now;
         self.change(service, |service| service.reweigh(now, |service| service.base = weights));
@@ -95,7 +95,7 @@ impl World {
         self.change(service, |service| service.reweigh(now, |service| service.release = Some(rule)));
     }
 
-    /// Deletes the release's rule, as somebody with the AWS console might.
+    /// Deletes the release's rule, as an operator with the AWS console might.
     pub fn delete_release_rule_by_hand(&self, service: &ServiceName) {
         let now = self.state().now;
         self.change(service, |service| service.reweigh(now, |service| service.release = None));

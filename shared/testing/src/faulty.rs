@@ -41,9 +41,9 @@ pub enum Kind {
 /// A fault in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultAt {
-    /// Which call.
+    /// The call that fails.
     pub at: At,
-    /// How.
+    /// How it fails.
     pub kind: Kind,
 }
 

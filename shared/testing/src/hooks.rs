@@ -28,7 +28,7 @@ impl World {
         })
     }
 
-    /// Opens a deployment on all instances as somebody else: Auto Scaling, CodeDeploy, or a person.
+    /// Opens a deployment on all instances that is not ours: by Auto Scaling, CodeDeploy, or a person.
     pub fn add_deployment(
         &self,
         service: &ServiceName,

@@ -53,7 +53,7 @@ impl From<StoredRelease> for Placed {
 
 /// What is read of a pass.
 #[derive(Deserialize)]
-struct Pass {
+struct RecordedPass {
     ledger: Ledger,
     observation: Observation,
     now: Timestamp,
@@ -84,7 +84,7 @@ impl Decision {
             return Ok(None);
         }
         let service = record.get("service").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Pass { ledger, observation, now, plan, done } = field(&record, "pass")?;
+        let RecordedPass { ledger, observation, now, plan, done } = field(&record, "pass")?;
         let came_too_late =
             done.first().is_some_and(|(first, failure)| first == "commit" && failure.is_some());
         if came_too_late {

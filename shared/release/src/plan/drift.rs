@@ -6,10 +6,10 @@ use super::{Planning, rollback::can_carry};
 use crate::{Action, Colour, Drift, Reason, Rules, Weights};
 
 impl Planning<'_> {
-    /// Says what has drifted, and puts it right where the policy says so and it is proven safe.
+    /// Reports what has drifted, and repairs it where the policy allows that and it is proven safe.
     ///
-    /// The first pass remembers it, the next one has read the health of both colours. That pass remembers itself:
-    /// its write changes the ledger, so a pass that was overtaken changes no rule.
+    /// The first pass writes the drift down. The next one reads the health of both colours before it repairs. It also
+    /// changes the ledger, so a pass that was overtaken loses the swap and changes no rule.
     pub(super) fn look_for_drift(&mut self) {
         let (Some(rules), Some(live)) = (self.seen.rules.known().cloned(), self.live_colour()) else {
             return;

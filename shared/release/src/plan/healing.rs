@@ -1,7 +1,7 @@
 //! Healing: an instance that stays unhealthy on the live colour is handed to Auto Scaling for replacement.
 //!
-//! Auto Scaling does not do it by itself: with its ELB checks it would replace every instance whose idle colour is
-//! down (Auto Scaling user guide, health checks: with several target groups each one must report healthy).
+//! The Auto Scaling group does not use ELB checks. With them it would replace every instance whose idle colour is
+//! down, because each target group must report healthy (Auto Scaling user guide, health checks).
 
 use super::{Planning, schedule::since};
 use crate::{Action, Ailing, InstanceId, Reason, TargetHealth, UnknownFields};

@@ -26,7 +26,7 @@ impl Planning<'_> {
         }
     }
 
-    /// Whether the idle colour lost its weight so lately that it still serves late requests.
+    /// Whether the idle colour still drains: it lost its weight so recently that late requests may still reach it.
     pub(super) fn waits_for_drain(&mut self) -> bool {
         let remaining = self
             .ledger
@@ -39,7 +39,7 @@ impl Planning<'_> {
         !remaining.is_zero()
     }
 
-    /// Whether settling was given up since the last release: somebody has to look.
+    /// Whether settling was given up since the last release. Then an operator has to look.
     fn gave_up_settling(&self) -> bool {
         self.ledger
             .releases

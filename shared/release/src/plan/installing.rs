@@ -83,7 +83,7 @@ impl Planning<'_> {
             .push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
     }
 
-    /// The deployment as seen; asks CodeDeploy for one where there is none yet.
+    /// The deployment as this pass saw it. If there is none yet, asks CodeDeploy for one.
     pub(super) fn deployment_of(&mut self, open: &mut Open) -> Option<Deployment> {
         match self.seen.deployment.known() {
             Some(Some(deployment)) => {

@@ -1,7 +1,7 @@
-//! The decision: from what is remembered and what is seen to what is remembered next and what is done.
+//! The decision: from ledger and observation to the next ledger and the actions.
 //!
-//! One file per phase. [`plan()`] is total and pure; it runs again whenever a pass loses the ledger's swap,
-//! so it must not matter how often it is asked.
+//! One file for each phase. [`plan()`] is total and pure. It runs again whenever a pass loses the swap, so asking
+//! twice must do no harm.
 
 mod drift;
 mod effects;
@@ -69,24 +69,24 @@ pub enum Action {
     },
     /// Stop a deployment.
     StopDeployment {
-        /// Which.
+        /// The deployment.
         id: DeploymentId,
     },
     /// Hand an instance to Auto Scaling for replacement.
     ReplaceInstance {
-        /// Which.
+        /// The instance.
         instance: InstanceId,
     },
     /// Resume the processes of Auto Scaling that CodeDeploy left suspended.
     ResumeProcesses {
-        /// Which.
+        /// The processes.
         processes: BTreeSet<ScalingProcess>,
     },
     /// Tell whoever uploaded how it ended.
     TellVerdict {
-        /// Whose object.
+        /// The uploaded object.
         revision: Revision,
-        /// How.
+        /// How its release ended.
         verdict: Verdict,
     },
 }
@@ -129,7 +129,7 @@ pub struct Plan {
     pub back: Vec<Action>,
     /// Done after the ledger is written.
     pub forward: Vec<Action>,
-    /// Why. Never empty.
+    /// Its reasons; never empty.
     pub reasons: Vec<Reason>,
     /// Whether another pass should follow at once instead of at the next poll or tick.
     pub again: bool,
@@ -210,7 +210,7 @@ impl Planning<'_> {
     /// Starts the way back; its first steps are taken in this same pass.
     fn take_back(&mut self, mut open: Open, cause: ReturnCause) {
         self.because(Reason::Returns { cause: cause.clone() });
-        // What the phase wanted to do next must not follow the way back.
+        // The phase may already have asked for actions. They must not follow the way back.
         self.forward.retain(|action| matches!(action, Action::TellVerdict { .. }));
         open.phase = Phase::Returning(Returning {
             cause,
@@ -290,7 +290,7 @@ pub struct DecisionRecord<'a> {
     pub weight: Option<u8>,
     /// What is done, in order.
     pub actions: Vec<&'static str>,
-    /// Why.
+    /// Its reasons.
     pub reasons: &'a [Reason],
 }
 

@@ -19,7 +19,7 @@ impl Planning<'_> {
             match self.watch(&mut open) {
                 Watch::Back(cause) => return self.take_back(open, cause),
                 Watch::Hold => return self.keep(open),
-                // A rollback has no deployment: what is seen of the colour itself decides.
+                // A rollback has no deployment, so the health and alarms of the colour decide.
                 Watch::Fine if open.purpose == Purpose::Rollback => {}
                 Watch::Fine => {
                     self.because(Reason::WaitsForCodeDeploy);
@@ -42,7 +42,7 @@ impl Planning<'_> {
             (Some(ours), found) if found.as_ref().is_none_or(|found| found.arn != ours) => {
                 self.take_back(open, ReturnCause::RuleDeleted);
             }
-            // Somebody has lowered it since: what follows would be a raise, so it is proven like one.
+            // An operator has lowered the weight since. Raising it again must be proven like any raise.
             (Some(_), _) if release_share(&rules, open.colour) < 1000 => {
                 open.phase.misses_its_raise();
                 let phase = open.phase.clone();
@@ -103,7 +103,7 @@ impl Planning<'_> {
 
     /// Opens the deployment that makes the live revision CodeDeploy's last successful one again.
     ///
-    /// `failed`: the try before this one.
+    /// `failed`: the attempt before this one.
     pub(super) fn settle(&mut self, failed: Option<&Open>) {
         let Some(live) = self.ledger.live.clone() else { return };
         self.because(Reason::Settles);

@@ -14,7 +14,8 @@ pub struct Reads {
     pub targets: bool,
     /// The service's rules.
     pub rules: bool,
-    /// Whose the release's rule is, if there is one: one more call, only where the ledger does not know.
+    /// The release that owns the release's rule. It costs one more call, so it is read only where the ledger does not
+    /// know.
     pub rule_owner: bool,
     /// The targets of these groups.
     pub health: PerColour<bool>,
@@ -49,7 +50,8 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
         }
         Phase::Returning(_) => {
             reads.rules = true;
-            // Whether it was the bundle or an instance, and whether there are enough for the next try.
+            // Tells whether the bundle or an instance is to blame, and whether enough instances are there for another
+            // attempt.
             let had_targets = !open.targets.is_empty();
             reads.health = PerColour { blue: had_targets, green: had_targets };
         }

@@ -105,8 +105,8 @@ impl Planning<'_> {
             && !self.has_succeeded()
     }
 
-    /// Whether the next try would find fewer instances than this one did, or a dead one. Auto Scaling replaces it now
-    /// that no deployment holds it back; what it has not replaced within the time of an installation is not waited for.
+    /// Whether another attempt would find fewer instances than this one did, or a dead one. Auto Scaling replaces it
+    /// now that no deployment suspends it. After the time of an installation the release waits no longer.
     fn lacks_instances(&self, open: &Open, back: &Returning) -> bool {
         let healthy = self.live_colour().map(|live| self.seen.healthy_count(live).unwrap_or(0));
         let waited = back.weightless_since.map_or(Duration::ZERO, |start| since(start, self.now));

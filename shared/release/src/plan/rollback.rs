@@ -8,8 +8,8 @@ use crate::{
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Whether an alarm of the live colour would put the previous one back now. One try: an alarm does not start a
-/// second one for the same live release when the first was taken back.
+/// Whether an alarm of the live colour would start a rollback now. An alarm starts at most one rollback for a live
+/// release, even if that rollback was taken back.
 pub(crate) fn is_armed(ledger: &Ledger, policy: &Policy, now: Timestamp) -> bool {
     let (Some(live), Some(previous)) = (&ledger.live, &ledger.previous) else { return false };
     let tried = |past: &crate::Past| past.purpose == Purpose::Rollback && past.opened_at >= live.since;
@@ -60,8 +60,8 @@ impl Planning<'_> {
         Some(RollbackCause::Alarm { alarm })
     }
 
-    /// An instance that serves neither colour, and did not for no longer than facts may be unknown: it may be what the
-    /// alarm has seen. The load balancer sends it nothing any more, so that alarm ends by itself.
+    /// An instance that has served neither colour for less than `unknown_limit`. The alarm may have fired because of
+    /// it. The load balancer sends it no more requests, so that alarm will clear.
     fn died_lately(&self, live: Colour) -> Option<InstanceId> {
         let ill_for =
             self.ledger.ailing.as_ref().map_or(Duration::ZERO, |ailing| since(ailing.since, self.now));
@@ -75,7 +75,7 @@ impl Planning<'_> {
         self.because(Reason::RollsBack { number: previous.upload.number });
         if previous.overwritten || !can_carry(self.seen, previous.colour) {
             self.because(Reason::PreviousNotRunning);
-            // A colour that is down serves nobody.
+            // A colour that is down has no late requests to serve.
             if self.seen.healthy_count(previous.colour) != Some(0) && self.waits_for_drain() {
                 self.ledger.rollback = true;
                 return;

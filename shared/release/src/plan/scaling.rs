@@ -5,7 +5,8 @@ use crate::{Action, Drift, Ledger, Reason, ScalingProcess};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// CodeDeploy resumes what it suspended when a deployment ends; for so long that is its own business.
+/// CodeDeploy resumes the processes itself when a deployment ends. Until this time has passed, Greenlight does not
+/// interfere.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// For so long after a release it is looked at, so that a tick between releases stays cheap.

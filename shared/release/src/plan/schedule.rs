@@ -9,9 +9,9 @@ pub(crate) fn since(earlier: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }
 
-/// How long another pass may still be about to create a release's rule that it decided on when the release opened:
-/// what a decision holds and one call with all its tries (see `reconcile`). A rule that comes after the release has gone
-/// live would put all traffic back, so no release goes live sooner.
+/// How long after a release opened another pass may still create its rule: as long as a decision holds, plus one call
+/// with all its retries (see `reconcile`). A rule that is created after the release went live would return all traffic
+/// to the old version, so no release goes live sooner.
 const LATE_CREATION: Duration = Duration::from_secs(30);
 
 /// How long the present step or the bake still lasts. Zero when an operator is in a hurry, but for late creations.
@@ -30,7 +30,7 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     asked.max(least)
 }
 
-/// Whether this pass may raise a weight, and so has to see what a raise must prove.
+/// Whether this pass may raise a weight, and so has to read everything that a raise must prove.
 pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, now: Timestamp) -> bool {
     let lacks_a_raise = open.phase.trial().is_some_and(|trial| trial.raised != Raised::Decided);
     let next_raise = matches!(open.phase, Phase::Shifting(_)) && remaining(open, now).is_zero();

@@ -3,7 +3,7 @@
 use super::{Planning, schedule::since};
 use crate::{Action, DeploymentStatus, Open, Reason, Request, Verdict};
 
-/// How often settling is tried before somebody has to look.
+/// How many attempts settling gets before an operator has to look.
 const ATTEMPTS: u32 = 3;
 
 impl Planning<'_> {

@@ -22,7 +22,7 @@ impl Planning<'_> {
             self.again = true;
             return self.keep(open);
         }
-        // Nobody sees the base rule behind the release's, until the way back uncovers it.
+        // Behind the release's rule the base rule gets no request, until the way back uncovers it.
         if !rules.base.are_all_on(live) {
             self.because(Reason::BaseRuleDrifted { weights: rules.base });
             if self.policy.drift == Drift::Repair {
@@ -35,7 +35,7 @@ impl Planning<'_> {
             if let Some(rule) = &rules.release {
                 self.because(Reason::LowersDrift { weights: rule.weights });
             }
-            // Written first: a pass that was overtaken would lower what has been raised since.
+            // Commit first: without the swap an overtaken pass would lower a weight that was raised since.
             self.ledger.looked_at = Some(self.now);
             self.set_weights(&open, live);
             return self.keep(open);
@@ -126,11 +126,11 @@ impl Planning<'_> {
         self.keep(open);
     }
 
-    /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the
-    /// live colour, every candidate alarm OK, nobody failed. An ALB does not fail over between groups.
+    /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the live colour,
+    /// every candidate alarm OK, no failed instance. An ALB does not fail over between groups.
     ///
-    /// So the candidate is not worse than the live colour in anything that can be observed of both: while a live
-    /// alarm fires, the same alarm of the candidate must not.
+    /// So the candidate is never worse than the live colour in a fact that both have: while a live alarm fires, the
+    /// same alarm of the candidate must not.
     fn prove(&self, open: &Open) -> Result<(), String> {
         let unproven: Vec<String> = open
             .targets

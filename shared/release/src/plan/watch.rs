@@ -89,8 +89,8 @@ impl Planning<'_> {
         first_firing(alarms)
     }
 
-    /// The dead man's switch: with weight on the candidate its hooks stand in `ValidateService` and ask all the time.
-    /// A rollback has no hooks, and after "succeeded" was said nobody asks any more.
+    /// The dead man's switch: while the candidate has weight, its hooks wait in `ValidateService` and keep asking. A
+    /// rollback has no hooks, and after "succeeded" no hook asks any more.
     fn silent(&self, open: &Open) -> Option<ReturnCause> {
         let limit = self.policy.silence_limit;
         let asks =
@@ -100,7 +100,7 @@ impl Planning<'_> {
         too_long.then_some(ReturnCause::Silent { seconds: silence.as_secs() })
     }
 
-    /// A release opens, or goes on, while what is live is in trouble: it may be what mends it.
+    /// Notes that alarms of the live colour fire while a release opens or goes on: the release may be what mends them.
     pub(super) fn note_fix_forward(&mut self, live: Colour) {
         let Some(alarms) = self.seen.alarms.of(live).known() else { return };
         let firing: Vec<String> = alarms
