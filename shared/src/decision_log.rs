@@ -2,9 +2,10 @@
 
 use crate::failure::{Failure, chain};
 use crate::reconcile::{NoLedger, PassRecord, Reconciled};
+use crate::way_back::WayBack;
 use release::ServiceName;
 
-/// Writes one record per pass and one line per failure.
+/// Writes one record per pass and one per failure.
 ///
 /// `pass` holds the inputs and the plan as JSON, so that any production decision can be replayed.
 /// Nothing in them comes from a request: no header values, no tokens, no bodies.
@@ -22,13 +23,22 @@ pub fn log(reconciled: &Reconciled) {
     }
 }
 
-/// The end of an invocation for one service: its passes are logged.
+/// The end of an invocation for one service: its passes and failures are logged.
 ///
 /// # Errors
 /// The first failure that Lambda shall hear, so that it tries again. A conflict is none: whoever was first carries on.
-pub fn finish(reconciled: Reconciled) -> Result<(), Failure> {
+pub fn finish(mut reconciled: Reconciled) -> Result<(), Failure> {
+    let told = reconciled.failures.iter().position(|failure| !failure.is_conflict());
+    let told = told.map(|index| reconciled.failures.remove(index));
     log(&reconciled);
-    reconciled.failures.into_iter().find(|failure| !failure.is_conflict()).map_or(Ok(()), Err)
+    let Some(failure) = told else { return Ok(()) };
+    tracing::error!(
+        service = reconciled.ledger.service.as_str(),
+        failure_class = failure.class().word(),
+        error = chain(&failure),
+        "a call failed; Lambda sends the event again, and the next tick tries too"
+    );
+    Err(failure.recorded())
 }
 
 /// The end of an invocation for several services: one service's trouble keeps no other from being logged.
@@ -51,35 +61,40 @@ pub fn finish_all(
     result
 }
 
-/// Writes what was done for a service whose ledger could not be read; what kept it from being read is for Lambda,
-/// which tries again.
+/// The one record of a service whose ledger could not be read: why, and what was done without it. Lambda hears why,
+/// and sends the event again.
 fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
-    if let Some(reason) = no_ledger.reason() {
-        tracing::error!(
-            service = service.as_str(),
-            decision = "held",
-            reasons = reason.word(),
-            why = to_json(&[reason]),
-            "{}",
-            chain(&no_ledger.failure)
-        );
-    }
-    match &no_ledger.way_back {
-        Ok(done) => {
-            tracing::warn!(
-                service = service.as_str(),
-                done = to_json(done),
-                "the way back was looked for without the ledger"
-            );
-        }
-        Err(failure) => tracing::error!(
-            service = service.as_str(),
-            failure_class = failure.class().word(),
-            error = chain(failure),
-            "cannot read the ledger, and taking the release back without it failed too; the next event or tick retries"
+    let reason = no_ledger.reason();
+    let NoLedger { failure, way_back } = no_ledger;
+    tracing::error!(
+        service = service.as_str(),
+        failure_class = failure.class().word(),
+        error = chain(&failure),
+        decision = reason.as_ref().map(|_| "held"),
+        reasons = reason.as_ref().map(release::Reason::word),
+        why = reason.as_ref().map(|reason| to_json(&[reason])),
+        done = way_back.as_ref().ok().map(to_json),
+        way_back_failure_class = way_back.as_ref().err().map(|failure| failure.class().word()),
+        way_back_error = way_back.as_ref().err().map(|failure| chain(failure)),
+        "{}",
+        without_ledger(service, &way_back)
+    );
+    failure.recorded()
+}
+
+/// What it means for the service that its ledger cannot be read.
+fn without_ledger(service: &ServiceName, way_back: &Result<WayBack, Failure>) -> String {
+    match way_back {
+        Ok(WayBack::NotNeeded) => format!(
+            "{service}: the ledger cannot be read. No candidate whose alarm fires has traffic, so nothing was taken back. The next look is within a minute."
+        ),
+        Ok(WayBack::Taken { candidate, alarm, .. }) => format!(
+            "{service}: the ledger cannot be read. Alarm {alarm} of the candidate {candidate} fires, so all traffic was returned to the live colour. The next look is within a minute."
+        ),
+        Err(_) => format!(
+            "{service}: the ledger cannot be read, and the way back without it failed too. It is unknown whether a release has traffic, and NOTHING was taken back. The next look is within a minute; a missing permission does not mend by itself."
         ),
     }
-    no_ledger.failure
 }
 
 fn log_pass(pass: &PassRecord) {
@@ -102,4 +117,27 @@ fn log_pass(pass: &PassRecord) {
 
 fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| format!("not serialisable: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Class;
+    use release::{Colour, RuleArn};
+
+    #[test]
+    fn a_ledger_that_cannot_be_read_is_told_by_what_it_means_for_the_traffic() {
+        let service = ServiceName::new("backend").unwrap();
+        let taken = WayBack::Taken {
+            candidate: Colour::Green,
+            alarm: "backend-green-errors".to_owned(),
+            rule: RuleArn("arn:rule".to_owned()),
+            stopped: None,
+            not_stopped: None,
+        };
+        let failed = Failure::new(Class::Permanent, "reading the rules failed");
+        let said =
+            [Ok(WayBack::NotNeeded), Ok(taken), Err(failed)].map(|done| without_ledger(&service, &done));
+        insta::assert_snapshot!(said.join("\n"));
+    }
 }

@@ -1,18 +1,26 @@
 //! The wiring of a function: logs, settings, the SDK's configuration, the clock, and the loop of invocations.
 
 mod https;
+mod init_error;
+mod payload;
 
 pub use https::{BUNDLE, BundleError};
 
-use crate::failure::{Failure, chain};
+pub use payload::Payload;
+
+use crate::failure::{Class, Excerpt, Failure, chain};
 use crate::ports::Clock;
 use crate::settings::{ProcessEnvironment, SettingsError, Strings};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use futures::FutureExt;
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
+use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,32 +37,50 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often a call is tried at most, the first time included.
 pub const ATTEMPTS: u32 = 3;
 
-/// Logs one JSON object a line to standard output, at `AWS_LAMBDA_LOG_LEVEL` (default INFO).
+/// The part of the runtime that logs each failure and panic once more, as text. [`run`] has written its record by then.
+const LOGS_AGAIN: &str = "lambda_runtime::layers::panic=off";
+
+/// Logs one JSON object a line to standard output, at `AWS_LAMBDA_LOG_LEVEL` (default INFO). A panic is such a line too.
 pub fn init_logging() {
     let level = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .with_env_var("AWS_LAMBDA_LOG_LEVEL");
+        .with_env_var("AWS_LAMBDA_LOG_LEVEL")
+        .from_env_lossy();
+    let level = LOGS_AGAIN.parse().into_iter().fold(level, EnvFilter::add_directive);
     lambda_runtime::tracing::subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(level.from_env_lossy())
+        .with_env_filter(level)
         .init();
+    std::panic::set_hook(Box::new(log_panic));
 }
 
-/// What `read` makes of this process's environment. Every fault is logged on a line of its own.
+/// The one record of a panic, wherever it is caught.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    tracing::error!(
+        failure_class = Class::Bug.word(),
+        location = panic.location().map(ToString::to_string),
+        error = panic.payload_as_str().map(|text| Excerpt(text).to_string()),
+        "Greenlight has a bug here: report this line and those of the same request"
+    );
+}
+
+/// What `read` makes of this process's environment. Every fault is logged on a line of its own, and Lambda is told all
+/// of them.
 ///
 /// # Errors
 /// When there is any fault: the function must not start.
-pub fn settings<S>(
+pub async fn settings<S>(
     read: impl FnOnce(&ProcessEnvironment) -> Result<S, SettingsError>,
 ) -> Result<S, SettingsError> {
     let settings = read(&ProcessEnvironment);
-    if let Err(SettingsError(faults)) = &settings {
+    if let Err(error @ SettingsError(faults)) = &settings {
         for fault in faults {
-            tracing::error!(variable = fault.variable, "{fault}");
+            tracing::error!(failure_class = Class::Permanent.word(), variable = fault.variable, "{fault}");
         }
+        init_error::tell(&ProcessEnvironment, error).await;
     }
     settings
 }
@@ -63,11 +89,17 @@ pub fn settings<S>(
 /// AWS's endpoints need, or in those of the file that [`BUNDLE`] names.
 ///
 /// # Errors
-/// When that file cannot be used, which is logged: the function must not start.
+/// When that file cannot be used, which is logged and told to Lambda: the function must not start.
 pub async fn sdk_config() -> Result<SdkConfig, BundleError> {
     let bundle = ProcessEnvironment.get(BUNDLE).map(PathBuf::from);
-    let client = https::client(bundle.as_deref())
-        .inspect_err(|error| tracing::error!(variable = BUNDLE, "{}", chain(error)))?;
+    let client = match https::client(bundle.as_deref()) {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(failure_class = Class::Permanent.word(), variable = BUNDLE, "{}", chain(&error));
+            init_error::tell(&ProcessEnvironment, &error).await;
+            return Err(error);
+        }
+    };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -99,27 +131,47 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// Answers invocations until Lambda stops the function. A failure ends one invocation, logged and as Lambda's error.
+/// Answers invocations until Lambda stops the function. A failure ends one invocation: with one record in the log,
+/// written here unless it was [`Failure::recorded`] where more was known, and as Lambda's error. A panic ends one too.
 ///
 /// # Errors
 /// When the Runtime API cannot be reached.
 pub async fn run<H, F, A>(handler: H) -> Result<(), lambda_runtime::Error>
 where
-    H: Fn(LambdaEvent<serde_json::Value>) -> F,
+    H: Fn(Payload) -> F,
     F: Future<Output = Result<A, Failure>>,
     A: Serialize,
 {
     let handler = &handler;
-    lambda_runtime::run(service_fn(
-        move |event| async move { handler(event).await.map_err(Diagnostic::from) },
-    ))
-    .await
+    let answers = service_fn(move |event: LambdaEvent<Option<String>>| answer(handler, event.payload));
+    let whatever_the_payload = MapRequestLayer::new(payload::as_text);
+    Runtime::new(answers).layer(whatever_the_payload).layer(TracingLayer::new()).run().await
+}
+
+async fn answer<H, F, A>(handler: &H, text: Option<String>) -> Result<A, Diagnostic>
+where
+    H: Fn(Payload) -> F,
+    F: Future<Output = Result<A, Failure>>,
+{
+    let work = async { handler(payload::read(text)).await };
+    let answered = AssertUnwindSafe(work).catch_unwind().await;
+    let answered = answered.unwrap_or_else(|_| Err(Failure::panicked("the invocation")));
+    answered.map_err(|failure| {
+        if !failure.is_recorded() {
+            tracing::error!(
+                failure_class = failure.class().word(),
+                error = chain(&failure),
+                "the invocation failed"
+            );
+        }
+        Diagnostic::from(failure)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Class;
+    use serde_json::Value;
 
     #[test]
     fn a_failure_tells_lambda_its_class_and_its_causes() {
@@ -129,6 +181,16 @@ mod tests {
         assert_eq!(
             (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
             ("conflict", "rule arn:1 is gone: RuleNotFound")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_one_failed_invocation_that_asks_to_be_reported() {
+        let handler = async |_: Payload| -> Result<Value, Failure> { panic!("out of range") };
+        let diagnostic = answer(&handler, Some("{}".to_owned())).await.unwrap_err();
+        assert_eq!(
+            (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
+            ("bug", "the invocation met a bug in Greenlight: report it with the log of this request's id")
         );
     }
 

@@ -96,7 +96,7 @@ fn the_upload_function_reads_each_record_of_each_sample() {
 }
 
 /// What a sample of the lifecycle function is, in a word.
-fn lifecycle_kind(payload: Value) -> String {
+fn lifecycle_kind(payload: &Value) -> String {
     match lifecycle::event::parse(payload) {
         Ok(Event::Question(question)) => format!("question at {}", question.lifecycle_event),
         Ok(Event::Command { service, command }) => format!("{command:?} for {service}"),
@@ -135,7 +135,7 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             }
             _ => panic!("events/lifecycle/{name}.json: this test does not know what it should be"),
         };
-        let read = lifecycle_kind(payload);
+        let read = lifecycle_kind(&payload);
         assert!(read.starts_with(&expected), "{name}: {expected} was expected, not {read}");
     }
     for command in commands {

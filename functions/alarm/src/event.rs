@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What a payload says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
     /// The alarms that it names.
     pub alarms: BTreeSet<String>,
@@ -23,7 +23,7 @@ pub struct Told {
 /// - through SNS: `Records[].Sns.Message`, a JSON text with `AlarmName`, or with the EventBridge event where an
 ///   EventBridge rule feeds the topic.
 pub fn read(payload: &Value) -> Told {
-    let mut told = Told { alarms: BTreeSet::new(), unread: 0 };
+    let mut told = Told::default();
     match payload.get("Records").and_then(Value::as_array) {
         Some(records) if !records.is_empty() => {
             for record in records {
@@ -36,6 +36,11 @@ pub fn read(payload: &Value) -> Told {
 }
 
 impl Told {
+    /// Of a payload that no reader of JSON takes.
+    pub fn unreadable() -> Self {
+        Self { unread: 1, ..Self::default() }
+    }
+
     fn add(&mut self, alarm: Option<&str>) {
         match alarm {
             Some(alarm) => {

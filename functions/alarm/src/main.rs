@@ -7,7 +7,7 @@ use greenlight::settings::Settings;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
-    let settings = lambda::settings(Settings::read)?;
+    let settings = lambda::settings(Settings::read).await?;
     let aws = Aws::new(settings.clone(), &lambda::sdk_config().await?);
-    lambda::run(|event| Box::pin(alarm::handler::handle(&aws, &settings, &SystemClock, event.payload))).await
+    lambda::run(|payload| Box::pin(alarm::handler::handle(&aws, &settings, &SystemClock, payload))).await
 }

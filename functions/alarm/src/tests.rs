@@ -1,7 +1,7 @@
 //! Which services an alarm wakes, on an AWS in memory.
 
 use crate::handler::handle;
-use greenlight::failure::Class;
+use greenlight::failure::{Class, Failure, chain};
 use greenlight::settings::{ServiceSettings, Settings};
 use release::{Drift, PerColour, Policy, ServiceName};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn settings() -> Settings {
 
 async fn services_read_for(payload: Value) -> (usize, bool) {
     let world = World::new(&["backend", "frontend"]);
-    let answer = handle(&world, &settings(), &world, payload).await;
+    let answer = handle(&world, &settings(), &world, Ok(payload)).await;
     (world.count("read_ledger"), answer.is_ok())
 }
 
@@ -90,7 +90,27 @@ async fn a_ledger_that_cannot_be_read_is_told_after_the_way_back_was_looked_for(
     let fault = FaultAt { at: At::Every("read_ledger"), kind: Kind::Before(Class::Transient) };
     let ports = Faulty::new(&world, [fault]);
     let payload = json!({"alarmData": {"alarmName": "frontend-green-errors"}});
-    let failure = handle(&ports, &settings(), &world, payload).await.unwrap_err();
+    let failure = handle(&ports, &settings(), &world, Ok(payload)).await.unwrap_err();
     assert_eq!(failure.class(), Class::Transient);
     assert_eq!(ports.calls(), ["read_ledger", "rules", "alarm_states"]);
+}
+
+#[tokio::test]
+async fn a_payload_that_no_reader_of_json_takes_wakes_every_service_and_is_kept() {
+    let world = World::new(&["backend", "frontend"]);
+    let unreadable = Failure::new(Class::Permanent, "the payload cannot be read as JSON");
+    let failure = handle(&world, &settings(), &world, Err(unreadable)).await.unwrap_err();
+    assert_eq!(world.count("read_ledger"), 2);
+    assert!(chain(&failure).ends_with("the payload cannot be read as JSON"), "{}", chain(&failure));
+}
+
+#[tokio::test]
+async fn a_payload_that_is_not_understood_is_still_told_when_a_call_fails_too() {
+    let world = World::new(&["backend", "frontend"]);
+    let fault = FaultAt { at: At::Every("read_ledger"), kind: Kind::Before(Class::Transient) };
+    let failure =
+        handle(&Faulty::new(&world, [fault]), &settings(), &world, Ok(json!({}))).await.unwrap_err();
+    assert_eq!(failure.class(), Class::Transient);
+    assert!(failure.to_string().starts_with("1 part(s) of the payload name no alarm"), "{failure}");
+    assert!(chain(&failure).contains("; then a call failed: "), "{}", chain(&failure));
 }

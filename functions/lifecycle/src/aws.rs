@@ -36,8 +36,7 @@ impl HookExecutions for Aws {
                 Ok(())
             }
             Err(error) => {
-                let attempt =
-                    format!("telling CodeDeploy how hook {execution_id} of deployment {deployment_id} ended");
+                let attempt = format!("telling CodeDeploy how its hook of deployment {deployment_id} ended");
                 Err(failure(attempt, error))
             }
         }

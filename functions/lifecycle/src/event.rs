@@ -1,8 +1,16 @@
 //! What comes in: one closed enum of everything that can wake this function.
 
+use greenlight::failure::Excerpt;
 use release::{Command, DeploymentId, Question};
 use serde::Deserialize;
 use serde_json::Value;
+use std::fmt;
+
+/// Bytes of an id or a name at most. AWS's are shorter, deployment groups have up to 100 letters.
+const LONGEST_ID: usize = 256;
+
+/// Bytes of a hook execution's id at most. It holds a token of CodeDeploy's and has several hundred.
+const LONGEST_TOKEN: usize = 4096;
 
 /// Everything that can wake this function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,19 +42,63 @@ pub enum Event {
     },
 }
 
+/// For the log.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Question(question) => write!(
+                f,
+                "a hook's question about deployment {} on instance {}",
+                question.deployment_id, question.instance_id.0
+            ),
+            Self::Command { service, command } => write!(f, "the command {command:?} for {service}"),
+            Self::DeploymentChanged { group, deployment } => {
+                write!(f, "a change of deployment {deployment} of group {group}")
+            }
+            Self::Tick => f.write_str("the minute's tick"),
+            Self::HookExecution { deployment_id, .. } => {
+                write!(f, "CodeDeploy's hook execution for deployment {deployment_id}")
+            }
+        }
+    }
+}
+
 /// A payload that is none of these.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
     /// Its discriminator is known, its content is not.
-    #[error("{kind} is malformed at {path}: send it as the sample in events/lifecycle shows")]
+    #[error("{kind} is malformed at {path}: {detail}; send it as events/lifecycle/{sample} shows")]
     Malformed {
         /// What it claims to be.
         kind: &'static str,
         /// Where it is wrong.
         path: String,
         /// What is wrong there.
-        #[source]
-        source: serde_json::Error,
+        detail: String,
+        /// A good one.
+        sample: &'static str,
+    },
+    /// A member that it must have is missing.
+    #[error("{kind} is malformed: it has no {member}; send it as events/lifecycle/{sample} shows")]
+    Lacks {
+        /// What it claims to be.
+        kind: &'static str,
+        /// What is missing.
+        member: &'static str,
+        /// A good one.
+        sample: &'static str,
+    },
+    /// Nothing that AWS has by this id or name.
+    #[error(
+        "{kind} is malformed at {member}: that is no id or name of AWS, its {bytes} bytes are too many or have control characters among them"
+    )]
+    NoName {
+        /// What it claims to be.
+        kind: &'static str,
+        /// Which member.
+        member: &'static str,
+        /// How long it is.
+        bytes: usize,
     },
     /// Nothing that wakes this function.
     #[error(
@@ -55,7 +107,9 @@ pub enum EventError {
     Unrecognised,
 }
 
+/// Nothing else is taken: whoever writes `"dryRun": true` must not believe that it is heard.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Commanded {
     service: String,
     command: Command,
@@ -80,28 +134,64 @@ struct Execution {
     lifecycle_event_hook_execution_id: String,
 }
 
+/// A kind of event: what it is called, a sample of it, and which ids and names it must have, with their longest length.
+struct Kind {
+    name: &'static str,
+    sample: &'static str,
+    members: &'static [(&'static str, usize)],
+    optional: &'static [&'static str],
+}
+
+const EXECUTION: Kind = Kind {
+    name: "a CodeDeploy hook execution",
+    sample: "codedeploy-lambda-hook.json",
+    members: &[("DeploymentId", LONGEST_ID), ("LifecycleEventHookExecutionId", LONGEST_TOKEN)],
+    optional: &[],
+};
+
+const COMMAND: Kind = Kind {
+    name: "a command",
+    sample: "command-status.json",
+    members: &[("service", LONGEST_ID)],
+    optional: &[],
+};
+
+const QUESTION: Kind = Kind {
+    name: "a hook's question",
+    sample: "hook-validate-service.json",
+    members: &[("deploymentId", LONGEST_ID), ("lifecycleEvent", LONGEST_ID), ("instanceId", LONGEST_ID)],
+    optional: &["service", "deploymentGroupId"],
+};
+
+const CHANGE: Kind = Kind {
+    name: "a CodeDeploy event",
+    sample: "deployment-success.json",
+    members: &[("deploymentGroup", LONGEST_ID), ("deploymentId", LONGEST_ID)],
+    optional: &[],
+};
+
 /// Tells what a payload is, by its documented discriminator.
 ///
 /// # Errors
 /// A payload that is none of [`Event`], or one that claims to be and is malformed.
-pub fn parse(payload: Value) -> Result<Event, EventError> {
+pub fn parse(payload: &Value) -> Result<Event, EventError> {
     let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
     if payload.get("LifecycleEventHookExecutionId").is_some() {
-        let execution: Execution = read("a CodeDeploy hook execution", payload)?;
+        let execution: Execution = EXECUTION.read(payload, payload)?;
         return Ok(Event::HookExecution {
             deployment_id: execution.deployment_id,
             execution_id: execution.lifecycle_event_hook_execution_id,
         });
     }
     if payload.get("command").is_some() {
-        let Commanded { service, command } = read("a command", payload)?;
+        let Commanded { service, command } = COMMAND.read(payload, payload)?;
         return Ok(Event::Command { service, command });
     }
     if payload.get("lifecycleEvent").is_some() {
-        return Ok(Event::Question(read("a hook's question", payload)?));
+        return Ok(Event::Question(QUESTION.read(payload, payload)?));
     }
     match (text("source").as_deref(), text("detail-type").as_deref()) {
-        (Some("aws.events" | "aws.scheduler"), _) => Ok(Event::Tick),
+        (Some("aws.events" | "aws.scheduler"), Some("Scheduled Event")) => Ok(Event::Tick),
         (
             Some("aws.codedeploy"),
             Some(
@@ -109,19 +199,42 @@ pub fn parse(payload: Value) -> Result<Event, EventError> {
                 | "CodeDeploy Instance State-change Notification",
             ),
         ) => {
-            let Changed { detail } = read("a CodeDeploy event", payload)?;
+            let detail = payload.get("detail").unwrap_or(&Value::Null);
+            let Changed { detail } = CHANGE.read(detail, payload)?;
             Ok(Event::DeploymentChanged { group: detail.deployment_group, deployment: detail.deployment_id })
         }
         _ => Err(EventError::Unrecognised),
     }
 }
 
-fn read<T: for<'a> Deserialize<'a>>(kind: &'static str, payload: Value) -> Result<T, EventError> {
-    serde_path_to_error::deserialize(payload).map_err(|error| EventError::Malformed {
-        kind,
-        path: error.path().to_string(),
-        source: error.into_inner(),
-    })
+impl Kind {
+    /// Reads `payload`, whose ids and names stand in `members`.
+    fn read<T: for<'a> Deserialize<'a>>(&self, members: &Value, payload: &Value) -> Result<T, EventError> {
+        let Self { name: kind, sample, .. } = *self;
+        for (member, longest) in self.members {
+            let value = members.get(member).ok_or(EventError::Lacks { kind, member, sample })?;
+            self.check(member, value, *longest)?;
+        }
+        for member in self.optional {
+            members.get(member).map_or(Ok(()), |value| self.check(member, value, LONGEST_ID))?;
+        }
+        serde_path_to_error::deserialize(payload).map_err(|error| EventError::Malformed {
+            kind,
+            path: error.path().to_string(),
+            detail: Excerpt(&error.inner().to_string()).to_string(),
+            sample,
+        })
+    }
+
+    /// What it names is echoed to the caller, to the log and to AWS.
+    fn check(&self, member: &'static str, value: &Value, longest: usize) -> Result<(), EventError> {
+        match value.as_str() {
+            Some(text) if text.len() > longest || text.contains(char::is_control) => {
+                Err(EventError::NoName { kind: self.name, member, bytes: text.len() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -132,21 +245,76 @@ mod tests {
     #[test]
     fn a_malformed_question_is_told_where_it_is_wrong() {
         let error =
-            parse(json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"}))
+            parse(&json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"}))
                 .unwrap_err();
         assert!(error.to_string().contains("deploymentId"), "{error}");
     }
 
     #[test]
     fn an_unknown_command_is_refused_by_name() {
-        let error = parse(json!({"command": "explode", "service": "backend"})).unwrap_err();
+        let error = parse(&json!({"command": "explode", "service": "backend"})).unwrap_err();
         assert!(greenlight::failure::chain(&error).contains("explode"), "{error}");
     }
 
     #[test]
     fn anything_else_is_unrecognised() {
-        for payload in [json!(null), json!([]), json!("x"), json!({"source": "aws.s3"})] {
-            assert!(matches!(parse(payload), Err(EventError::Unrecognised)));
+        for payload in [
+            json!(null),
+            json!([]),
+            json!("x"),
+            json!({"source": "aws.s3"}),
+            json!({"source": "aws.events"}),
+            json!({"source": "aws.events", "detail-type": 5}),
+        ] {
+            assert!(matches!(parse(&payload), Err(EventError::Unrecognised)));
         }
+    }
+    #[test]
+    fn what_a_command_lacks_or_has_too_much_of_is_said() {
+        let said = |payload: Value| parse(&payload).unwrap_err().to_string();
+        assert_eq!(
+            said(json!({"command": "status"})),
+            "a command is malformed: it has no service; send it as events/lifecycle/command-status.json shows"
+        );
+        assert_eq!(
+            said(json!({"command": "abort", "service": "backend", "dryRun": true})),
+            "a command is malformed at dryRun: unknown field `dryRun`, expected `service` or `command`; send it as \
+             events/lifecycle/command-status.json shows"
+        );
+    }
+
+    #[test]
+    fn no_message_repeats_more_than_the_beginning_of_what_came_in() {
+        let long = "x".repeat(1_000_000);
+        let question =
+            json!({"lifecycleEvent": "ValidateService", "deploymentId": "d-1", "instanceId": "i-1"});
+        let change = json!({
+            "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification",
+            "detail": {"deploymentGroup": "backend", "deploymentId": "d-1"},
+        });
+        let execution = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"});
+        let command = json!({"command": "status", "service": "backend"});
+        for (good, at) in [
+            (&question, "/lifecycleEvent"),
+            (&question, "/deploymentId"),
+            (&question, "/instanceId"),
+            (&change, "/detail/deploymentGroup"),
+            (&change, "/detail/deploymentId"),
+            (&execution, "/DeploymentId"),
+            (&execution, "/LifecycleEventHookExecutionId"),
+            (&command, "/command"),
+            (&command, "/service"),
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+            for bad in [json!(long), json!([long]), json!({ "of": long })] {
+                let mut payload = good.clone();
+                *payload.pointer_mut(at).unwrap() = bad;
+                let said = parse(&payload).unwrap_err().to_string();
+                assert!(said.len() < 600, "{at}: {} bytes", said.len());
+            }
+        }
+        let mut optional = question;
+        optional["service"] = json!("back\nend");
+        assert!(matches!(parse(&optional), Err(EventError::NoName { member: "service", .. })));
     }
 }

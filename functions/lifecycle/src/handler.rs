@@ -3,7 +3,7 @@
 use crate::event::{Event, parse};
 use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
-use greenlight::failure::{Class, Failure, chain};
+use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
@@ -24,8 +24,27 @@ pub async fn handle(
     clock: &impl Clock,
     payload: Value,
 ) -> Result<Value, Failure> {
-    let event =
-        parse(payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()).caused_by(error))?;
+    let event = parse(&payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()))?;
+    let told = event.to_string();
+    act(ports, settings, clock, event).await.map_err(|failure| {
+        if !failure.is_recorded() {
+            tracing::error!(
+                event = told,
+                failure_class = failure.class().word(),
+                error = chain(&failure),
+                "{told} could not be answered"
+            );
+        }
+        failure.recorded()
+    })
+}
+
+async fn act(
+    ports: &(impl Ports + HookExecutions),
+    settings: &Settings,
+    clock: &impl Clock,
+    event: Event,
+) -> Result<Value, Failure> {
     match event {
         Event::Question(question) => {
             let heard = hear(ports, settings, clock, &question).await?;
@@ -78,7 +97,7 @@ async fn obey(
         let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
         return Err(Failure::new(
             Class::Permanent,
-            format!("there is no service {typed:?}: use one of {}", known.join(", ")),
+            format!("there is no service {:?}: use one of {}", Excerpt(typed), known.join(", ")),
         ));
     };
     let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;

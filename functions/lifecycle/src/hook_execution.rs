@@ -48,7 +48,8 @@ pub async fn answer_once(
         Ok(Err(failure)) => (HookStatus::Failed, chain(&failure)),
         Err(_) => (HookStatus::Failed, "the check panicked: see the log above".to_owned()),
     };
-    tracing::info!(deployment_id, hook_execution_id = execution_id, decision = ?status, reason = why, "answers CodeDeploy's hook");
+    // The execution's id is the right to answer: it stays out of the log.
+    tracing::info!(deployment_id, decision = ?status, reason = why, "answers CodeDeploy's hook");
     ports.put_status(deployment_id, execution_id, status).await
 }
 

@@ -285,6 +285,20 @@ async fn a_command_says_that_only_a_newer_version_reads_the_ledger() {
     assert_eq!(service.stored(), text);
 }
 
+#[tokio::test]
+async fn whatever_fails_is_recorded_where_the_event_is_known_and_not_a_second_time() {
+    let service = Service::with_open_release().await;
+    let fault = FaultAt { at: At::Every("read_ledger"), kind: Kind::Before(Class::Transient) };
+    let question = json!({"deploymentId": service.deployment(), "lifecycleEvent": "ValidateService", "instanceId": "i-backend-1", "service": "backend"});
+    let tick = json!({"source": "aws.events", "detail-type": "Scheduled Event"});
+    for payload in [question, tick, json!({"command": "status", "service": "backend"})] {
+        let faulty = Faulty::new(&service.world, [fault]);
+        let failure = service.send_through(&faulty, payload).await.unwrap_err();
+        assert_eq!(failure.class(), Class::Transient);
+        assert!(failure.is_recorded(), "{failure}");
+    }
+}
+
 /// The status that CodeDeploy was told, and how often.
 async fn codedeploys_own_hook(sick: bool, fault: Option<FaultAt>) -> (Option<String>, usize) {
     let service = Service::with_open_release().await;

@@ -4,7 +4,7 @@ use crate::bundle::RangedRead;
 use crate::bundles::{Bundles, ObjectTags, ReadFailure};
 use aws_sdk_s3::Client;
 use bytes::Bytes;
-use greenlight::aws::classify::{CallError, failure};
+use greenlight::aws::classify::{CallError, failed, failure, status};
 use greenlight::failure::{Class, Failure};
 use release::Revision;
 use std::error::Error;
@@ -43,7 +43,7 @@ impl Bundles for S3Bundles {
         let Revision { bucket, key, version, etag, .. } = revision;
         let head =
             self.client.head_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
-        let head = head.send().await.map_err(|error| read_failure(revision, &attempt, error))?;
+        let head = head.send().await.map_err(|error| head_failure(revision, &attempt, error))?;
         let size = head.content_length().and_then(|length| u64::try_from(length).ok());
         let size = size.ok_or_else(|| incomplete(&attempt, "a length"))?;
         Ok(S3Bundle { client: self.client.clone(), revision: revision.clone(), size })
@@ -99,6 +99,26 @@ fn incomplete(attempt: &str, missing: &str) -> Failure {
         Class::Transient,
         format!("{attempt} failed, S3 answered without {missing}: the event is tried again"),
     )
+}
+
+/// S3 answers a HEAD without a body, so that the status must say what the error code says elsewhere
+/// (S3 API reference, `HeadObject`).
+fn head_failure<E>(revision: &Revision, attempt: &str, error: CallError<E>) -> ReadFailure
+where
+    E: aws_sdk_s3::error::ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let (class, next) = match status(&error) {
+        Some(403) => (
+            Class::Permanent,
+            "S3 refuses to show it, the function's role needs s3:GetObjectVersion on it, and kms:Decrypt if the bucket has a key of its own",
+        ),
+        Some(400) => (
+            Class::Transient,
+            "the function's credentials have probably expired, the event is tried again with new ones",
+        ),
+        _ => return read_failure(revision, attempt, error),
+    };
+    ReadFailure::Failed(failed(class, attempt, next, error))
 }
 
 /// 404 is a version that was deleted, 405 a delete marker, 412 another `ETag`

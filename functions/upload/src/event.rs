@@ -7,6 +7,7 @@ pub use greenlight::s3_event::ObjectKey;
 use greenlight::s3_event::{self, Created, Notice, Other};
 use serde::Deserialize;
 use serde_json::Value;
+use std::fmt;
 
 /// A new version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub struct Uploaded {
 pub enum Unusable {
     /// Without versions nothing pins the bytes of a release.
     #[error(
-        "object {} in bucket {} has no version, so a release cannot be pinned to its bytes: enable versioning on the bucket and upload again",
-        Excerpt(.key.as_str()), Excerpt(.bucket)
+        "object {key} in bucket {} has no version, so a release cannot be pinned to its bytes: enable versioning on the bucket and upload again",
+        Excerpt(.bucket)
     )]
     NotVersioned {
         /// The bucket.
@@ -39,21 +40,72 @@ pub enum Unusable {
         /// The key.
         key: ObjectKey,
     },
+    /// S3's, and what its object lacks.
+    #[error("{source}; see events/upload for the shapes that are known")]
+    Incomplete {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: ObjectKey,
+        /// What is missing, or of another type.
+        source: s3_event::Unusable,
+    },
     /// S3's, and it cannot be read.
     #[error(transparent)]
     Unreadable(s3_event::Unusable),
+    /// Another service invokes this function.
+    #[error(
+        "{0}: this function takes S3's notifications straight or through EventBridge, remove the other trigger"
+    )]
+    OtherTrigger(s3_event::Unusable),
     /// Not in a shape that S3's notifications have.
     #[error("{0}; see events/upload for the shapes that are known")]
     Unrecognised(s3_event::Unusable),
 }
 
+impl Unusable {
+    /// The bucket, where it could be read.
+    pub fn bucket(&self) -> Option<&str> {
+        match self {
+            Self::NotVersioned { bucket, .. } | Self::Incomplete { bucket, .. } => Some(bucket),
+            Self::Unreadable(unusable) | Self::OtherTrigger(unusable) | Self::Unrecognised(unusable) => {
+                unusable.bucket()
+            }
+        }
+    }
+
+    /// The key, where it could be read.
+    pub fn key(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::NotVersioned { key, .. } | Self::Incomplete { key, .. } => Some(key),
+            Self::Unreadable(_) | Self::OtherTrigger(_) | Self::Unrecognised(_) => None,
+        }
+    }
+}
+
 impl From<s3_event::Unusable> for Unusable {
     fn from(unusable: s3_event::Unusable) -> Self {
-        use s3_event::Unusable::{KeyNotText, OtherSource, UnknownVersion, Unrecognised};
+        use s3_event::Unusable::{OtherSource, Unrecognised};
         match unusable {
-            UnknownVersion { .. } | KeyNotText { .. } => Self::Unreadable(unusable),
-            OtherSource { .. } | Unrecognised { .. } => Self::Unrecognised(unusable),
+            OtherSource { .. } => Self::OtherTrigger(unusable),
+            Unrecognised { .. } => Self::Unrecognised(unusable),
+            _ => Self::Unreadable(unusable),
         }
+    }
+}
+
+/// What asks for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The object, if the record names one.
+    pub key: Option<ObjectKey>,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
     }
 }
 
@@ -63,16 +115,37 @@ pub enum Record {
     /// A new object version to judge.
     Uploaded(Uploaded),
     /// Nothing, and why.
-    Ignored(String),
+    Ignored(Ignored),
     /// It cannot be told.
     Unusable(Unusable),
+}
+
+impl Record {
+    /// The bucket of what is uploaded, or should be, where it could be read.
+    pub fn bucket(&self) -> Option<&str> {
+        match self {
+            Self::Uploaded(uploaded) => Some(&uploaded.bucket),
+            Self::Unusable(unusable) => unusable.bucket(),
+            Self::Ignored(_) => None,
+        }
+    }
+
+    /// The key, where it could be read.
+    pub fn key(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::Uploaded(uploaded) => Some(&uploaded.key),
+            Self::Unusable(unusable) => unusable.key(),
+            Self::Ignored(ignored) => ignored.key.as_ref(),
+        }
+    }
 }
 
 /// The records of an event, in its order. A bad record says so and leaves the others alone.
 pub fn read(payload: &Value) -> Vec<Record> {
     match s3_event::read(payload) {
         Ok(notices) if notices.is_empty() => {
-            vec![Record::Ignored("a notification without records".to_owned())]
+            let reason = "a notification without records".to_owned();
+            vec![Record::Ignored(Ignored { key: None, reason })]
         }
         Ok(notices) => notices.into_iter().map(|notice| notice.map_or_else(unusable, record)).collect(),
         Err(foreign) => vec![unusable(foreign)],
@@ -86,10 +159,11 @@ fn unusable(unusable: impl Into<Unusable>) -> Record {
 fn record(notice: Notice) -> Record {
     match notice {
         Notice::Created(created) => uploaded(created).map_or_else(unusable, Record::Uploaded),
-        Notice::Other(deleted @ Other::Deleted { .. }) => {
-            Record::Ignored(format!("{deleted}: what runs stays as it is"))
+        Notice::Other(Other::Deleted { key, bucket }) => {
+            let reason = format!("{key} was deleted from {}: what runs stays as it is", Excerpt(&bucket));
+            Record::Ignored(Ignored { key: Some(key), reason })
         }
-        Notice::Other(other) => Record::Ignored(other.to_string()),
+        Notice::Other(other) => Record::Ignored(Ignored { key: None, reason: other.to_string() }),
     }
 }
 
@@ -106,8 +180,12 @@ struct Details {
 }
 
 fn uploaded(created: Created) -> Result<Uploaded, Unusable> {
-    let Details { version_id, e_tag, size, sequencer } = created.details()?;
+    let details = created.details();
     let Created { bucket, key, .. } = created;
+    let Details { version_id, e_tag, size, sequencer } = match details {
+        Ok(details) => details,
+        Err(source) => return Err(Unusable::Incomplete { bucket, key, source }),
+    };
     // With versioning suspended S3 calls the version "null", and the next upload replaces its bytes.
     let Some(version_id) = version_id.filter(|version| !version.is_empty() && version != "null") else {
         return Err(Unusable::NotVersioned { bucket, key });

@@ -11,11 +11,12 @@
 
 use crate::bundle::{Findings, Limits, inspect};
 use crate::bundles::{Bundles, ReadFailure};
-use crate::event::{Record, Unusable, Uploaded, read};
+use crate::event::{Ignored, Record, Unusable, Uploaded, read};
 use crate::key::{self, BundleKey};
-use crate::verdict::{Rejection, Verdict, listing};
+use crate::verdict::{MOST_LINES, Rejection, Verdict, listing};
+use futures::FutureExt;
 use greenlight::decision_log;
-use greenlight::failure::{Class, Failure, chain};
+use greenlight::failure::{Class, Excerpt, Failure, KeyExcerpt, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::Settings;
@@ -23,6 +24,7 @@ use release::{Offer, Revision, ServiceName, UnknownFields, Upload, VerdictWord, 
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 
 /// What the function works with.
 #[derive(Debug)]
@@ -86,11 +88,8 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
     let mut failures = Vec::new();
     let mut services = BTreeSet::new();
     for record in read(&payload) {
-        let key = match &record {
-            Record::Uploaded(uploaded) => uploaded.key.to_string(),
-            Record::Ignored(_) | Record::Unusable(_) => String::new(),
-        };
-        match handle_record(with, record, &mut services).await {
+        let key = record.key().map(ToString::to_string).unwrap_or_default();
+        match caught(&key, handle_record(with, record, &mut services)).await {
             Ok((verdict, reason)) => handled.push(Handled { key, verdict, reason }),
             Err(failure) => {
                 tracing::error!(
@@ -98,26 +97,50 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
                     decision = "failed",
                     failure_class = failure.class().word(),
                     error = chain(&failure),
-                    "a record could not be handled; the event is tried again and then kept in the on-failure queue"
+                    "a record could not be handled; Lambda sends the event twice more and then keeps it in the on-failure queue"
                 );
                 handled.push(Handled { key, verdict: HandledAs::Failed, reason: failure.to_string() });
-                failures.push(failure);
+                failures.push(failure.recorded());
             }
         }
     }
     for service in &services {
-        match reconcile(with.ports, service, &with.settings.policy, with.clock, Wake::Event).await {
+        let reconciled = reconcile(with.ports, service, &with.settings.policy, with.clock, Wake::Event);
+        match caught(service.as_str(), reconciled).await {
             Ok(reconciled) => decision_log::log(&reconciled),
-            Err(failure) => failures.push(failure),
+            Err(failure) => {
+                tracing::error!(
+                    service = service.as_str(),
+                    failure_class = failure.class().word(),
+                    error = chain(&failure),
+                    "the uploads are known, and the release could not be carried on; the next tick tries again"
+                );
+                failures.push(failure.recorded());
+            }
         }
     }
     worst(failures).map_or(Ok(handled), Err)
 }
 
-/// The failure that Lambda hears: one that a repeat may mend, if there is any.
+/// One bug must not take the other records with it.
+async fn caught<T>(what: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Failure::panicked(&format!("handling {what}"))))
+}
+
+/// The failure that Lambda hears: one that a repeat may mend, if there is any, and how many others there are.
 fn worst(mut failures: Vec<Failure>) -> Option<Failure> {
-    let mends = failures.iter().position(|failure| failure.class() != Class::Permanent);
-    (!failures.is_empty()).then(|| failures.swap_remove(mends.unwrap_or(0)))
+    let mends = |failure: &Failure| !matches!(failure.class(), Class::Permanent | Class::Bug);
+    let worst = failures.iter().position(mends).unwrap_or(0);
+    match failures.len() {
+        0 => None,
+        1 => failures.pop(),
+        count => {
+            let worst = failures.swap_remove(worst);
+            let message = format!("{count} failures, the log has each with its key; one of them");
+            Some(Failure::new(worst.class(), message).caused_by(worst).recorded())
+        }
+    }
 }
 
 async fn handle_record<P: Ports, B: Bundles, C: Clock>(
@@ -127,20 +150,21 @@ async fn handle_record<P: Ports, B: Bundles, C: Clock>(
 ) -> Result<(HandledAs, String), Failure> {
     let ignored = |reason: String| (HandledAs::Ignored, reason);
     let judged = |verdict: Verdict| (HandledAs::Judged(verdict.word), verdict.reason);
+    // What is wrong in a foreign bucket is not this stack's to judge.
+    if let Some(foreign) = record.bucket().filter(|bucket| *bucket != with.settings.artifact_bucket) {
+        let object = record.key().map_or_else(|| "an object".to_owned(), ToString::to_string);
+        let reason = format!("{object} is in bucket {}, which is not this stack's", Excerpt(foreign));
+        tracing::warn!(
+            decision = "ignored",
+            reason,
+            "an upload into another bucket: check the notification's source"
+        );
+        return Ok(ignored(reason));
+    }
     match record {
         Record::Unusable(unusable) => Err(permanent(&unusable)),
-        Record::Ignored(reason) => {
+        Record::Ignored(Ignored { reason, .. }) => {
             tracing::info!(decision = "ignored", reason, "{reason}");
-            Ok(ignored(reason))
-        }
-        Record::Uploaded(uploaded) if uploaded.bucket != with.settings.artifact_bucket => {
-            let reason =
-                format!("{} is in bucket {}, which is not this stack's", uploaded.key, uploaded.bucket);
-            tracing::warn!(
-                decision = "ignored",
-                reason,
-                "an upload into another bucket: check the notification's source"
-            );
             Ok(ignored(reason))
         }
         Record::Uploaded(uploaded) => match judge(with, &uploaded).await {
@@ -174,7 +198,7 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
 ) -> Result<Judged, ReadFailure> {
     let revision = Revision {
         bucket: uploaded.bucket.clone(),
-        key: uploaded.key.to_string(),
+        key: uploaded.key.as_str().to_owned(),
         version: uploaded.version_id.clone(),
         etag: uploaded.etag.clone(),
         unknown_fields: UnknownFields::default(),
@@ -185,8 +209,10 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
     };
     let bundle = with.bundles.open(&revision).await?;
     let Findings { faults, warnings } = inspect(&bundle, with.limits).await?;
-    for warning in &warnings {
-        tracing::warn!(bundle_key = %uploaded.key, bundle_version = uploaded.version_id, warning = %warning, "{}: {warning}", uploaded.key);
+    for warning in warnings.iter().take(MOST_LINES) {
+        let warning = warning.to_string();
+        let warning = KeyExcerpt(&warning);
+        tracing::warn!(bundle_key = %uploaded.key, bundle_version = uploaded.version_id, warnings = warnings.len(), %warning, "{}: {warning}", uploaded.key);
     }
     if !faults.is_empty() {
         tracing::warn!(bundle_key = %uploaded.key, faults = faults.len(), "{}", listing(&uploaded.key, &faults));

@@ -1,6 +1,7 @@
 //! What a key says: `releases/<service>/<number>-<commit>.zip`.
 
 use crate::event::ObjectKey;
+use greenlight::failure::Excerpt;
 use release::{Commit, ReleaseNumber, ServiceName};
 
 /// The form, in letters that a tag can hold.
@@ -27,7 +28,7 @@ pub enum KeyFault {
     #[error("it does not name a file in a service's folder: upload to {FORM}")]
     NotInServiceFolder,
     /// Not in `GREENLIGHT_SERVICES`.
-    #[error("service {found} is not one of this stack ({}): correct the folder, or add the service to the stack", known.join(", "))]
+    #[error("service {} is not one of this stack ({}): correct the folder, or add the service to the stack", Excerpt(.found), known.join(", "))]
     UnknownService {
         /// The folder.
         found: String,
@@ -41,13 +42,13 @@ pub enum KeyFault {
     #[error("its name has no dash between number and commit: upload to {FORM}")]
     NoDash,
     /// Signs, letters, nothing.
-    #[error("number {found:?} is not made of digits: use the number of the workflow's run")]
+    #[error("number {:?} is not made of digits: use the number of the workflow's run", Excerpt(.found))]
     NumberNotDigits {
         /// As it stands there.
         found: String,
     },
     /// One number must have one name.
-    #[error("number {found} starts with a zero: write it without leading zeros")]
+    #[error("number {} starts with a zero: write it without leading zeros", Excerpt(.found))]
     NumberLeadingZero {
         /// As it stands there.
         found: String,
@@ -56,13 +57,13 @@ pub enum KeyFault {
     #[error("number 0 is below every release: start at 1")]
     NumberZero,
     /// Above 2^64-1.
-    #[error("number {found} is above 18446744073709551615: use the number of the workflow's run")]
+    #[error("number {} is above 18446744073709551615: use the number of the workflow's run", Excerpt(.found))]
     NumberTooLarge {
         /// As it stands there.
         found: String,
     },
     /// Not a commit.
-    #[error("commit {found:?} is not 7 to 40 hexadecimal digits in lower case: use the commit's hash")]
+    #[error("commit {:?} is not 7 to 40 hexadecimal digits in lower case: use the commit's hash", Excerpt(.found))]
     Commit {
         /// As it stands there.
         found: String,
@@ -160,5 +161,22 @@ mod tests {
         ];
         let said: Vec<String> = keys.iter().map(|key| format!("{key}: {}", read(key).unwrap_err())).collect();
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn no_rule_repeats_more_than_the_beginning_of_a_key_and_no_control_character() {
+        let long = "7".repeat(1_000);
+        for key in [
+            format!("releases/{long}/142-3f9c2ab.zip"),
+            format!("releases/backend/{long}-3f9c2ab.zip"),
+            format!("releases/backend/0{long}-3f9c2ab.zip"),
+            format!("releases/backend/x{long}-3f9c2ab.zip"),
+            format!("releases/backend/142-{long}.zip"),
+        ] {
+            let said = read(&key).unwrap_err().to_string();
+            assert!(said.contains("bytes)") && said.len() < 450, "{} bytes: {said}", said.len());
+        }
+        let said = read("releases/back\u{1b}[31mend\n/142-3f9c2ab.zip").unwrap_err().to_string();
+        assert!(said.starts_with(r"service back\u{1b}[31mend\n is not one of this stack"), "{said}");
     }
 }

@@ -10,7 +10,7 @@ use upload::handler::{Surroundings, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
-    let settings = lambda::settings(Settings::read)?;
+    let settings = lambda::settings(Settings::read).await?;
     let config = lambda::sdk_config().await?;
     let with = Surroundings {
         ports: &Aws::new(settings.clone(), &config),
@@ -20,5 +20,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         limits: &Limits::default(),
     };
     // Boxed, because the compiler gives up on the layout of a future that holds so many calls of AWS.
-    lambda::run(|event| Box::pin(handle(&with, event.payload))).await
+    lambda::run(|payload| async { Box::pin(handle(&with, payload?)).await }).await
 }

@@ -5,6 +5,7 @@
 use crate::bundle::BundleFault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
+use greenlight::failure::KeyExcerpt;
 use release::{Offer, ReleaseNumber, VerdictWord};
 use std::fmt;
 
@@ -82,14 +83,16 @@ impl Verdict {
     }
 }
 
-/// All faults of a bundle, one a line, for the log.
+/// Faults of one bundle, and warnings about it, that the log names at most; the others are counted.
+pub const MOST_LINES: usize = 20;
+
+/// The faults of a bundle, one a line, for the log.
 pub fn listing(key: &ObjectKey, faults: &[BundleFault]) -> String {
-    let mut text = format!("{key} was rejected, it has {} faults", faults.len());
-    for fault in faults {
-        text.push_str("\n- ");
-        text.push_str(&fault.to_string());
-    }
-    text
+    let heading = format!("{key} was rejected, it has {} faults", faults.len());
+    let named = faults.iter().take(MOST_LINES).map(|fault| KeyExcerpt(&fault.to_string()).to_string());
+    let more =
+        faults.len().checked_sub(MOST_LINES).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    [heading].into_iter().chain(named).chain(more).collect::<Vec<_>>().join("\n- ")
 }
 
 #[cfg(test)]
@@ -133,5 +136,14 @@ mod tests {
             .collect();
         assert!(tags.iter().all(|tag| tag.len() < 300));
         insta::assert_snapshot!(tags.join("\n"));
+    }
+
+    #[test]
+    fn a_listing_is_bounded_and_counts_what_it_leaves_out() {
+        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "x".repeat(60_000) });
+        let text = listing(&ObjectKey::plain("a.zip"), &vec![long; 5_000]);
+        assert!(text.len() < 25_000, "{} bytes", text.len());
+        assert!(text.starts_with("a.zip was rejected, it has 5000 faults\n- "));
+        assert!(text.ends_with("\n- and 4980 more"));
     }
 }

@@ -8,9 +8,9 @@ use waf_logs::settings::Settings;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
-    let settings = lambda::settings(Settings::read)?;
+    let settings = lambda::settings(Settings::read).await?;
     let aws = Aws::new(&settings, &lambda::sdk_config().await?);
     let function = Function::new(&aws, &settings);
     // Boxed, because the compiler gives up on the layout of a future that holds so many calls of AWS.
-    lambda::run(|event| Box::pin(handle(&function, event.payload))).await
+    lambda::run(|payload| async { Box::pin(handle(&function, payload?)).await }).await
 }

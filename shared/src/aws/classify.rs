@@ -18,13 +18,17 @@ pub type CallError<E> = SdkError<E, HttpResponse>;
 
 /// What AWS answered, on one line.
 #[derive(Debug, thiserror::Error)]
-#[error("{code}: {message} (HTTP {status}, request {request})")]
-struct Refusal {
-    code: String,
-    message: String,
-    status: u16,
-    request: String,
+enum Refusal {
+    #[error("{code}: {message} (HTTP {status}, request {request})")]
+    Said { code: String, message: String, status: u16, request: String },
+    /// The answer to a HEAD has no body.
+    #[error("HTTP {status} and no more (request {request})")]
+    StatusAlone { status: u16, request: String },
 }
+
+/// The credentials of this environment of the function ended. The next environment has new ones.
+/// S3 API reference, "Error responses"; STS API reference, "Common errors".
+const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
 
 /// The failure of `attempt` ("reading the rules of listener …"), classified by what the SDK knows.
 pub fn failure<E>(attempt: impl Display, error: CallError<E>) -> Failure
@@ -35,7 +39,10 @@ where
         Class::Permanent if denied(&error) => {
             "the function's role lacks a permission, add it in template.yaml"
         }
-        Class::Permanent => "a repeat fails the same way, change what AWS names",
+        Class::Permanent if status(&error) == Some(301) => {
+            "it is in another region, name one that is in the function's own"
+        }
+        Class::Permanent | Class::Bug => "a repeat fails the same way, change what AWS names",
         Class::Transient => "nothing was done, the next pass tries again",
         Class::Conflict => "another writer was first, the next pass reads again",
         Class::OutcomeUnknown => "the answer was lost, the next pass reads back what was done",
@@ -44,7 +51,7 @@ where
 }
 
 /// The failure of `attempt` with a class that the operation's adapter knows better, and what to do `next`.
-pub(super) fn failed<E>(class: Class, attempt: impl Display, next: &str, error: CallError<E>) -> Failure
+pub fn failed<E>(class: Class, attempt: impl Display, next: &str, error: CallError<E>) -> Failure
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -68,11 +75,8 @@ fn class<E: ProvideErrorMetadata>(error: &CallError<E>) -> Class {
         SdkError::ServiceError(answered) => {
             let known = |codes: &[&str]| answered.err().code().is_some_and(|code| codes.contains(&code));
             let status = answered.raw().status().as_u16();
-            if known(THROTTLING_ERRORS) || known(TRANSIENT_ERRORS) || status >= 500 || status == 429 {
-                Class::Transient
-            } else {
-                Class::Permanent
-            }
+            let busy = known(THROTTLING_ERRORS) || known(TRANSIENT_ERRORS) || status >= 500 || status == 429;
+            if busy || known(&EXPIRED) { Class::Transient } else { Class::Permanent }
         }
         // Timeouts, broken connections, unreadable answers, and kinds of error that a later SDK adds.
         _ => Class::OutcomeUnknown,
@@ -88,10 +92,10 @@ fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn denied<E: ProvideErrorMetadata>(error: &CallError<E>) -> bool {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    code.is_some_and(|code| {
-        matches!(code, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")
-    })
+    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+        Some(code) => matches!(code, "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation"),
+        None => status(error) == Some(403),
+    }
 }
 
 fn cause<E>(error: CallError<E>) -> Box<dyn Error + Send + Sync>
@@ -101,18 +105,23 @@ where
     if let SdkError::ServiceError(answered) = &error {
         let meta = answered.err().meta();
         let text = |part: Option<&str>, absent: &str| part.unwrap_or(absent).to_owned();
-        return Box::new(Refusal {
-            code: text(meta.code(), "no error code"),
-            message: text(meta.message(), "no message"),
-            status: answered.raw().status().as_u16(),
-            request: text(meta.request_id(), "without an id"),
+        let status = answered.raw().status().as_u16();
+        let request = text(meta.request_id(), "without an id");
+        return Box::new(match (meta.code(), meta.message()) {
+            (None, None) => Refusal::StatusAlone { status, request },
+            (code, message) => Refusal::Said {
+                code: text(code, "no error code"),
+                message: text(message, "no message"),
+                status,
+                request,
+            },
         });
     }
     error.into_source().unwrap_or_else(|error| Box::new(error))
 }
 
 /// The HTTP status of an answer that is an error.
-pub(super) fn status<E>(error: &CallError<E>) -> Option<u16> {
+pub fn status<E>(error: &CallError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
@@ -147,7 +156,7 @@ mod tests {
                 HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::empty()),
             )
         };
-        let cases: [(ReadError, Class); 11] = [
+        let cases: [(ReadError, Class); 13] = [
             (SdkError::construction_failure("no bucket"), Class::Permanent),
             (timeout(), Class::OutcomeUnknown),
             (unreadable(), Class::OutcomeUnknown),
@@ -157,6 +166,8 @@ mod tests {
             (answered(400, "RequestTimeout"), Class::Transient),
             (answered(503, "SlowDown"), Class::Transient),
             (answered(500, "InternalError"), Class::Transient),
+            (answered(400, "ExpiredToken"), Class::Transient),
+            (answered(403, "ExpiredTokenException"), Class::Transient),
             (answered(403, "AccessDenied"), Class::Permanent),
             (answered(404, "NoSuchBucket"), Class::Permanent),
         ];
@@ -172,6 +183,25 @@ mod tests {
             chain(&failure),
             "reading ledger s3://state/ledger/backend.json failed, the function's role lacks a permission, \
              add it in template.yaml: AccessDenied: because (HTTP 403, request without an id)"
+        );
+    }
+
+    #[test]
+    fn an_answer_without_a_body_is_explained_by_its_status() {
+        let bare = |status: u16| -> ReadError {
+            let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+            SdkError::service_error(GetObjectError::generic(ErrorMetadata::builder().build()), response)
+        };
+        let said = |status| chain(&failure("reading s3://artifacts/a", bare(status)));
+        assert_eq!(
+            said(403),
+            "reading s3://artifacts/a failed, the function's role lacks a permission, add it in template.yaml: \
+             HTTP 403 and no more (request without an id)"
+        );
+        assert_eq!(
+            said(301),
+            "reading s3://artifacts/a failed, it is in another region, name one that is in the function's own: \
+             HTTP 301 and no more (request without an id)"
         );
     }
 }

@@ -8,6 +8,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use greenlight::failure::chain;
 use release::UnknownFields;
 
 fn revision() -> Revision {
@@ -105,4 +106,41 @@ async fn tags_say_what_the_uploader_allows_and_whether_this_is_a_repeat() {
         let found = bundles(&rule).tags(&revision()).await.unwrap();
         assert_eq!(found, ObjectTags { allow_downgrade, has_verdict });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_fails_says_by_its_status_what_to_do() {
+    for (status, class, said) in [
+        (
+            403,
+            "permanent",
+            "reading the size of s3://artifacts/releases/backend/142-3f9c2ab.zip version v7 failed, S3 refuses to \
+             show it, the function's role needs s3:GetObjectVersion on it, and kms:Decrypt if the bucket has a key of \
+             its own: HTTP 403 and no more (request without an id)",
+        ),
+        (
+            400,
+            "transient",
+            "reading the size of s3://artifacts/releases/backend/142-3f9c2ab.zip version v7 failed, the function's \
+             credentials have probably expired, the event is tried again with new ones: HTTP 400 and no more (request \
+             without an id)",
+        ),
+        (
+            301,
+            "permanent",
+            "reading the size of s3://artifacts/releases/backend/142-3f9c2ab.zip version v7 failed, it is in another \
+             region, name one that is in the function's own: HTTP 301 and no more (request without an id)",
+        ),
+    ] {
+        let rule = mock!(Client::head_object).then_http_response(move || {
+            HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty())
+        });
+        let Err(ReadFailure::Failed(failure)) = bundles(&rule).open(&revision()).await else {
+            panic!("HTTP {status} was not told as a failure")
+        };
+        assert_eq!((failure.class().word(), chain(&failure).as_str()), (class, said));
+    }
+    let rule = mock!(Client::head_object)
+        .then_http_response(|| HttpResponse::new(StatusCode::try_from(404).unwrap(), SdkBody::empty()));
+    assert!(matches!(bundles(&rule).open(&revision()).await, Err(ReadFailure::Gone(_))));
 }

@@ -2,7 +2,7 @@
 
 use crate::bundles::{APPSPEC, Object, Zip};
 use bytes::Bytes;
-use greenlight::failure::{Class, Failure};
+use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::Ports;
 use greenlight::settings::{ServiceSettings, Settings};
 use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName, VerdictWord};
@@ -57,6 +57,7 @@ struct Store<'a> {
     bundles: BTreeMap<Revision, Vec<u8>>,
     allow_downgrade: bool,
     fails_at: Option<usize>,
+    panics_on: Option<Revision>,
     calls: AtomicUsize,
 }
 
@@ -69,6 +70,7 @@ impl<'a> Store<'a> {
             bundles: BTreeMap::new(),
             allow_downgrade: false,
             fails_at: None,
+            panics_on: None,
             calls: AtomicUsize::new(0),
         }
     }
@@ -92,6 +94,7 @@ impl<'a> Bundles for &'a Store<'a> {
 
     async fn open(&self, revision: &Revision) -> Result<Stored<'a>, ReadFailure> {
         self.called()?;
+        assert_ne!(self.panics_on.as_ref(), Some(revision), "a bug");
         let bytes = self.bundles.get(revision).ok_or_else(|| ReadFailure::Gone(revision.clone()))?;
         Ok(Stored(Object::new(bytes.clone()), self))
     }
@@ -276,6 +279,88 @@ fn a_bad_record_does_not_lose_the_others() {
     assert_eq!(failure.class(), Class::Permanent);
     assert!(failure.to_string().contains("enable versioning"), "{failure}");
     assert_eq!((deployed(&world, &backend), deployed(&world, &frontend)), (vec![1], vec![4]));
+}
+
+#[test]
+fn a_record_that_meets_a_bug_does_not_lose_the_others() {
+    let (world, backend, frontend) =
+        (World::new(&["backend", "frontend"]), service("backend"), service("frontend"));
+    let mut store = Store::new(&world).with(&frontend, 4, good());
+    let revisions = [upload(&backend, 1).revision, upload(&frontend, 4).revision];
+    store.panics_on = Some(revisions[0].clone());
+    let failure = run(&world, &world, &store, notice(&revisions)).unwrap_err();
+    assert_eq!(failure.class(), Class::Bug);
+    assert!(failure.to_string().contains(&revisions[0].key) && failure.is_recorded(), "{failure}");
+    assert_eq!(deployed(&world, &frontend), [4]);
+}
+
+#[test]
+fn a_key_or_a_version_that_s3_cannot_have_does_not_lose_the_others() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, good());
+    let good = upload(&backend, 1).revision;
+    let long_key = Revision { key: "x".repeat(70_000), ..good.clone() };
+    let long_version = Revision { version: "v".repeat(70_000), ..good.clone() };
+    let failure = run(&world, &world, &store, notice(&[long_key, long_version, good])).unwrap_err();
+    assert_eq!(failure.class(), Class::Permanent);
+    assert_eq!(
+        chain(&failure),
+        "2 failures, the log has each with its key; one of them: Records[0].s3.object.key in bucket artifacts has \
+         70000 bytes, S3 allows 1024: the event was damaged, send it again as S3 wrote it"
+    );
+    assert_eq!(deployed(&world, &backend), [1]);
+}
+
+#[test]
+fn what_is_wrong_in_a_foreign_bucket_is_not_judged() {
+    let world = World::new(&["backend", "frontend"]);
+    let foreign = Revision { bucket: "somebody-else".to_owned(), ..upload(&service("backend"), 1).revision };
+    let unversioned = Revision { version: "null".to_owned(), ..foreign.clone() };
+    let damaged = Revision { key: "x".repeat(2_000), ..foreign.clone() };
+    let mut payload = notice(&[unversioned, damaged, foreign]);
+    payload["Records"][2]["s3"]["object"].as_object_mut().unwrap().remove("eTag");
+    let handled = run(&world, &world, &Store::new(&world), payload).unwrap();
+    assert_eq!(handled.len(), 3);
+    for record in handled {
+        assert_eq!(record.verdict.as_str(), "ignored");
+        assert!(record.reason.ends_with("is in bucket somebody-else, which is not this stack's"));
+    }
+}
+
+#[test]
+fn an_event_asks_for_so_much_work_and_no_more() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let store = Store::new(&world).with(&backend, 1, good());
+    let mut payload = notice(&[upload(&backend, 1).revision]);
+    let gone = notice(&vec![upload(&backend, 2).revision; 7_000]);
+    payload["Records"].as_array_mut().unwrap().extend(gone["Records"].as_array().unwrap().clone());
+    let failure = run(&world, &world, &store, payload).unwrap_err();
+    assert_eq!(failure.class(), Class::Permanent);
+    assert!(failure.to_string().starts_with("the event has 7001 records"), "{failure}");
+    assert!(store.calls.load(Ordering::Relaxed) < 120);
+    assert_eq!(deployed(&world, &backend), [1]);
+}
+
+#[test]
+fn what_is_ignored_is_named() {
+    let world = World::new(&["backend", "frontend"]);
+    let deleted = upload(&service("backend"), 1).revision;
+    let mut payload = notice(std::slice::from_ref(&deleted));
+    payload["Records"][0]["eventName"] = json!("ObjectRemoved:Delete");
+    let handled = run(&world, &world, &Store::new(&world), payload).unwrap();
+    assert_eq!(handled[0].key, deleted.key);
+}
+
+#[test]
+fn another_services_records_are_told_to_go_away_by_name() {
+    let world = World::new(&["backend", "frontend"]);
+    let payload = json!({"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": "{}"}]});
+    let failure = run(&world, &world, &Store::new(&world), payload).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "Records[0] comes from aws:sqs, not from aws:s3: this function takes S3's notifications straight or through \
+         EventBridge, remove the other trigger"
+    );
 }
 
 #[test]
