@@ -6,6 +6,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::address::{Address, Networks};
 use crate::configuration::Configuration;
+use crate::json::Text;
 use crate::path;
 use crate::record::{Action, Record};
 
@@ -221,24 +222,26 @@ impl Classifier {
         let mut kinds = Kinds::REQUEST;
         let mut is_odd = path.is_odd;
         match record.action {
-            Action::Block if self.own_rule.as_deref() == Some(record.rule.raw) => {
+            Action::Block if self.own_rule.as_deref().is_some_and(|rule| record.rule.is(rule)) => {
                 return Meaning::Hit(Hit { client, kinds: Kinds::KNOCK, odd_path: None });
             }
-            Action::Block if !self.ignored_rules.iter().any(|rule| rule == record.rule.raw) => {
+            Action::Block if !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) => {
                 kinds = kinds.and(Kinds::BLOCKED);
                 is_odd = true;
             }
             Action::Captcha | Action::Challenge => kinds = kinds.and(Kinds::CHALLENGED),
             Action::Allow | Action::Block | Action::Other => {}
         }
-        if path.has_credentials && self.is_credentials_method(record.method.raw) {
+        if path.has_credentials && self.is_credentials_method(record.method) {
             kinds = kinds.and(Kinds::CREDENTIALS);
         }
         let odd_path = (is_odd && path.path != 0).then_some(path.path);
         Meaning::Hit(Hit { client, kinds, odd_path })
     }
 
-    fn is_credentials_method(&self, method: &[u8]) -> bool {
+    fn is_credentials_method(&self, method: Text<'_>) -> bool {
+        let mut scratch = Vec::new();
+        let method = method.bytes(&mut scratch);
         // A redacted method could be any.
         self.methods.is_empty()
             || method == REDACTED

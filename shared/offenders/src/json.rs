@@ -32,9 +32,16 @@ impl<'a> Text<'a> {
         Self { raw }
     }
 
-    /// Whether the string is written as `plain`, without escapes.
-    pub fn is(&self, plain: &str) -> bool {
-        self.raw == plain.as_bytes()
+    /// Whether any of it is written with escapes.
+    #[inline]
+    pub fn has_escapes(&self) -> bool {
+        memchr::memchr(b'\\', self.raw).is_some()
+    }
+
+    /// Whether the string stands for `plain`, with or without escapes.
+    #[inline]
+    pub fn is(&self, plain: impl AsRef<[u8]>) -> bool {
+        self.raw == plain.as_ref() || (self.has_escapes() && self.bytes(&mut Vec::new()) == plain.as_ref())
     }
 
     /// The bytes that the string stands for; `scratch` holds them when there are escapes to resolve.
@@ -42,7 +49,7 @@ impl<'a> Text<'a> {
     where
         'a: 's,
     {
-        if memchr::memchr(b'\\', self.raw).is_none() {
+        if !self.has_escapes() {
             return self.raw;
         }
         scratch.clear();

@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memchr2, memchr3, memrchr};
+use memchr::{memchr, memchr2, memchr3};
 
 use crate::json::{Cursor, Fault, Text, Value};
 
@@ -70,12 +70,12 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Every value of header `name` (any case), in the order of the log. Headers may be a list of names and values,
+    /// Every value of header `wanted` (any case), in the order of the log. Headers may be a list of names and values,
     /// as WAF writes them, or an object, as a CloudWatch Logs transformer leaves them.
-    pub fn header_values(&self, name: &str, mut each: impl FnMut(Text<'a>)) {
-        let read = Cursor::new(self.json).object(|key, cursor| match key.raw {
-            b"httpRequest" => in_object(cursor, |key, cursor| match key.raw {
-                b"headers" => headers(cursor, name, &mut each),
+    pub fn header_values(&self, wanted: &str, mut each: impl FnMut(Text<'a>)) {
+        let read = Cursor::new(self.json).object(|key, cursor| match name(key) {
+            b"httpRequest" => in_object(cursor, |key, cursor| match name(key) {
+                b"headers" => headers(cursor, wanted, &mut each),
                 _ => cursor.skip().map(|_| ()),
             }),
             _ => cursor.skip().map(|_| ()),
@@ -124,7 +124,11 @@ fn in_array<'a>(
     }
 }
 
-fn headers<'a>(cursor: &mut Cursor<'a>, name: &str, each: &mut impl FnMut(Text<'a>)) -> Result<(), Fault> {
+fn headers<'a>(
+    cursor: &mut Cursor<'a>,
+    wanted_name: &str,
+    each: &mut impl FnMut(Text<'a>),
+) -> Result<(), Fault> {
     let mut values = |cursor: &mut Cursor<'a>, wanted: bool| -> Result<(), Fault> {
         match peek(cursor)? {
             Value::Text(text) if wanted => {
@@ -142,7 +146,7 @@ fn headers<'a>(cursor: &mut Cursor<'a>, name: &str, each: &mut impl FnMut(Text<'
     };
     match peek(cursor)? {
         Value::Object => cursor.object(|key, cursor| {
-            let wanted = key.raw.eq_ignore_ascii_case(name.as_bytes());
+            let wanted = key.raw.eq_ignore_ascii_case(wanted_name.as_bytes());
             values(cursor, wanted)
         }),
         Value::Array => cursor.array(|cursor| {
@@ -150,9 +154,9 @@ fn headers<'a>(cursor: &mut Cursor<'a>, name: &str, each: &mut impl FnMut(Text<'
             let mut value = None;
             in_object(cursor, |key, cursor| {
                 let text = peek(cursor)?;
-                match (key.raw, text) {
+                match (name(key), text) {
                     (b"name" | b"Name", Value::Text(text)) => {
-                        wanted = text.raw.eq_ignore_ascii_case(name.as_bytes());
+                        wanted = text.raw.eq_ignore_ascii_case(wanted_name.as_bytes());
                     }
                     (b"value" | b"Value", Value::Text(text)) => value = Some(text),
                     _ => {}
@@ -207,7 +211,8 @@ const MOST_TEMPLATES: usize = 24;
 /// A rule group list of fifty groups; longer ones are searched.
 const LONGEST_TEMPLATE: usize = 16 * 1024;
 
-const START: &[u8] = b"{\"timestamp\":";
+/// How WAF begins a record.
+pub(crate) const START: &[u8] = b"{\"timestamp\":";
 const DIGITS: usize = 13;
 const CLIENT: &[u8] = b",\"httpRequest\":{\"clientIp\":\"";
 
@@ -468,11 +473,40 @@ pub fn read_carefully(line: &[u8], sink: &mut impl Sink) {
     }
 }
 
+/// Where the next record begins. Looks at every byte once: the blanks before one key are not those before another.
 fn next_start(text: &[u8]) -> Option<usize> {
-    FIND_TIMESTAMP.find_iter(text).find_map(|at| {
-        let start = memrchr(b'{', &text[..at])?;
-        text[start + 1..at].trim_ascii().is_empty().then_some(start)
-    })
+    FIND_TIMESTAMP
+        .find_iter(text)
+        .find_map(|at| text[..at].trim_ascii_end().strip_suffix(b"{").map(<[u8]>::len))
+}
+
+/// The keys that are looked for. In a record whose keys are written with escapes, they are found by their meaning.
+const KEYS: [&str; 16] = [
+    "timestamp",
+    "action",
+    "terminatingRuleId",
+    "httpRequest",
+    "clientIp",
+    "uri",
+    "httpMethod",
+    "requestId",
+    "headers",
+    "name",
+    "Name",
+    "value",
+    "Value",
+    "logEvents",
+    "messageType",
+    "message",
+];
+
+/// The bytes that a key stands for; of a key with escapes, nothing when it is none of [`KEYS`].
+#[inline]
+fn name(key: Text<'_>) -> &[u8] {
+    if key.has_escapes() {
+        return KEYS.iter().find(|known| key.is(known)).map_or(b"", |known| known.as_bytes());
+    }
+    key.raw
 }
 
 fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -> Result<(), Fault> {
@@ -490,13 +524,13 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
         json: b"",
     };
     cursor.object(|key, cursor| {
-        match key.raw {
+        match name(key) {
             b"timestamp" => timestamp = peek(cursor)?.integer(),
-            b"action" => record.action = Action::parse(text(cursor)?.raw),
+            b"action" => record.action = Action::parse(text(cursor)?.bytes(&mut Vec::new())),
             b"terminatingRuleId" => record.rule = text(cursor)?,
             b"httpRequest" => {
                 return in_object(cursor, |key, cursor| {
-                    match key.raw {
+                    match name(key) {
                         b"clientIp" => record.client_ip = text(cursor)?,
                         b"uri" => record.uri = text(cursor)?,
                         b"httpMethod" => record.method = text(cursor)?,
@@ -520,7 +554,7 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
         return in_array(&mut events, |cursor| {
             in_object(cursor, |key, cursor| {
                 let value = peek(cursor)?;
-                if let (b"message", Value::Text(message)) = (key.raw, value) {
+                if let (b"message", Value::Text(message)) = (name(key), value) {
                     enveloped(message, sink);
                 }
                 cursor.skip().map(|_| ())

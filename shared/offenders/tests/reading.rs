@@ -235,6 +235,65 @@ fn a_line_without_an_end_costs_no_more_than_its_limit() {
     assert_eq!(read(&gzip(format!("{long_path}\n{line}").as_bytes())).unwrap().0.records, 2);
 }
 
+/// The longest that any of these texts may keep a reader, with a machine that has other things to do.
+const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+#[test]
+fn a_damaged_line_is_passed_over_in_time_that_grows_with_its_length_only() {
+    let starts = [
+        format!("{{x{}", r#""timestamp":"#.repeat(600_000)),
+        format!("{{x{}", r#"{ "timestamp":"#.repeat(150_000)),
+        r#"{"timestamp":["#.repeat(150_000),
+        r#"{"timestamp":1,"a":{"#.repeat(150_000),
+    ];
+    for text in starts {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let beginning = text[..30].to_owned();
+        std::thread::spawn(move || sender.send(read(&gzip(text.as_bytes())).unwrap().0.bad));
+        let bad = receiver.recv_timeout(AT_ONCE);
+        assert!(bad.is_ok_and(|bad| bad > 0), "{beginning}");
+    }
+}
+
+#[test]
+fn every_record_that_was_cut_off_is_counted_however_many_stand_in_a_line() {
+    let whole = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let cut = &whole[..whole.len() - 60];
+    for count in [3, 15_000] {
+        let (summary, _) = read(&gzip(cut.repeat(count).as_bytes())).unwrap();
+        assert_eq!((summary.records, summary.bad), (0, count as u64));
+    }
+}
+
+#[test]
+fn an_object_without_any_line_feed_is_read_whole() {
+    let line = record("198.51.100.7", "ALLOW", "GET", r#"/a}{"b"#, "");
+    for between in ["", " ", "\r"] {
+        let text = format!("{line}{between}").repeat(12_000);
+        assert!(text.len() > offenders::inflate::LONGEST_LINE);
+        let (summary, _) = read(&gzip(text.as_bytes())).unwrap();
+        assert_eq!((summary.records, summary.bad), (12_000, 0), "{between:?}");
+    }
+}
+
+#[test]
+fn escapes_in_keys_and_words_change_nothing() {
+    let line = record("198.51.100.7", "BLOCK", "POST", "/a", "");
+    for (from, to) in [
+        (r#""timestamp""#, r#""time\u0073tamp""#),
+        (r#""action""#, r#""\u0061ction""#),
+        (r#""httpRequest""#, r#""http\u0052equest""#),
+        (r#""clientIp""#, r#""\u0063lientIp""#),
+        (r#""uri""#, r#""ur\u0069""#),
+        (r#""httpMethod""#, r#""httpMetho\u0064""#),
+        ("BLOCK", r"BLOC\u004b"),
+    ] {
+        let changed = line.replace(from, to);
+        assert_ne!(changed, line);
+        assert_eq!(heard(changed.as_bytes()), heard(line.as_bytes()), "{to}");
+    }
+}
+
 fn any_record() -> impl Strategy<Value = String> {
     let ip = prop_oneof![Just("198.51.100.7".to_owned()), Just("-".to_owned()), "[0-9a-f:]{2,20}"];
     let action = prop_oneof![Just("ALLOW"), Just("BLOCK"), Just("CAPTCHA"), Just("NEW")];
