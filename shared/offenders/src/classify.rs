@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use crate::address::{Address, Networks};
 use crate::configuration::Configuration;
 use crate::json::Text;
+use crate::mark;
 use crate::path;
 use crate::record::{Action, Record};
 
@@ -133,6 +134,8 @@ pub struct Hit {
     pub kinds: Kinds,
     /// Its path's hash, when the path is odd or was blocked.
     pub odd_path: Option<u32>,
+    /// Which of the client's records it is.
+    pub mark: u16,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -223,7 +226,12 @@ impl Classifier {
         let mut is_odd = path.is_odd;
         match record.action {
             Action::Block if self.own_rule.as_deref().is_some_and(|rule| record.rule.is(rule)) => {
-                return Meaning::Hit(Hit { client, kinds: Kinds::KNOCK, odd_path: None });
+                return Meaning::Hit(Hit {
+                    client,
+                    kinds: Kinds::KNOCK,
+                    odd_path: None,
+                    mark: mark::of(record),
+                });
             }
             Action::Block if !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) => {
                 kinds = kinds.and(Kinds::BLOCKED);
@@ -236,7 +244,7 @@ impl Classifier {
             kinds = kinds.and(Kinds::CREDENTIALS);
         }
         let odd_path = (is_odd && path.path != 0).then_some(path.path);
-        Meaning::Hit(Hit { client, kinds, odd_path })
+        Meaning::Hit(Hit { client, kinds, odd_path, mark: mark::of(record) })
     }
 
     fn is_credentials_method(&self, method: Text<'_>) -> bool {
@@ -320,10 +328,10 @@ impl Classifier {
     }
 }
 
-/// A hash of `bytes` that nobody outside this process can foresee: eight bytes at a time, multiplied and folded.
+/// A hash of `bytes` that only who knows the secrets can foresee: eight bytes at a time, multiplied and folded.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a product, folded")]
-fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {
+pub(crate) fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {
     let mix = |hash: u64, word: u64| {
         let product = u128::from(hash ^ word) * u128::from(secrets[1] | 1);
         product as u64 ^ (product >> 64) as u64

@@ -65,6 +65,8 @@ pub struct Record<'a> {
     pub uri: Text<'a>,
     /// `httpRequest.httpMethod`.
     pub method: Text<'a>,
+    /// `httpRequest.requestId`. Empty when the record has none.
+    pub request_id: Text<'a>,
     /// The whole record, for what only a few of them need: headers, the rule inside a group.
     pub json: &'a [u8],
 }
@@ -187,6 +189,8 @@ pub trait Sink {
     fn record(&mut self, record: &Record<'_>);
     /// Something that is none.
     fn bad(&mut self, bad: BadRecord<'_>);
+    /// A message in which CloudWatch Logs only checks whether it can deliver.
+    fn control(&mut self) {}
 }
 
 /// What records look like between their time and their client's address: rule, action, rule groups, the same bytes
@@ -250,7 +254,7 @@ impl RecordReader {
         if fits > 0 {
             self.templates.swap(fits, fits - 1);
         }
-        let RequestLine { client_ip, uri, method, rest } = request_line(request)?;
+        let RequestLine { client_ip, uri, method, request_id, rest } = request_line(request)?;
         let length = lines.len()
             - rest.len()
             - usize::from(lines.len() > rest.len() && lines[lines.len() - rest.len() - 1] == b'\n');
@@ -265,6 +269,7 @@ impl RecordReader {
             client_ip: Text::new(client_ip),
             uri: Text::new(uri),
             method: Text::new(method),
+            request_id: Text::new(request_id),
             json,
         };
         Some((record, rest))
@@ -341,11 +346,12 @@ struct RequestLine<'a> {
     client_ip: &'a [u8],
     uri: &'a [u8],
     method: &'a [u8],
+    request_id: &'a [u8],
     rest: &'a [u8],
 }
 
-/// From the client's address to the end of the line, looking at every byte once: address, path, method, the lines
-/// after. `None` when anything is not where WAF puts it.
+/// From the client's address to the end of the line, looking at every byte once: address, path, method, id, the
+/// lines after. `None` when anything is not where WAF puts it.
 #[inline]
 fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let (client_ip, rest) = plain_string(request)?;
@@ -369,7 +375,8 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let rest = after_query(rest.strip_prefix(b",\"args\":\"")?)?;
     let rest = after_version(rest.strip_prefix(b",\"httpVersion\":\"")?)?;
     let (method, rest) = method(rest.strip_prefix(b",\"httpMethod\":\"")?)?;
-    // Cut off in its method, the record would end that string with the first quote of the next one.
+    let (request_id, rest) = plain_string(rest.strip_prefix(b",\"requestId\":\"")?)?;
+    // Cut off in a string, the record would end it with the first quote of the next one.
     if !matches!(rest.first(), Some(b',' | b'}')) {
         return None;
     }
@@ -378,11 +385,11 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let mut from = 0;
     loop {
         let Some(at) = memchr2(b'{', b'\n', &rest[from..]) else {
-            return Some(RequestLine { client_ip, uri, method, rest: &[] });
+            return Some(RequestLine { client_ip, uri, method, request_id, rest: &[] });
         };
         let at = from + at;
         if rest[at] == b'\n' {
-            return Some(RequestLine { client_ip, uri, method, rest: &rest[at + 1..] });
+            return Some(RequestLine { client_ip, uri, method, request_id, rest: &rest[at + 1..] });
         }
         if at == 0 || !matches!(rest[at - 1], b':' | b'[' | b',') || rest[at..].starts_with(START) {
             return None;
@@ -521,6 +528,7 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
         client_ip: Text::default(),
         uri: Text::default(),
         method: Text::default(),
+        request_id: Text::default(),
         json: b"",
     };
     cursor.object(|key, cursor| {
@@ -534,6 +542,7 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
                         b"clientIp" => record.client_ip = text(cursor)?,
                         b"uri" => record.uri = text(cursor)?,
                         b"httpMethod" => record.method = text(cursor)?,
+                        b"requestId" => record.request_id = text(cursor)?,
                         _ => {}
                     }
                     cursor.skip().map(|_| ())
@@ -548,6 +557,7 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
     let mut whole = before;
     record.json = whole.skip()?;
     if is_control {
+        sink.control();
         return Ok(());
     }
     if let Some(mut events) = envelope.filter(|_| may_be_envelope) {
