@@ -1,18 +1,24 @@
 //! One invocation: what it asks for, done.
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use greenlight::failure::{Class, Failure, chain};
 use jiff::Timestamp;
 use offenders::classify::Classifier;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::event::{self, Message, Trigger};
+use crate::event::{self, Message, Named, Trigger};
 use crate::ports::{Answer, LogObject, Ports};
 use crate::settings::Settings;
 use crate::{command, ingest, pass, stored};
 
 /// How long a reader of logs goes on with a configuration before it looks again, seconds.
 const CONFIGURATION_AGE: i64 = 60;
+
+/// Most records of a notification that are logged because they are skipped; the others are counted.
+const MOST_SKIPPED: usize = 20;
 
 /// The function, with what it keeps between invocations.
 #[derive(Debug)]
@@ -56,7 +62,13 @@ impl<'a, P: Ports> Function<'a, P> {
     }
 
     /// Reads objects one after the other; every one is tried.
-    async fn objects(&self, named: Vec<Answer<LogObject>>) -> Answer<()> {
+    async fn objects(&self, named: Named) -> Answer<()> {
+        for skipped in named.skipped.iter().take(MOST_SKIPPED) {
+            tracing::warn!("skipped, because it is no new log: {skipped}");
+        }
+        if let Some(more @ 1..) = named.skipped.len().checked_sub(MOST_SKIPPED) {
+            tracing::warn!(more, "further records were skipped, because they are no new logs");
+        }
         let mut first_failure = None;
         let mut failed = |object: String, failure: Failure| {
             tracing::error!(
@@ -68,7 +80,7 @@ impl<'a, P: Ports> Function<'a, P> {
             first_failure.get_or_insert(failure);
         };
         let mut objects = Vec::new();
-        for object in named {
+        for object in named.objects {
             match object {
                 Ok(object) => objects.push(object),
                 Err(failure) => failed(String::new(), failure),
@@ -76,10 +88,14 @@ impl<'a, P: Ports> Function<'a, P> {
         }
         if !objects.is_empty() {
             let mut reading = self.reading.lock().await;
-            let reading = self.refresh(&mut reading).await?;
             for object in &objects {
-                let ingested =
-                    ingest::object(self.ports, &mut reading.classifier, object, reading.ipv6_prefix).await;
+                let Reading { classifier, ipv6_prefix, .. } = self.refresh(&mut reading).await?;
+                let ingesting = ingest::object(self.ports, classifier, object, *ipv6_prefix);
+                let ingested = AssertUnwindSafe(ingesting).catch_unwind().await.unwrap_or_else(|_| {
+                    // What a panic left behind is not read on with.
+                    *reading = None;
+                    Err(panicked(object))
+                });
                 if let Err(failure) = ingested {
                     failed(object.to_string(), failure);
                 }
@@ -92,7 +108,7 @@ impl<'a, P: Ports> Function<'a, P> {
     async fn queue(&self, messages: Vec<Message>) -> Value {
         let mut failed = Vec::new();
         for message in messages {
-            if self.objects(message.objects).await.is_err() {
+            if self.objects(message.named).await.is_err() {
                 failed.push(json!({ "itemIdentifier": message.id }));
             }
         }
@@ -115,7 +131,7 @@ pub async fn handle<P: Ports>(function: &Function<'_, P>, payload: Value) -> Ans
     let trigger = event::read(payload).inspect_err(log)?;
     match trigger {
         Trigger::Queue(messages) => Ok(function.queue(messages).await),
-        Trigger::Objects(objects) => function.objects(objects).await.map(|()| Value::Null),
+        Trigger::Objects(named) => function.objects(named).await.map(|()| Value::Null),
         Trigger::Subscription(data) => {
             function.subscription(&data).await.inspect_err(log).map(|()| Value::Null)
         }
@@ -130,6 +146,14 @@ pub async fn handle<P: Ports>(function: &Function<'_, P>, payload: Value) -> Ans
             command::command(function.ports, function.settings, request).await.inspect_err(log)
         }
     }
+}
+
+/// The object's message fails; the others of its batch are read all the same.
+fn panicked(object: &LogObject) -> Failure {
+    Failure::new(
+        Class::Permanent,
+        format!("reading {object} met a bug in Greenlight: report it with this log"),
+    )
 }
 
 fn log(failure: &Failure) {

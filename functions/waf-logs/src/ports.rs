@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenlight::failure::Failure;
+use greenlight::failure::{Excerpt, Failure};
 pub use greenlight::ports::Clock;
 use jiff::Timestamp;
 use offenders::entries::Family;
@@ -26,7 +26,7 @@ pub struct LogObject {
 
 impl std::fmt::Display for LogObject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key)
+        write!(f, "s3://{}/{}", Excerpt(&self.bucket), Excerpt(&self.key))
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Fault {
     SomebodyWrites,
     /// Another pass has lifted all bans and emptied the set first.
     SomebodyLiftsAll,
+    /// The call panics, as the SDK does on what it did not foresee.
+    Panic,
 }
 
 /// Everything outside.
@@ -178,6 +180,11 @@ impl Inside {
     }
 }
 
+#[expect(clippy::panic, reason = "the test's fault")]
+fn bug() {
+    panic!("the test's fault");
+}
+
 fn failed() -> Failure {
     Failure::new(Class::Transient, "the test's fault; nothing was done")
 }
@@ -201,8 +208,10 @@ impl Logs for World {
 
     async fn open(&self, object: &LogObject) -> Answer<Opened<Pieces>> {
         let mut inside = self.inside();
-        if Self::fault(&mut inside, Call::Open).is_some() {
-            return Err(failed());
+        match Self::fault(&mut inside, Call::Open) {
+            Some(Fault::Panic) => bug(),
+            Some(_) => return Err(failed()),
+            None => {}
         }
         inside.n_opened += 1;
         let (bytes, written) = inside

@@ -418,20 +418,24 @@ impl Tally {
         }
     }
 
+    #[inline]
+    fn absolute(&self, record: u32) -> (u32, u16) {
+        let (step, mark) = unpack(record);
+        (self.base + u32::from(step), mark)
+    }
+
     fn read(&self, client: &Client, activity: &mut Activity, scratch: &mut Vec<u32>) {
         let mut read = |last: Option<u32>, chain: u32, records: &mut Records| {
             records.clear();
-            if last.is_none() && chain == NONE {
+            if chain == NONE {
+                records.extend(last.map(|last| self.absolute(last)));
                 return;
             }
             scratch.clear();
             scratch.extend(last);
             unchain(&self.links, chain, scratch);
             tell_apart(scratch, self.is_merged);
-            records.extend(scratch.iter().map(|&record| {
-                let (step, mark) = unpack(record);
-                (self.base + u32::from(step), mark)
-            }));
+            records.extend(scratch.iter().map(|&record| self.absolute(record)));
         };
         read(client.last(), client.requests, &mut activity.requests);
         let suspect = self.suspects.get(client.suspect as usize);
