@@ -14,7 +14,6 @@ const SEEDS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
 
 /// The mark of a record. One without an id is told by its whole text.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the highest bits of a hash are the mark")]
 pub fn of(record: &Record<'_>) -> u16 {
     let id = if record.request_id.raw.is_empty() { record.json } else { record.request_id.raw };
     (keyed_hash([SEEDS[0] ^ record.timestamp.cast_unsigned(), SEEDS[1]], id) >> 48) as u16
