@@ -65,8 +65,8 @@ mutants! {
     "lets an older release replace a newer one": accept = lets_older_win;
     "adopts nothing after a lost reply": plan = adopts_nothing;
     "counts attempts from one at each opening": plan = counts_from_one;
-    "returns without a hold": plan = returns_without_hold;
-    "opens without waiting for the hold": plan = opens_without_hold;
+    "returns without a drain": plan = returns_without_drain;
+    "opens without waiting for the drain": plan = opens_without_drain;
     "installs on the live colour": plan = installs_on_live;
     "tries a rejected release again by itself": plan = tries_rejected_again;
     "forgets the rule on the way back": plan = keeps_the_rule;
@@ -145,7 +145,7 @@ fn takes_unknown_for_good(ledger: Ledger, seen: &Observation, policy: &Policy, n
 }
 
 fn ignores_unhealthy(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
-    let raises_nothing = ledger.open.as_ref().is_some_and(|open| open.had_weight);
+    let raises_nothing = ledger.open.as_ref().is_some_and(Open::had_weight);
     if raises_nothing {
         raises_without_health(ledger, seen, policy, now)
     } else {
@@ -176,9 +176,9 @@ fn says_succeeded_too_early(
     asker: &Asker,
     healthy: Option<bool>,
 ) -> Answer {
-    let bakes = ledger.open.as_ref().is_some_and(|open| open.phase == Phase::Baking);
-    if bakes && *asker == Asker::Open && question.lifecycle_event == "ValidateService" {
-        return Answer::Succeeded { status: "succeeded" };
+    let bakes = ledger.open.as_ref().is_some_and(|open| matches!(open.phase, Phase::Baking(_)));
+    if bakes && *asker == Asker::Open && question.validates() {
+        return Answer::Succeeded;
     }
     answer(ledger, policy, now, question, asker, healthy)
 }
@@ -253,11 +253,11 @@ fn counts_from_one(ledger: Ledger, seen: &Observation, policy: &Policy, now: Tim
     decided
 }
 
-fn returns_without_hold(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
-    plan(ledger, seen, &Policy { hold: Duration::ZERO, ..*policy }, now)
+fn returns_without_drain(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    plan(ledger, seen, &Policy { drain: Duration::ZERO, ..*policy }, now)
 }
 
-fn opens_without_hold(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+fn opens_without_drain(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
     ledger.emptied_at = None;
     plan(ledger, seen, policy, now)
 }

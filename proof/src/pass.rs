@@ -51,6 +51,7 @@ pub enum At {
 }
 
 /// A decision that is being carried out.
+#[expect(clippy::struct_excessive_bools, reason = "what happened to it, each with or without the others")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Acting {
     /// What was decided.

@@ -1,9 +1,15 @@
 //! Production decision records, decided once more.
 
-use greenlight::reconcile::Pass;
+use greenlight::reconcile::PassRecord;
 use release::plan;
 use serde_json::Value;
 use std::fmt;
+
+/// What a sentence in a record said once, and says now. Members and words that were renamed are read by their types.
+const REWORDED: &[(&str, &str)] = &[(
+    "the hold, while the load balancer still sends late requests",
+    "the drain, while the load balancer still sends late requests",
+)];
 
 /// What became of a file of records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,17 +53,20 @@ fn decide(text: &str) -> Option<Result<(), String>> {
     let line: Value = serde_json::from_str(text.get(text.find('{')?..)?).ok()?;
     // Flat as Lambda's log has it, below `fields` as tracing's own format has it.
     let pass = line.get("pass").or_else(|| line.get("fields")?.get("pass"))?;
-    let read = match pass {
-        Value::String(text) => serde_json::from_str::<Pass>(text),
-        other => serde_json::from_value(other.clone()),
-    };
+    let text = pass.as_str().map_or_else(|| pass.to_string(), ToOwned::to_owned);
+    let read = serde_json::from_str::<PassRecord>(&in_todays_words(text));
     Some(match read {
         Err(error) => Err(format!("the record cannot be read: {error}; was it written by this version?")),
         Ok(pass) => reproduce(pass),
     })
 }
 
-fn reproduce(pass: Pass) -> Result<(), String> {
+/// Sentences in a record as they are worded now.
+fn in_todays_words(record: String) -> String {
+    REWORDED.iter().fold(record, |record, (then, now)| record.replace(then, now))
+}
+
+fn reproduce(pass: PassRecord) -> Result<(), String> {
     let decided = plan(pass.ledger, &pass.observation, &pass.policy, pass.now);
     if decided == pass.plan {
         return Ok(());

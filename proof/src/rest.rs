@@ -29,7 +29,8 @@ pub struct Rest {
 pub fn left_alone(world: &World) -> World {
     let mut world = World { left: Left { faults: 0, inputs: u8::MAX }, ..world.clone() };
     let ledger = world.ledger_or_new();
-    let promoted = ledger.open.as_ref().filter(|open| open.phase == Phase::Promoting).map(|open| open.colour);
+    let promoted =
+        ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Promoting(_))).map(|open| open.colour);
     let live = ledger.live.as_ref().map(|live| live.colour);
     for colour in [live, promoted].into_iter().flatten() {
         for instance in world.instances.iter_mut().filter(|instance| instance.present) {

@@ -37,8 +37,9 @@ pub enum Rule {
     WrittenFirst,
     /// The base rule moves only after CodeDeploy agrees.
     BaseMovesLast,
-    /// A colour goes down only when it has had no weight for the hold.
-    DownAfterHold,
+    /// A colour goes down only when it has had no weight for the drain.
+    #[serde(alias = "down_after_hold")]
+    DownAfterDrain,
     /// A pass that was overtaken leaves the rule of the open release alone.
     RuleStays,
 }
@@ -55,7 +56,7 @@ impl Rule {
         Self::IdleAgrees,
         Self::WrittenFirst,
         Self::BaseMovesLast,
-        Self::DownAfterHold,
+        Self::DownAfterDrain,
         Self::RuleStays,
     ];
 
@@ -75,7 +76,7 @@ impl Rule {
             Self::IdleAgrees => "when idle, ledger, CodeDeploy and the base rule agree",
             Self::WrittenFirst => "nothing is done forward or said before it is written",
             Self::BaseMovesLast => "the base rule moves only after CodeDeploy agrees",
-            Self::DownAfterHold => "a colour goes down only after the hold",
+            Self::DownAfterDrain => "a colour goes down only after the drain",
             Self::RuleStays => "a pass that was overtaken leaves the rule of the open release alone",
         }
     }
@@ -177,7 +178,7 @@ pub fn written(world: &mut World, next: &Ledger) {
         }
     };
     opened.percent = opened.percent.max(open.intended_percent());
-    opened.promised |= matches!(open.phase, Phase::Promoting | Phase::Settling);
+    opened.promised |= matches!(open.phase, Phase::Promoting(_) | Phase::Settling);
 }
 
 /// What an action found.
@@ -255,7 +256,7 @@ fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
     let Some(open) = ledger.open.as_ref().filter(owns) else { return };
     let theirs = acting.plan.ledger.open.as_ref().filter(|theirs| key(theirs) == key(open));
     let may = theirs.is_some_and(|theirs| match &theirs.phase {
-        Phase::Promoting => world.base.are_all_on(open.colour),
+        Phase::Promoting(_) => world.base.are_all_on(open.colour),
         phase => matches!(phase, Phase::Returning(_)),
     });
     if !may && !matches!(open.phase, Phase::Returning(_)) && !world.history.disturbed {
@@ -328,7 +329,7 @@ pub fn went_down(world: &mut World, colour: Colour) {
     let nothing_live = world.ledger.as_ref().is_none_or(|ledger| ledger.live.is_none());
     let carries = world.traffic().of(colour) > 0 || world.history.weightless.of(colour).is_some();
     if carries && !nothing_live && !world.history.disturbed {
-        world.break_rule(Rule::DownAfterHold);
+        world.break_rule(Rule::DownAfterDrain);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::step::Setting;
 use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bundle, shop};
 use release::{
     Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
-    Purpose, Strategy, TargetHealth, Verdict, Weights,
+    Previous, Purpose, Strategy, TargetHealth, UnknownFields, Verdict, Weights,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         strategy: strategy.parse().unwrap_or(Strategy::AllAtOnce),
         bake: ticks(2),
         install_deadline: ticks(4),
-        hold: ticks(1),
+        drain: ticks(1),
         unhealthy_grace: ticks(1),
         unknown_limit: ticks(2),
         look_interval: Duration::from_secs(5),
@@ -117,7 +117,9 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         *instance.health.of_mut(colour) = TargetHealth::Healthy;
     }
     let mut ledger: Ledger = (*world.ledger_or_new()).clone();
-    ledger.previous = ledger.live.replace(Live { colour, upload: upload.clone(), since: at(0) });
+    let unknown_fields = UnknownFields::default();
+    let live = Live { colour, upload: upload.clone(), since: at(0), unknown_fields };
+    ledger.previous = ledger.live.replace(live).map(Previous::from);
     ledger.releases.push(Past {
         purpose: Purpose::Release,
         upload,
@@ -128,6 +130,7 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         opened_at: at(0),
         closed_at: at(0),
         told: true,
+        unknown_fields: UnknownFields::default(),
     });
     world.ledger = Some(Kept::new(ledger));
 }

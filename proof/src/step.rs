@@ -7,8 +7,8 @@ use crate::safety;
 use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, bundle, instance_id};
 use release::plan::Effect;
 use release::{
-    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, PerColour, Policy, Purpose, Question,
-    TargetHealth, Weights, accept_command,
+    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, LifecycleEvent, PerColour, Policy, Purpose,
+    Question, TargetHealth, Weights, accept_command,
 };
 use serde::{Deserialize, Serialize};
 
@@ -218,10 +218,10 @@ impl Setting {
             let age = running.age + 1;
             *slot = (age <= FUNCTION_TIMEOUT).then(|| Kept::new(Running { age, ..(*running).clone() }));
         }
-        let hold = self.policy.hold.as_nanos().div_ceil(crate::world::TICK.as_nanos());
+        let drain = self.policy.drain.as_nanos().div_ceil(crate::world::TICK.as_nanos());
         for colour in Colour::BOTH {
             let since = world.history.weightless.of_mut(colour);
-            since.take_if(|since| u128::from(world.tick - *since) >= hold);
+            since.take_if(|since| u128::from(world.tick - *since) >= drain);
         }
     }
 
@@ -232,7 +232,7 @@ impl Setting {
         ledger: &Ledger,
         deployment: usize,
         instance: usize,
-        event: &str,
+        event: LifecycleEvent,
     ) -> Answer {
         let id = world.id_of(deployment);
         let asker = Asker::in_ledger(ledger, &id)
@@ -242,7 +242,7 @@ impl Setting {
             service: None,
             deployment_id: id,
             deployment_group_id: String::new(),
-            lifecycle_event: event.to_owned(),
+            lifecycle_event: event,
             instance_id: instance_id(instance),
         };
         let healthy = asker.needs_health(ledger).map(healthy);
@@ -253,7 +253,7 @@ impl Setting {
         let newest = world.deployments.len().checked_sub(1)?;
         let ledger = world.ledger_or_new();
         for instance in waiting(world, newest, Hook::Queued) {
-            match self.heard(world, &ledger, newest, instance, "BeforeInstall") {
+            match self.heard(world, &ledger, newest, instance, LifecycleEvent::BeforeInstall) {
                 Answer::Install { colour, .. } => {
                     take_down(world, colour, instance);
                     set_hook(world, newest, instance, Hook::Starting);
@@ -270,8 +270,8 @@ impl Setting {
         let colour = world.deployments[newest].description.colour;
         let ledger = world.ledger_or_new();
         for instance in waiting(world, newest, Hook::Asking) {
-            match self.heard(world, &ledger, newest, instance, "ValidateService") {
-                Answer::Succeeded { .. } => {
+            match self.heard(world, &ledger, newest, instance, LifecycleEvent::ValidateService) {
+                Answer::Succeeded => {
                     safety::heard_success(world, newest);
                     set_hook(world, newest, instance, Hook::Heard);
                 }

@@ -104,7 +104,7 @@ pub struct Instance {
 pub struct Deployed {
     /// What it is known by.
     pub description: Kept<Description>,
-    /// Where it stands.
+    /// Its status.
     pub status: DeploymentStatus,
     /// How far each instance is, by index; `None`: not part of it.
     pub hooks: Vec<Option<Hook>>,

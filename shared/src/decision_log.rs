@@ -1,7 +1,7 @@
 //! The decision record: one JSON line per pass, with its reason and everything it was decided on.
 
 use crate::failure::{Failure, chain};
-use crate::reconcile::{NoLedger, Pass, Reconciled};
+use crate::reconcile::{NoLedger, PassRecord, Reconciled};
 use release::ServiceName;
 
 /// Writes one record per pass and one line per failure.
@@ -54,6 +54,16 @@ pub fn finish_all(
 /// Writes what was done for a service whose ledger could not be read; what kept it from being read is for Lambda,
 /// which tries again.
 fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
+    if let Some(reason) = no_ledger.reason() {
+        tracing::error!(
+            service = service.as_str(),
+            decision = "held",
+            reasons = reason.word(),
+            why = to_json(&[reason]),
+            "{}",
+            chain(&no_ledger.failure)
+        );
+    }
     match &no_ledger.way_back {
         Ok(done) => {
             tracing::warn!(
@@ -72,7 +82,7 @@ fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
     no_ledger.failure
 }
 
-fn log_pass(pass: &Pass) {
+fn log_pass(pass: &PassRecord) {
     let record = pass.plan.record();
     let reasons: Vec<&str> = record.reasons.iter().map(release::Reason::word).collect();
     tracing::info!(

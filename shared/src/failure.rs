@@ -1,5 +1,6 @@
 //! What an error asks of its caller.
 
+use release::{LedgerError, NewerSchema};
 use std::fmt;
 
 /// The four ways in which a call can go wrong, named by what to do next.
@@ -46,6 +47,25 @@ impl Failure {
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// A ledger that was fetched and cannot be read; `attempt` says which.
+    pub fn of_ledger(attempt: &str, error: LedgerError) -> Self {
+        let message = match &error {
+            LedgerError::Newer(_) => format!("{attempt} failed"),
+            LedgerError::Malformed { .. } => format!(
+                "{attempt} failed, it is not a ledger of this version of Greenlight: restore an earlier version of the object"
+            ),
+        };
+        Self::new(Class::Permanent, message).caused_by(error)
+    }
+
+    /// The schema that kept a ledger from being read, where only a newer version of Greenlight reads it.
+    pub fn newer_schema(&self) -> Option<&NewerSchema> {
+        match self.source.as_deref()?.downcast_ref()? {
+            LedgerError::Newer(newer) => Some(newer),
+            LedgerError::Malformed { .. } => None,
+        }
     }
 
     /// What the failure asks of the caller.

@@ -1,4 +1,4 @@
-//! What the release domain needs of the world, in its own words.
+//! What the release path needs of AWS, as traits in its own words.
 //!
 //! One adapter each in `greenlight::aws`, one in-memory fake in `testing`. Every method says in
 //! its [`Failure`]'s class whether a repeat is safe.
@@ -7,13 +7,13 @@ use crate::failure::Failure;
 use jiff::Timestamp;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 /// What a port answers.
-pub type Answer<T> = Result<T, Failure>;
+pub type PortResult<T> = Result<T, Failure>;
 
 /// Names one state of a ledger; the swap succeeds only while it is the current one (S3: the `ETag`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,29 +25,29 @@ pub trait Ledgers: Sync {
     fn read_ledger(
         &self,
         service: &ServiceName,
-    ) -> impl Future<Output = Answer<Option<(Ledger, LedgerVersion)>>> + Send;
+    ) -> impl Future<Output = PortResult<Option<(Ledger, LedgerVersion)>>> + Send;
 
     /// Replaces the ledger if it still has this version, or creates it if there is none and `expected` is `None`.
     ///
-    /// Conflict when somebody else was first. Outcome unknown when the answer was lost: read before a repeat.
+    /// Conflict when another pass was first. Outcome unknown when the answer was lost: read before a repeat.
     fn write_ledger(
         &self,
         ledger: &Ledger,
         expected: Option<&LedgerVersion>,
-    ) -> impl Future<Output = Answer<LedgerVersion>> + Send;
+    ) -> impl Future<Output = PortResult<LedgerVersion>> + Send;
 }
 
 /// The listener's rules of a service: the base rule, and a release's rule at the priority before it.
 pub trait ListenerRules: Sync {
     /// Both rules, in one call however many rules the listener has.
-    fn rules(&self, service: &ServiceName) -> impl Future<Output = Answer<Rules>> + Send;
+    fn rules(&self, service: &ServiceName) -> impl Future<Output = PortResult<Rules>> + Send;
 
-    /// Whose a release's rule is, by its tags; `None` when it carries none of ours or is gone.
+    /// The release that owns this rule, by its tags. `None` when it carries no tags of ours or is gone.
     fn rule_owner(
         &self,
         service: &ServiceName,
         rule: &RuleArn,
-    ) -> impl Future<Output = Answer<Option<RuleOwner>>> + Send;
+    ) -> impl Future<Output = PortResult<Option<RuleOwner>>> + Send;
 
     /// Creates the release's rule with the base rule's conditions and all weight on `live`.
     ///
@@ -57,7 +57,7 @@ pub trait ListenerRules: Sync {
         service: &ServiceName,
         live: Colour,
         release: &Description,
-    ) -> impl Future<Output = Answer<RuleArn>> + Send;
+    ) -> impl Future<Output = PortResult<RuleArn>> + Send;
 
     /// Sets the weights of a release's rule. Conflict when the rule is gone.
     fn set_release_weights(
@@ -65,21 +65,21 @@ pub trait ListenerRules: Sync {
         service: &ServiceName,
         rule: &RuleArn,
         weights: Weights,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Deletes a release's rule; a rule that is gone is no failure.
     fn delete_release_rule(
         &self,
         service: &ServiceName,
         rule: &RuleArn,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Sets the weights of the base rule.
     fn set_base_weights(
         &self,
         service: &ServiceName,
         weights: Weights,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The two target groups of a service.
@@ -89,7 +89,7 @@ pub trait TargetGroups: Sync {
         &self,
         service: &ServiceName,
         colour: Colour,
-    ) -> impl Future<Output = Answer<BTreeMap<InstanceId, TargetHealth>>> + Send;
+    ) -> impl Future<Output = PortResult<BTreeMap<InstanceId, TargetHealth>>> + Send;
 }
 
 /// The alarms of a service.
@@ -98,30 +98,30 @@ pub trait Alarms: Sync {
     fn alarm_states(
         &self,
         service: &ServiceName,
-    ) -> impl Future<Output = Answer<PerColour<BTreeMap<String, AlarmState>>>> + Send;
+    ) -> impl Future<Output = PortResult<PerColour<BTreeMap<String, AlarmState>>>> + Send;
 }
 
 /// CodeDeploy's deployments of a service.
 pub trait Deployments: Sync {
     /// A deployment by id; `None` when CodeDeploy does not know it.
-    fn deployment(&self, id: &DeploymentId) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+    fn deployment(&self, id: &DeploymentId) -> impl Future<Output = PortResult<Option<Deployment>>> + Send;
 
-    /// The deployment with exactly this description among those of the service's group that were created after its
-    /// release opened, if any: how a deployment is found whose `CreateDeployment` reply was lost.
+    /// Finds a deployment whose `CreateDeployment` reply was lost: the one with exactly this description among those
+    /// of the service's group that were created after its release opened, if any.
     fn find_deployment(
         &self,
         description: &Description,
         opened_at: Timestamp,
-    ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+    ) -> impl Future<Output = PortResult<Option<Deployment>>> + Send;
 
-    /// The deployment of the service's group that may still change instances, whoever opened it.
+    /// The deployment of the service's group that may still change instances, whether we or another opened it.
     fn active_deployment(
         &self,
         service: &ServiceName,
-    ) -> impl Future<Output = Answer<Option<Deployment>>> + Send;
+    ) -> impl Future<Output = PortResult<Option<Deployment>>> + Send;
 
     /// The instances of a deployment. Empty until CodeDeploy has started it.
-    fn deployment_targets(&self, id: &DeploymentId) -> impl Future<Output = Answer<Vec<Target>>> + Send;
+    fn deployment_targets(&self, id: &DeploymentId) -> impl Future<Output = PortResult<Vec<Target>>> + Send;
 
     /// Opens a deployment of `revision`. Conflict when another deployment of the group is active.
     /// Outcome unknown when the answer was lost: find it by its description before a repeat.
@@ -129,10 +129,10 @@ pub trait Deployments: Sync {
         &self,
         description: &Description,
         revision: &Revision,
-    ) -> impl Future<Output = Answer<DeploymentId>> + Send;
+    ) -> impl Future<Output = PortResult<DeploymentId>> + Send;
 
     /// Stops a deployment; one that has ended is no failure.
-    fn stop_deployment(&self, id: &DeploymentId) -> impl Future<Output = Answer<()>> + Send;
+    fn stop_deployment(&self, id: &DeploymentId) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The Auto Scaling group of a service.
@@ -142,20 +142,20 @@ pub trait Healing: Sync {
         &self,
         service: &ServiceName,
         instance: &InstanceId,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 
     /// Which of the processes that a deployment suspends are suspended.
     fn suspended(
         &self,
         service: &ServiceName,
-    ) -> impl Future<Output = Answer<BTreeSet<ScalingProcess>>> + Send;
+    ) -> impl Future<Output = PortResult<BTreeSet<ScalingProcess>>> + Send;
 
     /// Resumes these processes; one that runs is no failure.
     fn resume(
         &self,
         service: &ServiceName,
         processes: &BTreeSet<ScalingProcess>,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The uploaded bundles.
@@ -164,9 +164,9 @@ pub trait Uploads: Sync {
     fn tag_verdict(
         &self,
         revision: &Revision,
-        verdict: &str,
+        verdict: VerdictWord,
         reason: &str,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The time. Only the edge of a function has a real one.

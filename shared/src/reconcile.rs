@@ -9,7 +9,9 @@ use crate::way_back::{WayBack, without_ledger};
 use futures::future::{OptionFuture, join, join_all, join3};
 use jiff::Timestamp;
 use release::plan::{Action, Effect, Outcome, Plan, Reads, effects, is_stale, note, plan, reads};
-use release::{Ledger, Observation, PerColour, Policy, Reading, ServiceName, Wake, asked};
+use release::{
+    Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, ServiceName, Wake, asked,
+};
 use serde::{Deserialize, Serialize};
 
 /// How many passes one wake may take: enough for the longest chain (promoting: base rule, release's rule, idle, next release).
@@ -17,14 +19,14 @@ const PASSES: usize = 8;
 
 /// One pass, for the decision record: everything the plan saw, so that it can be replayed.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Pass {
+pub struct PassRecord {
     /// What the plan was given.
     pub ledger: Ledger,
     /// What the plan saw.
     pub observation: Observation,
-    /// When.
+    /// The time that the plan was given.
     pub now: Timestamp,
-    /// By which policy.
+    /// The policy that the plan was given.
     pub policy: Policy,
     /// What it decided.
     pub plan: Plan,
@@ -38,7 +40,7 @@ pub struct Reconciled {
     /// The ledger as it was last known.
     pub ledger: Ledger,
     /// Its passes.
-    pub passes: Vec<Pass>,
+    pub passes: Vec<PassRecord>,
     /// What failed. The next wake tries again.
     pub failures: Vec<Failure>,
 }
@@ -96,10 +98,10 @@ pub async fn reconcile_from(
         let Run { version, ledger: written, failures: run_failures, done, moved_on, lost_swap, .. } = run;
         let mut again = decided.again || moved_on;
         failures.extend(run_failures);
-        passes.push(Pass { ledger: given, observation, now, policy: *policy, plan: decided, done });
-        // To a hook that was overtaken, what was read is still true enough to say "wait": somebody else has just looked.
+        passes.push(PassRecord { ledger: given, observation, now, policy: *policy, plan: decided, done });
+        // If another pass overtook this hook's, the ledger that was read is still good enough to answer "wait".
         let overtaken = lost_swap && wake == Wake::Question;
-        // After a rule has changed, look again: the rule itself, and whether somebody else has decided since.
+        // After a change of a rule, look again: at the rule, and whether another pass has decided since.
         if (touched_rules || moved_on) && !overtaken {
             let (_, after) = join(ports.rules(service), read(ports, service)).await;
             known = after?;
@@ -129,7 +131,7 @@ pub async fn read(
     })
 }
 
-/// Changes the ledger by a pure function, trying again when somebody else was first.
+/// Changes the ledger by a pure function, and starts again when another pass was first.
 ///
 /// # Errors
 /// When the ledger cannot be read or written, or keeps changing under five tries.
@@ -263,7 +265,7 @@ impl<P: Ports> Run<'_, P> {
             }
             Err(failure) => {
                 self.done.push(("commit".to_owned(), Some(chain(&failure))));
-                // Somebody else was first, or nobody knows: read again, decide again.
+                // Another pass was first, or the answer was lost: read again, decide again.
                 self.moved_on = matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown);
                 self.lost_swap = failure.is_conflict();
                 if !failure.is_conflict() {
@@ -324,13 +326,22 @@ impl<P: Ports> Run<'_, P> {
     }
 }
 
-/// A reconcile that the ledger kept from happening, and what was done without it.
+/// A reconcile that the ledger kept from happening, and what was done without it. A ledger that a newer version of
+/// Greenlight has written is never replaced: a release holds, or is taken back without it.
 #[derive(Debug)]
 pub struct NoLedger {
     /// Why the ledger could not be read.
     pub failure: Failure,
     /// What became of the way back.
     pub way_back: Result<WayBack, Failure>,
+}
+
+impl NoLedger {
+    /// Why nothing goes forward, where that is a decision and not a call that failed.
+    pub fn reason(&self) -> Option<Reason> {
+        let NewerSchema { found, known } = *self.failure.newer_schema()?;
+        Some(Reason::NewerLedger { found, known })
+    }
 }
 
 /// Reconciles every service, side by side. Where the ledger cannot be read, a firing candidate is taken back all the

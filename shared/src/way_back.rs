@@ -1,10 +1,10 @@
-//! The way back without the ledger: the rules and the alarms tell enough.
+//! The way back without the ledger, by rules and alarms alone.
 //!
-//! Returning all weight to the live colour is always allowed, so it must not depend on the state bucket. What is
-//! done here the ledger learns in a later pass: a release whose rule is gone is one that was taken back.
+//! Returning all weight to the live colour is always allowed, so it must not depend on the state bucket. A later pass,
+//! which can read the ledger, finds the rule gone and records that the release was taken back.
 
 use crate::failure::{Failure, chain};
-use crate::ports::{Answer, Ports};
+use crate::ports::{PortResult, Ports};
 use futures::future::join;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, PerColour, Purpose, ReleaseRule, RuleArn, Rules,
@@ -51,8 +51,9 @@ pub async fn without_ledger(ports: &impl Ports, service: &ServiceName) -> Result
     Ok(WayBack::Taken { candidate, alarm, rule: rule.arn.clone(), stopped, not_stopped })
 }
 
-/// The candidate whose alarm fires: the colour that the release's rule gives weight to, and that is not all of the
-/// base rule. A base rule that was divided by hand names no live colour, so nothing is known to go back to.
+/// The candidate whose alarm fires. The live colour is the one that the base rule gives everything to; the candidate
+/// is the other one, if the release's rule gives it weight. If the base rule was divided by hand it names no live
+/// colour, and there is none to return to.
 fn to_take_back<'a>(
     rules: &'a Rules,
     alarms: &PerColour<BTreeMap<String, AlarmState>>,
@@ -65,7 +66,11 @@ fn to_take_back<'a>(
 }
 
 /// Stops the release that installs on this colour.
-async fn stop(ports: &impl Ports, service: &ServiceName, candidate: Colour) -> Answer<Option<DeploymentId>> {
+async fn stop(
+    ports: &impl Ports,
+    service: &ServiceName,
+    candidate: Colour,
+) -> PortResult<Option<DeploymentId>> {
     let active = ports.active_deployment(service).await?;
     let Some(Deployment { id, .. }) = active.filter(|deployment| releases_on(deployment, candidate)) else {
         return Ok(None);

@@ -36,7 +36,7 @@ fn only_adapters_and_the_wiring_name_the_aws_sdk() {
 const PURE: [(&str, &[&str]); 4] = [
     ("shared/appspec", &["granit-parser", "thiserror"]),
     ("shared/duration", &[]),
-    ("shared/release", &["duration", "jiff", "serde", "thiserror"]),
+    ("shared/release", &["duration", "jiff", "serde", "serde_json", "serde_path_to_error", "thiserror"]),
     (
         "shared/offenders",
         &[

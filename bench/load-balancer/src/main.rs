@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use load_balancer::{Action, Forward, HealthCheck, LoadBalancer, Routing, Rule, Target, TargetGroup};
+use load_balancer::{Forward, HealthCheck, ListenerAction, LoadBalancer, Routing, Rule, Target, TargetGroup};
 use visitors::{Counts, HostRate, Plan, Visitors};
 
 #[tokio::main]
@@ -29,7 +29,7 @@ async fn balance(listen: &str, targets: &[&str]) -> Result<(), Box<dyn Error>> {
     handle.set_routing(Routing::new(vec![Rule {
         priority: 1,
         hosts: vec!["*".to_owned()],
-        action: Action::Forward(vec![Forward { target_group: "group".to_owned(), weight: 1 }]),
+        action: ListenerAction::Forward(vec![Forward { target_group: "group".to_owned(), weight: 1 }]),
     }]));
     std::future::pending().await
 }

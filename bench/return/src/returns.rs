@@ -30,7 +30,7 @@ pub(crate) const PARAMETERS: [(&str, &str); 9] = [
     ("Strategy", "canary:20%:8s"),
     ("Bake", "2s"),
     ("InstallDeadline", "60s"),
-    ("Hold", "1s"),
+    ("Drain", "1s"),
     ("UnknownLimit", "30s"),
     ("LookInterval", "1s"),
     ("RollbackWindow", "0"),

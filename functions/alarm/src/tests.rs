@@ -31,7 +31,7 @@ fn settings() -> Settings {
             strategy: "AllAtOnce".parse().unwrap(),
             bake: minute,
             install_deadline: minute,
-            hold: minute,
+            drain: minute,
             unhealthy_grace: minute,
             unknown_limit: minute,
             look_interval: minute,

@@ -3,13 +3,13 @@
 use crate::event::{Event, parse};
 use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
-use greenlight::failure::{Class, Failure};
+use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
 use release::{
     Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, Wake,
-    accept_command, answer,
+    accept_command, answer, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub async fn handle(
             tracing::info!(
                 deployment_id = question.deployment_id.0,
                 instance_id = question.instance_id.0,
-                lifecycle_event = question.lifecycle_event,
+                lifecycle_event = question.lifecycle_event.name(),
                 answer = json!(heard).to_string(),
                 "answered a hook"
             );
@@ -133,7 +133,13 @@ async fn hear(
             }
         }
     };
-    let known = read(ports, service).await?;
+    let known = match read(ports, service).await {
+        Err(failure) if failure.newer_schema().is_some() => {
+            tracing::error!(service = service.as_str(), error = chain(&failure), "a hook waits");
+            return Ok(wait_for_newer(policy));
+        }
+        known => known?,
+    };
     let asker = match Asker::in_ledger(&known.0, &question.deployment_id) {
         Some(asker) => asker,
         None => {
@@ -150,7 +156,8 @@ async fn hear(
             }
         }
     };
-    let ledger = if asker == Asker::Open && validates(question) && !looked_recently(&known.0, policy, clock) {
+    let ledger = if asker == Asker::Open && question.validates() && !looked_recently(&known.0, policy, clock)
+    {
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known).await?;
         decision_log::log(&reconciled);
         reconciled.ledger
@@ -159,7 +166,7 @@ async fn hear(
     };
     // The pass may have ended the release that asks.
     let asker = Asker::in_ledger(&ledger, &question.deployment_id).unwrap_or(asker);
-    let healthy = match asker.needs_health(&ledger).filter(|_| validates(question)) {
+    let healthy = match asker.needs_health(&ledger).filter(|_| question.validates()) {
         None => None,
         Some(colour) => ports
             .target_health(service, colour)
@@ -168,10 +175,6 @@ async fn hear(
             .map(|targets| is_healthy(&asker, &targets, &question.instance_id)),
     };
     Ok(answer(&ledger, policy, clock.now(), question, &asker, healthy))
-}
-
-fn validates(question: &Question) -> bool {
-    question.lifecycle_event == "ValidateService"
 }
 
 /// Whether the load balancer says nothing against the asking instance. Auto Scaling registers a new instance only
@@ -189,7 +192,7 @@ fn is_healthy(
 }
 
 fn stranger(reason: String) -> Answer {
-    Answer::Failed { status: "failed", reason }
+    Answer::Failed { reason }
 }
 
 fn looked_recently(ledger: &Ledger, policy: &Policy, clock: &impl Clock) -> bool {

@@ -2,13 +2,13 @@
 
 use crate::handler::handle;
 use crate::hook_execution::{HookExecutions, HookStatus};
-use greenlight::failure::{Class, Failure};
+use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::{ServiceSettings, Settings};
 use release::{
-    Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, Wake,
-    accept_upload,
+    Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, VerdictWord,
+    Wake, accept_upload,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,13 +22,15 @@ fn execution() -> Revision {
 
 impl HookExecutions for World {
     async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
-        greenlight::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
+        greenlight::ports::Uploads::tag_verdict(self, &execution(), VerdictWord::Live, &format!("{status:?}"))
+            .await
     }
 }
 
 impl HookExecutions for Faulty<'_, World> {
     async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
-        greenlight::ports::Uploads::tag_verdict(self, &execution(), &format!("{status:?}"), "").await
+        greenlight::ports::Uploads::tag_verdict(self, &execution(), VerdictWord::Live, &format!("{status:?}"))
+            .await
     }
 }
 
@@ -60,7 +62,7 @@ fn settings() -> Settings {
             strategy: "Canary10Percent5Minutes".parse().unwrap(),
             bake: minute,
             install_deadline: 15 * minute,
-            hold: minute,
+            drain: minute,
             unhealthy_grace: minute / 2,
             unknown_limit: 3 * minute,
             look_interval: Duration::from_secs(5),
@@ -92,6 +94,11 @@ impl Service {
 
     fn ledger(&self) -> Ledger {
         self.world.ledger(&self.name).unwrap()
+    }
+
+    /// The ledger's bytes.
+    fn stored(&self) -> String {
+        self.world.ledger_text(&self.name).unwrap()
     }
 
     /// The id of the open release's deployment.
@@ -168,7 +175,7 @@ async fn success_is_heard_only_after_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_candidate_is_told_to_fail_only_after_the_hold() {
+async fn a_candidate_is_told_to_fail_only_after_the_drain() {
     let service = Service::with_open_release().await;
     service.world.install_done(&service.name);
     service.tick().await;
@@ -239,6 +246,45 @@ async fn a_command_for_no_service_of_ours_names_those_that_are() {
     assert_eq!(error.class(), Class::Permanent);
 }
 
+/// Greenlight itself was rolled back: only a newer version reads the ledger.
+async fn with_newer_ledger() -> (Service, String, String) {
+    let service = Service::with_open_release().await;
+    let deployment = service.deployment();
+    let mut document: Value = serde_json::from_str(&service.stored()).unwrap();
+    document["schema"] = json!(99);
+    let text = document.to_string();
+    service.world.put_ledger_text(&service.name, text.clone());
+    (service, deployment, text)
+}
+
+#[tokio::test]
+async fn a_hook_waits_while_only_a_newer_version_reads_the_ledger_and_is_told_nothing_that_takes_its_colour_down()
+ {
+    let (service, deployment, text) = with_newer_ledger().await;
+    for (event, deployment) in [
+        ("BeforeInstall", deployment.as_str()),
+        ("ValidateService", deployment.as_str()),
+        ("ValidateService", "d-of-somebody-else"),
+    ] {
+        assert_eq!(
+            service.ask(event, deployment).await,
+            json!({"status": "wait", "retryAfterSeconds": 5, "phase": "unknown", "weight": 100}),
+            "{event}"
+        );
+    }
+    assert_eq!(service.stored(), text);
+}
+
+#[tokio::test]
+async fn a_command_says_that_only_a_newer_version_reads_the_ledger() {
+    let (service, _, text) = with_newer_ledger().await;
+    for command in ["status", "pause", "abort"] {
+        let error = service.send(json!({"command": command, "service": "backend"})).await.unwrap_err();
+        assert!(chain(&error).contains("deploy the newer version of Greenlight again"), "{}", chain(&error));
+    }
+    assert_eq!(service.stored(), text);
+}
+
 /// The status that CodeDeploy was told, and how often.
 async fn codedeploys_own_hook(sick: bool, fault: Option<FaultAt>) -> (Option<String>, usize) {
     let service = Service::with_open_release().await;
@@ -248,7 +294,7 @@ async fn codedeploys_own_hook(sick: bool, fault: Option<FaultAt>) -> (Option<Str
     let faulty = Faulty::new(&service.world, fault);
     let payload = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"});
     service.send_through(&faulty, payload).await.unwrap();
-    let told = service.world.tags(&execution()).get("greenlight:verdict").cloned();
+    let told = service.world.tags(&execution()).get("greenlight:reason").cloned();
     (told, faulty.calls().iter().filter(|call| **call == "tag_verdict").count())
 }
 
@@ -270,8 +316,5 @@ async fn codedeploys_own_hook_is_answered_when_the_check_panics() {
     // The world panics when it is asked for a service that it does not have.
     service.settings.services.insert(ServiceName::new("absent").unwrap(), backend);
     service.send(json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"})).await.unwrap();
-    assert_eq!(
-        service.world.tags(&execution()).get("greenlight:verdict").map(String::as_str),
-        Some("Failed")
-    );
+    assert_eq!(service.world.tags(&execution()).get("greenlight:reason").map(String::as_str), Some("Failed"));
 }

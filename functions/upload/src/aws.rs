@@ -40,7 +40,7 @@ impl Bundles for S3Bundles {
     /// `HeadObject`: the size comes from the object, not from the event.
     async fn open(&self, revision: &Revision) -> Result<S3Bundle, ReadFailure> {
         let attempt = format!("reading the size of {revision}");
-        let Revision { bucket, key, version, etag } = revision;
+        let Revision { bucket, key, version, etag, .. } = revision;
         let head =
             self.client.head_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
         let head = head.send().await.map_err(|error| read_failure(revision, &attempt, error))?;
@@ -73,7 +73,7 @@ impl RangedRead for S3Bundle {
     async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadFailure> {
         let last = range.end.saturating_sub(1);
         let attempt = format!("reading bytes {} to {last} of {}", range.start, self.revision);
-        let Revision { bucket, key, version, etag } = &self.revision;
+        let Revision { bucket, key, version, etag, .. } = &self.revision;
         let get = self.client.get_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
         let get = get.range(format!("bytes={}-{last}", range.start));
         let answer = get.send().await.map_err(|error| read_failure(&self.revision, &attempt, error))?;

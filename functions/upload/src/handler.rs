@@ -19,7 +19,7 @@ use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::Settings;
-use release::{Offer, Revision, ServiceName, Upload, Wake, accept_upload};
+use release::{Offer, Revision, ServiceName, UnknownFields, Upload, VerdictWord, Wake, accept_upload};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -41,13 +41,37 @@ pub struct Surroundings<'a, P, B, C> {
 
 /// What became of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Outcome {
+pub struct Handled {
     /// The object, or empty if the record names none.
     pub key: String,
-    /// `accepted`, `waiting`, `superseded`, `rejected`, `live`, `ignored` or `failed`.
-    pub verdict: String,
+    /// In a word.
+    pub verdict: HandledAs,
     /// In a sentence.
     pub reason: String,
+}
+
+/// What became of one record, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HandledAs {
+    /// Its object names nothing that this stack releases.
+    Ignored,
+    /// A call failed: the event is tried again.
+    Failed,
+    /// Its object was judged.
+    #[serde(untagged)]
+    Judged(VerdictWord),
+}
+
+impl HandledAs {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Failed => "failed",
+            Self::Judged(word) => word.as_str(),
+        }
+    }
 }
 
 /// Handles one invocation.
@@ -57,8 +81,8 @@ pub struct Outcome {
 pub async fn handle<P: Ports, B: Bundles, C: Clock>(
     with: &Surroundings<'_, P, B, C>,
     payload: Value,
-) -> Result<Vec<Outcome>, Failure> {
-    let mut outcomes = Vec::new();
+) -> Result<Vec<Handled>, Failure> {
+    let mut handled = Vec::new();
     let mut failures = Vec::new();
     let mut services = BTreeSet::new();
     for record in read(&payload) {
@@ -67,7 +91,7 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
             Record::Ignored(_) | Record::Unusable(_) => String::new(),
         };
         match handle_record(with, record, &mut services).await {
-            Ok(verdict) => outcomes.push(Outcome { key, verdict: verdict.word, reason: verdict.reason }),
+            Ok((verdict, reason)) => handled.push(Handled { key, verdict, reason }),
             Err(failure) => {
                 tracing::error!(
                     bundle_key = key,
@@ -76,7 +100,7 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
                     error = chain(&failure),
                     "a record could not be handled; the event is tried again and then kept in the on-failure queue"
                 );
-                outcomes.push(Outcome { key, verdict: "failed".to_owned(), reason: failure.to_string() });
+                handled.push(Handled { key, verdict: HandledAs::Failed, reason: failure.to_string() });
                 failures.push(failure);
             }
         }
@@ -87,7 +111,7 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
             Err(failure) => failures.push(failure),
         }
     }
-    worst(failures).map_or(Ok(outcomes), Err)
+    worst(failures).map_or(Ok(handled), Err)
 }
 
 /// The failure that Lambda hears: one that a repeat may mend, if there is any.
@@ -100,8 +124,9 @@ async fn handle_record<P: Ports, B: Bundles, C: Clock>(
     with: &Surroundings<'_, P, B, C>,
     record: Record,
     services: &mut BTreeSet<ServiceName>,
-) -> Result<Verdict, Failure> {
-    let ignored = |reason: String| Verdict { word: "ignored".to_owned(), reason };
+) -> Result<(HandledAs, String), Failure> {
+    let ignored = |reason: String| (HandledAs::Ignored, reason);
+    let judged = |verdict: Verdict| (HandledAs::Judged(verdict.word), verdict.reason);
     match record {
         Record::Unusable(unusable) => Err(permanent(&unusable)),
         Record::Ignored(reason) => {
@@ -121,9 +146,9 @@ async fn handle_record<P: Ports, B: Bundles, C: Clock>(
         Record::Uploaded(uploaded) => match judge(with, &uploaded).await {
             Ok(Judged::Offered(service, verdict)) => {
                 services.insert(service);
-                Ok(verdict)
+                Ok(judged(verdict))
             }
-            Ok(Judged::Rejected(verdict)) => Ok(verdict),
+            Ok(Judged::Rejected(verdict)) => Ok(judged(verdict)),
             Err(ReadFailure::Failed(failure)) => Err(failure),
             Err(gone @ (ReadFailure::Gone(_) | ReadFailure::Changed(_))) => {
                 let reason = gone.to_string();
@@ -152,6 +177,7 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
         key: uploaded.key.to_string(),
         version: uploaded.version_id.clone(),
         etag: uploaded.etag.clone(),
+        unknown_fields: UnknownFields::default(),
     };
     let key = match key::parse(&uploaded.key, with.settings.services.keys()) {
         Ok(key) => key,
@@ -167,7 +193,7 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
         return reject(with, uploaded, &revision, &Rejection::Bundle(faults)).await;
     }
     let BundleKey { service, number, commit } = key;
-    let upload = Upload { number, commit, revision };
+    let upload = Upload { number, commit, revision, unknown_fields: UnknownFields::default() };
     let verdict = offer(with, uploaded, &service, upload).await?;
     Ok(Judged::Offered(service, verdict))
 }
@@ -207,7 +233,7 @@ async fn offer<P: Ports, B: Bundles, C: Clock>(
         Offer::Opens | Offer::Supersedes { .. } => false,
         Offer::Waits { .. } | Offer::Refused(_) => true,
         // A write of the ledger whose reply was lost makes this very upload known and waiting, until the reconcile.
-        Offer::Known { state, .. } => !tags.has_verdict && state != "waiting",
+        Offer::Known { word, .. } => !tags.has_verdict && *word != VerdictWord::Waiting,
     };
     if differs {
         tell(with, &revision, &verdict).await?;
@@ -221,12 +247,12 @@ async fn tell<P: Ports, B, C>(
     revision: &Revision,
     verdict: &Verdict,
 ) -> Result<(), Failure> {
-    with.ports.tag_verdict(revision, &verdict.word, &verdict.reason).await
+    with.ports.tag_verdict(revision, verdict.word, &verdict.reason).await
 }
 
 fn log(uploaded: &Uploaded, verdict: &Verdict, rejected_for: Option<&'static str>) {
     tracing::info!(
-        decision = verdict.word,
+        decision = verdict.word.as_str(),
         reason = verdict.reason,
         rejected_for,
         bundle_bucket = uploaded.bucket,

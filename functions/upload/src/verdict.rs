@@ -1,11 +1,11 @@
 //! What is said about an uploaded object: a word and a sentence, on its tags and in the log.
 //!
-//! Pure. The words are those a workflow waits for: `accepted`, `waiting`, `superseded`, `rejected`, `live`.
+//! Pure.
 
-use crate::bundle::Fault;
+use crate::bundle::BundleFault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
-use release::{Offer, ReleaseNumber};
+use release::{Offer, ReleaseNumber, VerdictWord};
 use std::fmt;
 
 /// Why an object will not be released, for the person who uploaded it.
@@ -14,7 +14,7 @@ pub enum Rejection {
     /// The key breaks a rule.
     Key(KeyFault),
     /// The bundle would fail on an instance; at least one fault.
-    Bundle(Vec<Fault>),
+    Bundle(Vec<BundleFault>),
 }
 
 impl Rejection {
@@ -22,7 +22,7 @@ impl Rejection {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
-            Self::Bundle(faults) => faults.first().map_or("bundle", Fault::word),
+            Self::Bundle(faults) => faults.first().map_or("bundle", BundleFault::word),
         }
     }
 }
@@ -45,24 +45,24 @@ impl fmt::Display for Rejection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// One word.
-    pub word: String,
+    pub word: VerdictWord,
     /// One sentence.
     pub reason: String,
 }
 
 impl Verdict {
-    fn new(word: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self { word: word.into(), reason: reason.to_string() }
+    fn new(word: VerdictWord, reason: impl fmt::Display) -> Self {
+        Self { word, reason: reason.to_string() }
     }
 
     /// For an object that will not be released.
     pub fn rejected(rejection: &Rejection) -> Self {
-        Self::new("rejected", rejection)
+        Self::new(VerdictWord::Rejected, rejection)
     }
 
     /// For a bundle that is good and about to be offered.
     pub fn accepted(number: ReleaseNumber) -> Self {
-        Self::new("accepted", format_args!("release {number} was inspected and is taken on"))
+        Self::new(VerdictWord::Accepted, format_args!("release {number} was inspected and is taken on"))
     }
 
     /// For a bundle that was offered.
@@ -70,20 +70,20 @@ impl Verdict {
         match offer {
             Offer::Opens => Self::accepted(number),
             Offer::Supersedes { open } => Self::new(
-                "accepted",
+                VerdictWord::Accepted,
                 format_args!("release {number} takes the place of {open}, which has no traffic yet"),
             ),
             Offer::Waits { open } => {
-                Self::new("waiting", format_args!("release {number} waits for {open} to end"))
+                Self::new(VerdictWord::Waiting, format_args!("release {number} waits for {open} to end"))
             }
-            Offer::Known { state, reason } => Self::new(state.as_str(), reason),
+            Offer::Known { word, reason } => Self::new(*word, reason),
             Offer::Refused(refusal) => Self::new(refusal.verdict(), refusal),
         }
     }
 }
 
 /// All faults of a bundle, one a line, for the log.
-pub fn listing(key: &ObjectKey, faults: &[Fault]) -> String {
+pub fn listing(key: &ObjectKey, faults: &[BundleFault]) -> String {
     let mut text = format!("{key} was rejected, it has {} faults", faults.len());
     for fault in faults {
         text.push_str("\n- ");
@@ -103,8 +103,9 @@ mod tests {
     fn verdicts_are_sentences_that_fit_a_tag() {
         let number = ReleaseNumber(142);
         let open = ReleaseNumber(141);
-        let one = Fault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
-        let long = Fault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
+        let one =
+            BundleFault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
+        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
         let verdicts = [
             Verdict::accepted(number),
             Verdict::offered(number, &Offer::Opens),
@@ -113,7 +114,7 @@ mod tests {
             Verdict::offered(
                 number,
                 &Offer::Known {
-                    state: "live".to_owned(),
+                    word: VerdictWord::Live,
                     reason: "release 142 carries all traffic".to_owned(),
                 },
             ),

@@ -144,7 +144,7 @@ async fn merge(
     now: Timestamp,
 ) -> Answer<(Tally, Vec<(String, String)>)> {
     let (from, until) = decide::window_steps(&facts.configuration, LATENESS, now);
-    let mut window = Tally::new(Room::of(settings.clients), step_at(now));
+    let mut window = Tally::new(Room::of_window(settings.clients), step_at(now));
     if let Some(key) = &facts.state.window {
         match ports.read(key).await? {
             Some((bytes, _)) => {

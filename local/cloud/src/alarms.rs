@@ -91,7 +91,7 @@ impl Alarms {
             let stored = AlarmState::from_api(alarm.state_value().map_or("", |state| state.as_str()));
             let known =
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&definition.name).copied();
-            // Somebody has set the state by hand, as in a drill: the actions run then as well, and the state stands
+            // An operator has set the state by hand, as in a drill. The actions run then too, and the state stands
             // until the next evaluation.
             if let Some(known) = known.filter(|known| *known != stored) {
                 let reason = alarm.state_reason().unwrap_or("set by hand").to_owned();

@@ -19,7 +19,7 @@ use tokio::process::Command;
 /// How long the emulator may take to answer for the first time. It loads in one to three seconds.
 const START: Duration = Duration::from_mins(1);
 
-/// A port that nobody listens on.
+/// A free port.
 ///
 /// # Errors
 /// When the machine has none left.

@@ -4,7 +4,7 @@
 //! Source: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event source".
 
 use crate::aws;
-use crate::functions::{Answer, Functions};
+use crate::functions::{FunctionAnswer, Functions};
 use crate::queues::{Message, Queues};
 use crate::stack::{EventSource, function_name};
 use anyhow::Result;
@@ -81,7 +81,7 @@ fn event(queue: &str, messages: &[Message]) -> Value {
 
 /// The messages that the function has dealt with. An answer that names a message which is not in the batch, or none
 /// at all, fails the whole batch.
-fn done<'a>(messages: &'a [Message], answer: &Answer, reports_failures: bool) -> Vec<&'a Message> {
+fn done<'a>(messages: &'a [Message], answer: &FunctionAnswer, reports_failures: bool) -> Vec<&'a Message> {
     if answer.failed {
         return Vec::new();
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn deleted(answer: &str, failed: bool, reports_failures: bool) -> String {
-        let answer = Answer { payload: Bytes::from(answer.to_owned()), failed };
+        let answer = FunctionAnswer { payload: Bytes::from(answer.to_owned()), failed };
         done(&messages(), &answer, reports_failures).iter().map(|message| message.id.as_str()).collect()
     }
 

@@ -23,7 +23,7 @@ use crate::emulator::Emulator;
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use in_force::InForce;
-use load_balancer::{RequestFacts, Verdict};
+use load_balancer::{Admission, RequestFacts};
 use log::LogFile;
 use rates::Rates;
 use record::{Redaction, Surroundings, record};
@@ -120,9 +120,9 @@ impl Firewall {
     }
 
     /// Judges a request and logs it.
-    pub fn judge(&self, facts: &RequestFacts<'_>) -> Verdict {
+    pub fn judge(&self, facts: &RequestFacts<'_>) -> Admission {
         let in_force = self.in_force.get();
-        let Some(acl) = &in_force.acl else { return Verdict::Allow };
+        let Some(acl) = &in_force.acl else { return Admission::Allow };
         let head = facts.head;
         let request = Request {
             time: facts.time,
@@ -147,7 +147,7 @@ impl Firewall {
                 tracing::error!(%error, "a request is missing in the web ACL's log");
             }
         }
-        if judgement.is_blocked { Verdict::Block } else { Verdict::Allow }
+        if judgement.is_blocked { Admission::Block } else { Admission::Allow }
     }
 
     /// Delivers the log every `interval`, for ever, through the endpoint that these clients talk to. Without requests

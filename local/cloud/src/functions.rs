@@ -23,7 +23,7 @@ const SANDBOXES: usize = 3;
 
 /// What a function answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct FunctionAnswer {
     /// The payload: the function's own, or AWS's description of its failure.
     pub payload: Bytes,
     /// Whether the function failed, which AWS tells by a header.
@@ -100,8 +100,8 @@ impl Functions {
     /// Invokes a function and waits for its answer.
     ///
     /// # Errors
-    /// When there is no such function. A function that fails is an [`Answer`].
-    pub async fn invoke(&self, name: &str, payload: Bytes) -> Result<Answer, FunctionNotFound> {
+    /// When there is no such function. A function that fails is an `FunctionAnswer`.
+    pub async fn invoke(&self, name: &str, payload: Bytes) -> Result<FunctionAnswer, FunctionNotFound> {
         let pool = self.pool(name)?;
         // The semaphore is never closed; should it be, the execution runs all the same.
         let _turn = pool.turns.acquire().await;

@@ -98,7 +98,7 @@ impl Scaling {
         killed
     }
 
-    /// Replaces an instance that somebody has marked unhealthy, in the background.
+    /// Replaces an instance that was marked unhealthy, in the background.
     pub fn replace_later(self: &Arc<Self>, instance: &str) {
         let (scaling, id) = (Arc::clone(self), instance.to_owned());
         self.spawn(async move { scaling.replace(&id).await });

@@ -26,7 +26,7 @@ pub(crate) async fn route(
     }
 }
 
-/// Fires a rule's schedule for ever, `speed` times as often as it says. Ends at once for a rule without a rate.
+/// Fires a rule's schedule without end, `speed` times as often as it says. Returns at once for a rule without a rate.
 pub(crate) async fn fire(rule: EventRule, speed: u32, deliveries: Arc<Deliveries>) {
     let Some(expression) = &rule.schedule else { return };
     let Some(every) =

@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types as api;
 use jiff::Timestamp;
 use load_balancer::{
-    Action, FixedResponse, Forward, Handle, HealthCheck, Metrics, Routing, Rule, Target, TargetGroup,
+    FixedResponse, Forward, Handle, HealthCheck, ListenerAction, Metrics, Routing, Rule, Target, TargetGroup,
     TargetHealth,
 };
 use std::collections::BTreeMap;
@@ -178,7 +178,7 @@ impl Traffic {
     fn remember(&self, rules: &[Rule]) {
         let mut hosts = BTreeMap::new();
         for rule in rules {
-            let Action::Forward(forwards) = &rule.action else { continue };
+            let ListenerAction::Forward(forwards) = &rule.action else { continue };
             let weights: BTreeMap<String, u16> =
                 forwards.iter().map(|forward| (forward.target_group.clone(), forward.weight)).collect();
             for host in &rule.hosts {
@@ -197,16 +197,16 @@ fn hosts(rule: &api::Rule) -> Vec<String> {
     conditions.flat_map(api::HostHeaderConditionConfig::values).cloned().collect()
 }
 
-fn action(action: &api::Action) -> Option<Action> {
+fn action(action: &api::Action) -> Option<ListenerAction> {
     if let Some(fixed) = action.fixed_response_config() {
         let status = fixed.status_code().and_then(|code| code.parse().ok()).unwrap_or(500);
         let body = fixed.message_body().unwrap_or_default().to_owned();
-        return Some(Action::FixedResponse(FixedResponse { body, ..FixedResponse::new(status) }));
+        return Some(ListenerAction::FixedResponse(FixedResponse { body, ..FixedResponse::new(status) }));
     }
     let groups = action.forward_config()?.target_groups();
     let forwards = groups.iter().filter_map(|group| {
         let weight = group.weight().and_then(|weight| u16::try_from(weight).ok()).unwrap_or(1);
         Some(Forward { target_group: group.target_group_arn()?.to_owned(), weight })
     });
-    Some(Action::Forward(forwards.collect()))
+    Some(ListenerAction::Forward(forwards.collect()))
 }

@@ -24,7 +24,7 @@ pub struct RequestFacts<'a> {
 
 /// What a judge says about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Admission {
     /// Route it.
     Allow,
     /// Answer 403.
@@ -58,7 +58,7 @@ pub struct Access<'a> {
     pub retried: bool,
 }
 
-type Judge = dyn Fn(&RequestFacts<'_>) -> Verdict + Send + Sync;
+type Judge = dyn Fn(&RequestFacts<'_>) -> Admission + Send + Sync;
 type Observer = dyn Fn(&Access<'_>) + Send + Sync;
 type ClientAddress = dyn Fn(SocketAddr, &HeaderMap) -> IpAddr + Send + Sync;
 

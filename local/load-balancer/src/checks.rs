@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::group::HealthCheck;
-use crate::health::{Outcome, Reason};
+use crate::health::{CheckResult, Reason};
 use crate::locked::lock;
 use crate::table::TargetEntry;
 
@@ -49,7 +49,7 @@ pub(crate) async fn watch(
 }
 
 /// One check, over a connection of its own.
-async fn probe(address: SocketAddr, check: &HealthCheck) -> Outcome {
+async fn probe(address: SocketAddr, check: &HealthCheck) -> CheckResult {
     let status = timeout(check.timeout, ask(address, &check.path))
         .await
         .map_err(|_| Reason::Timeout)?

@@ -13,7 +13,7 @@ use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
-use crate::access::{Access, RequestFacts, Verdict};
+use crate::access::{Access, Admission, RequestFacts};
 use crate::answer::{self, AnswerBody, TargetBody};
 use crate::headers;
 use crate::locked::lock;
@@ -26,7 +26,7 @@ use crate::table::{GroupEntry, Route, TargetEntry};
 pub const REPLAYABLE_BODY: u64 = 64 * 1024;
 
 /// What came of a request.
-struct Outcome {
+struct Forwarded {
     response: Response<AnswerBody>,
     group: Option<Arc<GroupEntry>>,
     target: Option<SocketAddr>,
@@ -34,7 +34,7 @@ struct Outcome {
     retried: bool,
 }
 
-impl Outcome {
+impl Forwarded {
     fn own(response: Response<AnswerBody>) -> Self {
         Self { response, group: None, target: None, from_target: false, retried: false }
     }
@@ -59,16 +59,16 @@ pub(crate) async fn serve(
             .unwrap_or_default(),
     );
     let facts = RequestFacts { time, client, host: &host, head: &head };
-    let blocked = shared.callbacks.judge.as_ref().is_some_and(|judge| judge(&facts) == Verdict::Block);
+    let blocked = shared.callbacks.judge.as_ref().is_some_and(|judge| judge(&facts) == Admission::Block);
     let (method, uri) = (head.method.clone(), head.uri.clone());
 
     let outcome = if blocked {
         lock(&shared.metrics).blocked += 1;
-        Outcome::own(answer::own(StatusCode::FORBIDDEN))
+        Forwarded::own(answer::own(StatusCode::FORBIDDEN))
     } else {
         match shared.table().route(&host) {
-            Route::Fixed(response) => Outcome::own(answer::fixed(&response)),
-            Route::Nowhere => Outcome::own(answer::own(StatusCode::SERVICE_UNAVAILABLE)),
+            Route::Fixed(response) => Forwarded::own(answer::fixed(&response)),
+            Route::Nowhere => Forwarded::own(answer::own(StatusCode::SERVICE_UNAVAILABLE)),
             Route::Group(group) => {
                 headers::remove_hop_by_hop(&mut head.headers);
                 headers::add_forwarded(&mut head.headers, client, shared.port);
@@ -99,10 +99,10 @@ pub(crate) async fn serve(
 }
 
 /// Sends a request to the next target of its group. There is no second target and no second group.
-async fn to_group(shared: &Shared, group: Arc<GroupEntry>, head: Parts, body: Incoming) -> Outcome {
+async fn to_group(shared: &Shared, group: Arc<GroupEntry>, head: Parts, body: Incoming) -> Forwarded {
     let Some((entry, fail_open)) = group.choose().map(|(entry, open)| (Arc::clone(entry), open)) else {
         let response = answer::own(StatusCode::SERVICE_UNAVAILABLE);
-        return Outcome { group: Some(group), ..Outcome::own(response) };
+        return Forwarded { group: Some(group), ..Forwarded::own(response) };
     };
     lock(&shared.metrics).request_count += 1;
     {
@@ -115,7 +115,7 @@ async fn to_group(shared: &Shared, group: Arc<GroupEntry>, head: Parts, body: In
     let (from_target, retried) = (answered.is_ok(), attempt.retried);
     lock(&shared.metrics).retried += u64::from(retried);
     let response = answered.unwrap_or_else(answer::own);
-    Outcome { response, target: Some(entry.target.address), group: Some(group), from_target, retried }
+    Forwarded { response, target: Some(entry.target.address), group: Some(group), from_target, retried }
 }
 
 /// One request on its way to one target.

@@ -89,7 +89,7 @@ pub struct TargetHealth {
 }
 
 /// The outcome of one health check; a failure names the reason that it would give an unhealthy target.
-pub(crate) type Outcome = Result<(), Reason>;
+pub(crate) type CheckResult = Result<(), Reason>;
 
 /// The state machine behind [`TargetHealth`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Health {
 
     /// Takes in the outcome of a check. A new target needs one pass, one that was unhealthy the healthy threshold.
     /// (Elastic Load Balancing user guide, "Health checks for Application Load Balancer target groups".)
-    pub(crate) fn record(&mut self, outcome: Outcome, check: &HealthCheck) {
+    pub(crate) fn record(&mut self, outcome: CheckResult, check: &HealthCheck) {
         match (self.state, outcome) {
             (State::Unused | State::Draining, _) => {}
             (State::Initial, Ok(())) => *self = Self { state: State::Healthy, reason: None, streak: 0 },
@@ -155,10 +155,10 @@ impl Health {
 mod tests {
     use super::*;
 
-    const PASS: Outcome = Ok(());
-    const ERROR_500: Outcome = Err(Reason::ResponseCodeMismatch(500));
+    const PASS: CheckResult = Ok(());
+    const ERROR_500: CheckResult = Err(Reason::ResponseCodeMismatch(500));
 
-    fn after(outcomes: &[Outcome]) -> Health {
+    fn after(outcomes: &[CheckResult]) -> Health {
         let check = HealthCheck { healthy_threshold: 3, unhealthy_threshold: 2, ..HealthCheck::default() };
         let mut health = Health::unused();
         health.set_in_use(true);
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn an_unhealthy_target_needs_the_healthy_threshold() {
         let sick = [PASS, ERROR_500, ERROR_500];
-        let then = |more: &[Outcome]| after(&[&sick, more].concat()).state();
+        let then = |more: &[CheckResult]| after(&[&sick, more].concat()).state();
         assert_eq!(then(&[PASS, PASS]), State::Unhealthy);
         assert_eq!(then(&[PASS, PASS, ERROR_500, PASS]), State::Unhealthy);
         assert_eq!(then(&[PASS, PASS, PASS]), State::Healthy);

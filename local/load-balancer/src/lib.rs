@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use load_balancer::{Action, Forward, HealthCheck, LoadBalancer, Routing, Rule, Target, TargetGroup};
+//! use load_balancer::{ListenerAction, Forward, HealthCheck, LoadBalancer, Routing, Rule, Target, TargetGroup};
 //!
 //! let balancer = LoadBalancer::new().start("127.0.0.1:8000".parse()?).await?;
 //! balancer.set_target_groups(vec![TargetGroup::new("blue", HealthCheck::default()).with_target(Target {
@@ -15,7 +15,7 @@
 //! balancer.set_routing(Routing::new(vec![Rule {
 //!     priority: 10,
 //!     hosts: vec!["shop.example.com".to_owned()],
-//!     action: Action::Forward(vec![Forward { target_group: "blue".to_owned(), weight: 100 }]),
+//!     action: ListenerAction::Forward(vec![Forward { target_group: "blue".to_owned(), weight: 100 }]),
 //! }]));
 //! # Ok(()) }
 //! ```
@@ -59,10 +59,10 @@ mod shared;
 mod table;
 mod weights;
 
-pub use access::{Access, RequestFacts, Verdict};
+pub use access::{Access, Admission, RequestFacts};
 pub use forward::REPLAYABLE_BODY;
 pub use group::{HealthCheck, Matcher, MatcherError, Target, TargetGroup};
 pub use health::{Reason, State, TargetHealth};
 pub use metrics::{GroupMetrics, HostCount, LoadBalancerMetrics, Metrics, ResponseTimes};
-pub use routing::{Action, FixedResponse, Forward, Routing, Rule};
+pub use routing::{FixedResponse, Forward, ListenerAction, Routing, Rule};
 pub use server::{Handle, LoadBalancer};

@@ -8,13 +8,13 @@ pub struct Routing {
     /// In any order; the lowest priority that matches wins.
     pub rules: Vec<Rule>,
     /// For requests that no rule matches.
-    pub default: Action,
+    pub default: ListenerAction,
 }
 
 impl Routing {
     /// These rules, and 503 for everything else.
     pub fn new(rules: Vec<Rule>) -> Self {
-        Self { rules, default: Action::FixedResponse(FixedResponse::new(503)) }
+        Self { rules, default: ListenerAction::FixedResponse(FixedResponse::new(503)) }
     }
 
     /// The target groups that any rule or the default action names, whatever their weight.
@@ -24,8 +24,8 @@ impl Routing {
             .map(|rule| &rule.action)
             .chain([&self.default])
             .flat_map(|action| match action {
-                Action::Forward(forwards) => forwards.as_slice(),
-                Action::FixedResponse(_) => &[],
+                ListenerAction::Forward(forwards) => forwards.as_slice(),
+                ListenerAction::FixedResponse(_) => &[],
             })
             .map(|forward| forward.target_group.as_str())
             .collect()
@@ -46,12 +46,12 @@ pub struct Rule {
     /// Host names; `*` stands for any characters, `?` for exactly one. One of them has to match.
     pub hosts: Vec<String>,
     /// What happens to a request that matches.
-    pub action: Action,
+    pub action: ListenerAction,
 }
 
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum ListenerAction {
     /// Forward to one of these target groups, by weight. With all weights 0 the answer is 503.
     Forward(Vec<Forward>),
     /// Answer without a target.
@@ -168,9 +168,9 @@ mod tests {
             rules: vec![Rule {
                 priority: 1,
                 hosts: vec!["*".to_owned()],
-                action: Action::Forward(vec![forward("blue", 100), forward("green", 0)]),
+                action: ListenerAction::Forward(vec![forward("blue", 100), forward("green", 0)]),
             }],
-            default: Action::Forward(vec![forward("rest", 1)]),
+            default: ListenerAction::Forward(vec![forward("rest", 1)]),
         };
         assert_eq!(routing.groups_in_use(), BTreeSet::from(["blue", "green", "rest"]));
     }

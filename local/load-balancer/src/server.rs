@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::access::{Access, Callbacks, RequestFacts, Verdict};
+use crate::access::{Access, Admission, Callbacks, RequestFacts};
 use crate::forward;
 use crate::group::TargetGroup;
 use crate::health::TargetHealth;
@@ -42,7 +42,7 @@ impl LoadBalancer {
 
     /// Asks `judge` about every request before it is routed, as a web ACL is asked.
     #[must_use]
-    pub fn judge(mut self, judge: impl Fn(&RequestFacts<'_>) -> Verdict + Send + Sync + 'static) -> Self {
+    pub fn judge(mut self, judge: impl Fn(&RequestFacts<'_>) -> Admission + Send + Sync + 'static) -> Self {
         self.callbacks.judge = Some(Arc::new(judge));
         self
     }

@@ -9,7 +9,7 @@ use crate::health::{Health, State};
 use crate::locked::lock;
 use crate::metrics::GroupMetrics;
 use crate::pool::Pool;
-use crate::routing::{Action, FixedResponse, Forward, HostPattern, Routing, Rule};
+use crate::routing::{FixedResponse, Forward, HostPattern, ListenerAction, Routing, Rule};
 use crate::weights::Weights;
 
 /// The counters of each group, by its ARN.
@@ -141,20 +141,20 @@ impl Table {
 }
 
 impl ActionEntry {
-    fn new(action: &Action) -> Self {
+    fn new(action: &ListenerAction) -> Self {
         match action {
-            Action::Forward(forwards) => Self::Forward {
+            ListenerAction::Forward(forwards) => Self::Forward {
                 forwards: forwards.clone(),
                 weights: Arc::new(Weights::new(forwards.iter().map(|forward| forward.weight))),
             },
-            Action::FixedResponse(response) => Self::Fixed(response.clone()),
+            ListenerAction::FixedResponse(response) => Self::Fixed(response.clone()),
         }
     }
 
-    fn is_for(&self, action: &Action) -> bool {
+    fn is_for(&self, action: &ListenerAction) -> bool {
         match (self, action) {
-            (Self::Forward { forwards, .. }, Action::Forward(asked)) => forwards == asked,
-            (Self::Fixed(response), Action::FixedResponse(asked)) => response == asked,
+            (Self::Forward { forwards, .. }, ListenerAction::Forward(asked)) => forwards == asked,
+            (Self::Fixed(response), ListenerAction::FixedResponse(asked)) => response == asked,
             _ => false,
         }
     }
@@ -216,7 +216,7 @@ mod tests {
             .iter()
             .map(|(group, weight)| Forward { target_group: (*group).to_owned(), weight: *weight })
             .collect();
-        Rule { priority, hosts: vec![host.to_owned()], action: Action::Forward(forwards) }
+        Rule { priority, hosts: vec![host.to_owned()], action: ListenerAction::Forward(forwards) }
     }
 
     fn arn(route: &Route) -> &str {

@@ -17,7 +17,7 @@ use crate::display::Display;
 use crate::start::Start;
 use anyhow::{Context, Result, bail, ensure};
 use cloud::{Cloud, Places};
-use outcome::{Outcome, Tally};
+use outcome::{PlayedScenario, Tally};
 use scenarios::{SCENARIOS, Scenario, Setting};
 use stage::Stage;
 use std::path::Path;
@@ -92,7 +92,7 @@ async fn on_one_cloud(
     display: &Arc<Display>,
     left: &mut Vec<&Scenario>,
     rate: u32,
-    outcomes: &mut Vec<Outcome>,
+    outcomes: &mut Vec<PlayedScenario>,
 ) -> Result<()> {
     let mut stage = Stage::new(cloud, Arc::clone(display))?;
     stage.first_release().await?;
@@ -108,7 +108,7 @@ async fn on_one_cloud(
     Ok(())
 }
 
-async fn play(stage: &mut Stage<'_>, scenario: &Scenario, rate: u32) -> Result<Outcome> {
+async fn play(stage: &mut Stage<'_>, scenario: &Scenario, rate: u32) -> Result<PlayedScenario> {
     let display = stage.display();
     display.chapter(&format!("{}: {}", scenario.name, scenario.happens));
     let began = Instant::now();
@@ -154,7 +154,7 @@ async fn play(stage: &mut Stage<'_>, scenario: &Scenario, rate: u32) -> Result<O
     if rests {
         faults.extend(rest::answered_by_another(&log, stage.live().await?.number));
     }
-    Ok(Outcome::judged(scenario, verdict, faults, rests, &log, stage.excuses(), began.elapsed()))
+    Ok(PlayedScenario::judged(scenario, verdict, faults, rests, &log, stage.excuses(), began.elapsed()))
 }
 
 /// Polls until `what` is true.

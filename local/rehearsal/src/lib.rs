@@ -15,6 +15,6 @@ pub mod up;
 
 pub use display::{Display, Line, Tone};
 pub use product::Product;
-pub use releases::{Releases, Upload, Verdict};
+pub use releases::{Releases, ToldVerdict, Upload};
 pub use start::Start;
 pub use tally::{Release, Tally};

@@ -1,4 +1,4 @@
-//! What somebody who uses the stack knows of it, from the functions' own settings.
+//! What a user of the stack knows about it, from the functions' own settings.
 
 use anyhow::{Context, Result};
 use cloud::{Stack, Weights};

@@ -36,19 +36,19 @@ pub struct Upload {
     key: String,
     version: Option<String>,
     /// How it ended, once it has.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<ToldVerdict>,
 }
 
 /// How a release ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ToldVerdict {
     /// `live`, `rejected` or `superseded`.
     pub word: String,
     /// Why.
     pub reason: String,
 }
 
-impl Verdict {
+impl ToldVerdict {
     /// What became of the release.
     pub(crate) fn sentence(&self) -> String {
         // Some reasons begin with the word.
@@ -113,7 +113,7 @@ impl Releases {
     ///
     /// # Errors
     /// When S3 does not answer.
-    pub async fn word(&self, upload: &Upload) -> Result<Option<Verdict>> {
+    pub async fn word(&self, upload: &Upload) -> Result<Option<ToldVerdict>> {
         let request = self.s3.get_object_tagging().bucket(&self.product.artifacts).key(&upload.key);
         let answer = request.set_version_id(upload.version.clone()).send().await;
         let answer = answer.with_context(|| format!("cannot read the tags of {}", upload.key))?;
@@ -121,14 +121,14 @@ impl Releases {
             answer.tag_set().iter().find(|tag| tag.key() == name).map(|tag| tag.value().to_owned())
         };
         Ok(tag("greenlight:verdict")
-            .map(|word| Verdict { word, reason: tag("greenlight:reason").unwrap_or_default() }))
+            .map(|word| ToldVerdict { word, reason: tag("greenlight:reason").unwrap_or_default() }))
     }
 
     /// Waits until the tags say one of these words.
     ///
     /// # Errors
     /// When they do not within `limit`.
-    pub async fn until(&self, upload: &Upload, words: &[&str], limit: Duration) -> Result<Verdict> {
+    pub async fn until(&self, upload: &Upload, words: &[&str], limit: Duration) -> Result<ToldVerdict> {
         let mut last = None;
         let said = async {
             loop {

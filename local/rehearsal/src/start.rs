@@ -10,7 +10,7 @@ const PARAMETERS: [(&str, &str); 8] = [
     ("Strategy", "canary:10%:12s"),
     ("Bake", "7s"),
     ("InstallDeadline", "90s"),
-    ("Hold", "3s"),
+    ("Drain", "3s"),
     ("UnhealthyGrace", "10s"),
     ("UnknownLimit", "30s"),
     ("LookInterval", "2s"),
@@ -75,11 +75,11 @@ mod tests {
     #[test]
     fn what_somebody_gives_counts_before_a_commands_own_parameters_and_those_before_all_others() {
         let given = [("Bake".to_owned(), "1s".to_owned())];
-        let chosen = parameters(&[("Bake", "2s"), ("Hold", "1s")], &given);
+        let chosen = parameters(&[("Bake", "2s"), ("Drain", "1s")], &given);
         let value =
             |wanted: &str| chosen.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
         assert_eq!(
-            (value("Bake"), value("Hold"), value("LookInterval")),
+            (value("Bake"), value("Drain"), value("LookInterval")),
             (Some("1s"), Some("1s"), Some("2s"))
         );
         assert_eq!(chosen.len(), PARAMETERS.len());

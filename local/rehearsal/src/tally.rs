@@ -98,7 +98,7 @@ impl Span {
         let entry = entries
             .iter()
             .rev()
-            .find(|entry| entry["number"] == number && entry["deployment"].is_string())?;
+            .find(|entry| entry["upload"]["number"] == number && entry["deployment"].is_string())?;
         Some(Self {
             colour: entry["colour"].as_str()?.to_owned(),
             opened: entry["opened_at"].as_str()?.parse().ok()?,
@@ -119,7 +119,7 @@ impl Tally {
         uploads: &[Upload],
         ledgers: &[(String, Value)],
     ) -> Result<Self> {
-        let counts = Counts::of(&log);
+        let counts = Counts::of(log);
         let (history, transitions) = (cloud.traffic.history(), cloud.alarms.transitions());
         let mut releases = Vec::new();
         let mut seen = Vec::new();
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_span_is_that_of_the_release_with_a_deployment() {
-        let entry = |deployment: Value, opened: &str| json!({"number": 3, "colour": "green", "deployment": deployment, "opened_at": opened, "closed_at": "1970-01-01T00:01:00Z"});
+        let entry = |deployment: Value, opened: &str| json!({"upload": {"number": 3}, "colour": "green", "deployment": deployment, "opened_at": opened, "closed_at": "1970-01-01T00:01:00Z"});
         let ledger = json!({"releases": [entry(json!("d-1"), "1970-01-01T00:00:10Z"), entry(Value::Null, "1970-01-01T00:00:20Z")]});
         assert_eq!(Span::find(&ledger, 3).unwrap().opened, at(10));
         assert_eq!(Span::find(&ledger, 4), None);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::addresses::subscriber;
 use crate::connection::{Connection, Exchange};
-use crate::log::{Failure, Outcome};
+use crate::log::{Failure, VisitEnding};
 
 /// How long an attacker waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -97,7 +97,7 @@ pub struct Attempt {
     /// When it was sent, from the start of the attack.
     pub sent: Duration,
     /// What came back.
-    pub outcome: Outcome,
+    pub outcome: VisitEnding,
     /// Whether a version of the service answered.
     pub got_through: bool,
 }
@@ -105,7 +105,7 @@ pub struct Attempt {
 impl Attempt {
     /// Whether it was turned away before the service.
     pub fn was_blocked(&self) -> bool {
-        self.outcome == Outcome::Answered(403) && !self.got_through
+        self.outcome == VisitEnding::Answered(403) && !self.got_through
     }
 }
 
@@ -159,7 +159,7 @@ impl Notebook {
         let sent = self.start.elapsed();
         let exchange = timeout(PATIENCE, connection.exchange(request)).await;
         let timed_out =
-            Exchange { outcome: Outcome::Failed(Failure::TimedOut), release: None, retried: false };
+            Exchange { outcome: VisitEnding::Failed(Failure::TimedOut), release: None, retried: false };
         let Exchange { outcome, release, .. } = exchange.unwrap_or(timed_out);
         let attempt = Attempt { attacker: self.attacker, sent, outcome, got_through: release.is_some() };
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::addresses::loopback_of;
-use crate::log::{Failure, Outcome};
+use crate::log::{Failure, VisitEnding};
 
 /// The header in which a service tells its version.
 const RELEASE: &str = "x-release";
@@ -27,7 +27,7 @@ pub(crate) struct Connection {
 /// What came back, from which version, and whether it took a second connection.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: VisitEnding,
     pub(crate) release: Option<u32>,
     pub(crate) retried: bool,
 }
@@ -46,13 +46,13 @@ impl Connection {
             && sender.ready().await.is_ok()
         {
             match self.send(sender, request.clone()).await {
-                (Outcome::Failed(Failure::Closed), _) => retried = true,
+                (VisitEnding::Failed(Failure::Closed), _) => retried = true,
                 (outcome, release) => return Exchange { outcome, release, retried },
             }
         }
         let (outcome, release) = match self.connect().await {
             Some(sender) => self.send(sender, request).await,
-            None => (Outcome::Failed(Failure::Refused), None),
+            None => (VisitEnding::Failed(Failure::Refused), None),
         };
         Exchange { outcome, release, retried }
     }
@@ -77,20 +77,20 @@ impl Connection {
         &mut self,
         mut sender: http1::SendRequest<Full<Bytes>>,
         request: Request<Full<Bytes>>,
-    ) -> (Outcome, Option<u32>) {
+    ) -> (VisitEnding, Option<u32>) {
         let Ok(response) = sender.send_request(request).await else {
-            return (Outcome::Failed(Failure::Closed), None);
+            return (VisitEnding::Failed(Failure::Closed), None);
         };
         let stays = !says_close(response.headers());
         let (status, release) = (response.status().as_u16(), release(response.headers()));
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if frame.is_err() {
-                return (Outcome::Failed(Failure::Truncated), release);
+                return (VisitEnding::Failed(Failure::Truncated), release);
             }
         }
         self.sender = stays.then_some(sender);
-        (Outcome::Answered(status), release)
+        (VisitEnding::Answered(status), release)
     }
 }
 

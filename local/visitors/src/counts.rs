@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::log::{Log, Meaning, Record};
+use crate::log::{Log, Meaning, VisitRecord};
 
 /// Requests that have ended, by host and by the version that answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Count {
         self.served + self.errors + self.turned_away + self.lost
     }
 
-    fn add(&mut self, record: &Record) {
+    fn add(&mut self, record: &VisitRecord) {
         match record.meaning() {
             Meaning::Served => self.served += 1,
             Meaning::Error => self.errors += 1,
@@ -62,7 +62,7 @@ impl Counts {
         counts
     }
 
-    pub(crate) fn add(&mut self, host: &str, record: &Record) {
+    pub(crate) fn add(&mut self, host: &str, record: &VisitRecord) {
         if !self.by_host.contains_key(host) {
             self.by_host.insert(host.to_owned(), BTreeMap::new());
         }
@@ -106,15 +106,16 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{Outcome, Timing};
+    use crate::log::{Timing, VisitEnding};
     use jiff::Timestamp;
     use std::time::Duration;
 
     #[test]
     fn every_request_of_a_log_is_counted() {
         let at = |due| Timing { due, sent: due, ended: due };
-        let record =
-            |at_ms| Record::new(0, at(Duration::from_millis(at_ms)), Outcome::Answered(200), Some(1), false);
+        let record = |at_ms| {
+            VisitRecord::new(0, at(Duration::from_millis(at_ms)), VisitEnding::Answered(200), Some(1), false)
+        };
         let records = (0..=10).map(|at| record(at * 10)).collect();
         let log = Log { started: Timestamp::UNIX_EPOCH, hosts: vec!["a".to_owned()], records };
         assert_eq!(Counts::of(&log).get("a", Some(1)).served, 11);

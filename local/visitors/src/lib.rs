@@ -36,6 +36,6 @@ mod run;
 
 pub use attack::{Attack, Attacker, Attempt};
 pub use counts::{Count, Counts};
-pub use log::{Failure, Log, Meaning, Outcome, Record};
+pub use log::{Failure, Log, Meaning, VisitEnding, VisitRecord};
 pub use plan::{HostRate, Plan};
 pub use run::Visitors;

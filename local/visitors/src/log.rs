@@ -6,19 +6,19 @@ use jiff::Timestamp;
 
 /// One request. Times are offsets from the start of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
+pub struct VisitRecord {
     due_us: u64,
     waited_us: u32,
     took_us: u32,
     host: u16,
     release: Option<u32>,
-    outcome: Outcome,
+    outcome: VisitEnding,
     retried: bool,
 }
 
 /// What came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum VisitEnding {
     /// An answer with this status, read to its end.
     Answered(u16),
     /// No answer.
@@ -59,11 +59,11 @@ pub(crate) struct Timing {
     pub(crate) ended: Duration,
 }
 
-impl Record {
+impl VisitRecord {
     pub(crate) fn new(
         host: u16,
         timing: Timing,
-        outcome: Outcome,
+        outcome: VisitEnding,
         release: Option<u32>,
         retried: bool,
     ) -> Self {
@@ -105,7 +105,7 @@ impl Record {
     }
 
     /// What came back.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> VisitEnding {
         self.outcome
     }
 
@@ -117,10 +117,10 @@ impl Record {
     /// What it means to the visitor.
     pub fn meaning(&self) -> Meaning {
         match (self.outcome, self.release) {
-            (Outcome::Failed(_), _) | (Outcome::Answered(500..), None) => Meaning::Lost,
-            (Outcome::Answered(500..), Some(_)) => Meaning::Error,
-            (Outcome::Answered(_), Some(_)) => Meaning::Served,
-            (Outcome::Answered(_), None) => Meaning::TurnedAway,
+            (VisitEnding::Failed(_), _) | (VisitEnding::Answered(500..), None) => Meaning::Lost,
+            (VisitEnding::Answered(500..), Some(_)) => Meaning::Error,
+            (VisitEnding::Answered(_), Some(_)) => Meaning::Served,
+            (VisitEnding::Answered(_), None) => Meaning::TurnedAway,
         }
     }
 
@@ -134,7 +134,7 @@ impl Record {
 pub struct Log {
     pub(crate) started: Timestamp,
     pub(crate) hosts: Vec<String>,
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Vec<VisitRecord>,
 }
 
 impl Log {
@@ -149,23 +149,23 @@ impl Log {
     }
 
     /// All records, by the time they ended.
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[VisitRecord] {
         &self.records
     }
 
     /// The host that a record of this log asked for.
-    pub fn host(&self, record: &Record) -> &str {
+    pub fn host(&self, record: &VisitRecord) -> &str {
         self.hosts.get(usize::from(record.host)).map_or("", String::as_str)
     }
 
     /// The records of one host.
-    pub fn of<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Record> {
+    pub fn of<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a VisitRecord> {
         self.records.iter().filter(move |record| self.host(record) == host)
     }
 
     /// Requests per second, from the first to the last that was due; 0 with fewer than two.
     pub fn per_second(&self) -> f64 {
-        let due = || self.records.iter().map(Record::due);
+        let due = || self.records.iter().map(VisitRecord::due);
         let (Some(first), Some(last)) = (due().min(), due().max()) else { return 0.0 };
         if first == last {
             return 0.0;
@@ -176,7 +176,7 @@ impl Log {
 
     /// The latency that `percent` (0 to 100) of all requests did not exceed; none without requests.
     pub fn latency(&self, percent: u8) -> Option<Duration> {
-        let mut latencies: Vec<Duration> = self.records.iter().map(Record::latency).collect();
+        let mut latencies: Vec<Duration> = self.records.iter().map(VisitRecord::latency).collect();
         latencies.sort_unstable();
         let rank = (latencies.len() * usize::from(percent.min(100))).div_ceil(100).max(1);
         latencies.get(rank - 1).copied()
@@ -187,24 +187,24 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn record(due: u64, outcome: Outcome, release: Option<u32>) -> Record {
+    fn record(due: u64, outcome: VisitEnding, release: Option<u32>) -> VisitRecord {
         let due = Duration::from_millis(due);
         let timing =
             Timing { due, sent: due + Duration::from_millis(2), ended: due + Duration::from_millis(5) };
-        Record::new(0, timing, outcome, release, false)
+        VisitRecord::new(0, timing, outcome, release, false)
     }
 
     #[test]
     fn an_answer_is_lost_only_when_no_version_gave_it() {
         for (outcome, release, expected) in [
-            (Outcome::Answered(200), Some(2), Meaning::Served),
-            (Outcome::Answered(404), Some(2), Meaning::Served),
-            (Outcome::Answered(503), Some(2), Meaning::Error),
-            (Outcome::Answered(502), None, Meaning::Lost),
-            (Outcome::Answered(500), None, Meaning::Lost),
-            (Outcome::Answered(403), None, Meaning::TurnedAway),
-            (Outcome::Failed(Failure::Closed), None, Meaning::Lost),
-            (Outcome::Failed(Failure::Truncated), Some(2), Meaning::Lost),
+            (VisitEnding::Answered(200), Some(2), Meaning::Served),
+            (VisitEnding::Answered(404), Some(2), Meaning::Served),
+            (VisitEnding::Answered(503), Some(2), Meaning::Error),
+            (VisitEnding::Answered(502), None, Meaning::Lost),
+            (VisitEnding::Answered(500), None, Meaning::Lost),
+            (VisitEnding::Answered(403), None, Meaning::TurnedAway),
+            (VisitEnding::Failed(Failure::Closed), None, Meaning::Lost),
+            (VisitEnding::Failed(Failure::Truncated), Some(2), Meaning::Lost),
         ] {
             assert_eq!(record(0, outcome, release).meaning(), expected, "{outcome:?} {release:?}");
         }
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn waiting_for_a_connection_counts_as_latency() {
-        let record = record(10, Outcome::Answered(200), None);
+        let record = record(10, VisitEnding::Answered(200), None);
         assert_eq!(record.sent(), Duration::from_millis(12));
         assert_eq!(record.ended(), Duration::from_millis(15));
         assert_eq!(record.latency(), Duration::from_millis(5));
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_log_knows_its_rate_and_latencies() {
-        let records = (0..=10).map(|at| record(at * 10, Outcome::Answered(200), Some(1))).collect();
+        let records = (0..=10).map(|at| record(at * 10, VisitEnding::Answered(200), Some(1))).collect();
         let log = Log { started: Timestamp::UNIX_EPOCH, hosts: vec!["a".to_owned()], records };
         assert!((log.per_second() - 100.0).abs() < 0.01);
         assert_eq!(log.latency(99), Some(Duration::from_millis(5)));
@@ -230,6 +230,6 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert!(size_of::<Record>() <= 32);
+        assert!(size_of::<VisitRecord>() <= 32);
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::connection::{Connection, Exchange};
 use crate::counts::Counts;
-use crate::log::{Failure, Log, Outcome, Record, Timing};
+use crate::log::{Failure, Log, Timing, VisitEnding, VisitRecord};
 use crate::pace::{Due, pace};
 use crate::plan::Plan;
 use crate::requests::request;
@@ -43,7 +43,7 @@ struct Run {
 
 #[derive(Debug, Default)]
 struct Book {
-    records: Vec<Record>,
+    records: Vec<VisitRecord>,
     counts: Counts,
 }
 
@@ -114,19 +114,25 @@ impl Run {
             let sent = self.start.elapsed();
             let limited = timeout(self.plan.timeout, connection.exchange(request)).await;
             let exchange = limited.unwrap_or(Exchange {
-                outcome: Outcome::Failed(Failure::TimedOut),
+                outcome: VisitEnding::Failed(Failure::TimedOut),
                 release: None,
                 retried: false,
             });
             let timing = Timing { due: due.at - self.start, sent, ended: self.start.elapsed() };
-            self.note(Record::new(due.host, timing, exchange.outcome, exchange.release, exchange.retried));
+            self.note(VisitRecord::new(
+                due.host,
+                timing,
+                exchange.outcome,
+                exchange.release,
+                exchange.retried,
+            ));
             if number % STAY == 0 {
                 connection = Connection::new(self.plan.target, self.next_client());
             }
         }
     }
 
-    fn note(&self, record: Record) {
+    fn note(&self, record: VisitRecord) {
         let mut book = self.book();
         if let Some(rate) = self.plan.hosts.get(usize::from(record.host_index())) {
             book.counts.add(&rate.host, &record);

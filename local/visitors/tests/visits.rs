@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use visitors::addresses::stands_for;
-use visitors::{Attack, Attacker, Counts, Failure, HostRate, Log, Outcome, Plan, Visitors};
+use visitors::{Attack, Attacker, Counts, Failure, HostRate, Log, Plan, VisitEnding, Visitors};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nx-release: 2\r\ncontent-length: 2\r\n\r\nok";
 
@@ -122,7 +122,7 @@ async fn a_fresh_connection_that_fails_is_lost() {
     })
     .await;
     let log = visit(plan(address, 50, 1), Duration::from_millis(100)).await;
-    assert!(log.records().iter().all(|record| record.outcome() == Outcome::Failed(Failure::Closed)));
+    assert!(log.records().iter().all(|record| record.outcome() == VisitEnding::Failed(Failure::Closed)));
     assert_eq!(Counts::of(&log).lost(), Counts::of(&log).requests());
     assert_eq!(asked.load(Ordering::Relaxed), log.records().len());
 }
@@ -147,7 +147,7 @@ async fn each_failure_has_its_name() {
         let log = visit(plan, Duration::from_millis(60)).await;
         assert!(!log.records().is_empty());
         for record in log.records() {
-            assert_eq!(record.outcome(), Outcome::Failed(failure));
+            assert_eq!(record.outcome(), VisitEnding::Failed(failure));
         }
         assert_eq!(Counts::of(&log).lost(), Counts::of(&log).requests());
     }

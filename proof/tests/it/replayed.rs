@@ -30,3 +30,10 @@ async fn a_record_that_does_not_follow_is_pointed_at() {
     let lines: Vec<_> = replayed.different.iter().map(|different| different.line).collect();
     assert_eq!(lines, [raised + 1]);
 }
+
+#[test]
+fn records_that_an_older_version_wrote_are_reproduced() {
+    let log = include_str!("../records/schema-1.log");
+    let replayed = replay(log);
+    assert_eq!((replayed.same, replayed.different), (log.lines().count(), Vec::new()));
+}

@@ -2,7 +2,7 @@
 //! the same.
 
 use greenlight::ports::Clock as _;
-use greenlight::reconcile::{Pass, amend, reconcile};
+use greenlight::reconcile::{PassRecord, amend, reconcile};
 use proof::machine::Machine;
 use proof::pass::At;
 use proof::start::{Pace, Start, setting};
@@ -75,7 +75,7 @@ impl Production {
         amend(&self.world, &shop(), change).await.unwrap()
     }
 
-    async fn take(&self, hand: Hand) -> Vec<Pass> {
+    async fn take(&self, hand: Hand) -> Vec<PassRecord> {
         let now = self.world.now();
         match hand {
             Hand::Push(number) => {
@@ -96,7 +96,7 @@ impl Production {
     }
 }
 
-fn told(pass: &Pass) -> Told {
+fn told(pass: &PassRecord) -> Told {
     let done = pass.done.iter().map(|(word, failure)| {
         assert_eq!(*failure, None, "{word} failed");
         word.clone()
@@ -172,7 +172,7 @@ impl Modelled {
 }
 
 /// Every pass of the story, as production records it.
-pub(crate) async fn passes_of_a_release() -> Vec<Pass> {
+pub(crate) async fn passes_of_a_release() -> Vec<PassRecord> {
     let production = Production::new();
     let mut passes = Vec::new();
     for hand in STORY {

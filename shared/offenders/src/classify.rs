@@ -121,7 +121,7 @@ pub enum Meaning {
     Hit(Hit),
     /// From an allowed network.
     Allowed,
-    /// Nobody to count it against: no address, or a proxy that names no client.
+    /// No client to count it against: no address, or a proxy that names no client.
     NoClient,
 }
 
@@ -130,7 +130,7 @@ pub enum Meaning {
 pub struct Hit {
     /// Who it is counted against: an address, or the first one of an IPv6 prefix.
     pub client: Address,
-    /// As what.
+    /// The offences that it counts as.
     pub kinds: Kinds,
     /// Its path's hash, when the path is odd or was blocked.
     pub odd_path: Option<u32>,
@@ -140,7 +140,7 @@ pub struct Hit {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Remembered {
-    /// Keyed by a secret of this process, so that nobody can write a path that passes for another.
+    /// Keyed by a secret of this process, so that no client can craft a path that is taken for another.
     key: u64,
     path: u32,
     is_odd: bool,
@@ -328,7 +328,7 @@ impl Classifier {
     }
 }
 
-/// A hash of `bytes` that only who knows the secrets can foresee: eight bytes at a time, multiplied and folded.
+/// A hash of `bytes` that cannot be foreseen without the secrets: eight bytes at a time, multiplied and folded.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a product, folded")]
 pub(crate) fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {

@@ -364,7 +364,7 @@ pub fn command(
             }
             for network in inside {
                 state.bans.remove(&network);
-                // Forgiven, but not counted again for what is still in the window.
+                // Forgiven: the offences that are still in the window do not count again.
                 state.past.insert(network, Past { times: 0, ended: now });
             }
         }
@@ -426,6 +426,6 @@ pub const fn is_enforced(mode: Mode) -> bool {
 pub fn window_steps(configuration: &Configuration, lateness: Duration, now: Timestamp) -> (u32, u32) {
     let length = configuration.longest_find_time() + lateness;
     let from = now.checked_sub(length).unwrap_or(Timestamp::UNIX_EPOCH);
-    // A clock that runs a little ahead is no offence; one that is far off is none of ours.
+    // A record a little in the future is counted, because its clock may run ahead. One far in the future is not WAF's.
     (judge::step_at(from), judge::step_at(after(now, Duration::from_secs(120))))
 }

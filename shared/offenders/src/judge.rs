@@ -43,7 +43,7 @@ impl fmt::Display for Detector {
 /// A threshold that was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Finding {
-    /// By which detector.
+    /// The detector that found it.
     pub detector: Detector,
     /// Most offences within one find time; for scanning, distinct paths.
     pub count: u32,
@@ -53,7 +53,7 @@ pub struct Finding {
     pub find_time: Span,
     /// Start of the window with the most.
     pub from: Timestamp,
-    /// End of it.
+    /// When the ban ends.
     pub until: Timestamp,
     /// The first ban for this offence.
     pub ban_time: Span,

@@ -11,8 +11,8 @@
 //! forgiving [`crate::json::Cursor`]: any order of fields, nulls, numbers as strings, records run together, an
 //! envelope of CloudWatch Logs. A property test holds the quick path to the careful one.
 //!
-//! Tried and left out: `serde_json` into a borrowed struct and sonic-rs (both walk every value that they pass over), and
-//! a search for each key in a line whose end was searched before. The figures are in the function's README, "Speed".
+//! Tried and left out: `serde_json` into a borrowed struct and sonic-rs (both walk every value that they pass over),
+//! and a search for each key in a line whose end was searched before. Figures: docs/speed.md.
 
 use std::ops::Range;
 use std::sync::LazyLock;

@@ -19,8 +19,8 @@ pub struct State {
     pub past: BTreeMap<IpNet, Past>,
     /// Networks that an operator allowed by command.
     pub allowed: BTreeMap<IpNet, Allowed>,
-    /// Entries that are ours in the IP sets, or lately were, with the time since when not. Everything else in the sets
-    /// is somebody else's.
+    /// Entries of ours in the IP sets, and those that lately were, with the time since they are not. All other entries
+    /// in the sets belong to other writers.
     pub ours: BTreeMap<IpNet, Option<Timestamp>>,
     /// Blocks that wait for an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub struct Past {
 /// A network that an operator allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Allowed {
-    /// Since when.
+    /// When it began.
     pub since: Timestamp,
     /// Until when; absent: for good.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ pub struct Allowed {
 /// Blocks that the brake holds back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Held {
-    /// Since when.
+    /// When it began.
     pub since: Timestamp,
     /// How many clients would be blocked now.
     pub count: usize,

@@ -13,9 +13,10 @@
 //! is dropped. If that is not enough, the lightest half of the clients is dropped, where a plain request weighs 1
 //! and an offence [`OFFENCE_WEIGHT`] (the Misra–Gries sketch, pruned at the median as in Apache's `DataSketches`
 //! for frequent items). A dropped client that comes back starts again at zero. So a count is never too high, and too low
-//! by at most [`Tally::error`] of weight: the sum of the heaviest weights dropped, below [`MOST_IN_A_STEP`]. With room for `c` clients and hits
-//! of total weight `w` the error is at most `2w/c`; as long as no more than `c` clients are seen it is zero, and what
-//! is reported is exact. Nobody is ever blocked for what somebody else did.
+//! by at most [`Tally::error`] of weight: the sum of the heaviest weights dropped. As long as no more than `c` clients are
+//! seen, and their records fit, it is zero, and what is reported is exact up to [`MOST_IN_A_STEP`]. With more clients it is
+//! at most `2w/c`, where `w` is the weight of all hits. When the records do not fit, a client may be dropped that weighs
+//! more: a [`Room`] has many records for each client. Nobody is ever blocked for what somebody else did.
 
 mod activity;
 mod chain;
@@ -55,6 +56,12 @@ pub struct Room {
 }
 
 impl Room {
+    /// For the window of a pass: half an hour of `clients` with 48 records each on average. At most about 450 bytes for
+    /// each client, and almost as much again while room is made.
+    pub const fn of_window(clients: usize) -> Self {
+        Self { records: clients * 48, ..Self::of(clients) }
+    }
+
     /// For `clients`, in the proportions of mixed traffic: at most about 150 bytes for each client.
     pub const fn of(clients: usize) -> Self {
         Self { clients, records: clients * 12, suspects: clients / 4, paths: clients / 2, samples: 2048 }
@@ -181,7 +188,7 @@ impl Tally {
         self.clients.len()
     }
 
-    /// Whether nobody was seen.
+    /// Whether no client was seen.
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }

@@ -1,6 +1,6 @@
 //! What an operator can say, with a defined answer in every phase.
 
-use crate::{Ledger, Phase, Purpose, Verdict};
+use crate::{Ledger, Phase, Purpose, Request, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// An operator's command.
@@ -88,8 +88,8 @@ fn status(ledger: &Ledger) -> String {
 fn promote(next: &mut Ledger) -> String {
     next.paused = false;
     match &mut next.open {
-        Some(open) if matches!(open.phase, Phase::Shifting { .. } | Phase::Baking) => {
-            open.hurry = true;
+        Some(open) if matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_)) => {
+            open.request.get_or_insert(Request::Hurry);
             format!("release {} takes all traffic as soon as that is proven safe", open.upload.number)
         }
         Some(open) => format!(
@@ -106,7 +106,7 @@ fn abort(next: &mut Ledger) -> String {
             format!("release {} is being taken back already", open.upload.number)
         }
         Some(open) => {
-            open.abort = true;
+            open.request = Some(Request::Abort);
             format!(
                 "{} {} is given up; all traffic stays on or returns to the live colour",
                 open.purpose.word(),

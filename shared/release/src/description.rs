@@ -1,7 +1,7 @@
 //! The text by which a deployment of ours is known again.
 //!
-//! `CreateDeployment` takes no token, so the description is what tells a pass that a deployment whose
-//! reply was lost exists already, and what tells the way back which colour the candidate is.
+//! `CreateDeployment` takes no token. After a lost reply a pass finds the deployment by this description. The way back
+//! without a ledger reads the candidate's colour from it.
 
 use crate::{Colour, Commit, ReleaseNumber, ServiceName, Strategy};
 use std::fmt;
@@ -47,7 +47,7 @@ pub struct Description {
     pub colour: Colour,
     /// How weight will move.
     pub strategy: Strategy,
-    /// Which try this is, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
 }
 

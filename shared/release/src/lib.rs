@@ -14,12 +14,15 @@ mod description;
 mod ledger;
 mod observation;
 mod offer;
+mod open;
 pub mod plan;
 mod policy;
 mod question;
 mod reason;
 mod revision;
+mod stored;
 mod strategy;
+mod verdict;
 mod wake;
 mod weights;
 
@@ -27,19 +30,22 @@ pub use colour::{Colour, PerColour};
 pub use command::{Command, CommandAnswer, accept_command};
 pub use description::{Description, DescriptionError, Purpose};
 pub use ledger::{
-    Ailing, DeploymentId, InstanceId, Ledger, Live, Open, Past, Phase, Returning, RollbackCause, RuleArn,
-    ServiceName, ServiceNameError, Upload, Verdict,
+    Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, RuleArn, ServiceName, ServiceNameError,
+    Upload,
 };
 pub use observation::{
     AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, ReleaseRule, RuleOwner, Rules,
     ScalingProcess, Target, TargetHealth, TargetStatus,
 };
 pub use offer::{Offer, Refusal, accept_upload};
+pub use open::{Open, Phase, Promotion, Raised, Request, Returning, RollbackCause, Shift, Trial};
 pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
-pub use question::{Answer, Asker, Question, answer};
+pub use question::{Answer, Asker, LifecycleEvent, Question, answer, wait_for_newer};
 pub use reason::{Reason, ReturnCause};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
+pub use stored::{LedgerError, NewerSchema, Schema, UnknownFields};
 pub use strategy::{Step, Strategy, StrategyError};
+pub use verdict::{Verdict, VerdictWord};
 pub use wake::{Wake, asked};
 pub use weights::{Weights, WeightsError};

@@ -58,9 +58,9 @@ pub struct Deployment {
     pub id: DeploymentId,
     /// The name of its deployment group.
     pub group: String,
-    /// Where it stands.
+    /// Its status.
     pub status: DeploymentStatus,
-    /// Who started it.
+    /// The one who created it.
     pub creator: Creator,
     /// Its description, if it is one of ours.
     pub description: Option<Description>,
@@ -185,7 +185,7 @@ pub struct Observation {
     pub targets: Reading<Vec<Target>>,
     /// The service's rules.
     pub rules: Reading<Rules>,
-    /// Whose the release's rule is. `Known(None)`: it carries no tags of ours, or there is none.
+    /// The release that owns the release's rule. `Known(None)`: the rule carries no tags of ours, or there is no rule.
     pub rule_owner: Reading<Option<RuleOwner>>,
     /// The targets of each colour's group.
     pub health: PerColour<Reading<BTreeMap<InstanceId, TargetHealth>>>,

@@ -1,6 +1,6 @@
 //! What becomes of an upload: order comes from the bundle's number, not from arrival.
 
-use crate::{Ledger, Past, Phase, Purpose, ReleaseNumber, Upload, Verdict};
+use crate::{Ledger, Past, Phase, Purpose, ReleaseNumber, UnknownFields, Upload, Verdict, VerdictWord};
 use jiff::Timestamp;
 
 /// What became of an upload.
@@ -20,8 +20,8 @@ pub enum Offer {
     },
     /// This object version was offered before: the same release, nothing changes.
     Known {
-        /// What is known of it: `live`, `rejected`, `superseded`, `waiting` or the phase it is in.
-        state: String,
+        /// What is known of it.
+        word: VerdictWord,
         /// In a sentence.
         reason: String,
     },
@@ -70,17 +70,19 @@ pub enum Refusal {
 
 impl Refusal {
     /// The word on the uploaded object's tag.
-    pub fn verdict(&self) -> &'static str {
+    pub fn verdict(&self) -> VerdictWord {
         match self {
-            Self::OlderThanWaiting { .. } => "superseded",
-            Self::OlderThanLive { .. } | Self::OlderThanOpen { .. } | Self::NumberUsed { .. } => "rejected",
+            Self::OlderThanWaiting { .. } => VerdictWord::Superseded,
+            Self::OlderThanLive { .. } | Self::OlderThanOpen { .. } | Self::NumberUsed { .. } => {
+                VerdictWord::Rejected
+            }
         }
     }
 }
 
 /// Decides what becomes of an upload and writes it into the ledger.
 ///
-/// `allow_downgrade`: the object carries the tag by which somebody wants an older bundle live.
+/// `allow_downgrade`: the object carries the tag that allows an older bundle to go live.
 pub fn accept_upload(
     ledger: Ledger,
     upload: Upload,
@@ -107,6 +109,7 @@ pub fn accept_upload(
             opened_at: now,
             closed_at: now,
             told: false,
+            unknown_fields: UnknownFields::default(),
         });
     }
     let offer = match &next.open {
@@ -121,20 +124,23 @@ pub fn accept_upload(
 
 fn known(ledger: &Ledger, upload: &Upload) -> Option<Offer> {
     let is = |other: &Upload| other.revision == upload.revision;
-    let state = |state: &str, reason: String| Some(Offer::Known { state: state.to_owned(), reason });
+    let known = |word, reason: String| Some(Offer::Known { word, reason });
     if let Some(open) =
         ledger.open.as_ref().filter(|open| is(&open.upload) && open.purpose == Purpose::Release)
     {
-        return state("accepted", format!("release {} is {}", open.upload.number, open.phase.word()));
+        return known(
+            VerdictWord::Accepted,
+            format!("release {} is {}", open.upload.number, open.phase.word()),
+        );
     }
     if ledger.pending.as_ref().is_some_and(is) {
-        return state("waiting", "waits for the open release to end".to_owned());
+        return known(VerdictWord::Waiting, "waits for the open release to end".to_owned());
     }
     if let Some(live) = ledger.live.as_ref().filter(|live| is(&live.upload)) {
-        return state("live", format!("release {} carries all traffic", live.upload.number));
+        return known(VerdictWord::Live, format!("release {} carries all traffic", live.upload.number));
     }
     let past = ledger.releases.iter().rev().find(|past| is(&past.upload))?;
-    state(past.verdict.word(), past.verdict.reason())
+    known(past.verdict.word(), past.verdict.reason())
 }
 
 fn refusal(ledger: &Ledger, upload: &Upload, allow_downgrade: bool) -> Option<Refusal> {

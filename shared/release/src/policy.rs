@@ -19,8 +19,8 @@ pub struct Policy {
     pub install_deadline: Duration,
     /// How long a colour keeps serving after it lost its weight, because a changed rule answers before
     /// the load balancer has moved (503s for up to two minutes: argo-rollouts #4595). Default 60 s.
-    #[serde(with = "duration")]
-    pub hold: Duration,
+    #[serde(with = "duration", alias = "hold")]
+    pub drain: Duration,
     /// How long candidate targets may be unhealthy before traffic goes back. Default 30 s.
     #[serde(with = "duration")]
     pub unhealthy_grace: Duration,
@@ -41,19 +41,19 @@ pub struct Policy {
     /// replacements; 0 never. Default 5 min.
     #[serde(with = "duration")]
     pub heal_after: Duration,
-    /// What becomes of weights and suspended processes that nothing explains.
+    /// What Greenlight does about weights and suspended processes that no release explains.
     pub drift: Drift,
 }
 
-/// What becomes of a state of AWS that neither the ledger nor CodeDeploy explains: an operator's hand, a stack
-/// update, a CodeDeploy that failed to resume what it had suspended.
+/// What Greenlight does about a state of AWS that neither the ledger nor CodeDeploy explains: a change by an operator,
+/// a stack update, processes that CodeDeploy failed to resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Drift {
     /// It is said in every decision record and left as it is.
     Report,
-    /// It is put right where that is proven safe, else reported. The default, because a stack update that writes
-    /// the template's weights would otherwise leave users on the idle colour until somebody looks.
+    /// It is repaired where that is proven safe, else reported. The default, because a stack update that writes the
+    /// template's weights would otherwise leave users on the idle colour until an operator looks.
     Repair,
 }
 

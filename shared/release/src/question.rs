@@ -6,6 +6,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A hook's question. What it claims is a hint; the deployment is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,29 +20,64 @@ pub struct Question {
     /// Its group's id.
     #[serde(default)]
     pub deployment_group_id: String,
-    /// `BeforeInstall` or `ValidateService`.
-    pub lifecycle_event: String,
+    /// The lifecycle event whose hook asks.
+    pub lifecycle_event: LifecycleEvent,
     /// The instance the hook runs on.
     pub instance_id: InstanceId,
 }
 
+impl Question {
+    /// Whether the hook waits to hear how its release ends. Every other one asks where to install.
+    pub fn validates(&self) -> bool {
+        self.lifecycle_event == LifecycleEvent::ValidateService
+    }
+}
+
+/// A lifecycle event of CodeDeploy's (user guide, appspec hooks).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum LifecycleEvent {
+    /// `BeforeInstall`.
+    BeforeInstall,
+    /// `ValidateService`, the last one.
+    ValidateService,
+    /// One that the kit does not ask in.
+    Other(String),
+}
+
+impl LifecycleEvent {
+    /// CodeDeploy's name of it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BeforeInstall => "BeforeInstall",
+            Self::ValidateService => "ValidateService",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for LifecycleEvent {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "BeforeInstall" => Self::BeforeInstall,
+            "ValidateService" => Self::ValidateService,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl fmt::Display for LifecycleEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What a hook hears.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[serde(tag = "status", rename_all = "lowercase")]
 pub enum Answer {
-    /// Where to install.
-    Install {
-        /// The colour.
-        colour: Colour,
-        /// Its port.
-        port: u16,
-        /// The release's number; 0 when no release of ours is behind the deployment.
-        release: u64,
-    },
     /// Ask again.
     Wait {
-        /// `wait`.
-        status: &'static str,
         /// When, in seconds.
         #[serde(rename = "retryAfterSeconds")]
         retry_after_seconds: u64,
@@ -51,16 +87,21 @@ pub enum Answer {
         weight: u8,
     },
     /// The hook may exit with 0.
-    Succeeded {
-        /// `succeeded`.
-        status: &'static str,
-    },
+    Succeeded,
     /// The hook takes the candidate down and exits with 1.
     Failed {
-        /// `failed`.
-        status: &'static str,
-        /// Why.
+        /// The cause, in a sentence for the hook's log.
         reason: String,
+    },
+    /// Where to install: a colour instead of a status.
+    #[serde(untagged)]
+    Install {
+        /// The colour.
+        colour: Colour,
+        /// Its port.
+        port: u16,
+        /// The release's number; 0 when no release of ours is behind the deployment.
+        release: u64,
     },
 }
 
@@ -114,7 +155,7 @@ impl Asker {
         }
     }
 
-    /// The colour whose health on the asking instance decides, if it does.
+    /// The colour whose health on the asking instance decides the answer, if health decides it.
     pub fn needs_health(&self, ledger: &Ledger) -> Option<Colour> {
         match self {
             Self::Open => {
@@ -136,24 +177,25 @@ pub fn answer(
     asker: &Asker,
     healthy: Option<bool>,
 ) -> Answer {
-    let installs = question.lifecycle_event != "ValidateService";
+    let installs = !question.validates();
     match (asker, &ledger.open, &ledger.live) {
         (Asker::Open, Some(open), _) if installs => match &open.phase {
             Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
             Phase::Returning(back) => failed(back.cause.to_string()),
-            // Every instance has installed when the shift begins: whoever asks now would take down what serves.
-            Phase::Shifting { .. } | Phase::Baking | Phase::Promoting => {
+            // Every instance has installed when the shift begins. An installation now would take down an app that has
+            // traffic.
+            Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => {
                 failed(format!("release {} is {} already", open.upload.number, open.phase.word()))
             }
         },
         (Asker::Open, Some(open), _) => validate(open, policy, now, healthy),
         (Asker::Service, _, Some(live)) if installs => install(live.colour, live.upload.number.0),
-        (Asker::Service, _, Some(_)) if healthy == Some(true) => SUCCEEDED,
+        (Asker::Service, _, Some(_)) if healthy == Some(true) => Answer::Succeeded,
         (Asker::Service, _, Some(_)) => wait(policy, "idle", 0),
         (Asker::Service, _, None) => {
             failed("no release is live yet, so there is nothing to install: upload a bundle".to_owned())
         }
-        (Asker::Past(Verdict::Live), _, _) if !installs => SUCCEEDED,
+        (Asker::Past(Verdict::Live), _, _) if !installs => Answer::Succeeded,
         (Asker::Past(Verdict::Live), _, _) => failed("this release has ended".to_owned()),
         (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => {
             failed(verdict.reason())
@@ -163,10 +205,8 @@ pub fn answer(
     }
 }
 
-const SUCCEEDED: Answer = Answer::Succeeded { status: "succeeded" };
-
 fn failed(reason: String) -> Answer {
-    Answer::Failed { status: "failed", reason }
+    Answer::Failed { reason }
 }
 
 fn install(colour: Colour, release: u64) -> Answer {
@@ -175,23 +215,31 @@ fn install(colour: Colour, release: u64) -> Answer {
 
 fn wait(policy: &Policy, phase: &'static str, weight: u8) -> Answer {
     let seconds = policy.look_interval.as_secs().max(1);
-    Answer::Wait { status: "wait", retry_after_seconds: seconds, phase, weight }
+    Answer::Wait { retry_after_seconds: seconds, phase, weight }
+}
+
+/// What a hook hears while the ledger is one that only a newer version of Greenlight reads.
+///
+/// Nobody can say what weight the candidate has. So it is told to have all of it: a hook that is ended while it believes
+/// in no weight takes its colour down.
+pub fn wait_for_newer(policy: &Policy) -> Answer {
+    wait(policy, "unknown", 100)
 }
 
 fn validate(open: &Open, policy: &Policy, now: Timestamp, healthy: Option<bool>) -> Answer {
     match &open.phase {
-        Phase::Promoting => SUCCEEDED,
-        Phase::Settling if healthy == Some(true) => SUCCEEDED,
+        Phase::Promoting(_) => Answer::Succeeded,
+        Phase::Settling if healthy == Some(true) => Answer::Succeeded,
         Phase::Returning(back) => {
             // The candidate is taken down by the hook that hears this: only after the load balancer let go of it.
-            let let_go = back.weightless_since.is_some_and(|start| since(start, now) >= policy.hold);
-            if let_go || !open.had_weight {
+            let let_go = back.weightless_since.is_some_and(|start| since(start, now) >= policy.drain);
+            if let_go || !back.had_weight {
                 failed(back.cause.to_string())
             } else {
                 wait(policy, open.phase.word(), 0)
             }
         }
-        Phase::Installing | Phase::Shifting { .. } | Phase::Baking | Phase::Settling => {
+        Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) | Phase::Settling => {
             wait(policy, open.phase.word(), open.intended_percent())
         }
     }

@@ -1,6 +1,6 @@
 //! Why: every decision says, "did nothing" too.
 
-use crate::{ReleaseNumber, Weights};
+use crate::{InstanceId, ReleaseNumber, Weights};
 use serde::{Deserialize, Serialize};
 
 /// What takes an open release back.
@@ -18,9 +18,9 @@ pub enum ReturnCause {
         "{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application's log on them"
     )]
     Unhealthy {
-        /// How many.
+        /// How many targets are unhealthy.
         unhealthy: usize,
-        /// Of how many.
+        /// How many targets there are.
         targets: usize,
     },
     /// Facts could not be read for too long.
@@ -35,7 +35,7 @@ pub enum ReturnCause {
     #[error("installation failed on {instance}: {detail}")]
     TargetFailed {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
         /// The event, the script and its last words.
         detail: String,
     },
@@ -73,7 +73,7 @@ pub enum ReturnCause {
     #[error("instance {instance} went away during the release, or serves neither version any more")]
     InstanceLost {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
     },
     /// No hook asked for too long: the instances are gone, or the function that answers them is broken.
     #[error(
@@ -92,7 +92,7 @@ pub enum ReturnCause {
         /// The newer one.
         by: ReleaseNumber,
     },
-    /// Somebody deleted the release's rule, which is the way back.
+    /// The release's rule was deleted from outside this pass, which returned all traffic.
     #[error(
         "the release's rule was deleted, which returned all traffic: by hand, or by the alarm function while the ledger could not be reached; see its log, then push again or retry"
     )]
@@ -100,7 +100,7 @@ pub enum ReturnCause {
     /// CodeDeploy called it a success though instances failed.
     #[error("CodeDeploy reports success, but {failed} instances failed: see the deployment's targets")]
     PartialSuccess {
-        /// How many.
+        /// How many instances failed.
         failed: u32,
     },
 }
@@ -122,11 +122,18 @@ impl ReturnCause {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
+    /// The ledger was written by a newer version of Greenlight: nothing is decided on it and nothing is written.
+    NewerLedger {
+        /// Its schema.
+        found: u64,
+        /// The newest schema that this version reads.
+        known: u64,
+    },
     /// Nothing is open and nothing waits.
     NothingToDo,
     /// The base rule does not put all traffic on the live colour.
     BaseRuleDrifted {
-        /// What was seen.
+        /// The weights that were seen.
         weights: Weights,
     },
     /// The base rule is set to the live colour again, which is proven healthy.
@@ -140,32 +147,32 @@ pub enum Reason {
     },
     /// An instance is unhealthy on the live colour.
     Ailing {
-        /// Which.
-        instance: String,
+        /// The instance.
+        instance: InstanceId,
         /// For how long, in seconds.
         seconds: u64,
     },
     /// The instance is handed to Auto Scaling for replacement.
     Replaces {
-        /// Which.
-        instance: String,
+        /// The instance.
+        instance: InstanceId,
     },
     /// An instance is due for replacement and stays, because it is all there is or another one was just replaced.
     NotReplaced {
-        /// Which.
-        instance: String,
+        /// The instance.
+        instance: InstanceId,
         /// What is waited for.
         waiting: String,
     },
     /// An alarm of the live colour fires within the rollback window.
     LiveAlarm {
-        /// Which.
+        /// The alarm's name.
         alarm: String,
     },
     /// That alarm may have seen an instance die, which serves neither colour now: nothing is rolled back for it.
     MayBeTheInstance {
-        /// Which.
-        instance: String,
+        /// The instance.
+        instance: InstanceId,
     },
     /// A release opens.
     Opens {
@@ -196,7 +203,7 @@ pub enum Reason {
     CreatesDeployment,
     /// Installation goes on.
     WaitsForInstallation {
-        /// What is missing.
+        /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
     /// Every target stands in `ValidateService` and is healthy.
@@ -211,8 +218,9 @@ pub enum Reason {
         /// What remains, in seconds.
         seconds: u64,
     },
-    /// The idle colour still serves late requests: nothing is installed on it before the hold is over.
-    WaitsForHold {
+    /// The idle colour still serves late requests: nothing is installed on it before the drain is over.
+    #[serde(alias = "waits_for_hold")]
+    WaitsForDrain {
         /// What remains, in seconds.
         seconds: u64,
     },
@@ -220,27 +228,27 @@ pub enum Reason {
     Paused,
     /// A raise is due but not proven safe.
     NotProven {
-        /// What is missing.
+        /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
     /// Facts could not be read: the weight stays.
     Unknown {
-        /// Which.
+        /// The facts, and why each could not be read.
         what: String,
     },
     /// Candidate targets are unhealthy, within the grace.
     UnhealthyWithinGrace {
-        /// How many.
+        /// How many targets are unhealthy.
         unhealthy: usize,
     },
     /// Candidate alarms that do not exist: unknown, never OK.
     AlarmsMissing {
-        /// Which.
+        /// The alarms' names.
         alarms: Vec<String>,
     },
     /// Candidate alarms that have no data: unknown, never OK.
     AlarmsWithoutData {
-        /// Which.
+        /// The alarms' names.
         alarms: Vec<String>,
     },
     /// Live alarms fire as the release opens or while it is open; only the candidate's judge the candidate, which
@@ -251,7 +259,7 @@ pub enum Reason {
     },
     /// The rule gives the candidate more than was decided.
     LowersDrift {
-        /// What was seen.
+        /// The weights that were seen.
         weights: Weights,
     },
     /// The bake time is over: success is written before a hook hears it.
@@ -272,7 +280,7 @@ pub enum Reason {
     },
     /// The way back goes on.
     WaitsForReturn {
-        /// What is missing.
+        /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
     /// The release ended without going live.
@@ -290,9 +298,9 @@ pub enum Reason {
     Settles,
     /// CodeDeploy's last successful revision is the live one again.
     Settled,
-    /// Settling failed for good: new instances would boot something else than what carries traffic.
+    /// Settling failed for good: new instances boot another revision than the one that carries traffic.
     NotSettled {
-        /// Why.
+        /// CodeDeploy's error, or what went wrong.
         detail: String,
     },
 }
@@ -301,6 +309,7 @@ impl Reason {
     /// The stable word for logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::NewerLedger { .. } => "newer_ledger",
             Self::NothingToDo => "nothing_to_do",
             Self::BaseRuleDrifted { .. } => "base_rule_drifted",
             Self::RepairsBaseRule => "repairs_base_rule",
@@ -323,7 +332,7 @@ impl Reason {
             Self::Installed => "installed",
             Self::Raises { .. } => "raises",
             Self::WaitsForTime { .. } => "waits_for_time",
-            Self::WaitsForHold { .. } => "waits_for_hold",
+            Self::WaitsForDrain { .. } => "waits_for_drain",
             Self::Paused => "paused",
             Self::NotProven { .. } => "not_proven",
             Self::Unknown { .. } => "unknown",

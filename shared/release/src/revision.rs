@@ -1,5 +1,6 @@
 //! What is released: the bundle's number, its commit, and CodeDeploy's pin of its bytes.
 
+use crate::stored::UnknownFields;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -71,6 +72,9 @@ pub struct Revision {
     pub version: String,
     /// S3's `ETag` of that version, without quotation marks.
     pub etag: String,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
 }
 
 impl fmt::Display for Revision {

@@ -14,7 +14,7 @@ pub struct Step {
     pub hold: Duration,
 }
 
-/// The way from no weight to all of it.
+/// The steps from no weight to all of it.
 ///
 /// `AllAtOnce`, CodeDeploy's predefined names (`Canary10Percent5Minutes`, `Linear10PercentEvery1Minute`, …:
 /// codedeploy user guide, deployment-configurations), or `canary:5%:90s` and `linear:20%:1m`.
@@ -44,7 +44,7 @@ impl Strategy {
         self.step(0)
     }
 
-    /// The step with this index. `None`: all steps are done, what follows is everything.
+    /// The step with this index. `None`: all steps are done, and all weight follows.
     pub fn step(self, index: u32) -> Option<Step> {
         match self {
             Self::AllAtOnce => None,

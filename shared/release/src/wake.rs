@@ -10,7 +10,7 @@ use serde::Serialize;
 pub enum Wake {
     /// A hook's question. Writes when it looked, so that others within the look interval are answered from the ledger.
     Question,
-    /// Anything else.
+    /// Any other event.
     Event,
 }
 

@@ -2,7 +2,7 @@
 
 use super::Aws;
 use super::classify::{failure, incomplete};
-use crate::ports::{Alarms, Answer};
+use crate::ports::{Alarms, PortResult};
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use release::{AlarmState, PerColour, ServiceName};
 use std::collections::BTreeMap;
@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 impl Alarms for Aws {
     /// One `DescribeAlarms` for both colours: at most 100 names, which the settings have checked. Alarm types that
     /// are not asked for are left out of the answer (CloudWatch API reference, `DescribeAlarms`).
-    async fn alarm_states(&self, service: &ServiceName) -> Answer<PerColour<BTreeMap<String, AlarmState>>> {
+    async fn alarm_states(
+        &self,
+        service: &ServiceName,
+    ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
         let alarms = &self.service(service)?.alarms;
         if alarms.blue.is_empty() && alarms.green.is_empty() {
             // Without names the call would answer with every alarm of the account.

@@ -4,7 +4,7 @@ use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use super::target_status::target_status;
 use crate::failure::{Class, Failure};
-use crate::ports::{Answer, Deployments};
+use crate::ports::{Deployments, PortResult};
 use aws_sdk_codedeploy::operation::batch_get_deployment_targets::BatchGetDeploymentTargetsError;
 use aws_sdk_codedeploy::operation::create_deployment::CreateDeploymentError;
 use aws_sdk_codedeploy::operation::get_deployment::GetDeploymentError;
@@ -39,7 +39,7 @@ const ACTIVE: [Status; 5] =
     [Status::Created, Status::Queued, Status::InProgress, Status::Baking, Status::Ready];
 
 impl Deployments for Aws {
-    async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
+    async fn deployment(&self, id: &DeploymentId) -> PortResult<Option<Deployment>> {
         let attempt = format!("reading deployment {id}");
         let output = match self.codedeploy.get_deployment().deployment_id(&id.0).send().await {
             Ok(output) => output,
@@ -61,7 +61,7 @@ impl Deployments for Aws {
         &self,
         description: &Description,
         opened_at: Timestamp,
-    ) -> Answer<Option<Deployment>> {
+    ) -> PortResult<Option<Deployment>> {
         let group = &self.service(&description.service)?.deployment_group;
         let attempt = format!("looking for a deployment of group {group} described as \"{description}\"");
         let since_opened = |list: ListDeployments| {
@@ -76,7 +76,7 @@ impl Deployments for Aws {
 
     /// `ListDeployments` by status and `BatchGetDeployments`. A group has one active deployment at most (CodeDeploy
     /// user guide, limits).
-    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+    async fn active_deployment(&self, service: &ServiceName) -> PortResult<Option<Deployment>> {
         let group = &self.service(service)?.deployment_group;
         let attempt = format!("looking for the active deployment of group {group}");
         let active = |list: ListDeployments| list.set_include_only_statuses(Some(ACTIVE.to_vec()));
@@ -87,7 +87,7 @@ impl Deployments for Aws {
         Ok(found.into_iter().next())
     }
 
-    async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
+    async fn deployment_targets(&self, id: &DeploymentId) -> PortResult<Vec<Target>> {
         let attempt = format!("reading the targets of deployment {id}");
         let mut targets = Vec::new();
         for ids in self.target_ids(id, &attempt).await?.chunks(TARGETS_PER_CALL) {
@@ -126,7 +126,7 @@ impl Deployments for Aws {
         &self,
         description: &Description,
         revision: &Revision,
-    ) -> Answer<DeploymentId> {
+    ) -> PortResult<DeploymentId> {
         let group = &self.service(&description.service)?.deployment_group;
         let attempt = format!("creating the deployment of {revision} in group {group}");
         let call = self
@@ -160,7 +160,7 @@ impl Deployments for Aws {
         }
     }
 
-    async fn stop_deployment(&self, id: &DeploymentId) -> Answer<()> {
+    async fn stop_deployment(&self, id: &DeploymentId) -> PortResult<()> {
         match self.codedeploy.stop_deployment().deployment_id(&id.0).auto_rollback_enabled(false).send().await
         {
             Ok(_) => Ok(()),

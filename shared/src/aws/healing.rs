@@ -3,7 +3,7 @@
 use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use crate::failure::Class;
-use crate::ports::{Answer, Healing};
+use crate::ports::{Healing, PortResult};
 use aws_sdk_autoscaling::operation::resume_processes::ResumeProcessesError;
 use release::{InstanceId, ScalingProcess, ServiceName};
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 impl Healing for Aws {
     /// Auto Scaling terminates an instance that is called unhealthy and starts another. Its grace period is
     /// respected: a young instance may still be on its way (Auto Scaling API reference, `SetInstanceHealth`).
-    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> PortResult<()> {
         let group = &self.service(service)?.auto_scaling_group;
         let attempt =
             format!("handing instance {instance} of Auto Scaling group {group} over for replacement");
@@ -24,7 +24,7 @@ impl Healing for Aws {
         call.send().await.map(drop).map_err(|error| failure(attempt, error))
     }
 
-    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+    async fn suspended(&self, service: &ServiceName) -> PortResult<BTreeSet<ScalingProcess>> {
         let group = &self.service(service)?.auto_scaling_group;
         let attempt = format!("reading Auto Scaling group {group}");
         let call = self.scaling.describe_auto_scaling_groups().auto_scaling_group_names(group);
@@ -35,7 +35,7 @@ impl Healing for Aws {
         Ok(names.iter().filter_map(|process| ScalingProcess::named(process.process_name()?)).collect())
     }
 
-    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> PortResult<()> {
         let group = &self.service(service)?.auto_scaling_group;
         let attempt = format!("resuming processes of Auto Scaling group {group}");
         let names = processes.iter().map(|process| process.name().to_owned()).collect();

@@ -3,7 +3,7 @@
 use super::Aws;
 use super::classify::{CallError, failed, failure, incomplete, status};
 use crate::failure::{Class, Failure};
-use crate::ports::{Answer, LedgerVersion, Ledgers};
+use crate::ports::{LedgerVersion, Ledgers, PortResult};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
@@ -23,7 +23,7 @@ impl Aws {
 impl Ledgers for Aws {
     /// `GetObject`. Without `s3:ListBucket` on the state bucket S3 says 403 for a ledger that does not exist yet
     /// (S3 API reference, `GetObject`, permissions).
-    async fn read_ledger(&self, service: &ServiceName) -> Answer<Option<(Ledger, LedgerVersion)>> {
+    async fn read_ledger(&self, service: &ServiceName) -> PortResult<Option<(Ledger, LedgerVersion)>> {
         let attempt = format!("reading {}", self.ledger_name(service));
         let call = self.s3.get_object().bucket(&self.settings.state_bucket).key(Self::ledger_key(service));
         let output = match call.send().await {
@@ -39,17 +39,17 @@ impl Ledgers for Aws {
                 .caused_by(error)
         })?;
         let bytes = bytes.into_bytes();
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let ledger = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let message = format!("{attempt} failed, it is not a ledger of this version of Greenlight: restore an earlier version of the object");
-            Failure::new(Class::Permanent, message).caused_by(error)
-        })?;
+        let ledger = Ledger::from_json(&bytes).map_err(|error| Failure::of_ledger(&attempt, error))?;
         Ok(Some((ledger, LedgerVersion(version))))
     }
 
     /// `PutObject` with `If-Match`, or `If-None-Match: *` for the first. S3 answers 412 when another version is
     /// there, 409 when two writers race, 404 when the expected object is gone (S3 user guide, conditional writes).
-    async fn write_ledger(&self, ledger: &Ledger, expected: Option<&LedgerVersion>) -> Answer<LedgerVersion> {
+    async fn write_ledger(
+        &self,
+        ledger: &Ledger,
+        expected: Option<&LedgerVersion>,
+    ) -> PortResult<LedgerVersion> {
         let attempt = format!("writing {}", self.ledger_name(&ledger.service));
         let body = serde_json::to_vec(ledger).map_err(|error| {
             Failure::new(

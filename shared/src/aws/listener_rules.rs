@@ -7,7 +7,7 @@ use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use super::rule::{ServiceRules, StickinessConfig, forward};
 use crate::failure::{Class, Failure};
-use crate::ports::{Answer, ListenerRules};
+use crate::ports::{ListenerRules, PortResult};
 use crate::settings::ServiceSettings;
 use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleError;
 use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleError;
@@ -70,7 +70,7 @@ impl Aws {
         rule: &str,
         weights: Weights,
         gone: Gone,
-    ) -> Answer<()> {
+    ) -> PortResult<()> {
         let own = self.service(service)?;
         let attempt = format!("setting {weights} on rule {rule} of {service}");
         let action = forward(own, weights, self.stickiness(service).await?);
@@ -93,11 +93,11 @@ struct Gone {
 }
 
 impl ListenerRules for Aws {
-    async fn rules(&self, service: &ServiceName) -> Answer<Rules> {
+    async fn rules(&self, service: &ServiceName) -> PortResult<Rules> {
         Ok(self.read_rules(service).await?.weights)
     }
 
-    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
         let attempt = format!("reading the tags of rule {rule}");
         let tags = match self.load_balancing.describe_tags().resource_arns(&rule.0).send().await {
             Ok(output) => output.tag_descriptions.unwrap_or_default(),
@@ -122,7 +122,7 @@ impl ListenerRules for Aws {
         service: &ServiceName,
         live: Colour,
         release: &Description,
-    ) -> Answer<RuleArn> {
+    ) -> PortResult<RuleArn> {
         let own: &ServiceSettings = self.service(service)?;
         let base = self.read_rules(service).await?;
         let attempt = format!(
@@ -165,13 +165,13 @@ impl ListenerRules for Aws {
         service: &ServiceName,
         rule: &RuleArn,
         weights: Weights,
-    ) -> Answer<()> {
+    ) -> PortResult<()> {
         let gone =
             Gone { class: Class::Conflict, next: "the rule is gone: the way back was taken, read again" };
         self.set_weights(service, &rule.0, weights, gone).await
     }
 
-    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> Answer<()> {
+    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
         match self.load_balancing.delete_rule().rule_arn(&rule.0).send().await {
             Ok(_) => Ok(()),
             Err(error)
@@ -183,7 +183,7 @@ impl ListenerRules for Aws {
         }
     }
 
-    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> Answer<()> {
+    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> PortResult<()> {
         let base = self.service(service)?.base_rule_arn.clone();
         let gone = Gone {
             class: Class::Permanent,
@@ -252,7 +252,7 @@ mod tests {
         aws().with_load_balancing(mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, rules))
     }
 
-    async fn read(rules: Vec<ListenerRule>) -> Answer<Rules> {
+    async fn read(rules: Vec<ListenerRule>) -> PortResult<Rules> {
         aws_with(&[&described(rules)]).rules(&backend()).await
     }
 

@@ -3,7 +3,7 @@
 use super::Aws;
 use super::classify::{failed, failure, incomplete};
 use crate::failure::Class;
-use crate::ports::{Answer, TargetGroups};
+use crate::ports::{PortResult, TargetGroups};
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::DescribeTargetHealthError;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum as State;
 use release::{Colour, InstanceId, ServiceName, TargetHealth};
@@ -14,7 +14,7 @@ impl TargetGroups for Aws {
         &self,
         service: &ServiceName,
         colour: Colour,
-    ) -> Answer<BTreeMap<InstanceId, TargetHealth>> {
+    ) -> PortResult<BTreeMap<InstanceId, TargetHealth>> {
         let group = self.service(service)?.target_groups.of(colour);
         let attempt = format!("reading the health of target group {group}");
         let output = match self.load_balancing.describe_target_health().target_group_arn(group).send().await {

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use release::{Description, Revision, ServiceName};
+use release::{Description, Revision, ServiceName, UnknownFields};
 use std::collections::BTreeMap;
 
 pub(super) const BASE_RULE: &str =
@@ -82,6 +82,7 @@ pub(super) fn revision() -> Revision {
         key: "releases/backend/142-0a1b2c3.zip".to_owned(),
         version: "v7".to_owned(),
         etag: "9b2cf535f27731c974343645a3985328".to_owned(),
+        unknown_fields: UnknownFields::default(),
     }
 }
 

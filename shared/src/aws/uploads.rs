@@ -3,11 +3,11 @@
 use super::Aws;
 use super::classify::failure;
 use crate::failure::{Class, Failure};
-use crate::ports::{Answer, Uploads};
+use crate::ports::{PortResult, Uploads};
 use crate::tag_value::legal_tag_value;
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::types::{Tag, Tagging};
-use release::Revision;
+use release::{Revision, VerdictWord};
 
 const VERDICT: &str = "greenlight:verdict";
 const REASON: &str = "greenlight:reason";
@@ -17,7 +17,7 @@ const MOST_TAGS: usize = 10;
 
 impl Uploads for Aws {
     /// `GetObjectTagging` and `PutObjectTagging` of the version: a put replaces all tags.
-    async fn tag_verdict(&self, revision: &Revision, verdict: &str, reason: &str) -> Answer<()> {
+    async fn tag_verdict(&self, revision: &Revision, verdict: VerdictWord, reason: &str) -> PortResult<()> {
         let attempt = format!("tagging {revision} with its verdict");
         let Revision { bucket, key, version, .. } = revision;
         let read = self.s3.get_object_tagging().bucket(bucket).key(key).version_id(version);
@@ -41,12 +41,12 @@ impl Uploads for Aws {
     }
 }
 
-fn with_verdict(present: Vec<Tag>, verdict: &str, reason: &str) -> Result<Tagging, BuildError> {
+fn with_verdict(present: Vec<Tag>, verdict: VerdictWord, reason: &str) -> Result<Tagging, BuildError> {
     let others = present.into_iter().filter(|tag| ![VERDICT, REASON].contains(&tag.key())).collect();
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(legal_tag_value(value)).build();
     Tagging::builder()
         .set_tag_set(Some(others))
-        .tag_set(tag(VERDICT, verdict)?)
+        .tag_set(tag(VERDICT, verdict.as_str())?)
         .tag_set(tag(REASON, reason)?)
         .build()
 }
@@ -91,7 +91,7 @@ mod tests {
             })
             .then_output(|| PutObjectTaggingOutput::builder().build());
         let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&read, &write]));
-        aws.tag_verdict(&revision(), "rejected", "alarm x fired, (see its metric)").await.unwrap();
+        aws.tag_verdict(&revision(), VerdictWord::Rejected, "alarm x fired, (see its metric)").await.unwrap();
         assert_eq!(write.num_calls(), 1);
     }
 
@@ -100,7 +100,8 @@ mod tests {
         let names: Vec<String> = (0..9).map(|index| format!("tag-{index}")).collect();
         let tags: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
         let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&tagged(&tags)]));
-        let failure = aws.tag_verdict(&revision(), "live", "carries all traffic").await.unwrap_err();
+        let failure =
+            aws.tag_verdict(&revision(), VerdictWord::Live, "carries all traffic").await.unwrap_err();
         assert!(failure.to_string().contains("remove some"), "{failure}");
     }
 
@@ -111,7 +112,8 @@ mod tests {
         {
             let rule = mock!(Client::get_object_tagging).then_http_response(move || s3_error(status, code));
             let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&rule]));
-            let failure = aws.tag_verdict(&revision(), "live", "carries all traffic").await.unwrap_err();
+            let failure =
+                aws.tag_verdict(&revision(), VerdictWord::Live, "carries all traffic").await.unwrap_err();
             assert_eq!(failure.class(), class, "{code}");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct SettingFault {
     /// The variable's name.
     pub variable: String,
     /// Its value; `None` when it is not set.
@@ -13,7 +13,7 @@ pub struct Fault {
     pub expected: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SettingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.found {
             Some(found) => write!(f, "{} is {found:?}: expected {}", self.variable, self.expected),
@@ -24,7 +24,7 @@ impl fmt::Display for Fault {
 
 /// Everything that is wrong with the settings. A function with faulty settings does not start.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SettingsError(pub Vec<Fault>);
+pub struct SettingsError(pub Vec<SettingFault>);
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

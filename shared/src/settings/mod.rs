@@ -8,7 +8,7 @@ mod read;
 mod source;
 mod variables;
 
-pub use fault::{Fault, SettingsError};
+pub use fault::{SettingFault, SettingsError};
 pub use read::{Reader, Zero};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
@@ -99,7 +99,7 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     let strategy = reader.value(&variables::STRATEGY, "", |text| text.parse().ok());
     let bake = reader.time(&variables::BAKE, Zero::Allowed);
     let install_deadline = reader.time(&variables::INSTALL_DEADLINE, Zero::Refused);
-    let hold = reader.time(&variables::HOLD, Zero::Allowed);
+    let drain = reader.time(&variables::DRAIN, Zero::Allowed);
     let unhealthy_grace = reader.time(&variables::UNHEALTHY_GRACE, Zero::Allowed);
     let unknown_limit = reader.time(&variables::UNKNOWN_LIMIT, Zero::Allowed);
     let look_interval = reader.time(&variables::LOOK_INTERVAL, Zero::Refused);
@@ -111,7 +111,7 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
         strategy: strategy?,
         bake: bake?,
         install_deadline: install_deadline?,
-        hold: hold?,
+        drain: drain?,
         unhealthy_grace: unhealthy_grace?,
         unknown_limit: unknown_limit?,
         look_interval: look_interval?,

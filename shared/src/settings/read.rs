@@ -1,6 +1,7 @@
 //! Reads single values and collects what is wrong with them.
 
-use super::{Fault, SettingsError, Strings, Variable};
+use super::variables::RENAMED;
+use super::{SettingFault, SettingsError, Strings, Variable};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 pub struct Reader<'a, S> {
     source: &'a S,
     known: BTreeSet<String>,
-    faults: Vec<Fault>,
+    faults: Vec<SettingFault>,
 }
 
 impl<'a, S: Strings> Reader<'a, S> {
@@ -59,7 +60,7 @@ impl<'a, S: Strings> Reader<'a, S> {
 
     /// Remembers what is wrong with a value that is legal by itself.
     pub fn fault(&mut self, variable: impl Into<String>, found: Option<String>, expected: impl Into<String>) {
-        self.faults.push(Fault { variable: variable.into(), found, expected: expected.into() });
+        self.faults.push(SettingFault { variable: variable.into(), found, expected: expected.into() });
     }
 
     /// Reports the variables with `prefix` that were not read: a mistyped name would otherwise leave a default in force
@@ -68,7 +69,8 @@ impl<'a, S: Strings> Reader<'a, S> {
     pub fn refuse_unknown_names(&mut self, prefix: &str, is_foreign: impl Fn(&str) -> bool, otherwise: &str) {
         for name in self.source.names(prefix) {
             if !self.known.contains(&name) && !is_foreign(&name) {
-                let expected = match nearest(&name, &self.known) {
+                let renamed = RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| (*new).to_owned());
+                let expected = match renamed.or_else(|| nearest(&name, &self.known).cloned()) {
                     Some(near) => format!("no variable of this name, is {near} meant?"),
                     None => format!("no variable of this name, {otherwise}"),
                 };

@@ -58,7 +58,7 @@ fn what_has_a_default_may_be_left_out() {
     let seconds = [
         policy.bake,
         policy.install_deadline,
-        policy.hold,
+        policy.drain,
         policy.unhealthy_grace,
         policy.unknown_limit,
         policy.look_interval,
@@ -113,7 +113,7 @@ fn the_fault_of(map: &Map, variable: &str) -> String {
 fn a_time_of_zero_is_refused_where_it_means_nothing() {
     assert!(the_only_fault(&with(&[("GREENLIGHT_LOOK_INTERVAL", "0s")])).contains("above 0"));
     assert!(the_only_fault(&with(&[("GREENLIGHT_INSTALL_DEADLINE", "0")])).contains("above 0"));
-    assert!(Settings::read(&with(&[("GREENLIGHT_BAKE", "0s"), ("GREENLIGHT_HOLD", "0")])).is_ok());
+    assert!(Settings::read(&with(&[("GREENLIGHT_BAKE", "0s"), ("GREENLIGHT_DRAIN", "0")])).is_ok());
 }
 
 #[test]
@@ -182,5 +182,14 @@ fn more_alarms_than_one_call_reads_are_a_fault() {
     assert!(
         the_only_fault(&with(&[("GREENLIGHT_BACKEND_GREEN_ALARMS", &many.join(","))]))
             .contains("at most 100")
+    );
+}
+
+#[test]
+fn a_name_that_was_given_up_says_which_one_took_its_place() {
+    let message = the_only_fault(&with(&[("GREENLIGHT_HOLD", "60s")]));
+    assert_eq!(
+        message,
+        "GREENLIGHT_HOLD is \"60s\": expected no variable of this name, is GREENLIGHT_DRAIN meant?"
     );
 }

@@ -27,6 +27,9 @@ impl Variable {
     }
 }
 
+/// Names that were given up, and the names that say the same now.
+pub(super) const RENAMED: &[(&str, &str)] = &[("GREENLIGHT_HOLD", "GREENLIGHT_DRAIN")];
+
 const TIME: &str = "a whole number with its unit: ms, s, m, h or d";
 const BUCKET: &str = "the name of an S3 bucket";
 const ALARMS: &str = "the names of alarms of one colour, separated by commas, each in one list only";
@@ -64,7 +67,7 @@ variables! {
         TIME, Some("5m"), "5m";
     INSTALL_DEADLINE: "GREENLIGHT_INSTALL_DEADLINE", "How long an installation may take before the release is given up.",
         "a whole number above 0 with its unit: ms, s, m, h or d", Some("15m"), "15m";
-    HOLD: "GREENLIGHT_HOLD", "How long a colour keeps serving after it lost its weight.",
+    DRAIN: "GREENLIGHT_DRAIN", "How long a colour keeps serving after it lost its weight.",
         TIME, Some("60s"), "60s";
     UNHEALTHY_GRACE: "GREENLIGHT_UNHEALTHY_GRACE", "How long candidate targets may be unhealthy before traffic goes back.",
         TIME, Some("30s"), "30s";

@@ -4,7 +4,8 @@ use super::names::upload;
 use super::world::{Call, WeightChange, World};
 use release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    ReleaseRule, Revision, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus, Weights,
+    ReleaseRule, Revision, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus, UnknownFields,
+    Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,11 +44,21 @@ impl World {
         )
     }
 
-    /// Stores a ledger as if somebody else had written it.
+    /// Stores a ledger as another function would.
     pub fn put_ledger(&self, ledger: &Ledger) {
         let text =
             serde_json::to_string(ledger).unwrap_or_else(|error| panic!("a ledger is not JSON: {error}"));
         self.change(&ledger.service, |service| service.ledger = Some(text));
+    }
+
+    /// The ledger's bytes as they are stored, whoever can read them.
+    pub fn ledger_text(&self, service: &ServiceName) -> Option<String> {
+        self.change(service, |service| service.ledger.clone())
+    }
+
+    /// Stores these bytes as the ledger, as another version of Greenlight might.
+    pub fn put_ledger_text(&self, service: &ServiceName, text: String) {
+        self.change(service, |service| service.ledger = Some(text));
     }
 
     /// Makes release `number` live on `colour`, as if it had been released before.
@@ -55,7 +66,8 @@ impl World {
         let upload = upload(service, number);
         let since = self.state().now;
         let ledger = self.ledger(service).unwrap_or_else(|| Ledger::new(service.clone()));
-        self.put_ledger(&Ledger { live: Some(Live { colour, upload: upload.clone(), since }), ..ledger });
+        let live = Live { colour, upload: upload.clone(), since, unknown_fields: UnknownFields::default() };
+        self.put_ledger(&Ledger { live: Some(live), ..ledger });
         self.set_health(service, colour, TargetHealth::Healthy);
         self.set_base(service, Weights::all_on(colour));
         let description = Description {
@@ -71,7 +83,7 @@ impl World {
         self.end(service, &id, DeploymentStatus::Succeeded, &TargetStatus::Succeeded);
     }
 
-    /// Sets the base rule's weights, as somebody with the AWS console might.
+    /// Sets the base rule's weights, as an operator with the AWS console might.
     pub fn set_base(&self, service: &ServiceName, weights: Weights) {
         let now = self.state().now;
         self.change(service, |service| service.reweigh(now, |service| service.base = weights));
@@ -83,7 +95,7 @@ impl World {
         self.change(service, |service| service.reweigh(now, |service| service.release = Some(rule)));
     }
 
-    /// Deletes the release's rule, as somebody with the AWS console might.
+    /// Deletes the release's rule, as an operator with the AWS console might.
     pub fn delete_release_rule_by_hand(&self, service: &ServiceName) {
         let now = self.state().now;
         self.change(service, |service| service.reweigh(now, |service| service.release = None));

@@ -2,12 +2,13 @@
 
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Answer, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Ports, TargetGroups, Uploads,
+    Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Ports, TargetGroups,
+    Uploads,
 };
 use jiff::Timestamp;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, Weights,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, pending};
@@ -40,9 +41,9 @@ pub enum Kind {
 /// A fault in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultAt {
-    /// Which call.
+    /// The call that fails.
     pub at: At,
-    /// How.
+    /// How it fails.
     pub kind: Kind,
 }
 
@@ -84,8 +85,8 @@ impl<'a, P: Ports> Faulty<'a, P> {
     async fn call<T: Send>(
         &self,
         name: &'static str,
-        inner: impl Future<Output = Answer<T>> + Send,
-    ) -> Answer<T> {
+        inner: impl Future<Output = PortResult<T>> + Send,
+    ) -> PortResult<T> {
         match self.fault(name) {
             None => inner.await,
             Some(Kind::Before(class)) => {
@@ -108,21 +109,25 @@ impl<'a, P: Ports> Faulty<'a, P> {
 }
 
 impl<P: Ports> Ledgers for Faulty<'_, P> {
-    async fn read_ledger(&self, service: &ServiceName) -> Answer<Option<(Ledger, LedgerVersion)>> {
+    async fn read_ledger(&self, service: &ServiceName) -> PortResult<Option<(Ledger, LedgerVersion)>> {
         self.call("read_ledger", self.inner.read_ledger(service)).await
     }
 
-    async fn write_ledger(&self, ledger: &Ledger, expected: Option<&LedgerVersion>) -> Answer<LedgerVersion> {
+    async fn write_ledger(
+        &self,
+        ledger: &Ledger,
+        expected: Option<&LedgerVersion>,
+    ) -> PortResult<LedgerVersion> {
         self.call("write_ledger", self.inner.write_ledger(ledger, expected)).await
     }
 }
 
 impl<P: Ports> ListenerRules for Faulty<'_, P> {
-    async fn rules(&self, service: &ServiceName) -> Answer<Rules> {
+    async fn rules(&self, service: &ServiceName) -> PortResult<Rules> {
         self.call("rules", self.inner.rules(service)).await
     }
 
-    async fn rule_owner(&self, service: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+    async fn rule_owner(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
         self.call("rule_owner", self.inner.rule_owner(service, rule)).await
     }
 
@@ -131,7 +136,7 @@ impl<P: Ports> ListenerRules for Faulty<'_, P> {
         service: &ServiceName,
         live: Colour,
         release: &Description,
-    ) -> Answer<RuleArn> {
+    ) -> PortResult<RuleArn> {
         self.call("create_release_rule", self.inner.create_release_rule(service, live, release)).await
     }
 
@@ -140,15 +145,15 @@ impl<P: Ports> ListenerRules for Faulty<'_, P> {
         service: &ServiceName,
         rule: &RuleArn,
         weights: Weights,
-    ) -> Answer<()> {
+    ) -> PortResult<()> {
         self.call("set_release_weights", self.inner.set_release_weights(service, rule, weights)).await
     }
 
-    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> Answer<()> {
+    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
         self.call("delete_release_rule", self.inner.delete_release_rule(service, rule)).await
     }
 
-    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> Answer<()> {
+    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> PortResult<()> {
         self.call("set_base_weights", self.inner.set_base_weights(service, weights)).await
     }
 }
@@ -158,19 +163,22 @@ impl<P: Ports> TargetGroups for Faulty<'_, P> {
         &self,
         service: &ServiceName,
         colour: Colour,
-    ) -> Answer<BTreeMap<InstanceId, TargetHealth>> {
+    ) -> PortResult<BTreeMap<InstanceId, TargetHealth>> {
         self.call("target_health", self.inner.target_health(service, colour)).await
     }
 }
 
 impl<P: Ports> Alarms for Faulty<'_, P> {
-    async fn alarm_states(&self, service: &ServiceName) -> Answer<PerColour<BTreeMap<String, AlarmState>>> {
+    async fn alarm_states(
+        &self,
+        service: &ServiceName,
+    ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
         self.call("alarm_states", self.inner.alarm_states(service)).await
     }
 }
 
 impl<P: Ports> Deployments for Faulty<'_, P> {
-    async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
+    async fn deployment(&self, id: &DeploymentId) -> PortResult<Option<Deployment>> {
         self.call("deployment", self.inner.deployment(id)).await
     }
 
@@ -178,15 +186,15 @@ impl<P: Ports> Deployments for Faulty<'_, P> {
         &self,
         description: &Description,
         opened_at: Timestamp,
-    ) -> Answer<Option<Deployment>> {
+    ) -> PortResult<Option<Deployment>> {
         self.call("find_deployment", self.inner.find_deployment(description, opened_at)).await
     }
 
-    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+    async fn active_deployment(&self, service: &ServiceName) -> PortResult<Option<Deployment>> {
         self.call("active_deployment", self.inner.active_deployment(service)).await
     }
 
-    async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
+    async fn deployment_targets(&self, id: &DeploymentId) -> PortResult<Vec<Target>> {
         self.call("deployment_targets", self.inner.deployment_targets(id)).await
     }
 
@@ -194,31 +202,31 @@ impl<P: Ports> Deployments for Faulty<'_, P> {
         &self,
         description: &Description,
         revision: &Revision,
-    ) -> Answer<DeploymentId> {
+    ) -> PortResult<DeploymentId> {
         self.call("create_deployment", self.inner.create_deployment(description, revision)).await
     }
 
-    async fn stop_deployment(&self, id: &DeploymentId) -> Answer<()> {
+    async fn stop_deployment(&self, id: &DeploymentId) -> PortResult<()> {
         self.call("stop_deployment", self.inner.stop_deployment(id)).await
     }
 }
 
 impl<P: Ports> Healing for Faulty<'_, P> {
-    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> PortResult<()> {
         self.call("replace", self.inner.replace(service, instance)).await
     }
 
-    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+    async fn suspended(&self, service: &ServiceName) -> PortResult<BTreeSet<ScalingProcess>> {
         self.call("suspended", self.inner.suspended(service)).await
     }
 
-    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> PortResult<()> {
         self.call("resume", self.inner.resume(service, processes)).await
     }
 }
 
 impl<P: Ports> Uploads for Faulty<'_, P> {
-    async fn tag_verdict(&self, revision: &Revision, verdict: &str, reason: &str) -> Answer<()> {
+    async fn tag_verdict(&self, revision: &Revision, verdict: VerdictWord, reason: &str) -> PortResult<()> {
         self.call("tag_verdict", self.inner.tag_verdict(revision, verdict, reason)).await
     }
 }

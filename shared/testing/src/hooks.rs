@@ -1,6 +1,6 @@
 //! What tests do to deployments: hooks that come far, succeed and fail.
 
-use super::world::{Record, World};
+use super::world::{StoredDeployment, World};
 use release::{
     Creator, Deployment, DeploymentId, DeploymentStatus, Description, Revision, ServiceName, TargetHealth,
     TargetStatus,
@@ -22,12 +22,13 @@ impl World {
     /// What a new instance would install: the revision of the deployment that succeeded last.
     pub fn last_successful(&self, service: &ServiceName) -> Option<Revision> {
         self.change(service, |service| {
-            let succeeded = |record: &&Record| record.deployment.status == DeploymentStatus::Succeeded;
+            let succeeded =
+                |record: &&StoredDeployment| record.deployment.status == DeploymentStatus::Succeeded;
             service.deployments.iter().rev().find(succeeded).map(|record| record.revision.clone())
         })
     }
 
-    /// Opens a deployment on all instances as somebody else: Auto Scaling, CodeDeploy, or a person.
+    /// Opens a deployment on all instances that is not ours: by Auto Scaling, CodeDeploy, or a person.
     pub fn add_deployment(
         &self,
         service: &ServiceName,

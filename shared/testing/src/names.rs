@@ -1,6 +1,6 @@
 //! Names and uploads that tests can make up.
 
-use release::{Commit, ReleaseNumber, Revision, ServiceName, Upload};
+use release::{Commit, ReleaseNumber, Revision, ServiceName, UnknownFields, Upload};
 
 /// A service's name.
 pub fn service(name: &str) -> ServiceName {
@@ -20,6 +20,7 @@ pub fn upload(service: &ServiceName, number: u64) -> Upload {
         key: format!("releases/{service}/{number}-{commit}.zip"),
         version: format!("version-{number}"),
         etag: format!("etag-{number}"),
+        unknown_fields: UnknownFields::default(),
     };
-    Upload { number: ReleaseNumber(number), commit, revision }
+    Upload { number: ReleaseNumber(number), commit, revision, unknown_fields: UnknownFields::default() }
 }

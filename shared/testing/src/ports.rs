@@ -1,15 +1,16 @@
 //! The ports of the AWS in memory. Each refuses what AWS refuses, with the class that the real adapter gives it.
 
-use super::world::{Call, Record, Service, State, World};
+use super::world::{Call, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Answer, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, TargetGroups, Uploads,
+    Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, TargetGroups,
+    Uploads,
 };
 use jiff::Timestamp;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
     PerColour, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth,
-    TargetStatus, Weights,
+    TargetStatus, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,13 +26,13 @@ impl World {
 }
 
 impl State {
-    fn service(&mut self, name: &ServiceName) -> Answer<&mut Service> {
+    fn service(&mut self, name: &ServiceName) -> PortResult<&mut Service> {
         self.services
             .get_mut(name)
             .ok_or_else(|| refused(Class::Permanent, format!("service {name} is not released by this stack")))
     }
 
-    fn record(&mut self, id: &DeploymentId) -> Option<&mut Record> {
+    fn record(&mut self, id: &DeploymentId) -> Option<&mut StoredDeployment> {
         self.services
             .values_mut()
             .flat_map(|service| &mut service.deployments)
@@ -57,15 +58,19 @@ impl Clock for World {
 }
 
 impl Ledgers for World {
-    async fn read_ledger(&self, service: &ServiceName) -> Answer<Option<(Ledger, LedgerVersion)>> {
+    async fn read_ledger(&self, service: &ServiceName) -> PortResult<Option<(Ledger, LedgerVersion)>> {
         let mut state = self.called("read_ledger", 1);
         let Some(text) = &state.service(service)?.ledger else { return Ok(None) };
-        let ledger = serde_json::from_str(text)
-            .map_err(|error| refused(Class::Permanent, "the ledger is malformed").caused_by(error))?;
+        let ledger = Ledger::from_json(text.as_bytes())
+            .map_err(|error| Failure::of_ledger(&format!("reading the ledger of {service}"), error))?;
         Ok(Some((ledger, version(text))))
     }
 
-    async fn write_ledger(&self, ledger: &Ledger, expected: Option<&LedgerVersion>) -> Answer<LedgerVersion> {
+    async fn write_ledger(
+        &self,
+        ledger: &Ledger,
+        expected: Option<&LedgerVersion>,
+    ) -> PortResult<LedgerVersion> {
         let mut state = self.called("write_ledger", 1);
         let service = state.service(&ledger.service)?;
         if service.ledger.as_deref().map(version).as_ref() != expected {
@@ -83,13 +88,13 @@ impl Ledgers for World {
 }
 
 impl ListenerRules for World {
-    async fn rules(&self, service: &ServiceName) -> Answer<Rules> {
+    async fn rules(&self, service: &ServiceName) -> PortResult<Rules> {
         let mut state = self.called("rules", 1);
         let service = state.service(service)?;
         Ok(Rules { base: service.base, release: service.release.clone() })
     }
 
-    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> Answer<Option<RuleOwner>> {
+    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
         Ok(self.called("rule_owner", 1).rule_owners.get(rule).copied())
     }
 
@@ -98,7 +103,7 @@ impl ListenerRules for World {
         service: &ServiceName,
         live: Colour,
         release: &Description,
-    ) -> Answer<RuleArn> {
+    ) -> PortResult<RuleArn> {
         let mut state = self.called("create_release_rule", 2);
         if state.service(service)?.release.is_some() {
             return Err(refused(
@@ -119,7 +124,7 @@ impl ListenerRules for World {
         service: &ServiceName,
         rule: &RuleArn,
         weights: Weights,
-    ) -> Answer<()> {
+    ) -> PortResult<()> {
         let mut state = self.called("set_release_weights", 1);
         let now = state.now;
         state.service(service)?.reweigh(now, |service| match &mut service.release {
@@ -131,7 +136,7 @@ impl ListenerRules for World {
         })
     }
 
-    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> Answer<()> {
+    async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
         let mut state = self.called("delete_release_rule", 1);
         let now = state.now;
         state.service(service)?.reweigh(now, |service| {
@@ -140,7 +145,7 @@ impl ListenerRules for World {
         Ok(())
     }
 
-    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> Answer<()> {
+    async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> PortResult<()> {
         let mut state = self.called("set_base_weights", 1);
         let now = state.now;
         state.service(service)?.reweigh(now, |service| service.base = weights);
@@ -153,7 +158,7 @@ impl TargetGroups for World {
         &self,
         service: &ServiceName,
         colour: Colour,
-    ) -> Answer<BTreeMap<InstanceId, TargetHealth>> {
+    ) -> PortResult<BTreeMap<InstanceId, TargetHealth>> {
         let mut state = self.called("target_health", 1);
         let instances = &state.service(service)?.instances;
         Ok(instances.iter().map(|(instance, health)| (instance.clone(), *health.of(colour))).collect())
@@ -161,14 +166,17 @@ impl TargetGroups for World {
 }
 
 impl Alarms for World {
-    async fn alarm_states(&self, service: &ServiceName) -> Answer<PerColour<BTreeMap<String, AlarmState>>> {
+    async fn alarm_states(
+        &self,
+        service: &ServiceName,
+    ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
         let mut state = self.called("alarm_states", 1);
         Ok(state.service(service)?.alarms.clone())
     }
 }
 
 impl Deployments for World {
-    async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
+    async fn deployment(&self, id: &DeploymentId) -> PortResult<Option<Deployment>> {
         let mut state = self.called("deployment", 1);
         Ok(state.record(id).map(|record| record.deployment.clone()))
     }
@@ -177,7 +185,7 @@ impl Deployments for World {
         &self,
         description: &Description,
         _opened_at: Timestamp,
-    ) -> Answer<Option<Deployment>> {
+    ) -> PortResult<Option<Deployment>> {
         let mut state = self.called("find_deployment", 2);
         let deployments =
             state.service(&description.service)?.deployments.iter().rev().map(|record| &record.deployment);
@@ -187,12 +195,12 @@ impl Deployments for World {
             .cloned())
     }
 
-    async fn active_deployment(&self, service: &ServiceName) -> Answer<Option<Deployment>> {
+    async fn active_deployment(&self, service: &ServiceName) -> PortResult<Option<Deployment>> {
         let mut state = self.called("active_deployment", 2);
         Ok(state.service(service)?.active().map(|record| record.deployment.clone()))
     }
 
-    async fn deployment_targets(&self, id: &DeploymentId) -> Answer<Vec<Target>> {
+    async fn deployment_targets(&self, id: &DeploymentId) -> PortResult<Vec<Target>> {
         let mut state = self.called("deployment_targets", 2);
         let record = state
             .record(id)
@@ -204,7 +212,7 @@ impl Deployments for World {
         &self,
         description: &Description,
         revision: &Revision,
-    ) -> Answer<DeploymentId> {
+    ) -> PortResult<DeploymentId> {
         let mut state = self.called("create_deployment", 1);
         let service = &description.service;
         if let Some(active) = state.service(service)?.active() {
@@ -217,7 +225,7 @@ impl Deployments for World {
         Ok(state.new_deployment(service, Creator::User, Some(description.clone()), revision.clone()))
     }
 
-    async fn stop_deployment(&self, id: &DeploymentId) -> Answer<()> {
+    async fn stop_deployment(&self, id: &DeploymentId) -> PortResult<()> {
         let mut state = self.called("stop_deployment", 1);
         let record = state
             .record(id)
@@ -233,7 +241,7 @@ impl Deployments for World {
 }
 
 impl Healing for World {
-    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> Answer<()> {
+    async fn replace(&self, service: &ServiceName, instance: &InstanceId) -> PortResult<()> {
         let mut state = self.called("replace", 1);
         let service = state.service(service)?;
         if !service.instances.contains_key(instance) {
@@ -243,12 +251,12 @@ impl Healing for World {
         Ok(())
     }
 
-    async fn suspended(&self, service: &ServiceName) -> Answer<BTreeSet<ScalingProcess>> {
+    async fn suspended(&self, service: &ServiceName) -> PortResult<BTreeSet<ScalingProcess>> {
         let mut state = self.called("suspended", 1);
         Ok(state.service(service)?.suspended.clone())
     }
 
-    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> Answer<()> {
+    async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> PortResult<()> {
         let mut state = self.called("resume", 1);
         state.service(service)?.suspended.retain(|process| !processes.contains(process));
         Ok(())
@@ -256,10 +264,13 @@ impl Healing for World {
 }
 
 impl Uploads for World {
-    async fn tag_verdict(&self, revision: &Revision, verdict: &str, reason: &str) -> Answer<()> {
+    async fn tag_verdict(&self, revision: &Revision, verdict: VerdictWord, reason: &str) -> PortResult<()> {
         let mut state = self.called("tag_verdict", 2);
         let tags = state.tags.entry(revision.clone()).or_default();
-        tags.insert("greenlight:verdict".to_owned(), greenlight::tag_value::legal_tag_value(verdict));
+        tags.insert(
+            "greenlight:verdict".to_owned(),
+            greenlight::tag_value::legal_tag_value(verdict.as_str()),
+        );
         tags.insert("greenlight:reason".to_owned(), greenlight::tag_value::legal_tag_value(reason));
         Ok(())
     }

@@ -56,7 +56,7 @@ pub(super) struct Service {
     pub(super) release: Option<ReleaseRule>,
     pub(super) instances: BTreeMap<InstanceId, PerColour<TargetHealth>>,
     pub(super) alarms: PerColour<BTreeMap<String, AlarmState>>,
-    pub(super) deployments: Vec<Record>,
+    pub(super) deployments: Vec<StoredDeployment>,
     pub(super) weight_changes: Vec<WeightChange>,
     pub(super) replaced: Vec<InstanceId>,
     pub(super) suspended: BTreeSet<ScalingProcess>,
@@ -64,7 +64,7 @@ pub(super) struct Service {
 
 /// A deployment and what CodeDeploy knows of it beside its description.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct StoredDeployment {
     pub(super) deployment: Deployment,
     pub(super) revision: Revision,
     pub(super) targets: Vec<Target>,
@@ -138,7 +138,7 @@ impl State {
             error: None,
             failed: 0,
         };
-        found.deployments.push(Record { deployment, revision, targets });
+        found.deployments.push(StoredDeployment { deployment, revision, targets });
         id
     }
 }
@@ -193,16 +193,16 @@ impl Service {
         known.for_each(|known| *known = health);
     }
 
-    pub(super) fn active(&self) -> Option<&Record> {
+    pub(super) fn active(&self) -> Option<&StoredDeployment> {
         self.deployments.iter().find(|record| record.deployment.status == DeploymentStatus::Active)
     }
 
-    pub(super) fn active_mut(&mut self) -> Option<&mut Record> {
+    pub(super) fn active_mut(&mut self) -> Option<&mut StoredDeployment> {
         self.deployments.iter_mut().find(|record| record.deployment.status == DeploymentStatus::Active)
     }
 }
 
-impl Record {
+impl StoredDeployment {
     /// The colour that it installs on, where it is one of ours.
     pub(super) fn colour(&self) -> Option<Colour> {
         self.deployment.description.as_ref().map(|description| description.colour)

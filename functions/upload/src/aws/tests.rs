@@ -8,6 +8,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use release::UnknownFields;
 
 fn revision() -> Revision {
     Revision {
@@ -15,6 +16,7 @@ fn revision() -> Revision {
         key: "releases/backend/142-3f9c2ab.zip".to_owned(),
         version: "v7".to_owned(),
         etag: "0f34".to_owned(),
+        unknown_fields: UnknownFields::default(),
     }
 }
 

@@ -1,10 +1,9 @@
 //! The structures of a ZIP that an inspection needs: end record, central directory, local header.
 //!
-//! Sans-I/O: bytes in, values out. Every number in the archive is a claim by whoever made it, so each is
-//! checked before it is used, and nothing here can panic on any input.
-//! Layouts after PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory),
-//! 4.3.14 to 4.3.16 (end records) and 4.5.3 (ZIP64 extra field).
-//! The `zip` crate reads through `Read + Seek`, which would download what lies between the parts.
+//! Sans-I/O: bytes in, values out. The maker of an archive can write any number into it, so each is checked before
+//! use, and no input can cause a panic. Layouts after PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 (local header),
+//! 4.3.12 (central directory), 4.3.14 to 4.3.16 (end records) and 4.5.3 (ZIP64 extra field). The `zip` crate is not
+//! used, because it reads through `Read + Seek` and would download the bytes between these parts.
 
 use super::fault::ArchiveFault;
 use super::limits::Limits;
@@ -117,7 +116,7 @@ pub(crate) fn find_directory(tail: &[u8], tail_start: u64) -> Result<Directory, 
     })
 }
 
-/// What a file without an end record is, by its first bytes.
+/// Says by its first bytes what a file without an end record is.
 pub(crate) fn look_at_head(head: &[u8]) -> Option<ArchiveFault> {
     match head {
         [b'P', b'K', 3, 4, ..] => Some(ArchiveFault::Truncated),

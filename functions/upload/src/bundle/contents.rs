@@ -201,7 +201,7 @@ impl Contents {
     }
 }
 
-/// Beyond something that does not exist only `..` decides whether the rest of the path leaves.
+/// After a component that does not exist, only `..` can make the rest of the path leave the bundle.
 fn lexically(here: &str, todo: &[String]) -> Found {
     let mut depth = here.split('/').count();
     for part in todo.iter().rev() {

@@ -1,10 +1,10 @@
-//! What is wrong with a bundle, in sentences for whoever uploaded it.
+//! What is wrong with a bundle, in sentences for the person who uploaded it.
 
 use appspec::{AppSpecFault, AppSpecWarning};
 
 /// A reason to refuse a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum BundleFault {
     /// The ZIP itself.
     #[error(transparent)]
     Archive(#[from] ArchiveFault),
@@ -21,7 +21,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl BundleFault {
     /// The stable word for logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Fault {
     }
 }
 
-/// Something that works now, or with one of the agents, but is likely not what was meant.
+/// A warning: it works, perhaps with one of the agents only, but is probably not what the author meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// In the entries.
@@ -52,19 +52,19 @@ pub enum Warning {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     /// Every reason to refuse the bundle.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<BundleFault>,
     /// What its author should know.
     pub warnings: Vec<Warning>,
 }
 
 impl Findings {
-    pub(crate) fn fault(&mut self, fault: impl Into<Fault>) {
+    pub(crate) fn fault(&mut self, fault: impl Into<BundleFault>) {
         self.faults.push(fault.into());
     }
 
     /// Adds a fault of the archive that was perhaps reported with the other entries.
     pub(crate) fn add_once(&mut self, fault: ArchiveFault) {
-        let fault = Fault::Archive(fault);
+        let fault = BundleFault::Archive(fault);
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
@@ -77,9 +77,9 @@ impl Findings {
     /// The archive first, then its entries, then the AppSpec file from top to bottom.
     pub(crate) fn sort(&mut self) {
         self.faults.sort_by_key(|fault| match fault {
-            Fault::Archive(_) => (0, 0),
-            Fault::Contents(_) => (1, 0),
-            Fault::AppSpec { line, .. } => (2, *line),
+            BundleFault::Archive(_) => (0, 0),
+            BundleFault::Contents(_) => (1, 0),
+            BundleFault::AppSpec { line, .. } => (2, *line),
         });
         self.warnings.sort_by_key(|warning| match warning {
             Warning::Contents(_) => (0, 0),
@@ -88,7 +88,7 @@ impl Findings {
     }
 
     pub(crate) fn appspec_fault(&mut self, line: usize, fault: AppSpecFault) {
-        self.faults.push(Fault::AppSpec { line, fault });
+        self.faults.push(BundleFault::AppSpec { line, fault });
     }
 
     pub(crate) fn appspec_warn(&mut self, line: usize, warning: AppSpecWarning) {

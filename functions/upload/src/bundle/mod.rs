@@ -1,8 +1,8 @@
 //! Inspects a bundle without downloading it: the end of the ZIP, its central directory, `appspec.yml`, and
 //! the targets of symbolic links, each by a ranged read.
 //!
-//! Refuses what CodeDeploy would fail on later, on an instance, with the colour half installed. Every fault is
-//! reported, not only the first. What a bundle claims about itself is bounded by [`Limits`].
+//! Refuses a bundle on which CodeDeploy would fail later, on an instance, with the colour half installed. Reports
+//! every fault, not only the first. [`Limits`] bounds every number that a bundle states.
 
 mod archive;
 mod contents;
@@ -11,7 +11,7 @@ mod limits;
 mod range;
 mod references;
 
-pub use fault::{ArchiveFault, ContentsFault, ContentsWarning, Fault, Findings, Warning};
+pub use fault::{ArchiveFault, BundleFault, ContentsFault, ContentsWarning, Findings, Warning};
 pub use limits::Limits;
 pub use range::RangedRead;
 

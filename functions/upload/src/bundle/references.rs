@@ -63,7 +63,8 @@ struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// Notes what a copy writes. The first place that another copy writes too is a fault: Install refuses it.
+    /// Notes the places that a copy writes. The first one that another copy writes too is a fault, because Install
+    /// refuses it.
     fn add(
         &mut self,
         copy: &'a CopyReference,

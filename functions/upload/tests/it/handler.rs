@@ -5,7 +5,7 @@ use bytes::Bytes;
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::Ports;
 use greenlight::settings::{ServiceSettings, Settings};
-use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName};
+use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName, VerdictWord};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use testing::{At, FaultAt, Faulty, Kind, World, commit, service, upload};
 use upload::bundle::{Limits, RangedRead};
 use upload::bundles::{Bundles, ObjectTags, ReadFailure};
-use upload::handler::{Outcome, Surroundings, handle};
+use upload::handler::{Handled, Surroundings, handle};
 
 fn settings() -> Settings {
     let minute = Duration::from_mins(1);
@@ -39,7 +39,7 @@ fn settings() -> Settings {
             strategy: "AllAtOnce".parse().unwrap(),
             bake: minute,
             install_deadline: minute,
-            hold: minute,
+            drain: minute,
             unhealthy_grace: minute,
             unknown_limit: minute,
             look_interval: Duration::from_secs(5),
@@ -136,7 +136,7 @@ fn run(
     ports: &impl Ports,
     store: &Store<'_>,
     payload: Value,
-) -> Result<Vec<Outcome>, Failure> {
+) -> Result<Vec<Handled>, Failure> {
     let settings = settings();
     let limits = Limits::default();
     let with = Surroundings { ports, bundles: &store, clock: world, settings: &settings, limits: &limits };
@@ -167,7 +167,7 @@ fn a_good_bundle_opens_its_release() {
     let store = Store::new(&world).with(&backend, 1, good());
     let revision = upload(&backend, 1).revision;
     let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
-    assert_eq!(outcomes[0].verdict, "accepted");
+    assert_eq!(outcomes[0].verdict.as_str(), "accepted");
     assert_eq!(said(&world, &revision), "accepted: release 1 was inspected and is taken on");
     assert_eq!(deployed(&world, &backend), [1]);
     let open = world.ledger(&backend).unwrap().open.unwrap();
@@ -194,7 +194,12 @@ fn a_repeat_does_not_overwrite_how_the_release_ended() {
     run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime
-        .block_on(greenlight::ports::Uploads::tag_verdict(&world, &revision, "live", "carries all traffic"))
+        .block_on(greenlight::ports::Uploads::tag_verdict(
+            &world,
+            &revision,
+            VerdictWord::Live,
+            "carries all traffic",
+        ))
         .unwrap();
     run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
     assert_eq!(said(&world, &revision), "live: carries all traffic");
@@ -206,7 +211,7 @@ fn a_bad_bundle_is_rejected_on_its_tags_and_opens_nothing() {
     let store = Store::new(&world).with(&backend, 1, Zip::new().file("appspec.yaml", APPSPEC));
     let revision = upload(&backend, 1).revision;
     let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
-    assert_eq!(outcomes[0].verdict, "rejected");
+    assert_eq!(outcomes[0].verdict.as_str(), "rejected");
     insta::assert_snapshot!(said(&world, &revision), @"rejected: there is no appspec.yml at the root of the bundle - but there is appspec.yaml: the agent looks for exactly appspec.yml at the root - rename or move it");
     assert!(world.ledger(&backend).is_none());
     assert_eq!(world.count("read_ledger"), 0);
@@ -236,9 +241,13 @@ fn an_older_upload_is_refused_unless_its_tag_allows_it() {
         let mut store = Store::new(&world).with(&backend, 5, good());
         store.allow_downgrade = allow_downgrade;
         let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
-        assert_eq!(outcomes[0].verdict, if allow_downgrade { "accepted" } else { "rejected" });
+        assert_eq!(outcomes[0].verdict.as_str(), if allow_downgrade { "accepted" } else { "rejected" });
         assert_eq!(world.active_deployment(&backend).is_some(), allow_downgrade);
-        assert!(said(&world, &revision).starts_with(&outcomes[0].verdict), "{}", said(&world, &revision));
+        assert!(
+            said(&world, &revision).starts_with(outcomes[0].verdict.as_str()),
+            "{}",
+            said(&world, &revision)
+        );
     }
 }
 
@@ -282,7 +291,7 @@ fn every_sample_is_handled_without_surprise() {
         let outcome = match run(&world, &world, &Store::new(&world), payload) {
             Ok(outcomes) => outcomes
                 .iter()
-                .map(|outcome| format!("{}: {}", outcome.verdict, outcome.reason))
+                .map(|outcome| format!("{}: {}", outcome.verdict.as_str(), outcome.reason))
                 .collect::<Vec<_>>()
                 .join("\n  "),
             Err(failure) => format!("{}: {failure}", failure.class().word()),

@@ -2,7 +2,7 @@
 
 use crate::bundles::{APPSPEC, Object, Zip, look, look_within};
 use std::sync::atomic::Ordering;
-use upload::bundle::{ArchiveFault, ContentsFault, Fault, Limits};
+use upload::bundle::{ArchiveFault, BundleFault, ContentsFault, Limits};
 
 /// Moves a bundle's first entry and directory apart, with `gap` bytes of another entry's data between them.
 fn with_gap(gap: u64) -> Object {
@@ -76,19 +76,19 @@ fn each_limit_has_its_fault() {
     assert_eq!(fault(|_| ()), []);
     assert_eq!(
         fault(|limits| limits.entries = 6),
-        [Fault::Archive(ArchiveFault::TooManyEntries { found: 7, limit: 6 })]
+        [BundleFault::Archive(ArchiveFault::TooManyEntries { found: 7, limit: 6 })]
     );
     assert!(matches!(
         fault(|limits| limits.directory_bytes = 99).as_slice(),
-        [Fault::Archive(ArchiveFault::DirectoryTooLarge { .. })]
+        [BundleFault::Archive(ArchiveFault::DirectoryTooLarge { .. })]
     ));
     assert_eq!(
         fault(|limits| limits.appspec_bytes = 10),
-        [Fault::Archive(ArchiveFault::EntryTooLarge { entry: "appspec.yml".to_owned(), limit: 10 })]
+        [BundleFault::Archive(ArchiveFault::EntryTooLarge { entry: "appspec.yml".to_owned(), limit: 10 })]
     );
     assert!(matches!(
         fault(|limits| limits.unpacked_bytes = 99).as_slice(),
-        [Fault::Archive(ArchiveFault::UnpacksTooLarge { .. })]
+        [BundleFault::Archive(ArchiveFault::UnpacksTooLarge { .. })]
     ));
     assert!(matches!(
         fault(|limits| {
@@ -96,11 +96,11 @@ fn each_limit_has_its_fault() {
             limits.expansion_floor_bytes = 1000;
         })
         .as_slice(),
-        [Fault::Archive(ArchiveFault::ExpandsTooFar { .. })]
+        [BundleFault::Archive(ArchiveFault::ExpandsTooFar { .. })]
     ));
     assert_eq!(
         fault(|limits| limits.link_reads = 1),
-        [Fault::Contents(ContentsFault::TooManyLinks { links: 2 })]
+        [BundleFault::Contents(ContentsFault::TooManyLinks { links: 2 })]
     );
     assert_eq!(
         fault(|limits| limits.link_target_bytes = 2).len(),
@@ -117,7 +117,7 @@ fn an_entry_that_lies_about_its_size_is_unpacked_no_further_than_the_limit() {
     let limits = Limits::default();
     assert_eq!(
         look(&Object::new(bytes)).faults,
-        [Fault::Archive(ArchiveFault::EntryTooLarge {
+        [BundleFault::Archive(ArchiveFault::EntryTooLarge {
             entry: "appspec.yml".to_owned(),
             limit: limits.appspec_bytes
         })]
@@ -133,7 +133,7 @@ fn entries_that_share_bytes_are_refused() {
     bytes[second + 42..second + 46].copy_from_slice(&0_u32.to_le_bytes());
     let faults = look(&Object::new(bytes)).faults;
     assert!(
-        matches!(faults.as_slice(), [Fault::Archive(ArchiveFault::Damaged { entry: Some(_), .. })]),
+        matches!(faults.as_slice(), [BundleFault::Archive(ArchiveFault::Damaged { entry: Some(_), .. })]),
         "{faults:?}"
     );
 }

@@ -11,13 +11,13 @@ use serde::de::IgnoredAny;
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) priority: i64,
-    pub(super) action: Action,
+    pub(super) action: RuleAction,
     pub(super) statement: Statement,
 }
 
 /// What becomes of a request that a rule matches.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) enum Action {
+pub(super) enum RuleAction {
     Allow(IgnoredAny),
     Block(IgnoredAny),
     Count(IgnoredAny),

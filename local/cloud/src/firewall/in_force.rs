@@ -21,7 +21,7 @@ struct Turns {
 }
 
 impl<T> InForce<T> {
-    /// The value that stands. Whoever has it keeps it while it is replaced.
+    /// The value in force. A reader keeps the value that it has while it is replaced.
     pub(super) fn get(&self) -> Arc<T> {
         Arc::clone(&self.value.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,7 +1,7 @@
 //! A web ACL made ready to judge requests, as AWS WAF judges them: rules by priority, the first that blocks or allows
 //! ends it, one that counts goes on, and the default action is for whatever is left.
 
-use super::definition::{self as api, Action, Field, Position, Statement, Transform, Transformation};
+use super::definition::{self as api, Field, Position, RuleAction, Statement, Transform, Transformation};
 use super::networks::Networks;
 use super::rates::Rates;
 use anyhow::{Context as _, Result};
@@ -35,7 +35,7 @@ pub(super) struct WebAcl {
 pub(super) struct Rule {
     pub(super) name: String,
     priority: i64,
-    action: Action,
+    action: RuleAction,
     condition: Condition,
 }
 
@@ -136,9 +136,9 @@ impl WebAcl {
                 continue;
             }
             match rule.action {
-                Action::Count(_) => counted.push(rule),
-                Action::Block(_) => return Judgement { is_blocked: true, by: Some(rule), counted },
-                Action::Allow(_) => return Judgement { is_blocked: false, by: Some(rule), counted },
+                RuleAction::Count(_) => counted.push(rule),
+                RuleAction::Block(_) => return Judgement { is_blocked: true, by: Some(rule), counted },
+                RuleAction::Allow(_) => return Judgement { is_blocked: false, by: Some(rule), counted },
             }
         }
         Judgement { is_blocked: self.blocks_by_default, by: None, counted }

@@ -3,7 +3,7 @@
 //! Source: Lambda developer guide, "Asynchronous invocation": one minute before the second attempt, two minutes
 //! before the third; "Capturing records of Lambda asynchronous invocations" for the record.
 
-use super::Answer;
+use super::FunctionAnswer;
 use crate::aws;
 use crate::clock;
 use crate::queues::Queues;
@@ -42,7 +42,7 @@ impl Queue {
         queue: &str,
         function: &str,
         payload: &Bytes,
-        answer: &Answer,
+        answer: &FunctionAnswer,
         attempts: usize,
     ) {
         let parse = |bytes: &Bytes| serde_json::from_slice(bytes).unwrap_or(Value::Null);

@@ -1,6 +1,6 @@
 //! Which AWS calls each invocation made, told apart by the sandbox's access key.
 
-use super::Answer;
+use super::FunctionAnswer;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use serde::Serialize;
@@ -69,7 +69,7 @@ impl Journal {
         }
     }
 
-    pub(super) fn end(&self, key: &str, function: &str, payload: &Bytes, answer: &Answer) {
+    pub(super) fn end(&self, key: &str, function: &str, payload: &Bytes, answer: &FunctionAnswer) {
         let Some((began, calls)) = lock(&self.running).remove(key) else { return };
         let parse = |bytes: &Bytes| serde_json::from_slice(bytes).unwrap_or(Value::Null);
         let invocation = Invocation {

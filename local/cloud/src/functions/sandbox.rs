@@ -1,6 +1,6 @@
 //! One execution environment: a Runtime Interface Emulator with the function's binary as its bootstrap.
 
-use super::Answer;
+use super::FunctionAnswer;
 use crate::aws;
 use crate::emulator::free_port;
 use crate::places::Places;
@@ -117,7 +117,7 @@ impl Sandbox {
     }
 
     /// Runs the function once. A sandbox that does not answer is taken for a crash of the function.
-    pub(super) async fn invoke(&mut self, payload: Bytes) -> Answer {
+    pub(super) async fn invoke(&mut self, payload: Bytes) -> FunctionAnswer {
         match self.try_invoke(payload).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -127,12 +127,12 @@ impl Sandbox {
                     "errorType": "Runtime.ExitError",
                     "errorMessage": format!("{} did not answer: {error:#}", self.settings.function.name),
                 });
-                Answer { payload: Bytes::from(description.to_string()), failed: true }
+                FunctionAnswer { payload: Bytes::from(description.to_string()), failed: true }
             }
         }
     }
 
-    async fn try_invoke(&mut self, payload: Bytes) -> Result<Answer> {
+    async fn try_invoke(&mut self, payload: Bytes) -> Result<FunctionAnswer> {
         let (address, client) = match &self.running {
             Some(running) => running.clone(),
             None => self.start().await?,
@@ -197,21 +197,21 @@ impl Sandbox {
 
 /// The emulator answers 200 also when the function failed; what tells a failure is the shape of the payload. A
 /// time-out is plain text, and a process that ended may leave nothing.
-fn judged(success: bool, payload: Bytes) -> Answer {
+fn judged(success: bool, payload: Bytes) -> FunctionAnswer {
     if let Ok(value) = serde_json::from_slice::<Value>(&payload) {
         let failed = !success || (value.get("errorType").is_some() && value.get("errorMessage").is_some());
-        return Answer { payload, failed };
+        return FunctionAnswer { payload, failed };
     }
     let text = String::from_utf8_lossy(&payload);
     let description = match (success, text.is_empty()) {
-        (true, true) => return Answer { payload, failed: false },
+        (true, true) => return FunctionAnswer { payload, failed: false },
         (_, false) => json!({ "errorMessage": text }),
         (false, true) => json!({
             "errorType": "Runtime.ExitError",
             "errorMessage": "Error: Runtime exited without providing a reason",
         }),
     };
-    Answer { payload: Bytes::from(description.to_string()), failed: true }
+    FunctionAnswer { payload: Bytes::from(description.to_string()), failed: true }
 }
 
 #[cfg(test)]

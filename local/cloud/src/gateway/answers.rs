@@ -69,7 +69,7 @@ pub(super) fn throttled(call: &Call) -> Response<Body> {
     error(call, status, code, "Rate exceeded")
 }
 
-/// The refusal of a service to somebody who may not do this.
+/// The answer of a service to a caller without the permission.
 pub(super) fn refused(call: &Call) -> Response<Body> {
     error(call, StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
 }

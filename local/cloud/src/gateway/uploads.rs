@@ -24,7 +24,7 @@ pub(crate) struct Uploads {
     sequencer: AtomicU64,
 }
 
-/// An operation that somebody wants to hear of when it has succeeded.
+/// An operation whose success is announced.
 #[derive(Debug)]
 pub(super) struct Watched {
     event: &'static str,

@@ -201,7 +201,7 @@ impl Run<'_> {
     }
 }
 
-/// `su` and `sudo` need root; without it scripts run as whoever runs the local cloud.
+/// `su` and `sudo` need root. Without root, scripts run as the user who runs the local cloud.
 fn command_line(script: &Script, path: &Path) -> String {
     let path = path.display();
     if !rustix::process::geteuid().is_root() {

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use http::Request;
 use http_body_util::Full;
-use load_balancer::{LoadBalancer, Verdict};
+use load_balancer::{Admission, LoadBalancer};
 
 use crate::support::{Client, NEVER, Upstream, group, nobody, split, start, target};
 
@@ -22,7 +22,7 @@ async fn a_judge_blocks_before_any_target_is_asked() {
         assert_eq!(facts.host, "shop.test");
         assert_eq!(facts.head.uri.path(), "/");
         assert!(facts.head.headers.contains_key("x-amzn-trace-id"));
-        if facts.client == offender { Verdict::Block } else { Verdict::Allow }
+        if facts.client == offender { Admission::Block } else { Admission::Allow }
     });
     let handle = start(balancer, split(&[("blue", 1)]), groups).await;
     let mut client = Client::connect(handle.address()).await;

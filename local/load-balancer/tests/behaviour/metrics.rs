@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use load_balancer::{GroupMetrics, HostCount, LoadBalancer, Verdict};
+use load_balancer::{Admission, GroupMetrics, HostCount, LoadBalancer};
 
 use crate::support::{NEVER, Upstream, group, split, start, until, until_healthy, visit};
 
@@ -94,7 +94,7 @@ async fn a_request_that_the_web_acl_blocks_is_the_load_balancers_own_4xx_and_rea
     blue.answers(404);
     let groups = vec![group("blue", NEVER, &[blue.target()])];
     let balancer = LoadBalancer::new()
-        .judge(|facts| if facts.host == "blocked" { Verdict::Block } else { Verdict::Allow });
+        .judge(|facts| if facts.host == "blocked" { Admission::Block } else { Admission::Allow });
     let handle = start(balancer, split(&[("blue", 1)]), groups).await;
     assert!(visit(&handle, "blocked", 3).await.iter().all(|answer| answer.status == 403));
     assert!(visit(&handle, "shop", 2).await.iter().all(|answer| answer.status == 404));

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use load_balancer::{Action, FixedResponse, LoadBalancer, Routing};
+use load_balancer::{FixedResponse, ListenerAction, LoadBalancer, Routing};
 use tokio::time::sleep;
 
 use crate::support::{
-    Answer, Client, NEVER, Upstream, group, nobody, rule, split, start, target, until_healthy, visit,
+    Client, NEVER, Reply, Upstream, group, nobody, rule, split, start, target, until_healthy, visit,
 };
 
-fn named(answers: &[Answer], name: &str) -> usize {
+fn named(answers: &[Reply], name: &str) -> usize {
     answers.iter().filter(|answer| answer.name() == name).count()
 }
 
@@ -27,7 +27,7 @@ async fn hosts_go_to_their_groups_and_the_rest_to_the_default_action() {
     let teapot = FixedResponse { body: "short".to_owned(), ..FixedResponse::new(418) };
     let routing = Routing {
         rules: vec![rule(20, "*.test", &[("shop", 1)]), rule(10, "api.test", &[("api", 1)])],
-        default: Action::FixedResponse(teapot),
+        default: ListenerAction::FixedResponse(teapot),
     };
     let handle = start(LoadBalancer::new(), routing, groups).await;
     let mut client = Client::connect(handle.address()).await;
@@ -132,5 +132,5 @@ async fn nothing_is_lost_while_weights_change_under_load() {
     }
     let log = visitors.stop().await;
     assert!(log.records().len() > 40);
-    assert!(log.records().iter().all(|record| record.outcome() == visitors::Outcome::Answered(200)));
+    assert!(log.records().iter().all(|record| record.outcome() == visitors::VisitEnding::Answered(200)));
 }

@@ -14,7 +14,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use load_balancer::{
-    Action, Forward, Handle, HealthCheck, LoadBalancer, Reason, Routing, Rule, State, Target, TargetGroup,
+    Forward, Handle, HealthCheck, ListenerAction, LoadBalancer, Reason, Routing, Rule, State, Target,
+    TargetGroup,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
@@ -147,7 +148,7 @@ pub(crate) fn rule(priority: u32, host: &str, forwards: &[(&str, u16)]) -> Rule 
     Rule {
         priority,
         hosts: vec![host.to_owned()],
-        action: Action::Forward(forwards.iter().map(forward).collect()),
+        action: ListenerAction::Forward(forwards.iter().map(forward).collect()),
     }
 }
 
@@ -174,13 +175,13 @@ pub(crate) struct Client(SendRequest<Full<Bytes>>);
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Reply {
     /// The name of the target that answered.
     pub(crate) fn name(&self) -> &str {
         self.headers.get("x-name").map_or("", |name| name.to_str().unwrap())
@@ -195,15 +196,15 @@ impl Client {
         Self(sender)
     }
 
-    pub(crate) async fn get(&mut self, host: &str) -> Answer {
+    pub(crate) async fn get(&mut self, host: &str) -> Reply {
         self.send(Request::get("/").header("host", host).body(Full::default()).unwrap()).await
     }
 
-    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Reply {
         self.0.ready().await.unwrap();
         let (head, body) = self.0.send_request(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
+        Reply { status: head.status.as_u16(), headers: head.headers, body }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -212,7 +213,7 @@ impl Client {
 }
 
 /// `count` answers over one connection.
-pub(crate) async fn visit(handle: &Handle, host: &str, count: usize) -> Vec<Answer> {
+pub(crate) async fn visit(handle: &Handle, host: &str, count: usize) -> Vec<Reply> {
     let mut client = Client::connect(handle.address()).await;
     let mut answers = Vec::new();
     for _ in 0..count {

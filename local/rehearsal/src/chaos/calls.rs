@@ -1,14 +1,14 @@
 //! AWS that throttles, hangs, loses its answers, and a state bucket that is closed.
 
 use super::stage::Stage;
-use crate::releases::{Upload, Verdict};
+use crate::releases::{ToldVerdict, Upload};
 use anyhow::{Result, ensure};
 use cloud::FaultKind;
 use std::time::Duration;
 
-/// Waits for the end of a release, during which at least so many calls must have gone wrong: a fault that met nobody
+/// Waits for the end of a release, during which at least so many calls must have failed: a fault that hit no call
 /// proves nothing.
-async fn ended_after(stage: &Stage<'_>, struck: u64, upload: &Upload) -> Result<Option<Verdict>> {
+async fn ended_after(stage: &Stage<'_>, struck: u64, upload: &Upload) -> Result<Option<ToldVerdict>> {
     let ended = stage.ended(upload).await?;
     let met = stage.struck();
     ensure!(met >= struck, "only {met} calls met the fault, and at least {struck} had to");
@@ -22,7 +22,7 @@ const ASKED: [&str; 4] = ["elasticloadbalancing:*", "codedeploy:*", "monitoring:
 /// Long enough for the alarm and the polls behind it to meet the fault.
 const WHILE: Duration = Duration::from_secs(5);
 
-pub(super) async fn throttled(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn throttled(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("installing").await?;
     for _ in 0..4 {
@@ -33,7 +33,7 @@ pub(super) async fn throttled(stage: &mut Stage<'_>) -> Result<Option<Verdict>> 
     ended_after(stage, 20, &upload).await
 }
 
-pub(super) async fn timed_out(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn timed_out(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("shifting").await?;
     stage.faults(&[
@@ -45,7 +45,7 @@ pub(super) async fn timed_out(stage: &mut Stage<'_>) -> Result<Option<Verdict>> 
     ended_after(stage, 3, &upload).await
 }
 
-pub(super) async fn answers_are_lost(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn answers_are_lost(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     stage.faults(&[
         ("elasticloadbalancing:CreateRule", FaultKind::LoseReply, 0, 1),
         ("elasticloadbalancing:ModifyRule", FaultKind::LoseReply, 0, 2),
@@ -57,7 +57,7 @@ pub(super) async fn answers_are_lost(stage: &mut Stage<'_>) -> Result<Option<Ver
     ended_after(stage, 6, &upload).await
 }
 
-pub(super) async fn state_bucket_refuses_writes(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn state_bucket_refuses_writes(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("shifting").await?;
     stage.faults(&[("s3:PutObject", FaultKind::Refuse, 0, u32::MAX)]);
@@ -67,7 +67,7 @@ pub(super) async fn state_bucket_refuses_writes(stage: &mut Stage<'_>) -> Result
 }
 
 /// The weight has to be back before the bucket opens again.
-pub(super) async fn state_bucket_is_closed(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn state_bucket_is_closed(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(5).await?;
     stage.reaches("shifting").await?;
     stage.faults(&[

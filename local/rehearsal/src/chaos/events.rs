@@ -1,7 +1,7 @@
 //! Events that come twice, reversed, together, late or not at all.
 
 use super::stage::Stage;
-use crate::releases::Verdict;
+use crate::releases::ToldVerdict;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_cloudwatch::types::StateValue;
 use cloud::Knobs;
@@ -9,7 +9,7 @@ use codedeploy::Delivery;
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) async fn uploads_come_twice_and_reversed(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn uploads_come_twice_and_reversed(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let uploads = &stage.cloud().uploads;
     uploads.set(Knobs { hold: true, duplicate: 4, ..Knobs::default() });
     let first = stage.push(0).await?;
@@ -24,14 +24,14 @@ pub(super) async fn uploads_come_twice_and_reversed(stage: &mut Stage<'_>) -> Re
     Ok(Some(ended))
 }
 
-pub(super) async fn codedeploy_says_nothing(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn codedeploy_says_nothing(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     stage.cloud().codedeploy.deliver_events(Delivery { lost_percent: 100, ..Delivery::default() });
     let upload = stage.push(0).await?;
     stage.ended(&upload).await.map(Some)
 }
 
 /// A drill: nothing is wrong with the candidate but its alarms.
-pub(super) async fn two_alarms_fire(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn two_alarms_fire(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("shifting").await?;
     let colour = stage.candidate().await?;
@@ -48,7 +48,7 @@ pub(super) async fn two_alarms_fire(stage: &mut Stage<'_>) -> Result<Option<Verd
 }
 
 /// The alarm of the live colour puts the previous version back, and `CodeDeploy` gets it again.
-pub(super) async fn turns_bad_after_success(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn turns_bad_after_success(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let before = stage.live().await?;
     let upload = stage.push(0).await?;
     stage.ends_as(&upload, &["live"]).await?;

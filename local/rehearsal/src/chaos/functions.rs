@@ -1,11 +1,11 @@
 //! Functions that are killed while they work.
 
 use super::stage::Stage;
-use crate::releases::Verdict;
+use crate::releases::ToldVerdict;
 use anyhow::Result;
 use std::time::Duration;
 
-/// Kills the functions whose names end with this, again and again, for ever.
+/// Kills the functions whose names end with this, again and again, until it is dropped.
 async fn kill(stage: &Stage<'_>, ending: &str, pause: Duration) {
     loop {
         stage.kill_functions(ending);
@@ -14,7 +14,7 @@ async fn kill(stage: &Stage<'_>, ending: &str, pause: Duration) {
 }
 
 /// From the first weight to the end of the shift.
-pub(super) async fn lifecycle_is_killed(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn lifecycle_is_killed(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("shifting").await?;
     tokio::select! {
@@ -26,7 +26,7 @@ pub(super) async fn lifecycle_is_killed(stage: &mut Stage<'_>) -> Result<Option<
 
 /// From the installation until all weight is back. Before it an upload could be killed three times over, and then it is
 /// its failure queue that keeps the event.
-pub(super) async fn all_are_killed(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn all_are_killed(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(5).await?;
     stage.reaches("installing").await?;
     tokio::select! {

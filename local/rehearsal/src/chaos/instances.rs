@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use super::until;
-use crate::releases::Verdict;
+use crate::releases::ToldVerdict;
 use anyhow::Result;
 use serde_json::json;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn replaced(stage: &Stage<'_>, instance: &str) -> Result<()> {
     .await
 }
 
-pub(super) async fn dies_while(stage: &mut Stage<'_>, phase: &str) -> Result<Option<Verdict>> {
+pub(super) async fn dies_while(stage: &mut Stage<'_>, phase: &str) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches(phase).await?;
     let instance = stage.an_instance()?;
@@ -30,7 +30,7 @@ pub(super) async fn dies_while(stage: &mut Stage<'_>, phase: &str) -> Result<Opt
 }
 
 /// The alarm that sees it die belongs to what has just gone live, and must not be held against it.
-pub(super) async fn dies_after_success(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn dies_after_success(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.ends_as(&upload, &["live"]).await?;
     let instance = stage.an_instance()?;
@@ -41,7 +41,7 @@ pub(super) async fn dies_after_success(stage: &mut Stage<'_>) -> Result<Option<V
 }
 
 /// The instance lives on without nginx: Greenlight hands it to Auto Scaling once the release is over.
-pub(super) async fn nginx_is_killed(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn nginx_is_killed(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("shifting").await?;
     let instance = stage.an_instance()?;
@@ -51,7 +51,7 @@ pub(super) async fn nginx_is_killed(stage: &mut Stage<'_>) -> Result<Option<Verd
 }
 
 /// The group is as large as before when it is over.
-pub(super) async fn one_joins(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn one_joins(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
     stage.reaches("shifting").await?;
     let scaling = &stage.cloud().scaling;
@@ -65,7 +65,7 @@ pub(super) async fn one_joins(stage: &mut Stage<'_>) -> Result<Option<Verdict>> 
 }
 
 /// Its health check fails, and nothing else: no request is lost.
-pub(super) async fn one_ails(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn one_ails(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let colour = stage.live().await?.colour;
     let instance = stage.an_instance()?;
     stage.misbehave(&instance, &colour, &json!({ "unhealthy": true }))?;

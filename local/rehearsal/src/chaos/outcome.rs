@@ -2,7 +2,7 @@
 
 use super::scenarios::Scenario;
 use super::stage::Excuse;
-use crate::releases::Verdict;
+use crate::releases::ToldVerdict;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::path::Path;
@@ -11,7 +11,7 @@ use visitors::{Counts, Log, Meaning};
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Outcome {
+pub(super) struct PlayedScenario {
     name: &'static str,
     happens: &'static str,
     /// Nothing went otherwise than it had to.
@@ -36,18 +36,18 @@ pub(super) struct Outcome {
     faults: Vec<String>,
 }
 
-impl Outcome {
+impl PlayedScenario {
     pub(super) fn judged(
         scenario: &Scenario,
-        verdict: Option<Verdict>,
+        verdict: Option<ToldVerdict>,
         mut faults: Vec<String>,
         rests: bool,
         log: &Log,
         excuses: &[Excuse],
         took: Duration,
     ) -> Self {
-        let counts = Counts::of(&log).total();
-        let is_unavoidable = |record: &visitors::Record| {
+        let counts = Counts::of(log).total();
+        let is_unavoidable = |record: &visitors::VisitRecord| {
             let (sent, ended) = (log.time(record.sent()), log.time(record.ended()));
             excuses.iter().any(|excuse| sent <= excuse.until && ended >= excuse.from)
         };
@@ -109,11 +109,11 @@ pub(super) struct Tally {
     pub(super) passed: bool,
     /// Requests a second that were asked for.
     rate: u32,
-    scenarios: Vec<Outcome>,
+    scenarios: Vec<PlayedScenario>,
 }
 
 impl Tally {
-    pub(super) fn new(rate: u32, scenarios: Vec<Outcome>) -> Self {
+    pub(super) fn new(rate: u32, scenarios: Vec<PlayedScenario>) -> Self {
         Self { passed: scenarios.iter().all(|one| one.passed), rate, scenarios }
     }
 
@@ -121,8 +121,8 @@ impl Tally {
     pub(super) fn lines(&self) -> Vec<String> {
         let all = self.scenarios.len();
         let passed = self.scenarios.iter().filter(|one| one.passed).count();
-        let sum = |what: fn(&Outcome) -> u64| self.scenarios.iter().map(what).sum::<u64>();
-        let mut lines: Vec<String> = self.scenarios.iter().map(Outcome::line).collect();
+        let sum = |what: fn(&PlayedScenario) -> u64| self.scenarios.iter().map(what).sum::<u64>();
+        let mut lines: Vec<String> = self.scenarios.iter().map(PlayedScenario::line).collect();
         let (requests, lost) = (sum(|one| one.requests), sum(|one| one.lost));
         lines.push(format!("{passed} of {all} scenarios passed; {requests} requests, {lost} lost where a healthy colour was there"));
         let unavoidable = sum(|one| one.lost_by_the_data_plane);

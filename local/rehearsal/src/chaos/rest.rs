@@ -133,7 +133,7 @@ fn targets(stage: &Stage<'_>, live: &Live) -> Result<Vec<String>> {
 
 /// The last answers have to come from what is live.
 pub(super) fn answered_by_another(log: &Log, live: u32) -> Option<String> {
-    let other = |record: &&visitors::Record| record.release() != Some(live);
+    let other = |record: &&visitors::VisitRecord| record.release() != Some(live);
     let others = log.records().iter().rev().take(ANSWERS).filter(other).count();
     (others > 0).then(|| {
         format!("{others} of the last {ANSWERS} answers were not given by release {live}, which is live")

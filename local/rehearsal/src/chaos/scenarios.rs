@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use super::{calls, events, functions, instances, weights};
-use crate::releases::Verdict;
+use crate::releases::ToldVerdict;
 use anyhow::Result;
 use futures::future::BoxFuture;
 
@@ -17,7 +17,7 @@ pub(super) struct Scenario {
     /// How its release may end.
     pub(super) ends: &'static [&'static str],
     /// Lets it happen and answers how its release ended, if there was one.
-    pub(super) play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+    pub(super) play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 }
 
 /// The policy that a cloud is started with.
@@ -42,7 +42,7 @@ impl Setting {
             ("Strategy", "canary:20%:6s"),
             ("Bake", "4s"),
             ("InstallDeadline", "60s"),
-            ("Hold", "2s"),
+            ("Drain", "2s"),
             ("UnhealthyGrace", "4s"),
             ("UnknownLimit", "15s"),
             ("SilenceLimit", "20s"),
@@ -62,7 +62,7 @@ const fn releasing(
     name: &'static str,
     happens: &'static str,
     ends: &'static [&'static str],
-    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 ) -> Scenario {
     Scenario { name, happens, setting: Setting::Releasing, ends, play }
 }
@@ -71,7 +71,7 @@ const fn after_success(
     name: &'static str,
     happens: &'static str,
     ends: &'static [&'static str],
-    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<Verdict>>>,
+    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 ) -> Scenario {
     Scenario { name, happens, setting: Setting::AfterSuccess, ends, play }
 }

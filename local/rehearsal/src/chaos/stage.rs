@@ -3,7 +3,7 @@
 use super::until;
 use crate::display::Display;
 use crate::product::Product;
-use crate::releases::{Releases, Upload, Verdict};
+use crate::releases::{Releases, ToldVerdict, Upload};
 use anyhow::{Context, Result};
 use cloud::{Cloud, Fault, FaultKind, Knobs, PROPAGATION};
 use codedeploy::Delivery;
@@ -133,12 +133,12 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits for the end of a release.
-    pub(super) async fn ended(&self, upload: &Upload) -> Result<Verdict> {
+    pub(super) async fn ended(&self, upload: &Upload) -> Result<ToldVerdict> {
         self.ends_as(upload, &["live", "rejected", "superseded"]).await
     }
 
     /// Waits until a release has one of these verdicts.
-    pub(super) async fn ends_as(&self, upload: &Upload, words: &[&str]) -> Result<Verdict> {
+    pub(super) async fn ends_as(&self, upload: &Upload, words: &[&str]) -> Result<ToldVerdict> {
         let verdict = self.releases.until(upload, words, RELEASE).await?;
         self.display.line(&format!("release {}: {} - {}", upload.number, verdict.word, verdict.reason));
         Ok(verdict)
@@ -164,13 +164,14 @@ impl<'a> Stage<'a> {
     pub(super) async fn live(&self) -> Result<Live> {
         let ledger = self.ledger().await?;
         let live = &ledger["live"];
+        let upload = &live["upload"];
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let read = || {
             Some(Live {
                 colour: text(&live["colour"])?,
-                number: live["number"].as_u64()?.try_into().ok()?,
-                key: text(&live["revision"]["key"])?,
-                version: text(&live["revision"]["version"])?,
+                number: upload["number"].as_u64()?.try_into().ok()?,
+                key: text(&upload["revision"]["key"])?,
+                version: text(&upload["revision"]["version"])?,
             })
         };
         read().with_context(|| format!("the ledger names nothing live: {ledger}"))

@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use super::until;
-use crate::releases::Verdict;
+use crate::releases::ToldVerdict;
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple};
 use std::time::Duration;
@@ -37,7 +37,7 @@ async fn write_the_templates_weights(stage: &Stage<'_>) -> Result<()> {
 }
 
 /// Deleting the release's rule must not uncover the base rule as it is now.
-pub(super) async fn reset_while_shifting(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn reset_while_shifting(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     stage.go_live_on(LIVE).await?;
     let upload = stage.push(5).await?;
     stage.reaches("shifting").await?;
@@ -46,7 +46,7 @@ pub(super) async fn reset_while_shifting(stage: &mut Stage<'_>) -> Result<Option
 }
 
 /// Users are on the idle colour, which still runs, until the next tick.
-pub(super) async fn reset_at_rest(stage: &mut Stage<'_>) -> Result<Option<Verdict>> {
+pub(super) async fn reset_at_rest(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     stage.go_live_on(LIVE).await?;
     write_the_templates_weights(stage).await?;
     let live = stage.product().target_group(stage.service(), LIVE)?.to_owned();

@@ -1,4 +1,4 @@
-//! The story's attack: a scanner, somebody who tries passwords, and somebody with a new IPv6 address for every request.
+//! The story's attackers: a scanner, one that tries passwords, and one with a new IPv6 address for every request.
 
 use crate::display::Display;
 use crate::product::Product;

@@ -27,14 +27,33 @@ pub(super) struct Decision {
 
 /// A release and where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "StoredRelease")]
 pub(super) struct Placed {
     pub(super) number: ReleaseNumber,
     pub(super) colour: Colour,
 }
 
+/// As the ledger stores it.
+#[derive(Deserialize)]
+struct StoredRelease {
+    upload: StoredUpload,
+    colour: Colour,
+}
+
+#[derive(Deserialize)]
+struct StoredUpload {
+    number: ReleaseNumber,
+}
+
+impl From<StoredRelease> for Placed {
+    fn from(stored: StoredRelease) -> Self {
+        Self { number: stored.upload.number, colour: stored.colour }
+    }
+}
+
 /// What is read of a pass.
 #[derive(Deserialize)]
-struct Pass {
+struct RecordedPass {
     ledger: Ledger,
     observation: Observation,
     now: Timestamp,
@@ -65,7 +84,7 @@ impl Decision {
             return Ok(None);
         }
         let service = record.get("service").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Pass { ledger, observation, now, plan, done } = field(&record, "pass")?;
+        let RecordedPass { ledger, observation, now, plan, done } = field(&record, "pass")?;
         let came_too_late =
             done.first().is_some_and(|(first, failure)| first == "commit" && failure.is_some());
         if came_too_late {

@@ -20,7 +20,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::MayBeTheInstance { .. }
         | Reason::WaitsForInstallation { .. }
         | Reason::WaitsForTime { .. }
-        | Reason::WaitsForHold { .. }
+        | Reason::WaitsForDrain { .. }
         | Reason::Paused
         | Reason::NotProven { .. }
         | Reason::WaitsForCodeDeploy
@@ -34,7 +34,8 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::TriesAgain { .. }
         | Reason::Settles => Tone::Step,
         Reason::WentLive | Reason::Settled => Tone::Good,
-        Reason::BaseRuleDrifted { .. }
+        Reason::NewerLedger { .. }
+        | Reason::BaseRuleDrifted { .. }
         | Reason::StrayReleaseRule
         | Reason::ScalingSuspended { .. }
         | Reason::Ailing { .. }
@@ -57,12 +58,15 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
     let about = About(decision);
     let (release, found, candidate, live) = (about.release(), about.found(), about.candidate(), about.live());
     match reason {
+        Reason::NewerLedger { found, known } => format!(
+            "nothing goes on: a newer Greenlight wrote the ledger in format {found}, and this one knows {known}"
+        ),
         Reason::NothingToDo => "nothing to do: no release is open and none waits".to_owned(),
         Reason::BaseRuleDrifted { weights } => {
             format!("the base rule says {weights}, and all traffic belongs on {live}")
         }
         Reason::RepairsBaseRule => {
-            format!("the base rule is put back: all traffic on {live}, which is healthy")
+            format!("the base rule is repaired: all traffic on {live}, which is healthy")
         }
         Reason::StrayReleaseRule => "the rule of a release that is no longer open is left over".to_owned(),
         Reason::ScalingSuspended { processes } => {
@@ -97,7 +101,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::Installed => about.installed(),
         Reason::Raises { percent } => format!("{candidate} takes {percent} %: {}", about.proof()),
         Reason::WaitsForTime { seconds } => about.stays(*seconds),
-        Reason::WaitsForHold { seconds } => {
+        Reason::WaitsForDrain { seconds } => {
             format!("nothing is installed for another {seconds} s: the idle colour answers late requests")
         }
         Reason::Paused => "the weight stays: an operator has paused the release".to_owned(),
@@ -303,11 +307,14 @@ mod tests {
         RECORDS.lines().filter_map(|line| Decision::read(line).unwrap()).collect()
     }
 
+    /// A word that only records of earlier versions have.
+    const OLD_WORD: &str = "waits_for_hold";
+
     /// The words by which serde knows the variants of a type.
     fn words_of<T: DeserializeOwned + std::fmt::Debug>(tag: &str) -> BTreeSet<String> {
         let unknown = serde_json::json!({ tag: "?" });
         let error = serde_json::from_value::<T>(unknown).unwrap_err().to_string();
-        error.split('`').skip(3).step_by(2).map(ToOwned::to_owned).collect()
+        error.split('`').skip(3).step_by(2).filter(|word| *word != OLD_WORD).map(ToOwned::to_owned).collect()
     }
 
     fn recorded_words(tag: &str) -> BTreeSet<String> {

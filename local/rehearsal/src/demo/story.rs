@@ -43,7 +43,7 @@ impl<'a> Story<'a> {
         self.product.services.get(number).cloned().context("the story needs two services")
     }
 
-    /// Release 1 of every service. Nobody visits yet: there is nothing to visit.
+    /// Release 1 of every service. There are no visitors yet, because there is nothing to visit.
     ///
     /// # Errors
     /// When an upload gets no verdict.

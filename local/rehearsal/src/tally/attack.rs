@@ -4,8 +4,8 @@ use serde::Serialize;
 use std::time::Duration;
 use visitors::{Attacker, Attempt, Count};
 
-/// So many requests in a row have to be turned away before somebody counts as cut off: a rule that blocks some paths
-/// only must not pass for it.
+/// An attacker counts as cut off after so many refused requests in a row: a rule that blocks only some paths must not
+/// pass for it.
 const IN_A_ROW: usize = 10;
 
 /// The whole attack.
@@ -160,14 +160,14 @@ fn seconds(time: Duration) -> f64 {
 mod tests {
     use super::*;
     use std::net::IpAddr;
-    use visitors::Outcome;
+    use visitors::VisitEnding;
 
     /// A request each 100 ms: `.` got through, `x` was blocked.
     fn attempts(attacker: usize, story: &str) -> Vec<Attempt> {
         let attempt = |(number, what): (usize, char)| Attempt {
             attacker,
             sent: Duration::from_millis(100) * u32::try_from(number).unwrap(),
-            outcome: Outcome::Answered(if what == 'x' { 403 } else { 200 }),
+            outcome: VisitEnding::Answered(if what == 'x' { 403 } else { 200 }),
             got_through: what != 'x',
         };
         story.chars().enumerate().map(attempt).collect()

@@ -37,7 +37,7 @@ impl Tally {
     pub(super) fn make_room_for_records(&mut self) {
         let kept = std::mem::take(&mut self.clients);
         self.rebuild(kept);
-        if self.links.len() > self.room.records / 4 * 3 {
+        while self.links.len() > self.room.records / 4 * 3 && !self.clients.is_empty() {
             self.drop_lightest(|client| client.requests != NONE || client.suspect != NONE);
         }
     }

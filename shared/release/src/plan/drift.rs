@@ -2,14 +2,14 @@
 //!
 //! An operator's hand, a stack update that writes the template's weights, a write of a pass that was long delayed.
 
-use super::{Pass, rollback::can_carry};
+use super::{Planning, rollback::can_carry};
 use crate::{Action, Colour, Drift, Reason, Rules, Weights};
 
-impl Pass<'_> {
-    /// Says what has drifted, and puts it right where the policy says so and it is proven safe.
+impl Planning<'_> {
+    /// Reports what has drifted, and repairs it where the policy allows that and it is proven safe.
     ///
-    /// The first pass remembers it, the next one has read the health of both colours. That pass remembers itself:
-    /// its write changes the ledger, so a pass that was overtaken changes no rule.
+    /// The first pass writes the drift down. The next one reads the health of both colours before it repairs. It also
+    /// changes the ledger, so a pass that was overtaken loses the swap and changes no rule.
     pub(super) fn look_for_drift(&mut self) {
         let (Some(rules), Some(live)) = (self.seen.rules.known().cloned(), self.live_colour()) else {
             return;
@@ -34,7 +34,7 @@ impl Pass<'_> {
             self.again = true;
         } else if can_carry(self.seen, live) {
             self.because(Reason::RepairsBaseRule);
-            // The colour that is left serves late requests for the hold, from here and from when it is seen to be left.
+            // The colour that is left serves late requests for the drain, from here and from when it is seen to be left.
             (self.ledger.drifted_at, self.ledger.emptied_at) = (Some(self.now), Some(self.now));
             self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
             self.again = true;

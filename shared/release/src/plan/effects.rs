@@ -18,7 +18,7 @@ pub fn is_stale(decided: Timestamp, now: Timestamp) -> bool {
 /// One effect of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Change the world.
+    /// Change something in AWS.
     Act(Action),
     /// Write the ledger; what follows happens only if the swap succeeds.
     Commit,

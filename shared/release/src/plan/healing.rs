@@ -1,13 +1,13 @@
 //! Healing: an instance that stays unhealthy on the live colour is handed to Auto Scaling for replacement.
 //!
-//! Auto Scaling does not do it by itself: with its ELB checks it would replace every instance whose idle colour is
-//! down (Auto Scaling user guide, health checks: with several target groups each one must report healthy).
+//! The Auto Scaling group does not use ELB checks. With them it would replace every instance whose idle colour is
+//! down, because each target group must report healthy (Auto Scaling user guide, health checks).
 
-use super::{Pass, schedule::since};
-use crate::{Action, Ailing, InstanceId, Reason, TargetHealth};
+use super::{Planning, schedule::since};
+use crate::{Action, Ailing, InstanceId, Reason, TargetHealth, UnknownFields};
 use std::collections::BTreeMap;
 
-impl Pass<'_> {
+impl Planning<'_> {
     /// One at a time, with a pause between two, and only while another instance serves the live colour. Written
     /// before it is done: an instance is handed over at most once a pause, and a lost hand-over is made up for.
     pub(super) fn heal(&mut self) {
@@ -15,22 +15,20 @@ impl Pass<'_> {
         let Some(targets) = self.seen.health.of(live).known() else { return };
         self.ledger.ailing = self.ailing(targets);
         let limit = self.policy.heal_after;
-        let Some(Ailing { instance, since: start }) = self.ledger.ailing.clone().filter(|_| !limit.is_zero())
+        let Some(Ailing { instance, since: start, .. }) =
+            self.ledger.ailing.clone().filter(|_| !limit.is_zero())
         else {
             return;
         };
         let ill_for = since(start, self.now);
-        self.because(Reason::Ailing { instance: instance.to_string(), seconds: ill_for.as_secs() });
+        self.because(Reason::Ailing { instance: instance.clone(), seconds: ill_for.as_secs() });
         if ill_for < limit {
             return;
         }
         if let Some(waiting) = self.keeps_from_replacing(targets) {
-            return self.because(Reason::NotReplaced {
-                instance: instance.to_string(),
-                waiting: waiting.to_owned(),
-            });
+            return self.because(Reason::NotReplaced { instance, waiting: waiting.to_owned() });
         }
-        self.because(Reason::Replaces { instance: instance.to_string() });
+        self.because(Reason::Replaces { instance: instance.clone() });
         self.ledger.ailing = None;
         self.ledger.healed_at = Some(self.now);
         self.forward.push(Action::ReplaceInstance { instance });
@@ -40,8 +38,10 @@ impl Pass<'_> {
     fn ailing(&self, targets: &BTreeMap<InstanceId, TargetHealth>) -> Option<Ailing> {
         let is_ill = |instance: &InstanceId| targets.get(instance) == Some(&TargetHealth::Unhealthy);
         let known = self.ledger.ailing.clone().filter(|ailing| is_ill(&ailing.instance));
-        let first = || targets.keys().find(|instance| is_ill(instance));
-        known.or_else(|| first().map(|instance| Ailing { instance: instance.clone(), since: self.now }))
+        known.or_else(|| {
+            let instance = targets.keys().find(|instance| is_ill(instance))?.clone();
+            Some(Ailing { instance, since: self.now, unknown_fields: UnknownFields::default() })
+        })
     }
 
     fn keeps_from_replacing(&self, targets: &BTreeMap<InstanceId, TargetHealth>) -> Option<&'static str> {

@@ -1,16 +1,16 @@
 //! Idle: nothing is open.
 
-use super::{Pass, schedule::since};
-use crate::{Action, Colour, Open, Phase, Purpose, Reason, Strategy, Upload, Verdict};
+use super::{Planning, schedule::since};
+use crate::{Action, Colour, Open, Phase, Purpose, Reason, Strategy, UnknownFields, Upload, Verdict};
 use std::time::Duration;
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn idle(&mut self) {
         self.look_for_drift();
         if self.rolls_back() {
             return;
         }
-        if self.ledger.pending.is_some() && self.waits_for_hold() {
+        if self.ledger.pending.is_some() && self.waits_for_drain() {
             return;
         }
         if let Some(upload) = self.ledger.pending.take() {
@@ -26,20 +26,20 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether the idle colour lost its weight so lately that it still serves late requests.
-    pub(super) fn waits_for_hold(&mut self) -> bool {
+    /// Whether the idle colour still drains: it lost its weight so recently that late requests may still reach it.
+    pub(super) fn waits_for_drain(&mut self) -> bool {
         let remaining = self
             .ledger
             .emptied_at
-            .map_or(Duration::ZERO, |emptied| self.policy.hold.saturating_sub(since(emptied, self.now)));
+            .map_or(Duration::ZERO, |emptied| self.policy.drain.saturating_sub(since(emptied, self.now)));
         if !remaining.is_zero() {
             let seconds = remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
-            self.because(Reason::WaitsForHold { seconds });
+            self.because(Reason::WaitsForDrain { seconds });
         }
         !remaining.is_zero()
     }
 
-    /// Whether settling was given up since the last release: somebody has to look.
+    /// Whether settling was given up since the last release. Then an operator has to look.
     fn gave_up_settling(&self) -> bool {
         self.ledger
             .releases
@@ -62,7 +62,9 @@ impl Pass<'_> {
         }
         self.because(Reason::Opens { number: open.upload.number, attempt: open.attempt });
         self.note_fix_forward(colour.other());
-        self.ledger.previous_overwritten = self.ledger.previous.is_some();
+        if let Some(previous) = &mut self.ledger.previous {
+            previous.overwritten = true;
+        }
         self.ledger.ailing = None;
         self.ask_for(&open);
         self.keep(open);
@@ -95,20 +97,15 @@ impl Pass<'_> {
             attempt,
             first_attempt: attempt,
             deployment: None,
+            refused: None,
             rule: None,
             targets: Vec::new(),
             phase: Phase::Installing,
             since: self.now,
             opened_at: self.now,
-            had_weight: false,
-            unhealthy_since: None,
-            unknown_since: None,
-            raise_lost: false,
-            agreed: false,
-            hurry: false,
-            abort: false,
-            refused: None,
+            request: None,
             rolls_back: None,
+            unknown_fields: UnknownFields::default(),
         }
     }
 }

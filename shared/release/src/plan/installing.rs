@@ -1,12 +1,12 @@
 //! Installing: the deployment is asked for, found again, and waited for.
 
-use super::{Pass, schedule::since};
+use super::{Planning, schedule::since};
 use crate::{
-    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Reason, ReturnCause,
-    RuleOwner, TargetHealth, TargetStatus,
+    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Promotion, Reason, Request,
+    ReturnCause, RuleOwner, Shift, TargetHealth, TargetStatus, Trial,
 };
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn installing(&mut self, mut open: Open) {
         if let Some(cause) = self.give_up_before_weight(&open) {
             return self.take_back(open, cause);
@@ -29,9 +29,9 @@ impl Pass<'_> {
                 self.ledger.looked_at = Some(self.now);
                 let next = match (&self.ledger.live, open.strategy.first()) {
                     // Nothing is protected by a step when nothing carries traffic yet.
-                    (None, _) => Phase::Promoting,
-                    (Some(_), Some(_)) => Phase::Shifting { step: 0 },
-                    (Some(_), None) => Phase::Baking,
+                    (None, _) => Phase::Promoting(Promotion::default()),
+                    (Some(_), Some(_)) => Phase::Shifting(Shift::default()),
+                    (Some(_), None) => Phase::Baking(Trial::default()),
                 };
                 self.enter(open, next);
             }
@@ -40,7 +40,7 @@ impl Pass<'_> {
 
     /// What ends a release that has no weight yet.
     fn give_up_before_weight(&self, open: &Open) -> Option<ReturnCause> {
-        if open.abort {
+        if open.is_requested(Request::Abort) {
             return Some(ReturnCause::Aborted);
         }
         if let Some(detail) = &open.refused {
@@ -83,7 +83,7 @@ impl Pass<'_> {
             .push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
     }
 
-    /// The deployment as seen; asks CodeDeploy for one where there is none yet.
+    /// The deployment as this pass saw it. If there is none yet, asks CodeDeploy for one.
     pub(super) fn deployment_of(&mut self, open: &mut Open) -> Option<Deployment> {
         match self.seen.deployment.known() {
             Some(Some(deployment)) => {
@@ -121,12 +121,12 @@ impl Pass<'_> {
         for target in targets {
             let instance = &target.instance;
             if health.is_some() && is_gone(self.seen, open, instance) {
-                return Readiness::Failed(ReturnCause::InstanceLost { instance: instance.to_string() });
+                return Readiness::Failed(ReturnCause::InstanceLost { instance: instance.clone() });
             }
             match &target.status {
                 TargetStatus::Failed(detail) => {
                     return Readiness::Failed(ReturnCause::TargetFailed {
-                        instance: instance.to_string(),
+                        instance: instance.clone(),
                         detail: detail.clone(),
                     });
                 }
@@ -171,11 +171,11 @@ pub(super) fn ended(deployment: &Deployment, seen: &Observation, open: &Open) ->
         None => open.targets.iter().collect(),
     };
     if let Some(instance) = known.into_iter().find(|instance| is_gone(seen, open, instance)) {
-        return Some(ReturnCause::InstanceLost { instance: instance.to_string() });
+        return Some(ReturnCause::InstanceLost { instance: instance.clone() });
     }
     if let Some(failed) = seen.targets.known().and_then(|targets| {
         targets.iter().find_map(|target| match &target.status {
-            TargetStatus::Failed(detail) => Some((target.instance.to_string(), detail.clone())),
+            TargetStatus::Failed(detail) => Some((target.instance.clone(), detail.clone())),
             TargetStatus::Installing | TargetStatus::Validating | TargetStatus::Succeeded => None,
         })
     }) {

@@ -1,7 +1,7 @@
-//! The decision: from what is remembered and what is seen to what is remembered next and what is done.
+//! The decision: from ledger and observation to the next ledger and the actions.
 //!
-//! One file per phase. [`plan()`] is total and pure; it runs again whenever a pass loses the ledger's swap,
-//! so it must not matter how often it is asked.
+//! One file for each phase. [`plan()`] is total and pure. It runs again whenever a pass loses the swap, so asking
+//! twice must do no harm.
 
 mod drift;
 mod effects;
@@ -25,7 +25,8 @@ pub use reads::{Reads, reads};
 
 use crate::{
     Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase,
-    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, Verdict, Weights,
+    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, UnknownFields, Verdict,
+    Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,24 +69,24 @@ pub enum Action {
     },
     /// Stop a deployment.
     StopDeployment {
-        /// Which.
+        /// The deployment.
         id: DeploymentId,
     },
     /// Hand an instance to Auto Scaling for replacement.
     ReplaceInstance {
-        /// Which.
+        /// The instance.
         instance: InstanceId,
     },
     /// Resume the processes of Auto Scaling that CodeDeploy left suspended.
     ResumeProcesses {
-        /// Which.
+        /// The processes.
         processes: BTreeSet<ScalingProcess>,
     },
     /// Tell whoever uploaded how it ended.
     TellVerdict {
-        /// Whose object.
+        /// The uploaded object.
         revision: Revision,
-        /// How.
+        /// How its release ended.
         verdict: Verdict,
     },
 }
@@ -128,7 +129,7 @@ pub struct Plan {
     pub back: Vec<Action>,
     /// Done after the ledger is written.
     pub forward: Vec<Action>,
-    /// Why. Never empty.
+    /// Its reasons; never empty.
     pub reasons: Vec<Reason>,
     /// Whether another pass should follow at once instead of at the next poll or tick.
     pub again: bool,
@@ -138,7 +139,7 @@ pub struct Plan {
 ///
 /// Pure: the same ledger, observation, policy and time give the same plan.
 pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Timestamp) -> Plan {
-    let mut pass = Pass {
+    let mut planning = Planning {
         ledger,
         seen: observation,
         policy,
@@ -148,28 +149,28 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
         reasons: Vec::new(),
         again: false,
     };
-    pass.tell_verdicts();
-    match pass.ledger.open.take() {
-        None => pass.idle(),
+    planning.tell_verdicts();
+    match planning.ledger.open.take() {
+        None => planning.idle(),
         Some(open) => match open.phase {
-            Phase::Installing => pass.installing(open),
-            Phase::Shifting { .. } | Phase::Baking => pass.shifting(open),
-            Phase::Promoting => pass.promoting(open),
-            Phase::Returning(_) => pass.returning(open),
-            Phase::Settling => pass.settling(open),
+            Phase::Installing => planning.installing(open),
+            Phase::Shifting(_) | Phase::Baking(_) => planning.shifting(open),
+            Phase::Promoting(_) => planning.promoting(open),
+            Phase::Returning(_) => planning.returning(open),
+            Phase::Settling => planning.settling(open),
         },
     }
     Plan {
-        ledger: pass.ledger,
-        back: pass.back,
-        forward: pass.forward,
-        reasons: pass.reasons,
-        again: pass.again,
+        ledger: planning.ledger,
+        back: planning.back,
+        forward: planning.forward,
+        reasons: planning.reasons,
+        again: planning.again,
     }
 }
 
 /// One run of [`plan()`]: its inputs, and what it has decided so far.
-struct Pass<'a> {
+struct Planning<'a> {
     ledger: Ledger,
     seen: &'a Observation,
     policy: &'a Policy,
@@ -180,7 +181,7 @@ struct Pass<'a> {
     again: bool,
 }
 
-impl Pass<'_> {
+impl Planning<'_> {
     fn because(&mut self, reason: Reason) {
         self.reasons.push(reason);
     }
@@ -209,9 +210,14 @@ impl Pass<'_> {
     /// Starts the way back; its first steps are taken in this same pass.
     fn take_back(&mut self, mut open: Open, cause: ReturnCause) {
         self.because(Reason::Returns { cause: cause.clone() });
-        // What the phase wanted to do next must not follow the way back.
+        // The phase may already have asked for actions. They must not follow the way back.
         self.forward.retain(|action| matches!(action, Action::TellVerdict { .. }));
-        open.phase = Phase::Returning(Returning { cause, weightless_since: None });
+        open.phase = Phase::Returning(Returning {
+            cause,
+            had_weight: open.had_weight(),
+            weightless_since: None,
+            unknown_fields: UnknownFields::default(),
+        });
         open.since = self.now;
         let written_first = self.may_be_overtaken(&open);
         self.returning(open);
@@ -253,6 +259,7 @@ impl Pass<'_> {
             opened_at: open.opened_at,
             closed_at: self.now,
             told,
+            unknown_fields: UnknownFields::default(),
         });
         self.again = true;
     }
@@ -268,9 +275,9 @@ impl Pass<'_> {
     }
 }
 
-/// What a decision record says of a plan.
+/// What the log says of a plan.
 #[derive(Debug, Serialize)]
-pub struct Record<'a> {
+pub struct DecisionRecord<'a> {
     /// The service.
     pub service: &'a str,
     /// The phase after the plan.
@@ -283,7 +290,7 @@ pub struct Record<'a> {
     pub weight: Option<u8>,
     /// What is done, in order.
     pub actions: Vec<&'static str>,
-    /// Why.
+    /// Its reasons.
     pub reasons: &'a [Reason],
 }
 
@@ -294,9 +301,9 @@ impl Plan {
     }
 
     /// What the log says of this plan.
-    pub fn record(&self) -> Record<'_> {
+    pub fn record(&self) -> DecisionRecord<'_> {
         let open = self.ledger.open.as_ref();
-        Record {
+        DecisionRecord {
             service: self.ledger.service.as_str(),
             phase: self.ledger.phase(),
             release: open.map(|open| open.upload.number.0),

@@ -1,13 +1,16 @@
 //! Promoting: success is written; CodeDeploy agrees, the base rule moves, the release's rule goes.
 
-use super::Pass;
+use super::Planning;
 use super::shifting::release_share;
 use super::watch::Watch;
-use crate::{Action, DeploymentStatus, Live, Open, Phase, Purpose, Reason, ReturnCause, Verdict, Weights};
+use crate::{
+    Action, DeploymentStatus, Live, Open, Phase, Previous, Promotion, Purpose, Reason, ReturnCause,
+    UnknownFields, Verdict, Weights,
+};
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn promoting(&mut self, mut open: Open) {
-        let agreed = open.agreed
+        let agreed = matches!(open.phase, Phase::Promoting(Promotion { agreed: true, .. }))
             || self.seen.deployment.known().and_then(Option::as_ref).is_some_and(|deployment| {
                 deployment.status == DeploymentStatus::Succeeded
                     && open.deployment.as_ref() == Some(&deployment.id)
@@ -16,7 +19,7 @@ impl Pass<'_> {
             match self.watch(&mut open) {
                 Watch::Back(cause) => return self.take_back(open, cause),
                 Watch::Hold => return self.keep(open),
-                // A rollback has no deployment: what is seen of the colour itself decides.
+                // A rollback has no deployment, so the health and alarms of the colour decide.
                 Watch::Fine if open.purpose == Purpose::Rollback => {}
                 Watch::Fine => {
                     self.because(Reason::WaitsForCodeDeploy);
@@ -39,10 +42,11 @@ impl Pass<'_> {
             (Some(ours), found) if found.as_ref().is_none_or(|found| found.arn != ours) => {
                 self.take_back(open, ReturnCause::RuleDeleted);
             }
-            // Somebody has lowered it since: what follows would be a raise, so it is proven like one.
+            // An operator has lowered the weight since. Raising it again must be proven like any raise.
             (Some(_), _) if release_share(&rules, open.colour) < 1000 => {
-                open.raise_lost = true;
-                self.raise(open, Phase::Promoting);
+                open.phase.misses_its_raise();
+                let phase = open.phase.clone();
+                self.raise(open, phase);
             }
             (Some(ours), _) if moved => {
                 self.because(Reason::DeletesReleaseRule);
@@ -68,7 +72,9 @@ impl Pass<'_> {
     /// Written first, like everything forward: the swap proves that no way back was written since.
     fn move_base_rule(&mut self, mut open: Open) {
         self.because(Reason::MovesBaseRule);
-        open.agreed = true;
+        if let Phase::Promoting(promotion) = &mut open.phase {
+            promotion.agreed = true;
+        }
         self.ledger.looked_at = Some(self.now);
         self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(open.colour) });
         self.again = true;
@@ -77,11 +83,15 @@ impl Pass<'_> {
 
     fn go_live(&mut self, open: Open) {
         self.because(Reason::WentLive);
-        let live = Live { colour: open.colour, upload: open.upload.clone(), since: self.now };
-        self.ledger.previous = self.ledger.live.replace(live);
-        self.ledger.previous_overwritten = false;
+        let live = Live {
+            colour: open.colour,
+            upload: open.upload.clone(),
+            since: self.now,
+            unknown_fields: UnknownFields::default(),
+        };
+        self.ledger.previous = self.ledger.live.replace(live).map(Previous::from);
         if let (Some(replaced), Some(cause)) = (self.ledger.previous.clone(), &open.rolls_back) {
-            self.reject_rolled_back(&replaced, cause);
+            self.reject_rolled_back(&replaced.upload, cause);
         }
         let purpose = open.purpose;
         self.close(open, Verdict::Live);
@@ -93,7 +103,7 @@ impl Pass<'_> {
 
     /// Opens the deployment that makes the live revision CodeDeploy's last successful one again.
     ///
-    /// `failed`: the try before this one.
+    /// `failed`: the attempt before this one.
     pub(super) fn settle(&mut self, failed: Option<&Open>) {
         let Some(live) = self.ledger.live.clone() else { return };
         self.because(Reason::Settles);
@@ -110,7 +120,7 @@ impl Pass<'_> {
         }
         // What ran on the idle colour is about to be replaced by the live revision.
         self.ledger.previous = None;
-        if !self.waits_for_hold() {
+        if !self.waits_for_drain() {
             self.forward.push(Action::CreateDeployment {
                 description: open.description(&self.ledger.service),
                 revision: open.upload.revision.clone(),

@@ -5,6 +5,7 @@ use crate::{Ledger, PerColour, Phase, Policy, Purpose};
 use jiff::Timestamp;
 
 /// What a pass has to read.
+#[expect(clippy::struct_excessive_bools, reason = "each fact is read or not, whatever the others are")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reads {
     /// The open release's deployment, by id or else by description.
@@ -13,7 +14,8 @@ pub struct Reads {
     pub targets: bool,
     /// The service's rules.
     pub rules: bool,
-    /// Whose the release's rule is, if there is one: one more call, only where the ledger does not know.
+    /// The release that owns the release's rule. It costs one more call, so it is read only where the ledger does not
+    /// know.
     pub rule_owner: bool,
     /// The targets of these groups.
     pub health: PerColour<bool>,
@@ -38,7 +40,7 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             reads.rules = ledger.live.is_some() && open.rule.is_none();
             reads.rule_owner = reads.rules;
         }
-        Phase::Shifting { .. } | Phase::Baking | Phase::Promoting => {
+        Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => {
             reads.rules = true;
             reads.rule_owner = ledger.live.is_some() && open.rule.is_none();
             reads.alarms = true;
@@ -48,7 +50,8 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
         }
         Phase::Returning(_) => {
             reads.rules = true;
-            // Whether it was the bundle or an instance, and whether there are enough for the next try.
+            // Tells whether the bundle or an instance is to blame, and whether enough instances are there for another
+            // attempt.
             let had_targets = !open.targets.is_empty();
             reads.health = PerColour { blue: had_targets, green: had_targets };
         }

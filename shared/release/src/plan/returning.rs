@@ -1,7 +1,7 @@
-//! Returning: the release's rule goes, the deployment stops, the hold passes.
+//! Returning: the release's rule goes, the deployment stops, the drain passes.
 
 use super::installing::is_gone;
-use super::{Pass, schedule::since};
+use super::{Planning, schedule::since};
 use crate::{
     Action, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reason, ReturnCause, Returning, Verdict,
     Weights,
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How many attempts a release gets when the bundle is not to blame.
 const ATTEMPTS: u32 = 2;
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn returning(&mut self, mut open: Open) {
         let Phase::Returning(mut back) = open.phase.clone() else { return self.keep(open) };
         if back.cause.may_be_a_lost_instance()
@@ -20,7 +20,7 @@ impl Pass<'_> {
             back.cause = ReturnCause::InstanceLost { instance };
         }
         let mut waiting = Vec::new();
-        if !self.is_weightless(&mut open) {
+        if !self.is_weightless(&open, &mut back) {
             waiting.push("all weight to be back on the live colour");
             back.weightless_since = None;
         } else if back.weightless_since.is_none() {
@@ -30,9 +30,9 @@ impl Pass<'_> {
             Stopped::No => waiting.push("the deployment to stop"),
             Stopped::Yes => {}
         }
-        let held = back.weightless_since.is_some_and(|start| since(start, self.now) >= self.policy.hold);
-        if open.had_weight && !held {
-            waiting.push("the hold, while the load balancer still sends late requests");
+        let drained = back.weightless_since.is_some_and(|start| since(start, self.now) >= self.policy.drain);
+        if back.had_weight && !drained {
+            waiting.push("the drain, while the load balancer still sends late requests");
         }
         let tries_again = self.tries_again(&open, &back.cause);
         if tries_again && self.lacks_instances(&open, &back) {
@@ -47,7 +47,7 @@ impl Pass<'_> {
     }
 
     /// Whether no rule gives the candidate anything; what does is put right, before anything is written.
-    fn is_weightless(&mut self, open: &mut Open) -> bool {
+    fn is_weightless(&mut self, open: &Open, back: &mut Returning) -> bool {
         let Some(rules) = self.seen.rules.known().cloned() else { return false };
         let drifted_from = self.live_colour().filter(|live| !rules.base.are_all_on(*live));
         match (&rules.release, drifted_from) {
@@ -57,8 +57,8 @@ impl Pass<'_> {
             }
             (Some(rule), None) => self.delete_after_commit(rule.arn.clone()),
             (rule, Some(live)) => {
-                // What the base rule gave the candidate it serves for the hold.
-                open.had_weight = true;
+                // What the base rule gave the candidate it serves for the drain.
+                back.had_weight = true;
                 // Deleting the release's rule would uncover the base rule: it goes when that one was seen right.
                 let weights = Weights::all_on(live);
                 if let Some(rule) = rule {
@@ -91,10 +91,10 @@ impl Pass<'_> {
 
     /// An instance of the deployment that is gone, or that serves neither colour: it would have failed without the
     /// release.
-    fn dead_instance(&self, open: &Open) -> Option<String> {
+    fn dead_instance(&self, open: &Open) -> Option<InstanceId> {
         let is_dead =
             |instance: &&InstanceId| is_gone(self.seen, open, instance) || self.seen.serves_neither(instance);
-        open.targets.iter().find(is_dead).map(ToString::to_string)
+        open.targets.iter().find(is_dead).cloned()
     }
 
     fn tries_again(&self, open: &Open, cause: &ReturnCause) -> bool {
@@ -105,8 +105,8 @@ impl Pass<'_> {
             && !self.has_succeeded()
     }
 
-    /// Whether the next try would find fewer instances than this one did, or a dead one. Auto Scaling replaces it now
-    /// that no deployment holds it back; what it has not replaced within the time of an installation is not waited for.
+    /// Whether another attempt would find fewer instances than this one did, or a dead one. Auto Scaling replaces it
+    /// now that no deployment suspends it. After the time of an installation the release waits no longer.
     fn lacks_instances(&self, open: &Open, back: &Returning) -> bool {
         let healthy = self.live_colour().map(|live| self.seen.healthy_count(live).unwrap_or(0));
         let waited = back.weightless_since.map_or(Duration::ZERO, |start| since(start, self.now));

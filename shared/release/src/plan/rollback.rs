@@ -1,23 +1,23 @@
 //! Rollback after success: by an operator, or within the rollback window by an alarm of the live colour.
 
-use super::{Pass, schedule::since, watch::first_firing};
+use super::{Planning, schedule::since, watch::first_firing};
 use crate::{
-    Action, Colour, Ledger, Live, Observation, Phase, Policy, Purpose, Reading, Reason, RollbackCause,
-    Strategy, Verdict,
+    Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Purpose, Reading, Reason,
+    RollbackCause, Strategy, Trial, Upload, Verdict,
 };
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Whether an alarm of the live colour would put the previous one back now. One try: an alarm does not start a
-/// second one for the same live release when the first was taken back.
+/// Whether an alarm of the live colour would start a rollback now. An alarm starts at most one rollback for a live
+/// release, even if that rollback was taken back.
 pub(crate) fn is_armed(ledger: &Ledger, policy: &Policy, now: Timestamp) -> bool {
     let (Some(live), Some(previous)) = (&ledger.live, &ledger.previous) else { return false };
     let tried = |past: &crate::Past| past.purpose == Purpose::Rollback && past.opened_at >= live.since;
     ledger.open.is_none()
-        && !ledger.previous_overwritten
+        && !previous.overwritten
         && since(live.since, now) < policy.rollback_window
         && !ledger.releases.iter().any(tried)
-        && !ledger.is_rejected(previous)
+        && !ledger.is_rejected(&previous.upload)
 }
 
 /// Whether targets of this colour are healthy now, and as many as of the other colour.
@@ -28,7 +28,7 @@ pub(super) fn can_carry(seen: &Observation, colour: Colour) -> bool {
     }
 }
 
-impl Pass<'_> {
+impl Planning<'_> {
     /// Starts a rollback when there is a reason for one. Whether it did.
     pub(super) fn rolls_back(&mut self) -> bool {
         let by_operator = std::mem::take(&mut self.ledger.rollback);
@@ -60,23 +60,23 @@ impl Pass<'_> {
         Some(RollbackCause::Alarm { alarm })
     }
 
-    /// An instance that serves neither colour, and did not for no longer than facts may be unknown: it may be what the
-    /// alarm has seen. The load balancer sends it nothing any more, so that alarm ends by itself.
-    fn died_lately(&self, live: Colour) -> Option<String> {
+    /// An instance that has served neither colour for less than `unknown_limit`. The alarm may have fired because of
+    /// it. The load balancer sends it no more requests, so that alarm will clear.
+    fn died_lately(&self, live: Colour) -> Option<InstanceId> {
         let ill_for =
             self.ledger.ailing.as_ref().map_or(Duration::ZERO, |ailing| since(ailing.since, self.now));
         let targets = self.seen.health.of(live).known()?;
         let dead = targets.keys().find(|instance| self.seen.serves_neither(instance))?;
-        (ill_for < self.policy.unknown_limit).then(|| dead.to_string())
+        (ill_for < self.policy.unknown_limit).then(|| dead.clone())
     }
 
     /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
-    fn roll_back(&mut self, previous: Live, cause: RollbackCause) {
+    fn roll_back(&mut self, previous: Previous, cause: RollbackCause) {
         self.because(Reason::RollsBack { number: previous.upload.number });
-        if self.ledger.previous_overwritten || !can_carry(self.seen, previous.colour) {
+        if previous.overwritten || !can_carry(self.seen, previous.colour) {
             self.because(Reason::PreviousNotRunning);
-            // A colour that is down serves nobody.
-            if self.seen.healthy_count(previous.colour) != Some(0) && self.waits_for_hold() {
+            // A colour that is down has no late requests to serve.
+            if self.seen.healthy_count(previous.colour) != Some(0) && self.waits_for_drain() {
                 self.ledger.rollback = true;
                 return;
             }
@@ -93,7 +93,7 @@ impl Pass<'_> {
             Strategy::AllAtOnce,
             Duration::ZERO,
         );
-        open.phase = Phase::Baking;
+        open.phase = Phase::Baking(Trial::default());
         open.rolls_back = Some(cause);
         if let Some(live) = self.live_colour() {
             let release = open.description(&self.ledger.service);
@@ -104,11 +104,9 @@ impl Pass<'_> {
     }
 
     /// The release that was put aside is a rejected one from now on: it is not tried again by itself.
-    pub(super) fn reject_rolled_back(&mut self, replaced: &Live, cause: &RollbackCause) {
+    pub(super) fn reject_rolled_back(&mut self, replaced: &Upload, cause: &RollbackCause) {
         let release = self.ledger.releases.iter_mut().rev().find(|past| {
-            past.purpose == Purpose::Release
-                && past.upload == replaced.upload
-                && past.verdict == Verdict::Live
+            past.purpose == Purpose::Release && past.upload == *replaced && past.verdict == Verdict::Live
         });
         if let Some(release) = release {
             release.verdict = Verdict::Rejected { reason: cause.to_string() };

@@ -1,11 +1,12 @@
 //! Auto Scaling processes that stay suspended although no deployment is open.
 
-use super::{Pass, schedule::since};
+use super::{Planning, schedule::since};
 use crate::{Action, Drift, Ledger, Reason, ScalingProcess};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// CodeDeploy resumes what it suspended when a deployment ends; for so long that is its own business.
+/// CodeDeploy resumes the processes itself when a deployment ends. Until this time has passed, Greenlight does not
+/// interfere.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// For so long after a release it is looked at, so that a tick between releases stays cheap.
@@ -17,7 +18,7 @@ pub(crate) fn is_looked_at(ledger: &Ledger, now: Timestamp) -> bool {
     ledger.open.is_none() && ended.is_some_and(|ago| (GRACE..LOOKED_AT_FOR).contains(&ago))
 }
 
-impl Pass<'_> {
+impl Planning<'_> {
     /// Says which processes stay suspended, and resumes them where the policy says so. Only the four that
     /// `CreateDeployment` suspends: what else is suspended was suspended by hand.
     pub(super) fn look_for_suspended_processes(&mut self) {

@@ -1,6 +1,6 @@
 //! When the next raise is due.
 
-use crate::{Ledger, Open, Phase, Policy};
+use crate::{Ledger, Open, Phase, Policy, Raised, Request};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -9,29 +9,30 @@ pub(crate) fn since(earlier: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }
 
-/// How long another pass may still be about to create a release's rule that it decided on when the release opened:
-/// what a decision holds and one call with all its tries (see `reconcile`). A rule that comes after the release has gone
-/// live would put all traffic back, so no release goes live sooner.
+/// How long after a release opened another pass may still create its rule: as long as a decision holds, plus one call
+/// with all its retries (see `reconcile`). A rule that is created after the release went live would return all traffic
+/// to the old version, so no release goes live sooner.
 const LATE_CREATION: Duration = Duration::from_secs(30);
 
 /// How long the present step or the bake still lasts. Zero when an operator is in a hurry, but for late creations.
 pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     let whole = match &open.phase {
-        Phase::Shifting { step } => open.strategy.step(*step).map_or(Duration::ZERO, |step| step.hold),
-        Phase::Baking => open.bake,
-        Phase::Installing | Phase::Promoting | Phase::Returning(_) | Phase::Settling => Duration::ZERO,
+        Phase::Shifting(shift) => open.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold),
+        Phase::Baking(_) => open.bake,
+        Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => Duration::ZERO,
     };
     let least = match &open.phase {
-        Phase::Baking if open.rule.is_some() => LATE_CREATION.saturating_sub(since(open.opened_at, now)),
+        Phase::Baking(_) if open.rule.is_some() => LATE_CREATION.saturating_sub(since(open.opened_at, now)),
         _ => Duration::ZERO,
     };
-    let asked = if open.hurry { Duration::ZERO } else { whole.saturating_sub(since(open.since, now)) };
+    let hurries = open.is_requested(Request::Hurry);
+    let asked = if hurries { Duration::ZERO } else { whole.saturating_sub(since(open.since, now)) };
     asked.max(least)
 }
 
-/// Whether this pass may raise a weight, and so has to see what a raise must prove.
+/// Whether this pass may raise a weight, and so has to read everything that a raise must prove.
 pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, now: Timestamp) -> bool {
-    let first_raise = !open.had_weight;
-    let next_raise = matches!(open.phase, Phase::Shifting { .. }) && remaining(open, now).is_zero();
-    !ledger.paused && (first_raise || next_raise || open.raise_lost)
+    let lacks_a_raise = open.phase.trial().is_some_and(|trial| trial.raised != Raised::Decided);
+    let next_raise = matches!(open.phase, Phase::Shifting(_)) && remaining(open, now).is_zero();
+    !ledger.paused && (lacks_a_raise || next_raise)
 }

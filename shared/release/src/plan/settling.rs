@@ -1,17 +1,17 @@
 //! Settling: the live revision is deployed once more, so that new instances boot what carries traffic.
 
-use super::{Pass, schedule::since};
-use crate::{Action, DeploymentStatus, Open, Reason, Verdict};
+use super::{Planning, schedule::since};
+use crate::{Action, DeploymentStatus, Open, Reason, Request, Verdict};
 
-/// How often settling is tried before somebody has to look.
+/// How many attempts settling gets before an operator has to look.
 const ATTEMPTS: u32 = 3;
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn settling(&mut self, mut open: Open) {
         if let Some(detail) = open.refused.take() {
             return self.settle_again(open, &detail);
         }
-        if open.deployment.is_none() && self.waits_for_hold() {
+        if open.deployment.is_none() && self.waits_for_drain() {
             return self.keep(open);
         }
         let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };
@@ -25,7 +25,7 @@ impl Pass<'_> {
                 let waiting = "the live revision on the idle colour".to_owned();
                 let too_long = since(open.since, self.now) >= self.policy.install_deadline;
                 // A newer bundle does better what settling is for.
-                if too_long || self.ledger.pending.is_some() || open.abort {
+                if too_long || self.ledger.pending.is_some() || open.is_requested(Request::Abort) {
                     self.forward.push(Action::StopDeployment { id: deployment.id });
                 }
                 self.because(Reason::WaitsForInstallation { waiting });
@@ -39,7 +39,7 @@ impl Pass<'_> {
     }
 
     fn settle_again(&mut self, open: Open, detail: &str) {
-        if open.tries() >= ATTEMPTS || self.ledger.pending.is_some() || open.abort {
+        if open.tries() >= ATTEMPTS || self.ledger.pending.is_some() || open.is_requested(Request::Abort) {
             self.because(Reason::NotSettled { detail: detail.to_owned() });
             return self
                 .close(open, Verdict::Rejected { reason: format!("settling failed: {detail}; push again") });

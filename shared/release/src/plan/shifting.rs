@@ -1,11 +1,14 @@
 //! Shifting and baking: weight is raised step by step, each raise proven safe in its own pass.
 
 use super::watch::Watch;
-use super::{Pass, schedule};
-use crate::{Action, AlarmState, Colour, Drift, Open, Phase, Reason, ReturnCause, Rules, Weights};
+use super::{Planning, schedule};
+use crate::{
+    Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Raised, Reason, Request, ReturnCause, Rules,
+    Shift, Weights,
+};
 use std::time::Duration;
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn shifting(&mut self, mut open: Open) {
         match self.watch(&mut open) {
             Watch::Back(cause) => return self.take_back(open, cause),
@@ -19,7 +22,7 @@ impl Pass<'_> {
             self.again = true;
             return self.keep(open);
         }
-        // Nobody sees the base rule behind the release's, until the way back uncovers it.
+        // Behind the release's rule the base rule gets no request, until the way back uncovers it.
         if !rules.base.are_all_on(live) {
             self.because(Reason::BaseRuleDrifted { weights: rules.base });
             if self.policy.drift == Drift::Repair {
@@ -32,19 +35,21 @@ impl Pass<'_> {
             if let Some(rule) = &rules.release {
                 self.because(Reason::LowersDrift { weights: rule.weights });
             }
-            // Written first: a pass that was overtaken would lower what has been raised since.
+            // Commit first: without the swap an overtaken pass would lower a weight that was raised since.
             self.ledger.looked_at = Some(self.now);
             self.set_weights(&open, live);
             return self.keep(open);
         }
         if share < intended.per_mille(open.colour) {
             // The raise was decided and never arrived: its time starts again when it does.
-            open.raise_lost = true;
+            open.phase.misses_its_raise();
             let phase = open.phase.clone();
             return self.raise(open, phase);
         }
-        if open.phase == Phase::Baking && self.ledger.emptied_at.is_none_or(|emptied| emptied < open.since) {
-            // Seen, not only asked for: the hold of the live colour counts from here.
+        if matches!(open.phase, Phase::Baking(_))
+            && self.ledger.emptied_at.is_none_or(|emptied| emptied < open.since)
+        {
+            // Seen, not only asked for: the drain of the live colour counts from here.
             self.ledger.emptied_at = Some(self.now);
         }
         self.next_step(open);
@@ -63,14 +68,20 @@ impl Pass<'_> {
             return self.keep(open);
         }
         let next = match &open.phase {
-            Phase::Shifting { step } if !open.hurry && open.strategy.step(step + 1).is_some() => {
-                Phase::Shifting { step: step + 1 }
+            Phase::Shifting(shift)
+                if !open.is_requested(Request::Hurry) && open.strategy.step(shift.step + 1).is_some() =>
+            {
+                Phase::Shifting(Shift { step: shift.step + 1, ..shift.clone() })
             }
-            Phase::Shifting { .. } => Phase::Baking,
-            Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => {
+            Phase::Shifting(shift) => Phase::Baking(shift.trial.clone()),
+            Phase::Baking(trial) => {
                 self.because(Reason::Promotes);
                 self.again = true;
-                return self.enter(open, Phase::Promoting);
+                let promotion = Promotion { trial: trial.clone(), ..Promotion::default() };
+                return self.enter(open, Phase::Promoting(promotion));
+            }
+            Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => {
+                return self.keep(open);
             }
         };
         self.raise(open, next);
@@ -86,9 +97,10 @@ impl Pass<'_> {
             return self.wait_for_proof(open, waiting);
         }
         open.phase = phase;
+        if let Some(trial) = open.phase.trial_mut() {
+            trial.raised = Raised::Decided;
+        }
         open.since = self.now;
-        open.had_weight = true;
-        open.raise_lost = false;
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
         self.keep(open);
@@ -101,7 +113,7 @@ impl Pass<'_> {
     }
 
     fn wait_for_proof(&mut self, open: Open, waiting: String) {
-        let (waited, limit) = if open.had_weight {
+        let (waited, limit) = if open.had_weight() {
             let due = open.strategy_time();
             (schedule::since(open.since, self.now).saturating_sub(due), self.policy.unknown_limit)
         } else {
@@ -114,11 +126,11 @@ impl Pass<'_> {
         self.keep(open);
     }
 
-    /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the
-    /// live colour, every candidate alarm OK, nobody failed. An ALB does not fail over between groups.
+    /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the live colour,
+    /// every candidate alarm OK, no failed instance. An ALB does not fail over between groups.
     ///
-    /// So the candidate is not worse than the live colour in anything that can be observed of both: while a live
-    /// alarm fires, the same alarm of the candidate must not.
+    /// So the candidate is never worse than the live colour in a fact that both have: while a live alarm fires, the
+    /// same alarm of the candidate must not.
     fn prove(&self, open: &Open) -> Result<(), String> {
         let unproven: Vec<String> = open
             .targets
@@ -157,10 +169,12 @@ impl Pass<'_> {
 impl Open {
     fn strategy_time(&self) -> Duration {
         match &self.phase {
-            Phase::Shifting { step } => self.strategy.step(*step).map_or(Duration::ZERO, |step| step.hold),
-            Phase::Installing | Phase::Baking | Phase::Promoting | Phase::Returning(_) | Phase::Settling => {
-                Duration::ZERO
-            }
+            Phase::Shifting(shift) => self.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold),
+            Phase::Installing
+            | Phase::Baking(_)
+            | Phase::Promoting(_)
+            | Phase::Returning(_)
+            | Phase::Settling => Duration::ZERO,
         }
     }
 }

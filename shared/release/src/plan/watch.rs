@@ -1,9 +1,10 @@
 //! What takes a release back while its candidate may carry traffic, whatever else it waits for.
 
 use super::installing::{ended, is_gone};
-use super::{Pass, schedule::since};
+use super::{Planning, schedule::since};
 use crate::{
-    AlarmState, Colour, DeploymentStatus, Open, Phase, Purpose, Reading, Reason, ReturnCause, TargetHealth,
+    AlarmState, Colour, DeploymentStatus, Open, Phase, Purpose, Reading, Reason, Request, ReturnCause,
+    TargetHealth,
 };
 use std::collections::BTreeMap;
 
@@ -17,9 +18,9 @@ pub(super) enum Watch {
     Back(ReturnCause),
 }
 
-impl Pass<'_> {
+impl Planning<'_> {
     pub(super) fn watch(&mut self, open: &mut Open) -> Watch {
-        if open.abort {
+        if open.is_requested(Request::Abort) {
             return Watch::Back(ReturnCause::Aborted);
         }
         // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.
@@ -49,7 +50,8 @@ impl Pass<'_> {
     fn ended_or_lost(&self, open: &Open) -> Option<ReturnCause> {
         match self.seen.deployment.known() {
             Some(Some(deployment))
-                if deployment.status != DeploymentStatus::Succeeded || open.phase != Phase::Promoting =>
+                if deployment.status != DeploymentStatus::Succeeded
+                    || !matches!(open.phase, Phase::Promoting(_)) =>
             {
                 if let Some(cause) = ended(deployment, self.seen, open) {
                     return Some(cause);
@@ -62,7 +64,7 @@ impl Pass<'_> {
             Some(Some(_)) | None => {}
         }
         let lost = open.targets.iter().find(|instance| is_gone(self.seen, open, instance))?;
-        Some(ReturnCause::InstanceLost { instance: lost.to_string() })
+        Some(ReturnCause::InstanceLost { instance: lost.clone() })
     }
 
     fn is_stopped(&self) -> bool {
@@ -76,29 +78,29 @@ impl Pass<'_> {
             return false;
         };
         // Once the base rule has moved, it is this release itself that deletes its rule.
-        let moved = open.phase == Phase::Promoting && rules.base.are_all_on(open.colour);
+        let moved = matches!(open.phase, Phase::Promoting(_)) && rules.base.are_all_on(open.colour);
         let stands = moved || rules.release.as_ref().is_some_and(|rule| rule.arn == *ours);
         !stands
     }
 
     /// A firing candidate alarm. On a colour without weight an alarm decides nothing: it may well be down.
     fn firing(&self, open: &Open) -> Option<String> {
-        let alarms = self.seen.alarms.of(open.colour).known().filter(|_| open.had_weight)?;
+        let alarms = self.seen.alarms.of(open.colour).known().filter(|_| open.had_weight())?;
         first_firing(alarms)
     }
 
-    /// The dead man's switch: with weight on the candidate its hooks stand in `ValidateService` and ask all the time.
-    /// A rollback has no hooks, and after "succeeded" was said nobody asks any more.
+    /// The dead man's switch: while the candidate has weight, its hooks wait in `ValidateService` and keep asking. A
+    /// rollback has no hooks, and after "succeeded" no hook asks any more.
     fn silent(&self, open: &Open) -> Option<ReturnCause> {
         let limit = self.policy.silence_limit;
         let asks =
-            open.purpose == Purpose::Release && matches!(open.phase, Phase::Shifting { .. } | Phase::Baking);
+            open.purpose == Purpose::Release && matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
         let silence = since(self.ledger.looked_at?, self.now);
-        let too_long = asks && open.had_weight && !limit.is_zero() && silence >= limit;
+        let too_long = asks && open.had_weight() && !limit.is_zero() && silence >= limit;
         too_long.then_some(ReturnCause::Silent { seconds: silence.as_secs() })
     }
 
-    /// A release opens, or goes on, while what is live is in trouble: it may be what mends it.
+    /// Notes that alarms of the live colour fire while a release opens or goes on: the release may be what mends them.
     pub(super) fn note_fix_forward(&mut self, live: Colour) {
         let Some(alarms) = self.seen.alarms.of(live).known() else { return };
         let firing: Vec<String> = alarms
@@ -121,11 +123,12 @@ impl Pass<'_> {
         // A rollback has no deployment and so no targets of its own: any healthy one of the colour will do.
         let none_serves =
             open.purpose == Purpose::Rollback && self.seen.healthy_count(open.colour) == Some(0);
+        let Some(trial) = open.phase.trial_mut() else { return Watch::Fine };
         if unhealthy == 0 && !none_serves {
-            open.unhealthy_since = None;
+            trial.unhealthy_since = None;
             return Watch::Fine;
         }
-        let start = *open.unhealthy_since.get_or_insert(self.now);
+        let start = *trial.unhealthy_since.get_or_insert(self.now);
         if since(start, self.now) >= self.policy.unhealthy_grace {
             let (unhealthy, targets) =
                 if none_serves { (health.len(), health.len()) } else { (unhealthy, open.targets.len()) };
@@ -138,17 +141,19 @@ impl Pass<'_> {
     fn unknown(&mut self, open: &mut Open) -> Watch {
         let unreadable = self.unreadable(open);
         let silent_alarms = self.alarms_that_say_nothing(open);
+        let had_weight = open.had_weight();
+        let Some(trial) = open.phase.trial_mut() else { return Watch::Fine };
         if unreadable.is_empty() && silent_alarms.is_empty() {
-            open.unknown_since = None;
+            trial.unknown_since = None;
             return Watch::Fine;
         }
-        let start = *open.unknown_since.get_or_insert(self.now);
+        let start = *trial.unknown_since.get_or_insert(self.now);
         let told = silent_alarms.iter().map(ToString::to_string);
         let what = unreadable.iter().cloned().chain(told).collect::<Vec<_>>().join(", ");
-        if open.had_weight && since(start, self.now) >= self.policy.unknown_limit {
+        if had_weight && since(start, self.now) >= self.policy.unknown_limit {
             return Watch::Back(ReturnCause::UnknownTooLong { what });
         }
-        let waits_to_begin = !open.had_weight && matches!(open.phase, Phase::Shifting { .. } | Phase::Baking);
+        let waits_to_begin = !had_weight && matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
         if waits_to_begin && since(open.opened_at, self.now) >= self.policy.install_deadline {
             return Watch::Back(ReturnCause::NotProven { waiting: what });
         }

@@ -11,7 +11,7 @@ fn description() -> Description {
 }
 
 /// A world answers at once, so one poll is enough.
-fn now<T>(future: impl Future<Output = Answer<T>>) -> Answer<T> {
+fn now<T>(future: impl Future<Output = PortResult<T>>) -> PortResult<T> {
     future.now_or_never().unwrap()
 }
 

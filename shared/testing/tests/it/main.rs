@@ -8,6 +8,7 @@ mod after_success;
 mod alarms;
 mod call_budget;
 mod faults;
+mod newer_ledger;
 mod random;
 mod stage;
 mod stories;

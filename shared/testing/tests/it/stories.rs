@@ -388,7 +388,7 @@ async fn an_unexplained_share_above_the_decided_one_is_lowered() {
 }
 
 #[tokio::test]
-async fn the_hold_passes_before_a_colour_that_had_weight_may_go_down() {
+async fn the_drain_passes_before_a_colour_that_had_weight_may_go_down() {
     let story = Story::shifting("AllAtOnce").await;
     story.say(Command::Abort).await;
     story.pass(59 * SECOND);

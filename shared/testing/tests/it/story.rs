@@ -22,7 +22,7 @@ pub(crate) fn policy(strategy: &str) -> Policy {
         strategy: strategy.parse().unwrap(),
         bake: 60 * SECOND,
         install_deadline: 900 * SECOND,
-        hold: 60 * SECOND,
+        drain: 60 * SECOND,
         unhealthy_grace: 30 * SECOND,
         unknown_limit: 180 * SECOND,
         look_interval: 5 * SECOND,

@@ -1,0 +1,247 @@
+//! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
+
+use crate::stored::UnknownFields;
+use crate::{
+    Colour, DeploymentId, Description, InstanceId, Purpose, ReturnCause, RuleArn, ServiceName, Strategy,
+    Upload,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The release that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Open {
+    /// What its deployment is for.
+    pub purpose: Purpose,
+    /// What is to go live.
+    pub upload: Upload,
+    /// The candidate: the colour it is installed on.
+    pub colour: Colour,
+    /// How weight moves, fixed when the release opened.
+    pub strategy: Strategy,
+    /// The bake time, fixed when the release opened.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub bake: Duration,
+    /// The number of this attempt, from 1. No two attempts of a release share one, because a deployment is found again
+    /// by it.
+    pub attempt: u32,
+    /// The number of the first attempt since the release opened. When an attempt ends without blame, because an
+    /// instance went away, another one follows.
+    pub first_attempt: u32,
+    /// Its deployment, once CodeDeploy's answer is known.
+    pub deployment: Option<DeploymentId>,
+    /// CodeDeploy refused to open the deployment, with its words.
+    pub refused: Option<String>,
+    /// Its own rule, once the load balancer's answer is known.
+    pub rule: Option<RuleArn>,
+    /// The instances that stood in `ValidateService` when the shift began.
+    pub targets: Vec<InstanceId>,
+    /// Its phase.
+    #[serde(flatten)]
+    pub phase: Phase,
+    /// Since when in this phase and step.
+    pub since: Timestamp,
+    /// Since when open, this attempt.
+    pub opened_at: Timestamp,
+    /// What an operator wants of it.
+    pub request: Option<Request>,
+    /// Of a rollback: why what was live is put aside.
+    pub rolls_back: Option<RollbackCause>,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
+}
+
+/// What an operator wants of the open release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// The remaining steps and the bake are skipped.
+    Hurry,
+    /// It is given up. No hurry lifts this.
+    Abort,
+}
+
+/// Why a release is taken back after its success.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum RollbackCause {
+    /// An operator said so.
+    #[error("rolled back by an operator: mend the bundle, push again")]
+    Operator,
+    /// An alarm of the live colour, within the rollback window.
+    #[error(
+        "rolled back after its success, because alarm {alarm} fired: see its metric, mend the bundle, push again"
+    )]
+    Alarm {
+        /// The alarm's name.
+        alarm: String,
+    },
+}
+
+/// Where an open release stands. Times are in [`Open::since`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "phase", content = "state", rename_all = "lowercase")]
+pub enum Phase {
+    /// The bundle is being installed on the candidate colour.
+    Installing,
+    /// The candidate has a part of the traffic.
+    Shifting(Shift),
+    /// The candidate has all the traffic and must prove itself for the bake time.
+    Baking(Trial),
+    /// Success is written; CodeDeploy has to agree before the base rule moves.
+    Promoting(Promotion),
+    /// All weight goes back to the live colour.
+    Returning(Returning),
+    /// The live revision is deployed once more on the idle colour, without shift.
+    Settling,
+}
+
+/// One step of the strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Shift {
+    /// Index into the strategy's steps, from 0.
+    pub step: u32,
+    /// How the candidate does.
+    pub trial: Trial,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
+}
+
+/// How a candidate does that has traffic, or is about to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Trial {
+    /// What became of its last raise.
+    pub raised: Raised,
+    /// Since when candidate targets are unhealthy.
+    pub unhealthy_since: Option<Timestamp>,
+    /// Since when facts cannot be read.
+    pub unknown_since: Option<Timestamp>,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
+}
+
+/// What became of the last raise of the candidate's weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Raised {
+    /// None was decided in this attempt: the candidate never had weight.
+    #[default]
+    NotYet,
+    /// It was decided, and nothing says that it did not arrive.
+    Decided,
+    /// It was decided and did not arrive: the next pass reads what a raise must prove.
+    Missing,
+}
+
+/// A release whose success is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Promotion {
+    /// CodeDeploy has called it a success: it goes live whatever else happens.
+    pub agreed: bool,
+    /// How the candidate does, until CodeDeploy has agreed.
+    pub trial: Trial,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
+}
+
+/// Why a release is being taken back, and how far that is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Returning {
+    /// What made it go back.
+    pub cause: ReturnCause,
+    /// The candidate may have had weight in this attempt, so that it drains before it goes down.
+    pub had_weight: bool,
+    /// When the candidate was first seen without weight; the drain counts from here.
+    pub weightless_since: Option<Timestamp>,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
+}
+
+impl Phase {
+    /// The phase's word, as in the logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Installing => "installing",
+            Self::Shifting(_) => "shifting",
+            Self::Baking(_) => "baking",
+            Self::Promoting(_) => "promoting",
+            Self::Returning(_) => "returning",
+            Self::Settling => "settling",
+        }
+    }
+
+    /// How the candidate does, in the phases that give it traffic.
+    pub fn trial(&self) -> Option<&Trial> {
+        match self {
+            Self::Shifting(shift) => Some(&shift.trial),
+            Self::Baking(trial) => Some(trial),
+            Self::Promoting(promotion) => Some(&promotion.trial),
+            Self::Installing | Self::Returning(_) | Self::Settling => None,
+        }
+    }
+
+    /// [`Phase::trial`], to change it.
+    pub(crate) fn trial_mut(&mut self) -> Option<&mut Trial> {
+        match self {
+            Self::Shifting(shift) => Some(&mut shift.trial),
+            Self::Baking(trial) => Some(trial),
+            Self::Promoting(promotion) => Some(&mut promotion.trial),
+            Self::Installing | Self::Returning(_) | Self::Settling => None,
+        }
+    }
+
+    /// A raise that was decided is not there.
+    pub(crate) fn misses_its_raise(&mut self) {
+        if let Some(trial) = self.trial_mut().filter(|trial| trial.raised == Raised::Decided) {
+            trial.raised = Raised::Missing;
+        }
+    }
+}
+
+impl Open {
+    /// How many attempts were made since the release opened, this one included.
+    pub fn tries(&self) -> u32 {
+        self.attempt.saturating_sub(self.first_attempt) + 1
+    }
+
+    /// Whether an operator wants this.
+    pub fn is_requested(&self, request: Request) -> bool {
+        self.request == Some(request)
+    }
+
+    /// Whether the candidate was ever given weight in this attempt.
+    pub fn had_weight(&self) -> bool {
+        match &self.phase {
+            Phase::Returning(back) => back.had_weight,
+            phase => phase.trial().is_some_and(|trial| trial.raised != Raised::NotYet),
+        }
+    }
+
+    /// The description that its deployment carries.
+    pub fn description(&self, service: &ServiceName) -> Description {
+        Description {
+            purpose: self.purpose,
+            number: self.upload.number,
+            commit: self.upload.commit.clone(),
+            service: service.clone(),
+            colour: self.colour,
+            strategy: self.strategy,
+            attempt: self.attempt,
+        }
+    }
+
+    /// The candidate's share of the traffic that this phase asks for, in percent.
+    pub fn intended_percent(&self) -> u8 {
+        match &self.phase {
+            Phase::Installing | Phase::Returning(_) | Phase::Settling => 0,
+            Phase::Shifting(shift) => self.strategy.step(shift.step).map_or(100, |step| step.percent),
+            Phase::Baking(_) | Phase::Promoting(_) => 100,
+        }
+    }
+}
