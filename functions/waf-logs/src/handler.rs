@@ -89,7 +89,8 @@ impl<'a, P: Ports> Function<'a, P> {
         if !objects.is_empty() {
             let mut reading = self.reading.lock().await;
             for object in &objects {
-                let Reading { classifier, ipv6_prefix, .. } = self.refresh(&mut reading).await?;
+                let refreshed = self.refresh(&mut reading).await.inspect_err(log)?;
+                let Reading { classifier, ipv6_prefix, .. } = refreshed;
                 let ingesting = ingest::object(self.ports, classifier, object, *ipv6_prefix);
                 let ingested = AssertUnwindSafe(ingesting).catch_unwind().await.unwrap_or_else(|_| {
                     // What a panic left behind is not read on with.
