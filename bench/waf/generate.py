@@ -105,10 +105,13 @@ def record(source, at, client, ip):
 
 def write(folder, number, lines):
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, f"waflogs_{number:04d}.log.gz"), "wb") as raw:
+    path = os.path.join(folder, f"waflogs_{number:04d}.log.gz")
+    with open(path, "wb") as raw:
         with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as out:
             for line in lines:
                 out.write(line.encode() + b"\n")
+    # As if it had been copied from where WAF wrote it.
+    os.utime(path, (START // 1000 + 3600, START // 1000 + 3600))
 
 
 def mixed(folder, n_records, n_files):

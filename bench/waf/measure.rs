@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::Read;
 
+use jiff::Timestamp;
 use offenders::address::Address;
 use offenders::classify::Classifier;
 use offenders::configuration::Configuration;
@@ -70,6 +71,11 @@ fn pieces(path: &str, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Res
             n => each(&piece[..n])?,
         }
     }
+}
+
+/// When a log was written: generated files have that time, and so have copies that the AWS CLI made.
+fn written(path: &str) -> Result<Timestamp, Failure> {
+    Ok(Timestamp::try_from(std::fs::metadata(path)?.modified()?)?)
 }
 
 fn inflate(files: &[String]) -> Result<Measured, Failure> {
@@ -137,8 +143,8 @@ fn plain_serde(files: &[String], threshold: u32) -> Result<Measured, Failure> {
 /// Counts by clock minute, from steps of five seconds.
 fn add_minutes(minutes: &mut Minutes, client: Address, activity: &Activity) {
     let per_minute = u32::try_from(60 / offenders::BUCKET_SECONDS).unwrap_or(1);
-    for &(step, count) in &activity.requests {
-        *minutes.entry((client, step / per_minute)).or_default() += count;
+    for &(step, _) in &activity.requests {
+        *minutes.entry((client, step / per_minute)).or_default() += 1;
     }
 }
 
@@ -150,7 +156,7 @@ fn whole(files: &[String], ipv6_prefix: u8, threshold: u32, with_answers: bool) 
     let mut measured = Measured::default();
     let mut minutes = Minutes::default();
     for path in files {
-        let mut reader = ObjectReader::new(&mut classifier, Room::default());
+        let mut reader = ObjectReader::new(&mut classifier, Room::default(), written(path)?);
         pieces(path, |piece| Ok(reader.push(piece)?))?;
         let (summary, tally) = reader.finish()?;
         measured.records += summary.records;
@@ -180,7 +186,7 @@ fn merge(files: &[String]) -> Result<(), Failure> {
     let mut partials = Vec::new();
     let (mut n_clients, mut last) = (0, 0);
     for path in files {
-        let mut reader = ObjectReader::new(&mut classifier, Room::default());
+        let mut reader = ObjectReader::new(&mut classifier, Room::default(), written(path)?);
         pieces(path, |piece| Ok(reader.push(piece)?))?;
         let (summary, tally) = reader.finish()?;
         n_clients += tally.len();

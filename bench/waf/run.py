@@ -9,6 +9,7 @@ import glob
 import ipaddress
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def large_object(files):
                 out.write(data)
                 if size >= 75_000_000:
                     break
+    shutil.copystat(files[0], path)
     return path
 
 

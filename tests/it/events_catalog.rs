@@ -5,7 +5,7 @@ use lifecycle::event::Event;
 use release::Command;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use upload::event::Record;
+use upload::event::UploadNotice;
 
 /// The samples of one function by name, without the ending.
 fn samples(function: &str) -> BTreeMap<String, Value> {
@@ -82,9 +82,9 @@ fn the_upload_function_reads_each_record_of_each_sample() {
         let read: Vec<String> = upload::event::read(&payload)
             .into_iter()
             .map(|record| match record {
-                Record::Uploaded(uploaded) => format!("upload of {} to {}", uploaded.key, uploaded.bucket),
-                Record::Ignored(ignored) => format!("ignored: {ignored}"),
-                Record::Unusable(unusable) => format!("unusable: {unusable}"),
+                UploadNotice::Uploaded(uploaded) => format!("upload of {} to {}", uploaded.key, uploaded.bucket),
+                UploadNotice::Ignored(ignored) => format!("ignored: {ignored}"),
+                UploadNotice::Unusable(unusable) => format!("unusable: {unusable}"),
             })
             .collect();
         let expected = expected_of_upload(&name);

@@ -111,7 +111,7 @@ impl fmt::Display for Ignored {
 
 /// What one record of an event asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
+pub enum UploadNotice {
     /// A new object version to judge.
     Uploaded(Uploaded),
     /// Nothing, and why.
@@ -120,7 +120,7 @@ pub enum Record {
     Unusable(Unusable),
 }
 
-impl Record {
+impl UploadNotice {
     /// The bucket of what is uploaded, or should be, where it could be read.
     pub fn bucket(&self) -> Option<&str> {
         match self {
@@ -141,29 +141,29 @@ impl Record {
 }
 
 /// The records of an event, in its order. A bad record says so and leaves the others alone.
-pub fn read(payload: &Value) -> Vec<Record> {
+pub fn read(payload: &Value) -> Vec<UploadNotice> {
     match s3_event::read(payload) {
         Ok(notices) if notices.is_empty() => {
             let reason = "a notification without records".to_owned();
-            vec![Record::Ignored(Ignored { key: None, reason })]
+            vec![UploadNotice::Ignored(Ignored { key: None, reason })]
         }
         Ok(notices) => notices.into_iter().map(|notice| notice.map_or_else(unusable, record)).collect(),
         Err(foreign) => vec![unusable(foreign)],
     }
 }
 
-fn unusable(unusable: impl Into<Unusable>) -> Record {
-    Record::Unusable(unusable.into())
+fn unusable(unusable: impl Into<Unusable>) -> UploadNotice {
+    UploadNotice::Unusable(unusable.into())
 }
 
-fn record(notice: Notice) -> Record {
+fn record(notice: Notice) -> UploadNotice {
     match notice {
-        Notice::Created(created) => uploaded(created).map_or_else(unusable, Record::Uploaded),
+        Notice::Created(created) => uploaded(created).map_or_else(unusable, UploadNotice::Uploaded),
         Notice::Other(Other::Deleted { key, bucket }) => {
             let reason = format!("{key} was deleted from {}: what runs stays as it is", Excerpt(&bucket));
-            Record::Ignored(Ignored { key: Some(key), reason })
+            UploadNotice::Ignored(Ignored { key: Some(key), reason })
         }
-        Notice::Other(other) => Record::Ignored(Ignored { key: None, reason: other.to_string() }),
+        Notice::Other(other) => UploadNotice::Ignored(Ignored { key: None, reason: other.to_string() }),
     }
 }
 

@@ -11,9 +11,9 @@
 
 use crate::bundle::{Findings, Limits, inspect};
 use crate::bundles::{Bundles, ReadFailure};
-use crate::event::{Ignored, Record, Unusable, Uploaded, read};
+use crate::event::{Ignored, UploadNotice, Unusable, Uploaded, read};
 use crate::key::{self, BundleKey};
-use crate::verdict::{MOST_LINES, Rejection, Verdict, listing};
+use crate::verdict::{MOST_LINES, Rejection, ToldVerdict, listing};
 use futures::FutureExt;
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, KeyExcerpt, chain};
@@ -145,11 +145,11 @@ fn worst(mut failures: Vec<Failure>) -> Option<Failure> {
 
 async fn handle_record<P: Ports, B: Bundles, C: Clock>(
     with: &Surroundings<'_, P, B, C>,
-    record: Record,
+    record: UploadNotice,
     services: &mut BTreeSet<ServiceName>,
 ) -> Result<(HandledAs, String), Failure> {
     let ignored = |reason: String| (HandledAs::Ignored, reason);
-    let judged = |verdict: Verdict| (HandledAs::Judged(verdict.word), verdict.reason);
+    let judged = |verdict: ToldVerdict| (HandledAs::Judged(verdict.word), verdict.reason);
     // What is wrong in a foreign bucket is not this stack's to judge.
     if let Some(foreign) = record.bucket().filter(|bucket| *bucket != with.settings.artifact_bucket) {
         let object = record.key().map_or_else(|| "an object".to_owned(), ToString::to_string);
@@ -162,12 +162,12 @@ async fn handle_record<P: Ports, B: Bundles, C: Clock>(
         return Ok(ignored(reason));
     }
     match record {
-        Record::Unusable(unusable) => Err(permanent(&unusable)),
-        Record::Ignored(Ignored { reason, .. }) => {
+        UploadNotice::Unusable(unusable) => Err(permanent(&unusable)),
+        UploadNotice::Ignored(Ignored { reason, .. }) => {
             tracing::info!(decision = "ignored", reason, "{reason}");
             Ok(ignored(reason))
         }
-        Record::Uploaded(uploaded) => match judge(with, &uploaded).await {
+        UploadNotice::Uploaded(uploaded) => match judge(with, &uploaded).await {
             Ok(Judged::Offered(service, verdict)) => {
                 services.insert(service);
                 Ok(judged(verdict))
@@ -188,8 +188,8 @@ fn permanent(unusable: &Unusable) -> Failure {
 }
 
 enum Judged {
-    Offered(ServiceName, Verdict),
-    Rejected(Verdict),
+    Offered(ServiceName, ToldVerdict),
+    Rejected(ToldVerdict),
 }
 
 async fn judge<P: Ports, B: Bundles, C: Clock>(
@@ -230,7 +230,7 @@ async fn reject<P: Ports, B: Bundles, C: Clock>(
     revision: &Revision,
     rejection: &Rejection,
 ) -> Result<Judged, ReadFailure> {
-    let verdict = Verdict::rejected(rejection);
+    let verdict = ToldVerdict::rejected(rejection);
     tell(with, revision, &verdict).await?;
     log(uploaded, &verdict, Some(rejection.word()));
     Ok(Judged::Rejected(verdict))
@@ -245,16 +245,16 @@ async fn offer<P: Ports, B: Bundles, C: Clock>(
     uploaded: &Uploaded,
     service: &ServiceName,
     upload: Upload,
-) -> Result<Verdict, ReadFailure> {
+) -> Result<ToldVerdict, ReadFailure> {
     let tags = with.bundles.tags(&upload.revision).await?;
     let (number, revision) = (upload.number, upload.revision.clone());
     if !tags.has_verdict {
-        tell(with, &revision, &Verdict::accepted(number)).await?;
+        tell(with, &revision, &ToldVerdict::accepted(number)).await?;
     }
     let now = with.clock.now();
     let change = |ledger| accept_upload(ledger, upload.clone(), tags.allow_downgrade, now);
     let offer = amend(with.ports, service, change).await?;
-    let verdict = Verdict::offered(number, &offer);
+    let verdict = ToldVerdict::offered(number, &offer);
     let differs = match &offer {
         Offer::Opens | Offer::Supersedes { .. } => false,
         Offer::Waits { .. } | Offer::Refused(_) => true,
@@ -271,12 +271,12 @@ async fn offer<P: Ports, B: Bundles, C: Clock>(
 async fn tell<P: Ports, B, C>(
     with: &Surroundings<'_, P, B, C>,
     revision: &Revision,
-    verdict: &Verdict,
+    verdict: &ToldVerdict,
 ) -> Result<(), Failure> {
     with.ports.tag_verdict(revision, verdict.word, &verdict.reason).await
 }
 
-fn log(uploaded: &Uploaded, verdict: &Verdict, rejected_for: Option<&'static str>) {
+fn log(uploaded: &Uploaded, verdict: &ToldVerdict, rejected_for: Option<&'static str>) {
     tracing::info!(
         decision = verdict.word.as_str(),
         reason = verdict.reason,

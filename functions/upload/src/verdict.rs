@@ -44,14 +44,14 @@ impl fmt::Display for Rejection {
 
 /// A verdict as it stands on an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ToldVerdict {
     /// One word.
     pub word: VerdictWord,
     /// One sentence.
     pub reason: String,
 }
 
-impl Verdict {
+impl ToldVerdict {
     fn new(word: VerdictWord, reason: impl fmt::Display) -> Self {
         Self { word, reason: reason.to_string() }
     }
@@ -110,25 +110,25 @@ mod tests {
             BundleFault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
         let long = BundleFault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
         let verdicts = [
-            Verdict::accepted(number),
-            Verdict::offered(number, &Offer::Opens),
-            Verdict::offered(number, &Offer::Supersedes { open }),
-            Verdict::offered(number, &Offer::Waits { open }),
-            Verdict::offered(
+            ToldVerdict::accepted(number),
+            ToldVerdict::offered(number, &Offer::Opens),
+            ToldVerdict::offered(number, &Offer::Supersedes { open }),
+            ToldVerdict::offered(number, &Offer::Waits { open }),
+            ToldVerdict::offered(
                 number,
                 &Offer::Known {
                     word: VerdictWord::Live,
                     reason: "release 142 carries all traffic".to_owned(),
                 },
             ),
-            Verdict::offered(
+            ToldVerdict::offered(
                 number,
                 &Offer::Refused(Refusal::OlderThanLive { number, live: ReleaseNumber(150) }),
             ),
-            Verdict::rejected(&Rejection::Key(KeyFault::NotZip)),
-            Verdict::rejected(&Rejection::Bundle(vec![one.clone()])),
-            Verdict::rejected(&Rejection::Bundle(vec![one, long.clone()])),
-            Verdict::rejected(&Rejection::Bundle(vec![long])),
+            ToldVerdict::rejected(&Rejection::Key(KeyFault::NotZip)),
+            ToldVerdict::rejected(&Rejection::Bundle(vec![one.clone()])),
+            ToldVerdict::rejected(&Rejection::Bundle(vec![one, long.clone()])),
+            ToldVerdict::rejected(&Rejection::Bundle(vec![long])),
         ];
         let tags: Vec<String> = verdicts
             .iter()

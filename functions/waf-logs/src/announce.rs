@@ -4,7 +4,7 @@
 use greenlight::failure::chain;
 use offenders::state::{Announcement, State};
 
-use crate::ports::{Answer, Ports, Store};
+use crate::ports::{PortResult, Ports, Store};
 use crate::stored;
 
 /// Most messages kept while the topic takes none; then the oldest go. `blocked` and the log still have it all.
@@ -46,7 +46,7 @@ pub async fn tell(ports: &impl Ports, untold: &[Announcement]) {
     }
 }
 
-async fn strike_out(store: &impl Store, told: &[Announcement]) -> Answer<()> {
+async fn strike_out(store: &impl Store, told: &[Announcement]) -> PortResult<()> {
     if told.is_empty() {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use greenlight::lambda::SystemClock;
 use jiff::Timestamp;
 use offenders::entries::Family;
 
-use crate::ports::{Answer, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
+use crate::ports::{PortResult, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
 use crate::settings::{IpSetArn, Settings};
 
 /// AWS, for these settings. Built once, outside the handler.
@@ -77,7 +77,7 @@ pub struct S3Body {
 }
 
 impl Body for S3Body {
-    async fn next(&mut self) -> Answer<Option<Bytes>> {
+    async fn next(&mut self) -> PortResult<Option<Bytes>> {
         self.stream.next().await.transpose().map_err(|error| broken_off(&self.attempt, error))
     }
 }
@@ -85,7 +85,7 @@ impl Body for S3Body {
 impl Logs for Aws {
     type Body = S3Body;
 
-    async fn open(&self, object: &LogObject) -> Answer<Opened<S3Body>> {
+    async fn open(&self, object: &LogObject) -> PortResult<Opened<S3Body>> {
         let attempt = format!("reading {object}");
         let get = self.s3.get_object().bucket(&object.bucket).key(&object.key);
         let get = get.set_version_id(object.version.clone());
@@ -108,7 +108,7 @@ fn was_first<E: ProvideErrorMetadata>(error: &CallError<E>) -> bool {
 }
 
 impl Store for Aws {
-    async fn read(&self, key: &str) -> Answer<Option<(Bytes, Tag)>> {
+    async fn read(&self, key: &str) -> PortResult<Option<(Bytes, Tag)>> {
         let attempt = format!("reading {}", self.document(key));
         let answer = match self.s3.get_object().bucket(&self.settings.state_bucket).key(key).send().await {
             Ok(answer) => answer,
@@ -122,7 +122,7 @@ impl Store for Aws {
         Ok(Some((bytes.into_bytes(), tag)))
     }
 
-    async fn exists(&self, key: &str) -> Answer<bool> {
+    async fn exists(&self, key: &str) -> PortResult<bool> {
         match self.s3.head_object().bucket(&self.settings.state_bucket).key(key).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
@@ -130,11 +130,11 @@ impl Store for Aws {
         }
     }
 
-    async fn create(&self, key: &str, bytes: Vec<u8>) -> Answer<bool> {
+    async fn create(&self, key: &str, bytes: Vec<u8>) -> PortResult<bool> {
         self.replace(key, bytes, None).await
     }
 
-    async fn replace(&self, key: &str, bytes: Vec<u8>, expected: Option<&Tag>) -> Answer<bool> {
+    async fn replace(&self, key: &str, bytes: Vec<u8>, expected: Option<&Tag>) -> PortResult<bool> {
         let put = self.s3.put_object().bucket(&self.settings.state_bucket).key(key);
         let put = put.content_type(content_type(key)).body(ByteStream::from(bytes));
         let put = match expected {
@@ -148,14 +148,14 @@ impl Store for Aws {
         }
     }
 
-    async fn write(&self, key: &str, bytes: Vec<u8>) -> Answer<()> {
+    async fn write(&self, key: &str, bytes: Vec<u8>) -> PortResult<()> {
         let put = self.s3.put_object().bucket(&self.settings.state_bucket).key(key);
         let put = put.content_type(content_type(key)).body(ByteStream::from(bytes));
         put.send().await.map_err(|error| failure(format!("writing {}", self.document(key)), error))?;
         Ok(())
     }
 
-    async fn list(&self, prefix: &str, after: &str) -> Answer<Vec<String>> {
+    async fn list(&self, prefix: &str, after: &str) -> PortResult<Vec<String>> {
         let attempt = format!("listing {}", self.document(prefix));
         let list = self.s3.list_objects_v2().bucket(&self.settings.state_bucket).prefix(prefix);
         let mut pages = list.start_after(after).into_paginator().send();
@@ -167,7 +167,7 @@ impl Store for Aws {
         Ok(keys)
     }
 
-    async fn delete(&self, key: &str) -> Answer<()> {
+    async fn delete(&self, key: &str) -> PortResult<()> {
         let delete = self.s3.delete_object().bucket(&self.settings.state_bucket).key(key);
         delete.send().await.map_err(|error| failure(format!("deleting {}", self.document(key)), error))?;
         Ok(())
@@ -179,7 +179,7 @@ fn content_type(key: &str) -> &'static str {
 }
 
 impl IpSets for Aws {
-    async fn read_set(&self, family: Family) -> Answer<IpSet> {
+    async fn read_set(&self, family: Family) -> PortResult<IpSet> {
         let (client, set, scope) = self.set(family);
         let attempt = format!("reading IP set {}", set.arn);
         let answer = client.get_ip_set().name(&set.name).id(&set.id).scope(scope).send().await;
@@ -189,7 +189,7 @@ impl IpSets for Aws {
         Ok(IpSet { entries, lock })
     }
 
-    async fn replace_set(&self, family: Family, entries: Vec<String>, lock: &str) -> Answer<bool> {
+    async fn replace_set(&self, family: Family, entries: Vec<String>, lock: &str) -> PortResult<bool> {
         let (client, set, scope) = self.set(family);
         let update = client.update_ip_set().name(&set.name).id(&set.id).scope(scope).lock_token(lock);
         // Set as a whole: an empty list must be sent, too.
@@ -208,7 +208,7 @@ impl IpSets for Aws {
 }
 
 impl Topic for Aws {
-    async fn publish(&self, subject: &str, text: &str) -> Answer<()> {
+    async fn publish(&self, subject: &str, text: &str) -> PortResult<()> {
         let Some(topic) = &self.settings.topic_arn else { return Ok(()) };
         let publish = self.sns.publish().topic_arn(topic).subject(subject).message(text);
         publish.send().await.map_err(|error| failure(format!("publishing to {topic}"), error))?;

@@ -1,6 +1,6 @@
 //! What an operator may ask: `blocked`, `unblock`, `block`, `allow`, `disallow`, `confirm`.
 
-use greenlight::failure::{Class, Failure};
+use greenlight::failure::{Class, Excerpt, Failure};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use offenders::address::Address;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::pass::pass;
-use crate::ports::{Answer, Ports};
+use crate::ports::{PortResult, Ports};
 use crate::report::describe;
 use crate::settings::Settings;
 use crate::stored;
@@ -34,19 +34,113 @@ struct Request {
 ///
 /// # Errors
 /// Permanent: the command cannot be read or means nothing now. Other classes come from the store.
-pub async fn command(ports: &impl Ports, settings: &Settings, request: Value) -> Answer<Value> {
-    let request: Request = serde_path_to_error::deserialize(request)
-        .map_err(|error| Failure::new(Class::Permanent, "the command cannot be read").caused_by(error))?;
-    if request.command == "blocked" {
-        let (state, _) = stored::state(ports).await?;
-        return Ok(blocked(&state, &request, ports.now()));
-    }
+pub async fn command(ports: &impl Ports, settings: &Settings, request: Value) -> PortResult<Value> {
+    let request: Request = serde_path_to_error::deserialize(request).map_err(|error| {
+        refused("the command cannot be read").caused_by(Excerpt(&error.to_string()).to_string())
+    })?;
+    // Before AWS is asked: an outage hides no typing error.
+    let change = match read(&request)? {
+        Asked::Change(change) => change,
+        Asked::Blocked(network) => {
+            let (state, _) = stored::state(ports).await?;
+            return Ok(blocked(&state, network.as_ref(), request.after, ports.now()));
+        }
+    };
     let configuration = stored::in_force(ports).await?;
-    let command = read(&request, &configuration)?;
-    change(ports, &configuration, &command).await?;
-    tracing::info!(command = ?command, "operator's command carried out");
-    let passed = pass(ports, settings).await?;
+    let command = change.into_command(&request, configuration.clients.ipv6_prefix);
+    store(ports, &configuration, &command).await?;
+    tracing::info!(command = ?command, "operator's command stored");
+    let passed = pass(ports, settings).await.map_err(|failure| {
+        let message = format!(
+            "`{}` is stored and need not be sent again, but the pass that carries it out failed; the next one does so within a minute",
+            request.command
+        );
+        Failure::new(failure.class(), message).caused_by(failure)
+    })?;
     Ok(json!({ "done": request.command, "network": network_of(&command), "pass": passed }))
+}
+
+fn refused(message: impl Into<String>) -> Failure {
+    Failure::new(Class::Permanent, message)
+}
+
+/// A command whose words are understood.
+enum Asked {
+    /// `blocked`, for all networks or one.
+    Blocked(Option<Network>),
+    /// What changes the state.
+    Change(Change),
+}
+
+enum Change {
+    Unblock(Network),
+    Block(Network),
+    Allow(Network),
+    Disallow(Network),
+    Confirm,
+}
+
+impl Change {
+    fn into_command(self, request: &Request, ipv6_prefix: u8) -> Command {
+        let time = request.time.map(|time| time.0);
+        let note = || request.note.clone();
+        match self {
+            Self::Unblock(network) => Command::Unblock(network.judged(ipv6_prefix)),
+            Self::Block(network) => Command::Block(network.judged(ipv6_prefix), time, note()),
+            Self::Allow(network) => Command::Allow(network.judged(ipv6_prefix), time, note()),
+            Self::Disallow(network) => Command::Disallow(network.judged(ipv6_prefix)),
+            Self::Confirm => Command::Confirm,
+        }
+    }
+}
+
+/// A network as an operator wrote it.
+enum Network {
+    Cidr(IpNet),
+    Single(Address),
+}
+
+impl Network {
+    fn parse(text: &str) -> PortResult<Self> {
+        let network = if text.contains('/') {
+            text.parse().ok().map(|network: IpNet| Self::Cidr(network.trunc()))
+        } else {
+            Address::parse(text.as_bytes()).map(Self::Single)
+        };
+        network.ok_or_else(|| {
+            refused(format!("{:?} is neither an address nor a network in CIDR form", Excerpt(text)))
+        })
+    }
+
+    /// A single IPv6 address to lift or block means the prefix that it is judged as.
+    fn judged(&self, ipv6_prefix: u8) -> IpNet {
+        match self {
+            Self::Cidr(network) => *network,
+            Self::Single(address) => address.network(ipv6_prefix),
+        }
+    }
+}
+
+fn read(request: &Request) -> PortResult<Asked> {
+    let command = request.command.as_str();
+    let given = request.network.as_deref().map(Network::parse).transpose()?;
+    if command == "blocked" {
+        return Ok(Asked::Blocked(given));
+    }
+    let network = || given.ok_or_else(|| refused(format!("`{command}` needs a network")));
+    Ok(Asked::Change(match command {
+        "unblock" => Change::Unblock(network()?),
+        "block" => Change::Block(network()?),
+        "allow" => Change::Allow(network()?),
+        "disallow" => Change::Disallow(network()?),
+        "confirm" => Change::Confirm,
+        other => {
+            return Err(refused(format!(
+                "`{}` is no command; there are blocked, unblock, block, allow, disallow and confirm",
+                Excerpt(other)
+            )));
+        }
+    }))
 }
 
 fn network_of(command: &Command) -> Option<String> {
@@ -59,36 +153,7 @@ fn network_of(command: &Command) -> Option<String> {
     }
 }
 
-fn read(request: &Request, configuration: &Configuration) -> Answer<Command> {
-    let refused = |message: String| Failure::new(Class::Permanent, message);
-    let network = || -> Answer<IpNet> {
-        let text = request.network.as_deref();
-        let text = text.ok_or_else(|| refused(format!("`{}` needs a network", request.command)))?;
-        parse_network(text, configuration)
-            .ok_or_else(|| refused(format!("`{text}` is neither an address nor a network in CIDR form")))
-    };
-    let time = request.time.map(|time| time.0);
-    match request.command.as_str() {
-        "unblock" => Ok(Command::Unblock(network()?)),
-        "block" => Ok(Command::Block(network()?, time, request.note.clone())),
-        "allow" => Ok(Command::Allow(network()?, time, request.note.clone())),
-        "disallow" => Ok(Command::Disallow(network()?)),
-        "confirm" => Ok(Command::Confirm),
-        other => Err(refused(format!(
-            "`{other}` is no command; there are blocked, unblock, block, allow, disallow and confirm"
-        ))),
-    }
-}
-
-/// A network as written, or a single address. A single IPv6 address to lift or block means its judged prefix.
-fn parse_network(text: &str, configuration: &Configuration) -> Option<IpNet> {
-    if text.contains('/') {
-        return text.parse::<IpNet>().ok().map(|network| network.trunc()).filter(|net| net.prefix_len() > 0);
-    }
-    Address::parse(text.as_bytes()).map(|address| address.network(configuration.clients.ipv6_prefix))
-}
-
-async fn change(ports: &impl Ports, configuration: &Configuration, command: &Command) -> Answer<()> {
+async fn store(ports: &impl Ports, configuration: &Configuration, command: &Command) -> PortResult<()> {
     for _ in 0..stored::ATTEMPTS {
         let (state, tag) = stored::state(ports).await?;
         let changed = decide::command(&state, configuration, command, ports.now())
@@ -100,13 +165,12 @@ async fn change(ports: &impl Ports, configuration: &Configuration, command: &Com
     Err(stored::contended())
 }
 
-fn blocked(state: &State, request: &Request, now: Timestamp) -> Value {
-    let wanted: Option<IpNet> = request.network.as_deref().and_then(|text| {
-        text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
-    });
+fn blocked(state: &State, wanted: Option<&Network>, after: Option<IpNet>, now: Timestamp) -> Value {
+    // A single address is looked for as itself, whatever it is judged as.
+    let wanted = wanted.map(|network| network.judged(128));
     let matches = |network: &IpNet| {
         wanted.is_none_or(|wanted| wanted.contains(network) || network.contains(&wanted))
-            && request.after.is_none_or(|after| *network > after)
+            && after.is_none_or(|after| *network > after)
     };
     let listed: Vec<Value> = state
         .bans

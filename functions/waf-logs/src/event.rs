@@ -7,7 +7,7 @@ use greenlight::s3_event::{self, Created, Notice};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::ports::{Answer, LogObject};
+use crate::ports::{PortResult, LogObject};
 
 /// What an invocation asks for.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub enum Trigger {
     /// Messages of a queue, to be answered one by one.
     Queue(Vec<Message>),
     /// Objects, straight from S3.
-    Objects(Vec<Answer<LogObject>>),
+    Objects(Named),
     /// Records of a CloudWatch Logs subscription: base64 of gzip of JSON.
     Subscription(String),
     /// The schedule's tick.
@@ -29,16 +29,26 @@ pub enum Trigger {
 pub struct Message {
     /// For the answer when it fails.
     pub id: String,
-    /// The objects that it names, and what of it names none although it should.
-    pub objects: Vec<Answer<LogObject>>,
+    /// What it names.
+    pub named: Named,
+}
+
+/// What a notification of S3 names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// New objects, and what names none although it should.
+    pub objects: Vec<PortResult<LogObject>>,
+    /// What is no new log, for people: deletions, folders, S3's test event, events that are not known.
+    pub skipped: Vec<String>,
 }
 
 /// Reads an invocation's payload.
 ///
 /// # Errors
 /// Permanent: nothing that this function knows.
-pub fn read(payload: Value) -> Answer<Trigger> {
-    if let Some(data) = payload.pointer("/awslogs/data").and_then(Value::as_str) {
+pub fn read(payload: Value) -> PortResult<Trigger> {
+    if let Some(awslogs) = payload.get("awslogs") {
+        let data = text(awslogs, "data").ok_or_else(|| unknown("awslogs has no data that is a text"))?;
         return Ok(Trigger::Subscription(data.to_owned()));
     }
     if payload.get("command").is_some() {
@@ -64,24 +74,24 @@ fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 fn message(record: &Value) -> Message {
     let id = text(record, "messageId").unwrap_or_default().to_owned();
     let body = text(record, "body").unwrap_or_default();
-    let objects =
-        parsed(body, "the message's body is no JSON").and_then(|body| match text(&body, "Message") {
-            // S3 to SNS to SQS wraps the notification once more.
-            Some(inner) if text(&body, "Type") == Some("Notification") => {
-                objects(&parsed(inner, "the notification's message is no JSON")?)
-            }
-            _ => objects(&body),
-        });
+    let named = parsed(body, "the message's body is no JSON").and_then(|body| match text(&body, "Message") {
+        // S3 to SNS to SQS wraps the notification once more.
+        Some(inner) if text(&body, "Type") == Some("Notification") => {
+            objects(&parsed(inner, "the notification's message is no JSON")?)
+        }
+        _ => objects(&body),
+    });
     let of_message = |failure| {
         Failure::new(Class::Permanent, format!("message {} was not understood", Excerpt(&id)))
             .caused_by(failure)
     };
-    let objects = objects.unwrap_or_else(|failure| vec![Err(failure)]);
-    let objects = objects.into_iter().map(|object| object.map_err(of_message)).collect();
-    Message { id, objects }
+    let mut named =
+        named.unwrap_or_else(|failure| Named { objects: vec![Err(failure)], skipped: Vec::new() });
+    named.objects = named.objects.into_iter().map(|object| object.map_err(of_message)).collect();
+    Message { id, named }
 }
 
-fn parsed(text: &str, wrong: &str) -> Answer<Value> {
+fn parsed(text: &str, wrong: &str) -> PortResult<Value> {
     serde_json::from_str(text).map_err(|error| unknown(wrong).caused_by(error))
 }
 
@@ -89,20 +99,28 @@ fn unknown(what: &str) -> Failure {
     Failure::new(Class::Permanent, format!("{what}; see events/waf-logs for the shapes that are known"))
 }
 
-/// The new objects that an S3 notification names. Deletions and S3's test event name none.
-fn objects(notification: &Value) -> Answer<Vec<Answer<LogObject>>> {
+/// What an S3 notification names.
+fn objects(notification: &Value) -> PortResult<Named> {
     let notices = s3_event::read(notification).map_err(|foreign| {
         unknown("the event has neither Records, awslogs, a command nor a schedule's mark").caused_by(foreign)
     })?;
-    Ok(notices
-        .into_iter()
-        .filter_map(|notice| notice.and_then(log_object).transpose())
-        .map(readable)
-        .collect())
+    let mut named = Named::default();
+    for notice in notices {
+        match notice {
+            // Folders are no logs.
+            Ok(Notice::Created(created)) if created.key.as_str().ends_with('/') => {
+                named.skipped.push(format!("{:?} is a folder", Excerpt(created.key.as_str())));
+            }
+            Ok(Notice::Created(created)) => named.objects.push(log_object(created).map_err(unusable)),
+            Ok(Notice::Other(other)) => named.skipped.push(other.to_string()),
+            Err(bad) => named.objects.push(Err(unusable(bad))),
+        }
+    }
+    Ok(named)
 }
 
-fn readable(object: Result<LogObject, s3_event::Unusable>) -> Answer<LogObject> {
-    object.map_err(|unusable| unknown("a record names no object").caused_by(unusable))
+fn unusable(unusable: s3_event::Unusable) -> Failure {
+    unknown("a record names no object").caused_by(unusable)
 }
 
 /// What is needed of an object beyond its name, as S3 and as EventBridge spell it.
@@ -113,11 +131,8 @@ struct Details {
     version_id: Option<String>,
 }
 
-fn log_object(notice: Notice) -> Result<Option<LogObject>, s3_event::Unusable> {
-    let Notice::Created(created) = notice else { return Ok(None) };
+fn log_object(created: Created) -> Result<LogObject, s3_event::Unusable> {
     let Details { version_id: version } = created.details()?;
     let Created { bucket, key, .. } = created;
-    // Folders are no logs.
-    let is_log = !key.as_str().ends_with('/');
-    Ok(is_log.then(|| LogObject { bucket, key: key.into(), version }))
+    Ok(LogObject { bucket, key: key.into(), version })
 }

@@ -15,7 +15,11 @@ use offenders::tally::{Room, Tally};
 
 use crate::keys;
 use crate::pass::LATENESS;
-use crate::ports::{Answer, Body, LogObject, Opened, Ports};
+use crate::ports::{PortResult, Body, LogObject, Opened, Ports};
+
+/// Most bytes that a subscription's data may inflate to. Lambda takes 6 MB, and a log inflates to some fifteen times as
+/// much. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const LARGEST_SUBSCRIPTION: u64 = 128 * 1024 * 1024;
 
 /// What became of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +41,14 @@ pub async fn object(
     classifier: &mut Classifier,
     object: &LogObject,
     ipv6_prefix: u8,
-) -> Answer<Ingested> {
+) -> PortResult<Ingested> {
     let Opened { etag, written, mut body } = ports.open(object).await?;
     let key = keys::partial(written, &format!("{object}#{etag}"));
     if ports.exists(&key).await? {
         tracing::info!(object = %object, "object counted before, nothing to do");
         return Ok(Ingested::Before);
     }
-    let mut reader = ObjectReader::new(classifier, Room::default());
+    let mut reader = ObjectReader::new(classifier, Room::default(), written);
     while let Some(piece) = body.next().await? {
         reader.push(&piece).map_err(|bad| refused(object, bad))?;
     }
@@ -71,27 +75,43 @@ fn refused(object: &LogObject, bad: BadObject) -> Failure {
 /// Reads the records of a CloudWatch Logs subscription's invocation.
 ///
 /// # Errors
-/// Permanent: not base64 of gzip. Others: as S3 has them; a repeat is harmless.
+/// Permanent: not base64 of gzip, or no record of WAF's log in it. Others: as S3 has them; a repeat is harmless.
 pub async fn subscription(
     ports: &impl Ports,
     classifier: &mut Classifier,
     data: &str,
     ipv6_prefix: u8,
-) -> Answer<Ingested> {
-    let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Failure::new(Class::Permanent, "the subscription's data was not counted").caused_by(error)
-    };
-    let bytes = BASE64.decode(data).map_err(|error| refused(error.into()))?;
-    let mut reader = ObjectReader::new(classifier, Room::default());
-    reader.push(&bytes).map_err(|bad| refused(bad.into()))?;
-    let (summary, tally) = reader.finish().map_err(|bad| refused(bad.into()))?;
-    // A control message holds no record.
-    let Some((_, last)) = summary.span else {
-        return Ok(Ingested::Nothing);
-    };
-    let written = Timestamp::from_millisecond(last).unwrap_or(Timestamp::UNIX_EPOCH);
-    let key = keys::partial(written, data);
+) -> PortResult<Ingested> {
+    let bytes = BASE64.decode(data).map_err(|error| {
+        let message =
+            "awslogs.data is no base64, nothing was counted: only CloudWatch Logs may invoke with awslogs";
+        Failure::new(Class::Permanent, message).caused_by(error)
+    })?;
+    let refused =
+        |bad| Failure::new(Class::Permanent, "the subscription's data was not counted").caused_by(bad);
+    let mut reader =
+        ObjectReader::new(classifier, Room::default(), ports.now()).at_most(LARGEST_SUBSCRIPTION);
+    reader.push(&bytes).map_err(refused)?;
+    let (summary, tally) = reader.finish().map_err(refused)?;
+    if summary.records == 0 {
+        if summary.bad == 0 && summary.control > 0 {
+            return Ok(Ingested::Nothing);
+        }
+        return Err(no_records("the CloudWatch Logs subscription", &summary));
+    }
+    let last = summary.span.and_then(|(_, last)| Timestamp::from_millisecond(last).ok());
+    let key = keys::partial(last.unwrap_or_else(|| ports.now()), data);
     store(ports, "CloudWatch Logs", key, summary, &tally, ipv6_prefix).await
+}
+
+/// Nothing in it is a record: the wrong logs are sent here.
+fn no_records(source: &str, summary: &Summary) -> Failure {
+    let found = summary.complaints.first().map_or("it is empty", String::as_str);
+    let message = format!(
+        "none of the {} messages of {source} is a record of WAF's log, nothing was counted: send the web ACL's log group only. The first: {found}",
+        summary.bad
+    );
+    Failure::new(Class::Permanent, message)
 }
 
 async fn store(
@@ -101,8 +121,9 @@ async fn store(
     summary: Summary,
     tally: &Tally,
     ipv6_prefix: u8,
-) -> Answer<Ingested> {
+) -> PortResult<Ingested> {
     if summary.records == 0 {
+        tracing::info!(object = source, inflated_bytes = summary.bytes, "nothing to count in it");
         return Ok(Ingested::Nothing);
     }
     let header = Header {
@@ -112,6 +133,7 @@ async fn store(
         allowed: summary.allowed,
         without_client: summary.without_client,
         span: summary.span,
+        out_of_span: summary.out_of_span,
         ..Header::default()
     };
     let bytes = partial::encode(header, tally, ipv6_prefix);
@@ -119,6 +141,13 @@ async fn store(
     let is_new = ports.create(&key, bytes).await?;
     for complaint in &summary.complaints {
         tracing::warn!(object = source, "record passed over: {complaint}");
+    }
+    if summary.out_of_span > 0 {
+        tracing::warn!(
+            object = source,
+            records_of_another_time = summary.out_of_span,
+            "records were not counted, because they are more than 45 h older or younger than the logs they stand in"
+        );
     }
     tracing::info!(
         object = source,

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::announce;
 use crate::keys;
-use crate::ports::{Answer, IpSet, Ports, Tag};
+use crate::ports::{PortResult, IpSet, Ports, Tag};
 use crate::report::{self, Notes};
 use crate::settings::Settings;
 use crate::stored;
@@ -69,7 +69,7 @@ pub struct Passed {
 ///
 /// # Errors
 /// What could not be read, committed or changed; the next pass makes up for it.
-pub async fn pass(ports: &impl Ports, settings: &Settings) -> Answer<Passed> {
+pub async fn pass(ports: &impl Ports, settings: &Settings) -> PortResult<Passed> {
     for _ in 0..stored::ATTEMPTS {
         if let Some(passed) = attempt(ports, settings).await? {
             return Ok(passed);
@@ -88,7 +88,7 @@ struct Facts {
 }
 
 /// One attempt; `None` when another pass or a command changed the state meanwhile.
-async fn attempt(ports: &impl Ports, settings: &Settings) -> Answer<Option<Passed>> {
+async fn attempt(ports: &impl Ports, settings: &Settings) -> PortResult<Option<Passed>> {
     let now = ports.now();
     let (state, tag) = stored::state(ports).await?;
     let (configuration, refused) = stored::configuration(ports).await?;
@@ -142,9 +142,9 @@ async fn merge(
     settings: &Settings,
     facts: &Facts,
     now: Timestamp,
-) -> Answer<(Tally, Vec<(String, String)>)> {
+) -> PortResult<(Tally, Vec<(String, String)>)> {
     let (from, until) = decide::window_steps(&facts.configuration, LATENESS, now);
-    let mut window = Tally::new(Room::of(settings.clients), step_at(now));
+    let mut window = Tally::new(Room::of_window(settings.clients), step_at(now));
     if let Some(key) = &facts.state.window {
         match ports.read(key).await? {
             Some((bytes, _)) => {
@@ -204,7 +204,7 @@ async fn keep_window(
     window: &Tally,
     configuration: &Configuration,
     now: Timestamp,
-) -> Answer<String> {
+) -> PortResult<String> {
     let header = Header { source: "merged".to_owned(), ..Header::default() };
     let bytes = partial::encode(header, window, configuration.clients.ipv6_prefix);
     // Named by what is in it: two passes at once cannot overwrite each other's.
@@ -282,7 +282,7 @@ fn entries_beside(
 }
 
 /// Brings both sets into line; returns how many were changed.
-async fn act(ports: &impl Ports, state: &State, facts: &Facts, mode: Mode) -> Answer<usize> {
+async fn act(ports: &impl Ports, state: &State, facts: &Facts, mode: Mode) -> PortResult<usize> {
     let mut changed = 0;
     for (family, set) in &facts.sets {
         let mut set = set.clone();

@@ -5,13 +5,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenlight::failure::Failure;
-pub use greenlight::ports::Clock;
+use greenlight::failure::{Excerpt, Failure};
+pub use greenlight::ports::{Clock, PortResult};
 use jiff::Timestamp;
 use offenders::entries::Family;
-
-/// The answer of a call.
-pub type Answer<T> = Result<T, Failure>;
 
 /// A log object to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +23,7 @@ pub struct LogObject {
 
 impl std::fmt::Display for LogObject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key)
+        write!(f, "s3://{}/{}", Excerpt(&self.bucket), Excerpt(&self.key))
     }
 }
 
@@ -44,7 +41,7 @@ pub struct Opened<B> {
 /// Bytes that come in pieces.
 pub trait Body: Send {
     /// The next piece; `None` at the end.
-    fn next(&mut self) -> impl Future<Output = Answer<Option<Bytes>>> + Send;
+    fn next(&mut self) -> impl Future<Output = PortResult<Option<Bytes>>> + Send;
 }
 
 /// The web ACL's log objects.
@@ -53,7 +50,7 @@ pub trait Logs: Sync {
     type Body: Body;
 
     /// Opens an object. What is not there is a permanent failure.
-    fn open(&self, object: &LogObject) -> impl Future<Output = Answer<Opened<Self::Body>>> + Send;
+    fn open(&self, object: &LogObject) -> impl Future<Output = PortResult<Opened<Self::Body>>> + Send;
 }
 
 /// The version of a stored document, for compare-and-swap.
@@ -63,13 +60,13 @@ pub struct Tag(pub String);
 /// The state bucket.
 pub trait Store: Sync {
     /// A document and its version; `None` when there is none.
-    fn read(&self, key: &str) -> impl Future<Output = Answer<Option<(Bytes, Tag)>>> + Send;
+    fn read(&self, key: &str) -> impl Future<Output = PortResult<Option<(Bytes, Tag)>>> + Send;
 
     /// Whether there is a document.
-    fn exists(&self, key: &str) -> impl Future<Output = Answer<bool>> + Send;
+    fn exists(&self, key: &str) -> impl Future<Output = PortResult<bool>> + Send;
 
     /// Writes a document if there is none yet; `false` when there is.
-    fn create(&self, key: &str, bytes: Vec<u8>) -> impl Future<Output = Answer<bool>> + Send;
+    fn create(&self, key: &str, bytes: Vec<u8>) -> impl Future<Output = PortResult<bool>> + Send;
 
     /// Writes a document if it still has this version, or is still absent; `false` when another writer was first.
     fn replace(
@@ -77,16 +74,16 @@ pub trait Store: Sync {
         key: &str,
         bytes: Vec<u8>,
         expected: Option<&Tag>,
-    ) -> impl Future<Output = Answer<bool>> + Send;
+    ) -> impl Future<Output = PortResult<bool>> + Send;
 
     /// Writes a document, whatever is there.
-    fn write(&self, key: &str, bytes: Vec<u8>) -> impl Future<Output = Answer<()>> + Send;
+    fn write(&self, key: &str, bytes: Vec<u8>) -> impl Future<Output = PortResult<()>> + Send;
 
     /// The keys under `prefix` that come after `after`, in order.
-    fn list(&self, prefix: &str, after: &str) -> impl Future<Output = Answer<Vec<String>>> + Send;
+    fn list(&self, prefix: &str, after: &str) -> impl Future<Output = PortResult<Vec<String>>> + Send;
 
     /// Deletes a document; one that is not there is no failure.
-    fn delete(&self, key: &str) -> impl Future<Output = Answer<()>> + Send;
+    fn delete(&self, key: &str) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// What an IP set holds, as WAF spells it, and the token for changing exactly that.
@@ -101,7 +98,7 @@ pub struct IpSet {
 /// The two IP sets.
 pub trait IpSets: Sync {
     /// Reads a set.
-    fn read_set(&self, family: Family) -> impl Future<Output = Answer<IpSet>> + Send;
+    fn read_set(&self, family: Family) -> impl Future<Output = PortResult<IpSet>> + Send;
 
     /// Replaces a set's entries; `false` when the lock token is stale, because another writer was first.
     fn replace_set(
@@ -109,13 +106,13 @@ pub trait IpSets: Sync {
         family: Family,
         entries: Vec<String>,
         lock: &str,
-    ) -> impl Future<Output = Answer<bool>> + Send;
+    ) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 /// Where people hear of it.
 pub trait Topic: Sync {
     /// Sends one message. Without a topic nothing happens.
-    fn publish(&self, subject: &str, text: &str) -> impl Future<Output = Answer<()>> + Send;
+    fn publish(&self, subject: &str, text: &str) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Waiting. Only the edge really does.

@@ -109,7 +109,7 @@ const MODE: Variable = Variable {
 };
 const CLIENTS: Variable = Variable {
     name: "GREENLIGHT_WAF_CLIENTS",
-    meaning: "How many clients a pass tells apart, about 80 bytes each, before it drops the least active.",
+    meaning: "How many clients a pass tells apart, at most about 450 bytes each, before it drops the least active.",
     format: "a number from 1000 to 50000000",
     default: Some("196608"),
     example: "2000000",

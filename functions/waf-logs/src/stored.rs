@@ -5,7 +5,7 @@ use offenders::configuration::{Configuration, Mode};
 use offenders::state::State;
 
 use crate::keys;
-use crate::ports::{Answer, Store, Tag};
+use crate::ports::{PortResult, Store, Tag};
 use crate::settings::Settings;
 
 /// How often a change of the state is repeated when another writer was first.
@@ -15,7 +15,7 @@ pub const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// Permanent: the document is of another version. It is not replaced, because it says which entries are ours.
-pub async fn state(store: &impl Store) -> Answer<(State, Option<Tag>)> {
+pub async fn state(store: &impl Store) -> PortResult<(State, Option<Tag>)> {
     let Some((bytes, tag)) = store.read(keys::STATE).await? else { return Ok((State::default(), None)) };
     let mut json = serde_json::Deserializer::from_slice(&bytes);
     let state = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -32,7 +32,7 @@ pub async fn state(store: &impl Store) -> Answer<(State, Option<Tag>)> {
 ///
 /// # Errors
 /// As the store has them.
-pub async fn commit(store: &impl Store, state: &State, expected: Option<&Tag>) -> Answer<bool> {
+pub async fn commit(store: &impl Store, state: &State, expected: Option<&Tag>) -> PortResult<bool> {
     let bytes = serde_json::to_vec_pretty(state).map_err(|error| {
         Failure::new(Class::Permanent, "the state cannot be written as JSON; report this as a bug")
             .caused_by(error)
@@ -44,7 +44,7 @@ pub async fn commit(store: &impl Store, state: &State, expected: Option<&Tag>) -
 ///
 /// # Errors
 /// As [`state`].
-pub async fn is_latest(store: &impl Store, written: &State) -> Answer<bool> {
+pub async fn is_latest(store: &impl Store, written: &State) -> PortResult<bool> {
     let (mut found, _) = state(store).await?;
     // That something was told changes nothing.
     found.untold.clone_from(&written.untold);
@@ -75,7 +75,7 @@ pub struct RefusedConfiguration {
 ///
 /// # Errors
 /// As the store has them.
-pub async fn configuration(store: &impl Store) -> Answer<(Configuration, Option<RefusedConfiguration>)> {
+pub async fn configuration(store: &impl Store) -> PortResult<(Configuration, Option<RefusedConfiguration>)> {
     let Some((bytes, Tag(etag))) = store.read(keys::CONFIGURATION).await? else {
         return Ok((Configuration::default(), None));
     };
@@ -104,7 +104,7 @@ pub fn parse(bytes: &[u8]) -> Result<Configuration, Vec<String>> {
 ///
 /// # Errors
 /// As the store has them; permanent when the document is damaged.
-pub async fn in_force(store: &impl Store) -> Answer<Configuration> {
+pub async fn in_force(store: &impl Store) -> PortResult<Configuration> {
     let Some((bytes, _)) = store.read(keys::IN_FORCE).await? else { return Ok(Configuration::default()) };
     serde_json::from_slice(&bytes).map_err(|error| {
         let message = format!("{} cannot be read; delete it, the next pass writes it anew", keys::IN_FORCE);
@@ -116,7 +116,7 @@ pub async fn in_force(store: &impl Store) -> Answer<Configuration> {
 ///
 /// # Errors
 /// As the store has them.
-pub async fn keep_in_force(store: &impl Store, configuration: &Configuration) -> Answer<()> {
+pub async fn keep_in_force(store: &impl Store, configuration: &Configuration) -> PortResult<()> {
     let bytes = serde_json::to_vec_pretty(configuration).map_err(|error| {
         Failure::new(Class::Permanent, "the configuration cannot be written as JSON; report this as a bug")
             .caused_by(error)

@@ -11,7 +11,7 @@ use offenders::entries::Family;
 use offenders::state::State;
 
 use crate::keys;
-use crate::ports::{Answer, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
+use crate::ports::{PortResult, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
 
 /// A call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub enum Fault {
     SomebodyWrites,
     /// Another pass has lifted all bans and emptied the set first.
     SomebodyLiftsAll,
+    /// The call panics, as the SDK does on what it did not foresee.
+    Panic,
 }
 
 /// Everything outside.
@@ -178,6 +180,11 @@ impl Inside {
     }
 }
 
+#[expect(clippy::panic, reason = "the test's fault")]
+fn bug() {
+    panic!("the test's fault");
+}
+
 fn failed() -> Failure {
     Failure::new(Class::Transient, "the test's fault; nothing was done")
 }
@@ -191,7 +198,7 @@ fn lost() -> Failure {
 pub struct Pieces(VecDeque<Bytes>);
 
 impl Body for Pieces {
-    async fn next(&mut self) -> Answer<Option<Bytes>> {
+    async fn next(&mut self) -> PortResult<Option<Bytes>> {
         Ok(self.0.pop_front())
     }
 }
@@ -199,10 +206,12 @@ impl Body for Pieces {
 impl Logs for World {
     type Body = Pieces;
 
-    async fn open(&self, object: &LogObject) -> Answer<Opened<Pieces>> {
+    async fn open(&self, object: &LogObject) -> PortResult<Opened<Pieces>> {
         let mut inside = self.inside();
-        if Self::fault(&mut inside, Call::Open).is_some() {
-            return Err(failed());
+        match Self::fault(&mut inside, Call::Open) {
+            Some(Fault::Panic) => bug(),
+            Some(_) => return Err(failed()),
+            None => {}
         }
         inside.n_opened += 1;
         let (bytes, written) = inside
@@ -216,7 +225,7 @@ impl Logs for World {
 }
 
 impl Store for World {
-    async fn read(&self, key: &str) -> Answer<Option<(Bytes, Tag)>> {
+    async fn read(&self, key: &str) -> PortResult<Option<(Bytes, Tag)>> {
         let mut inside = self.inside();
         if Self::fault(&mut inside, Call::Read).is_some() {
             return Err(failed());
@@ -225,15 +234,15 @@ impl Store for World {
         Ok(document.map(|(bytes, version)| (Bytes::copy_from_slice(bytes), Tag(version.to_string()))))
     }
 
-    async fn exists(&self, key: &str) -> Answer<bool> {
+    async fn exists(&self, key: &str) -> PortResult<bool> {
         Ok(self.inside().documents.contains_key(key))
     }
 
-    async fn create(&self, key: &str, bytes: Vec<u8>) -> Answer<bool> {
+    async fn create(&self, key: &str, bytes: Vec<u8>) -> PortResult<bool> {
         self.replace(key, bytes, None).await
     }
 
-    async fn replace(&self, key: &str, bytes: Vec<u8>, expected: Option<&Tag>) -> Answer<bool> {
+    async fn replace(&self, key: &str, bytes: Vec<u8>, expected: Option<&Tag>) -> PortResult<bool> {
         let mut inside = self.inside();
         let fault = Self::fault(&mut inside, Call::Write);
         if fault == Some(Fault::Before) {
@@ -255,7 +264,7 @@ impl Store for World {
         if fault == Some(Fault::After) { Err(lost()) } else { Ok(true) }
     }
 
-    async fn write(&self, key: &str, bytes: Vec<u8>) -> Answer<()> {
+    async fn write(&self, key: &str, bytes: Vec<u8>) -> PortResult<()> {
         if Self::fault(&mut self.inside(), Call::Write).is_some() {
             return Err(failed());
         }
@@ -263,20 +272,20 @@ impl Store for World {
         Ok(())
     }
 
-    async fn list(&self, prefix: &str, after: &str) -> Answer<Vec<String>> {
+    async fn list(&self, prefix: &str, after: &str) -> PortResult<Vec<String>> {
         let inside = self.inside();
         let keys = inside.documents.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after);
         Ok(keys.cloned().collect())
     }
 
-    async fn delete(&self, key: &str) -> Answer<()> {
+    async fn delete(&self, key: &str) -> PortResult<()> {
         self.inside().documents.remove(key);
         Ok(())
     }
 }
 
 impl IpSets for World {
-    async fn read_set(&self, family: Family) -> Answer<IpSet> {
+    async fn read_set(&self, family: Family) -> PortResult<IpSet> {
         let mut inside = self.inside();
         if Self::fault(&mut inside, Call::ReadSet).is_some() {
             return Err(failed());
@@ -285,7 +294,7 @@ impl IpSets for World {
         Ok(IpSet { entries, lock: lock.to_string() })
     }
 
-    async fn replace_set(&self, family: Family, entries: Vec<String>, lock: &str) -> Answer<bool> {
+    async fn replace_set(&self, family: Family, entries: Vec<String>, lock: &str) -> PortResult<bool> {
         let mut inside = self.inside();
         let fault = Self::fault(&mut inside, Call::ReplaceSet);
         if fault == Some(Fault::Before) {
@@ -312,7 +321,7 @@ impl IpSets for World {
 }
 
 impl Topic for World {
-    async fn publish(&self, subject: &str, text: &str) -> Answer<()> {
+    async fn publish(&self, subject: &str, text: &str) -> PortResult<()> {
         let mut inside = self.inside();
         if Self::fault(&mut inside, Call::Publish).is_some() {
             return Err(failed());

@@ -6,8 +6,10 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::address::{Address, Networks};
 use crate::configuration::Configuration;
+use crate::json::Text;
+use crate::mark;
 use crate::path;
-use crate::record::{Action, Record};
+use crate::record::{WafAction, Record};
 
 /// Parts of a normal path that only scanners ask for, on sites that do not have them. What a site does have goes into
 /// `detectors.odd_paths.except`.
@@ -132,6 +134,8 @@ pub struct Hit {
     pub kinds: Kinds,
     /// Its path's hash, when the path is odd or was blocked.
     pub odd_path: Option<u32>,
+    /// Which of the client's records it is.
+    pub mark: u16,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -221,24 +225,31 @@ impl Classifier {
         let mut kinds = Kinds::REQUEST;
         let mut is_odd = path.is_odd;
         match record.action {
-            Action::Block if self.own_rule.as_deref() == Some(record.rule.raw) => {
-                return Meaning::Hit(Hit { client, kinds: Kinds::KNOCK, odd_path: None });
+            WafAction::Block if self.own_rule.as_deref().is_some_and(|rule| record.rule.is(rule)) => {
+                return Meaning::Hit(Hit {
+                    client,
+                    kinds: Kinds::KNOCK,
+                    odd_path: None,
+                    mark: mark::of(record),
+                });
             }
-            Action::Block if !self.ignored_rules.iter().any(|rule| rule == record.rule.raw) => {
+            WafAction::Block if !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) => {
                 kinds = kinds.and(Kinds::BLOCKED);
                 is_odd = true;
             }
-            Action::Captcha | Action::Challenge => kinds = kinds.and(Kinds::CHALLENGED),
-            Action::Allow | Action::Block | Action::Other => {}
+            WafAction::Captcha | WafAction::Challenge => kinds = kinds.and(Kinds::CHALLENGED),
+            WafAction::Allow | WafAction::Block | WafAction::Other => {}
         }
-        if path.has_credentials && self.is_credentials_method(record.method.raw) {
+        if path.has_credentials && self.is_credentials_method(record.method) {
             kinds = kinds.and(Kinds::CREDENTIALS);
         }
         let odd_path = (is_odd && path.path != 0).then_some(path.path);
-        Meaning::Hit(Hit { client, kinds, odd_path })
+        Meaning::Hit(Hit { client, kinds, odd_path, mark: mark::of(record) })
     }
 
-    fn is_credentials_method(&self, method: &[u8]) -> bool {
+    fn is_credentials_method(&self, method: Text<'_>) -> bool {
+        let mut scratch = Vec::new();
+        let method = method.bytes(&mut scratch);
         // A redacted method could be any.
         self.methods.is_empty()
             || method == REDACTED
@@ -317,10 +328,10 @@ impl Classifier {
     }
 }
 
-/// A hash of `bytes` that cannot be foreseen outside this process: eight bytes at a time, multiplied and folded.
+/// A hash of `bytes` that cannot be foreseen without the secrets: eight bytes at a time, multiplied and folded.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a product, folded")]
-fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {
+pub(crate) fn keyed_hash(secrets: [u64; 2], bytes: &[u8]) -> u64 {
     let mix = |hash: u64, word: u64| {
         let product = u128::from(hash ^ word) * u128::from(secrets[1] | 1);
         product as u64 ^ (product >> 64) as u64

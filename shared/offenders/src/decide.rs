@@ -14,6 +14,10 @@ use crate::judge::{self, Detector, Finding, findings, step_at, time_of};
 use crate::state::{Ban, Held, Past, State};
 use crate::tally::{Activity, MOST_SAMPLES, Sample, Tally};
 
+/// Longest note that is kept with a block or an allowance, bytes. The state is read every minute, and a block's note
+/// stands in messages.
+const LONGEST_NOTE: usize = 1024;
+
 /// Examples named when the brake holds.
 const MOST_EXAMPLES: usize = 20;
 
@@ -298,6 +302,15 @@ pub enum Refused {
     /// Allowed networks win over commands too.
     #[error("{0} holds an allowed address or a trusted proxy; take that out of the allow list first")]
     Allowed(IpNet),
+    /// All addresses of its kind.
+    #[error("{0} is everybody; block at most a /16 of IPv4 or a /32 of IPv6")]
+    BlockEverybody(IpNet),
+    /// All addresses of its kind.
+    #[error("{0} is everybody; to block no client at all, write `mode: count` into waf/configuration.yaml")]
+    AllowEverybody(IpNet),
+    /// The note would be read every minute.
+    #[error("the note has {0} bytes; give at most {LONGEST_NOTE}")]
+    LongNote(usize),
     /// Wider than anybody means.
     #[error("{0} is too wide; block at most a /16 of IPv4 or a /32 of IPv6")]
     TooWide(IpNet),
@@ -326,6 +339,20 @@ pub fn command(
         && *time < SHORTEST_BAN
     {
         return Err(Refused::TooShort(*time));
+    }
+    if let Command::Block(_, _, Some(note)) | Command::Allow(_, _, Some(note)) = command
+        && note.len() > LONGEST_NOTE
+    {
+        return Err(Refused::LongNote(note.len()));
+    }
+    match command {
+        Command::Block(network, ..) if network.prefix_len() == 0 => {
+            return Err(Refused::BlockEverybody(*network));
+        }
+        Command::Allow(network, ..) if network.prefix_len() == 0 => {
+            return Err(Refused::AllowEverybody(*network));
+        }
+        _ => {}
     }
     let mut state = state.clone();
     match command {

@@ -4,7 +4,10 @@
 //!
 //! Measured figures: docs/speed.md.
 
+use std::sync::LazyLock;
+
 use flate2::{Decompress, FlushDecompress, Status};
+use memchr::memmem::FinderRev;
 use memchr::{memchr, memrchr};
 
 /// Bytes inflated before the lines in them are read: small enough to stay in a core's second-level cache, large
@@ -56,9 +59,10 @@ pub enum BadObject {
 /// What the reader of lines is handed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Block<'a> {
-    /// Whole lines, each with its line feed; the object's last may have none.
+    /// Whole lines, each with its line feed; the object's last may have none. A line that fills the buffer is handed
+    /// over in parts, each of which ends where a record does, or where another begins.
     Lines(&'a [u8]),
-    /// A line longer than [`LONGEST_LINE`]; its bytes were dropped.
+    /// A line longer than [`LONGEST_LINE`] in which no record begins; its bytes were dropped.
     TooLong,
 }
 
@@ -96,6 +100,11 @@ impl Default for Lines {
 }
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+const OBJECT: &[u8] = b"{\"";
+
+static FIND_OBJECT: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(OBJECT));
+static FIND_RECORD: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new(crate::record::START));
 
 impl Lines {
     /// A reader that refuses objects which inflate to more than `limit` bytes.
@@ -254,7 +263,14 @@ impl Lines {
         self.buffer.copy_within(start..self.filled, 0);
         self.filled -= start;
         if self.filled == self.buffer.len() {
-            if self.buffer.len() >= LONGEST_LINE {
+            let is_longest = self.buffer.len() >= LONGEST_LINE;
+            if let Some(end) =
+                last_boundary(&self.buffer).or_else(|| last_start(&self.buffer).filter(|_| is_longest))
+            {
+                each(Block::Lines(&self.buffer[..end]));
+                self.buffer.copy_within(end.., 0);
+                self.filled -= end;
+            } else if is_longest {
                 self.skipping = true;
                 self.filled = 0;
             } else {
@@ -263,4 +279,18 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+/// Where the last document of a line without an end begins, when another ends right before it: `}{"` and a letter. A
+/// quote inside a string is escaped, and after a string stands no letter, so in JSON this is nothing else.
+fn last_boundary(line: &[u8]) -> Option<usize> {
+    FIND_OBJECT.rfind_iter(line).find(|&at| {
+        line.get(at + OBJECT.len()).is_some_and(u8::is_ascii_alphabetic)
+            && line[..at].trim_ascii_end().last() == Some(&b'}')
+    })
+}
+
+/// Where the last record of a line without an end begins, however the one before it ends.
+fn last_start(line: &[u8]) -> Option<usize> {
+    FIND_RECORD.rfind(line).filter(|&at| at > 0)
 }

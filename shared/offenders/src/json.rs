@@ -12,7 +12,7 @@ pub const DEEPEST: usize = 64;
 /// Where and why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
-pub struct Fault {
+pub struct Malformed {
     /// Offset in the text, bytes.
     pub at: usize,
     /// What was met there.
@@ -32,9 +32,16 @@ impl<'a> Text<'a> {
         Self { raw }
     }
 
-    /// Whether the string is written as `plain`, without escapes.
-    pub fn is(&self, plain: &str) -> bool {
-        self.raw == plain.as_bytes()
+    /// Whether any of it is written with escapes.
+    #[inline]
+    pub fn has_escapes(&self) -> bool {
+        memchr::memchr(b'\\', self.raw).is_some()
+    }
+
+    /// Whether the string stands for `plain`, with or without escapes.
+    #[inline]
+    pub fn is(&self, plain: impl AsRef<[u8]>) -> bool {
+        self.raw == plain.as_ref() || (self.has_escapes() && self.bytes(&mut Vec::new()) == plain.as_ref())
     }
 
     /// The bytes that the string stands for; `scratch` holds them when there are escapes to resolve.
@@ -42,7 +49,7 @@ impl<'a> Text<'a> {
     where
         'a: 's,
     {
-        if memchr::memchr(b'\\', self.raw).is_none() {
+        if !self.has_escapes() {
             return self.raw;
         }
         scratch.clear();
@@ -161,8 +168,8 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    fn fault<T>(&self, problem: &'static str) -> Result<T, Fault> {
-        Err(Fault { at: self.at, problem })
+    fn fault<T>(&self, problem: &'static str) -> Result<T, Malformed> {
+        Err(Malformed { at: self.at, problem })
     }
 
     fn peek(&self) -> Option<u8> {
@@ -191,7 +198,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// There is no value here.
-    pub fn value(&mut self) -> Result<Value<'a>, Fault> {
+    pub fn value(&mut self) -> Result<Value<'a>, Malformed> {
         self.skip_space();
         match self.peek() {
             Some(b'"') => Ok(Value::Text(self.string()?)),
@@ -213,7 +220,7 @@ impl<'a> Cursor<'a> {
         &rest[..length]
     }
 
-    fn string(&mut self) -> Result<Text<'a>, Fault> {
+    fn string(&mut self) -> Result<Text<'a>, Malformed> {
         let start = self.at + 1;
         let rest = self.text.get(start..).unwrap_or_default();
         let Some(length) = string_length(rest) else { return self.fault("a string without an end") };
@@ -225,7 +232,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// The value has no end, or is nested more than [`DEEPEST`] levels.
-    pub fn skip(&mut self) -> Result<&'a [u8], Fault> {
+    pub fn skip(&mut self) -> Result<&'a [u8], Malformed> {
         self.skip_space();
         let start = self.at;
         let mut depth = 0_usize;
@@ -267,8 +274,8 @@ impl<'a> Cursor<'a> {
     /// There is no object here, or it has no end.
     pub fn object(
         &mut self,
-        mut each: impl FnMut(Text<'a>, &mut Self) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut each: impl FnMut(Text<'a>, &mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.members(b'{', b'}', |cursor| {
             cursor.skip_space();
             if cursor.peek() != Some(b'"') {
@@ -288,7 +295,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// There is no array here, or it has no end.
-    pub fn array(&mut self, each: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub fn array(&mut self, each: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
         self.members(b'[', b']', each)
     }
 
@@ -296,8 +303,8 @@ impl<'a> Cursor<'a> {
         &mut self,
         open: u8,
         close: u8,
-        mut each: impl FnMut(&mut Self) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut each: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.skip_space();
         if self.peek() != Some(open) {
             return self.fault("another kind of value was expected");

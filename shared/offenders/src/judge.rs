@@ -123,20 +123,19 @@ fn steps(threshold: Threshold) -> u32 {
     u32::try_from(threshold.find_time.0.as_secs() / BUCKET_SECONDS).unwrap_or(u32::MAX).max(1)
 }
 
-/// The most that happened in `steps` steps in a row, and the last of those steps. `counts` is in order.
-fn busiest(counts: &[(u32, u32)], steps: u32, ignore_until: Option<u32>) -> Option<(u32, u32)> {
-    let counts =
-        &counts[counts.partition_point(|&(step, _)| ignore_until.is_some_and(|until| step <= until))..];
+/// The most that happened in `steps` steps in a row, and the last of those steps. `records` is in order.
+fn busiest(records: &[(u32, u16)], steps: u32, ignore_until: Option<u32>) -> Option<(u32, u32)> {
+    let records =
+        &records[records.partition_point(|&(step, _)| ignore_until.is_some_and(|until| step <= until))..];
     let mut worst = None;
-    let (mut start, mut sum) = (0, 0_u32);
-    for &(step, count) in counts {
-        sum = sum.saturating_add(count);
-        while counts[start].0.saturating_add(steps) <= step {
-            sum = sum.saturating_sub(counts[start].1);
+    let mut start = 0;
+    for (at, &(step, _)) in records.iter().enumerate() {
+        while records[start].0.saturating_add(steps) <= step {
             start += 1;
         }
-        if worst.is_none_or(|(most, _)| sum > most) {
-            worst = Some((sum, step));
+        let count = u32::try_from(at + 1 - start).unwrap_or(u32::MAX);
+        if worst.is_none_or(|(most, _)| count > most) {
+            worst = Some((count, step));
         }
     }
     worst
@@ -184,6 +183,8 @@ mod tests {
     #[test]
     fn a_window_slides_and_never_holds_more_than_its_length() {
         let counts = [(100, 40), (105, 30), (111, 30), (112, 1)];
+        let counts: Vec<_> =
+            counts.iter().flat_map(|&(step, count)| (0..count).map(move |n| (step, n))).collect();
         assert_eq!(busiest(&counts, 12, None), Some((100, 111)));
         assert_eq!(busiest(&counts, 11, None), Some((70, 105)));
         assert_eq!(busiest(&counts, 1, None), Some((40, 100)));

@@ -4,7 +4,7 @@
 //! `waf-logs` around it fetches and acts. In the order of the flow:
 //!
 //! 1. [`inflate`]: an object's bytes to lines. [`record`] and [`json`]: a line to records.
-//! 2. [`classify`]: a record to a client ([`address`]) and what it did ([`path`]).
+//! 2. [`classify`]: a record to a client ([`address`]) and what it did ([`path`]); [`mark`]: which record it is.
 //! 3. [`tally`]: clients and their counts over time, in bounded memory. [`object`] runs 1 to 3.
 //! 4. [`partial`]: a tally as a small file, to be merged.
 //! 5. [`judge`]: a client's activity against the thresholds of a [`configuration`].
@@ -18,6 +18,7 @@ pub mod entries;
 pub mod inflate;
 pub mod json;
 pub mod judge;
+pub mod mark;
 pub mod object;
 pub mod partial;
 pub mod path;

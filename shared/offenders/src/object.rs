@@ -1,9 +1,12 @@
 //! One log object, from its bytes to a tally: the hot path as a whole. Pure; bytes come in, counts come out.
 
+use jiff::Timestamp;
+
 use crate::classify::{Classifier, Meaning};
 use crate::inflate::{BadObject, Block, Lines};
 use crate::json;
-use crate::record::{Action, BadRecord, Record, RecordReader, Sink};
+use crate::judge::step_at;
+use crate::record::{WafAction, BadRecord, Record, RecordReader, Sink};
 use crate::tally::{Room, Sample, Tally, step_of};
 
 /// Records of an object that could not be read, for the log.
@@ -12,19 +15,23 @@ const MOST_COMPLAINTS: usize = 3;
 /// What was in an object beside the clients' activity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Records read.
+    /// Records read, those far from the object's time too.
     pub records: u64,
+    /// Records whose time is so far from the object's that they are not counted.
+    pub out_of_span: u64,
     /// Records that could not be read, and were passed over.
     pub bad: u64,
     /// The first of them: what was wrong, and the record's shape without its values.
     pub complaints: Vec<String>,
+    /// Messages in which CloudWatch Logs only checks whether it can deliver.
+    pub control: u64,
     /// Records from allowed networks.
     pub allowed: u64,
     /// Records that name no client.
     pub without_client: u64,
     /// Bytes of text.
     pub bytes: u64,
-    /// Time of the first and the last request, milliseconds since 1970.
+    /// Time of the first and the last request that is near the object's time, milliseconds since 1970.
     pub span: Option<(i64, i64)>,
 }
 
@@ -48,16 +55,24 @@ pub struct ObjectReader<'c> {
 #[derive(Debug)]
 struct Counter<'c> {
     classifier: &'c mut Classifier,
-    tally: Option<Tally>,
-    room: Room,
+    tally: Tally,
     summary: Summary,
 }
 
 impl<'c> ObjectReader<'c> {
-    /// Reads with this classifier, into a tally with this much room.
-    pub fn new(classifier: &'c mut Classifier, room: Room) -> Self {
-        let counter = Counter { classifier, tally: None, room, summary: Summary::default() };
+    /// Reads with this classifier, into a tally with this much room, an object that was written at this time. Records
+    /// of about 45 h to either side are counted: no record decides for the others.
+    pub fn new(classifier: &'c mut Classifier, room: Room, written: Timestamp) -> Self {
+        let tally = Tally::new(room, step_at(written));
+        let counter = Counter { classifier, tally, summary: Summary::default() };
         Self { lines: Lines::default(), records: RecordReader::default(), counter }
+    }
+
+    /// Refuses what inflates to more than so many bytes.
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.lines = Lines::new(bytes);
+        self
     }
 
     /// Takes the next bytes of the object.
@@ -77,8 +92,7 @@ impl<'c> ObjectReader<'c> {
         let (records, counter) = (&mut self.records, &mut self.counter);
         counter.summary.bytes = self.lines.inflated();
         self.lines.finish(&mut |block| counter.block(records, block))?;
-        let tally = self.counter.tally.unwrap_or_else(|| Tally::new(self.counter.room, 0));
-        Ok((self.counter.summary, tally))
+        Ok((self.counter.summary, self.counter.tally))
     }
 }
 
@@ -97,6 +111,10 @@ impl Sink for Counter<'_> {
         self.summary.bad_record(bad);
     }
 
+    fn control(&mut self) {
+        self.summary.control += 1;
+    }
+
     #[inline]
     fn record(&mut self, record: &Record<'_>) {
         let summary = &mut self.summary;
@@ -105,6 +123,10 @@ impl Sink for Counter<'_> {
             return;
         };
         summary.records += 1;
+        if !self.tally.spans(step) {
+            summary.out_of_span += 1;
+            return;
+        }
         let (first, last) = summary.span.unwrap_or((record.timestamp, record.timestamp));
         summary.span = Some((first.min(record.timestamp), last.max(record.timestamp)));
         let hit = match self.classifier.classify(record) {
@@ -118,10 +140,8 @@ impl Sink for Counter<'_> {
                 return;
             }
         };
-        let room = self.room;
-        let tally = self.tally.get_or_insert_with(|| Tally::new(room, step));
-        if tally.hit(step, &hit) {
-            tally.keep_sample(hit.client, || sample(record));
+        if self.tally.hit(step, &hit) {
+            self.tally.keep_sample(hit.client, || sample(record));
         }
     }
 }
@@ -129,11 +149,11 @@ impl Sink for Counter<'_> {
 #[cold]
 fn sample(record: &Record<'_>) -> Sample {
     let action = match record.action {
-        Action::Allow => "ALLOW",
-        Action::Block => "BLOCK",
-        Action::Captcha => "CAPTCHA",
-        Action::Challenge => "CHALLENGE",
-        Action::Other => "other",
+        WafAction::Allow => "ALLOW",
+        WafAction::Block => "BLOCK",
+        WafAction::Captcha => "CAPTCHA",
+        WafAction::Challenge => "CHALLENGE",
+        WafAction::Other => "other",
     };
     Sample {
         timestamp: record.timestamp,

@@ -1,15 +1,15 @@
 //! A tally as a small file: what reading one object leaves behind, and what a deciding pass keeps of its window.
 //!
-//! Layout: `GLW1`, a JSON header with its length in front, then the clients in the order of their addresses, IPv4
+//! Layout: `GLW2`, a JSON header with its length in front, then the clients in the order of their addresses, IPv4
 //! first. Whole numbers are LEB128 varints; an address is the distance to the one before, IPv6 shifted down to the
-//! prefix it is judged as. A client that made one request takes 4 to 10 bytes.
+//! prefix it is judged as. A client that made one request takes 6 to 12 bytes, each further one at least two: its mark.
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::tally::{Activity, Counts, OFFENCES, Sample, Tally};
+use crate::tally::{Activity, OFFENCES, Records, Sample, Tally};
 
-const MAGIC: &[u8] = b"GLW1";
+const MAGIC: &[u8] = b"GLW2";
 
 /// What a partial says about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct Header {
     pub span: Option<(i64, i64)>,
     /// How much weight a client's counts may be too low by.
     pub error: u64,
-    /// Hits left out because of their time.
+    /// Records left out because of their time.
     pub out_of_span: u64,
     /// Prefix that IPv6 clients were judged as.
     pub ipv6_prefix: u8,
@@ -56,7 +56,7 @@ pub enum BadPartial {
 /// Writes a tally down. The header's error, samples and prefix are filled in here.
 pub fn encode(mut header: Header, tally: &Tally, ipv6_prefix: u8) -> Vec<u8> {
     header.error = tally.error();
-    header.out_of_span = tally.out_of_span();
+    header.out_of_span += tally.out_of_span();
     header.ipv6_prefix = ipv6_prefix;
     header.samples = tally.samples().into_iter().map(|(client, s)| (client.ip(), s.clone())).collect();
     // A header is made of plain data; it always turns into JSON.
@@ -101,17 +101,18 @@ const SINGLE: u128 = 0;
 fn put_activity(out: &mut Vec<u8>, activity: &Activity, base: u32) {
     let has_offences =
         activity.offences.iter().any(|counts| !counts.is_empty()) || !activity.paths.is_empty();
-    if let ([(step, 1)], false) = (activity.requests.as_slice(), has_offences) {
+    if let ([(step, mark)], false) = (activity.requests.as_slice(), has_offences) {
         put(out, SINGLE);
         put(out, u128::from(step - base));
+        out.extend_from_slice(&mark.to_le_bytes());
         return;
     }
-    put(out, 1 + (activity.requests.len() as u128) * 2 + u128::from(has_offences));
-    put_counts(out, &activity.requests, base);
+    put(out, 1 + (steps(&activity.requests).count() as u128) * 2 + u128::from(has_offences));
+    put_records(out, &activity.requests, base);
     if has_offences {
-        for counts in &activity.offences {
-            put(out, counts.len() as u128);
-            put_counts(out, counts, base);
+        for records in &activity.offences {
+            put(out, steps(records).count() as u128);
+            put_records(out, records, base);
         }
         put(out, activity.paths.len() as u128);
         for &(hash, first, last) in &activity.paths {
@@ -122,11 +123,18 @@ fn put_activity(out: &mut Vec<u8>, activity: &Activity, base: u32) {
     }
 }
 
-fn put_counts(out: &mut Vec<u8>, counts: &Counts, base: u32) {
+/// Records of the same step together.
+fn steps(records: &Records) -> impl Iterator<Item = &[(u32, u16)]> {
+    records.chunk_by(|(one, _), (next, _)| one == next)
+}
+
+fn put_records(out: &mut Vec<u8>, records: &Records, base: u32) {
     let mut before = base;
-    for &(step, count) in counts {
+    for of_step in steps(records) {
+        let step = of_step.first().map_or(before, |&(step, _)| step);
         put(out, u128::from(step - before));
-        put(out, u128::from(count));
+        put(out, of_step.len() as u128);
+        out.extend(of_step.iter().flat_map(|(_, mark)| mark.to_le_bytes()));
         before = step;
     }
 }
@@ -179,14 +187,16 @@ impl<'a> Bytes<'a> {
         u32::try_from(number).or_else(|_| self.damaged())
     }
 
-    fn counts(&mut self, length: usize, base: u32, counts: &mut Counts) -> Result<(), BadPartial> {
-        counts.clear();
+    fn records(&mut self, n_steps: usize, base: u32, records: &mut Records) -> Result<(), BadPartial> {
+        records.clear();
         let mut step = base;
-        for _ in 0..length {
+        for _ in 0..n_steps {
             let distance = self.small()?;
             let Some(next) = step.checked_add(distance) else { return self.damaged() };
             step = next;
-            counts.push((step, self.small()?));
+            let length = (self.small()? as usize).saturating_mul(2);
+            let (marks, _) = self.take(length)?.as_chunks::<2>();
+            records.extend(marks.iter().map(|mark| (step, u16::from_le_bytes(*mark))));
         }
         Ok(())
     }
@@ -200,15 +210,16 @@ impl<'a> Bytes<'a> {
             activity.requests.clear();
             let distance = self.small()?;
             let Some(step) = base.checked_add(distance) else { return self.damaged() };
-            activity.requests.push((step, 1));
+            let (mark, _) = self.take(2)?.as_chunks::<2>();
+            activity.requests.extend(mark.iter().map(|mark| (step, u16::from_le_bytes(*mark))));
             return Ok(());
         }
         let length = usize::try_from((form - 1) / 2).or_else(|_| self.damaged())?;
-        self.counts(length, base, &mut activity.requests)?;
+        self.records(length, base, &mut activity.requests)?;
         if (form - 1) % 2 == 1 {
             for chain in 0..OFFENCES.len() {
                 let length = self.small()? as usize;
-                self.counts(length, base, &mut activity.offences[chain])?;
+                self.records(length, base, &mut activity.offences[chain])?;
             }
             for _ in 0..self.small()? {
                 let hash = self.take(4)?.try_into().map(u32::from_le_bytes).or_else(|_| self.damaged())?;

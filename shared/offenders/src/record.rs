@@ -18,14 +18,14 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memchr2, memchr3, memrchr};
+use memchr::{memchr, memchr2, memchr3};
 
-use crate::json::{Cursor, Fault, Text, Value};
+use crate::json::{Cursor, Malformed, Text, Value};
 
 /// What WAF did with a request: the log's `action`.
 /// <https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum WafAction {
     /// `ALLOW`.
     Allow,
     /// `BLOCK`.
@@ -38,7 +38,7 @@ pub enum Action {
     Other,
 }
 
-impl Action {
+impl WafAction {
     fn parse(word: &[u8]) -> Self {
         match word {
             b"ALLOW" => Self::Allow,
@@ -56,7 +56,7 @@ pub struct Record<'a> {
     /// When WAF saw the request, milliseconds since 1970.
     pub timestamp: i64,
     /// What WAF did.
-    pub action: Action,
+    pub action: WafAction,
     /// `terminatingRuleId`: the rule that ended the evaluation, `Default_Action` when none did.
     pub rule: Text<'a>,
     /// `httpRequest.clientIp`, as written. Empty when the record has no request.
@@ -65,17 +65,19 @@ pub struct Record<'a> {
     pub uri: Text<'a>,
     /// `httpRequest.httpMethod`.
     pub method: Text<'a>,
+    /// `httpRequest.requestId`. Empty when the record has none.
+    pub request_id: Text<'a>,
     /// The whole record, for what only a few of them need: headers, the rule inside a group.
     pub json: &'a [u8],
 }
 
 impl<'a> Record<'a> {
-    /// Every value of header `name` (any case), in the order of the log. Headers may be a list of names and values,
+    /// Every value of header `wanted` (any case), in the order of the log. Headers may be a list of names and values,
     /// as WAF writes them, or an object, as a CloudWatch Logs transformer leaves them.
-    pub fn header_values(&self, name: &str, mut each: impl FnMut(Text<'a>)) {
-        let read = Cursor::new(self.json).object(|key, cursor| match key.raw {
-            b"httpRequest" => in_object(cursor, |key, cursor| match key.raw {
-                b"headers" => headers(cursor, name, &mut each),
+    pub fn header_values(&self, wanted: &str, mut each: impl FnMut(Text<'a>)) {
+        let read = Cursor::new(self.json).object(|key, cursor| match name(key) {
+            b"httpRequest" => in_object(cursor, |key, cursor| match name(key) {
+                b"headers" => headers(cursor, wanted, &mut each),
                 _ => cursor.skip().map(|_| ()),
             }),
             _ => cursor.skip().map(|_| ()),
@@ -97,7 +99,7 @@ impl<'a> Record<'a> {
     }
 }
 
-fn peek<'a>(cursor: &Cursor<'a>) -> Result<Value<'a>, Fault> {
+fn peek<'a>(cursor: &Cursor<'a>) -> Result<Value<'a>, Malformed> {
     let mut ahead = *cursor;
     ahead.value()
 }
@@ -105,8 +107,8 @@ fn peek<'a>(cursor: &Cursor<'a>) -> Result<Value<'a>, Fault> {
 /// Enters an object, or passes any other value.
 fn in_object<'a>(
     cursor: &mut Cursor<'a>,
-    each: impl FnMut(Text<'a>, &mut Cursor<'a>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    each: impl FnMut(Text<'a>, &mut Cursor<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     match peek(cursor)? {
         Value::Object => cursor.object(each),
         _ => cursor.skip().map(|_| ()),
@@ -116,16 +118,20 @@ fn in_object<'a>(
 /// Enters an array, or passes any other value.
 fn in_array<'a>(
     cursor: &mut Cursor<'a>,
-    each: impl FnMut(&mut Cursor<'a>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    each: impl FnMut(&mut Cursor<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     match peek(cursor)? {
         Value::Array => cursor.array(each),
         _ => cursor.skip().map(|_| ()),
     }
 }
 
-fn headers<'a>(cursor: &mut Cursor<'a>, name: &str, each: &mut impl FnMut(Text<'a>)) -> Result<(), Fault> {
-    let mut values = |cursor: &mut Cursor<'a>, wanted: bool| -> Result<(), Fault> {
+fn headers<'a>(
+    cursor: &mut Cursor<'a>,
+    wanted_name: &str,
+    each: &mut impl FnMut(Text<'a>),
+) -> Result<(), Malformed> {
+    let mut values = |cursor: &mut Cursor<'a>, wanted: bool| -> Result<(), Malformed> {
         match peek(cursor)? {
             Value::Text(text) if wanted => {
                 each(text);
@@ -142,7 +148,7 @@ fn headers<'a>(cursor: &mut Cursor<'a>, name: &str, each: &mut impl FnMut(Text<'
     };
     match peek(cursor)? {
         Value::Object => cursor.object(|key, cursor| {
-            let wanted = key.raw.eq_ignore_ascii_case(name.as_bytes());
+            let wanted = key.raw.eq_ignore_ascii_case(wanted_name.as_bytes());
             values(cursor, wanted)
         }),
         Value::Array => cursor.array(|cursor| {
@@ -150,9 +156,9 @@ fn headers<'a>(cursor: &mut Cursor<'a>, name: &str, each: &mut impl FnMut(Text<'
             let mut value = None;
             in_object(cursor, |key, cursor| {
                 let text = peek(cursor)?;
-                match (key.raw, text) {
+                match (name(key), text) {
                     (b"name" | b"Name", Value::Text(text)) => {
-                        wanted = text.raw.eq_ignore_ascii_case(name.as_bytes());
+                        wanted = text.raw.eq_ignore_ascii_case(wanted_name.as_bytes());
                     }
                     (b"value" | b"Value", Value::Text(text)) => value = Some(text),
                     _ => {}
@@ -183,6 +189,8 @@ pub trait Sink {
     fn record(&mut self, record: &Record<'_>);
     /// Something that is none.
     fn bad(&mut self, bad: BadRecord<'_>);
+    /// A message in which CloudWatch Logs only checks whether it can deliver.
+    fn control(&mut self) {}
 }
 
 /// What records look like between their time and their client's address: rule, action, rule groups, the same bytes
@@ -191,7 +199,7 @@ pub trait Sink {
 struct Template {
     bytes: Vec<u8>,
     rule: Range<usize>,
-    action: Action,
+    action: WafAction,
 }
 
 /// Reads blocks of lines, and remembers what earlier records looked like.
@@ -207,7 +215,8 @@ const MOST_TEMPLATES: usize = 24;
 /// A rule group list of fifty groups; longer ones are searched.
 const LONGEST_TEMPLATE: usize = 16 * 1024;
 
-const START: &[u8] = b"{\"timestamp\":";
+/// How WAF begins a record.
+pub(crate) const START: &[u8] = b"{\"timestamp\":";
 const DIGITS: usize = 13;
 const CLIENT: &[u8] = b",\"httpRequest\":{\"clientIp\":\"";
 
@@ -245,7 +254,7 @@ impl RecordReader {
         if fits > 0 {
             self.templates.swap(fits, fits - 1);
         }
-        let RequestLine { client_ip, uri, method, rest } = request_line(request)?;
+        let RequestLine { client_ip, uri, method, request_id, rest } = request_line(request)?;
         let length = lines.len()
             - rest.len()
             - usize::from(lines.len() > rest.len() && lines[lines.len() - rest.len() - 1] == b'\n');
@@ -260,6 +269,7 @@ impl RecordReader {
             client_ip: Text::new(client_ip),
             uri: Text::new(uri),
             method: Text::new(method),
+            request_id: Text::new(request_id),
             json,
         };
         Some((record, rest))
@@ -300,7 +310,7 @@ impl RecordReader {
         self.templates.push(Template {
             bytes: bytes.to_vec(),
             rule: rule_end - rule.len()..rule_end,
-            action: Action::parse(action),
+            action: WafAction::parse(action),
         });
         Some(())
     }
@@ -336,11 +346,12 @@ struct RequestLine<'a> {
     client_ip: &'a [u8],
     uri: &'a [u8],
     method: &'a [u8],
+    request_id: &'a [u8],
     rest: &'a [u8],
 }
 
-/// From the client's address to the end of the line, looking at every byte once: address, path, method, the lines
-/// after. `None` when anything is not where WAF puts it.
+/// From the client's address to the end of the line, looking at every byte once: address, path, method, id, the
+/// lines after. `None` when anything is not where WAF puts it.
 #[inline]
 fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let (client_ip, rest) = plain_string(request)?;
@@ -364,7 +375,8 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let rest = after_query(rest.strip_prefix(b",\"args\":\"")?)?;
     let rest = after_version(rest.strip_prefix(b",\"httpVersion\":\"")?)?;
     let (method, rest) = method(rest.strip_prefix(b",\"httpMethod\":\"")?)?;
-    // Cut off in its method, the record would end that string with the first quote of the next one.
+    let (request_id, rest) = plain_string(rest.strip_prefix(b",\"requestId\":\"")?)?;
+    // Cut off in a string, the record would end it with the first quote of the next one.
     if !matches!(rest.first(), Some(b',' | b'}')) {
         return None;
     }
@@ -373,11 +385,11 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     let mut from = 0;
     loop {
         let Some(at) = memchr2(b'{', b'\n', &rest[from..]) else {
-            return Some(RequestLine { client_ip, uri, method, rest: &[] });
+            return Some(RequestLine { client_ip, uri, method, request_id, rest: &[] });
         };
         let at = from + at;
         if rest[at] == b'\n' {
-            return Some(RequestLine { client_ip, uri, method, rest: &rest[at + 1..] });
+            return Some(RequestLine { client_ip, uri, method, request_id, rest: &rest[at + 1..] });
         }
         if at == 0 || !matches!(rest[at - 1], b':' | b'[' | b',') || rest[at..].starts_with(START) {
             return None;
@@ -468,38 +480,69 @@ pub fn read_carefully(line: &[u8], sink: &mut impl Sink) {
     }
 }
 
+/// Where the next record begins. Looks at every byte once: the blanks before one key are not those before another.
 fn next_start(text: &[u8]) -> Option<usize> {
-    FIND_TIMESTAMP.find_iter(text).find_map(|at| {
-        let start = memrchr(b'{', &text[..at])?;
-        text[start + 1..at].trim_ascii().is_empty().then_some(start)
-    })
+    FIND_TIMESTAMP
+        .find_iter(text)
+        .find_map(|at| text[..at].trim_ascii_end().strip_suffix(b"{").map(<[u8]>::len))
 }
 
-fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -> Result<(), Fault> {
+/// The keys that are looked for. In a record whose keys are written with escapes, they are found by their meaning.
+const KEYS: [&str; 16] = [
+    "timestamp",
+    "action",
+    "terminatingRuleId",
+    "httpRequest",
+    "clientIp",
+    "uri",
+    "httpMethod",
+    "requestId",
+    "headers",
+    "name",
+    "Name",
+    "value",
+    "Value",
+    "logEvents",
+    "messageType",
+    "message",
+];
+
+/// The bytes that a key stands for; of a key with escapes, nothing when it is none of [`KEYS`].
+#[inline]
+fn name(key: Text<'_>) -> &[u8] {
+    if key.has_escapes() {
+        return KEYS.iter().find(|known| key.is(known)).map_or(b"", |known| known.as_bytes());
+    }
+    key.raw
+}
+
+fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -> Result<(), Malformed> {
     let before = *cursor;
     let mut timestamp = None;
     let mut envelope = None;
     let mut is_control = false;
     let mut record = Record {
         timestamp: 0,
-        action: Action::Other,
+        action: WafAction::Other,
         rule: Text::default(),
         client_ip: Text::default(),
         uri: Text::default(),
         method: Text::default(),
+        request_id: Text::default(),
         json: b"",
     };
     cursor.object(|key, cursor| {
-        match key.raw {
+        match name(key) {
             b"timestamp" => timestamp = peek(cursor)?.integer(),
-            b"action" => record.action = Action::parse(text(cursor)?.raw),
+            b"action" => record.action = WafAction::parse(text(cursor)?.bytes(&mut Vec::new())),
             b"terminatingRuleId" => record.rule = text(cursor)?,
             b"httpRequest" => {
                 return in_object(cursor, |key, cursor| {
-                    match key.raw {
+                    match name(key) {
                         b"clientIp" => record.client_ip = text(cursor)?,
                         b"uri" => record.uri = text(cursor)?,
                         b"httpMethod" => record.method = text(cursor)?,
+                        b"requestId" => record.request_id = text(cursor)?,
                         _ => {}
                     }
                     cursor.skip().map(|_| ())
@@ -514,13 +557,14 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
     let mut whole = before;
     record.json = whole.skip()?;
     if is_control {
+        sink.control();
         return Ok(());
     }
     if let Some(mut events) = envelope.filter(|_| may_be_envelope) {
         return in_array(&mut events, |cursor| {
             in_object(cursor, |key, cursor| {
                 let value = peek(cursor)?;
-                if let (b"message", Value::Text(message)) = (key.raw, value) {
+                if let (b"message", Value::Text(message)) = (name(key), value) {
                     enveloped(message, sink);
                 }
                 cursor.skip().map(|_| ())
@@ -550,7 +594,7 @@ fn enveloped(message: Text<'_>, sink: &mut impl Sink) {
     sink.bad(BadRecord { json, problem: fault });
 }
 
-fn text<'a>(cursor: &Cursor<'a>) -> Result<Text<'a>, Fault> {
+fn text<'a>(cursor: &Cursor<'a>) -> Result<Text<'a>, Malformed> {
     Ok(match peek(cursor)? {
         Value::Text(text) => text,
         _ => Text::default(),

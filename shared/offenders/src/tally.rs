@@ -1,15 +1,25 @@
-//! Who did how much when: exact counts per client in steps of [`BUCKET_SECONDS`], in bounded memory.
+//! Who did how much when: every record of a client by its step of [`BUCKET_SECONDS`] and its [`mark`](crate::mark), in
+//! bounded memory.
 //!
 //! The same structure counts the records of one object, and holds the merged window of a deciding pass.
 //!
-//! **What happens when it is full.** Then the lightest half of the clients is dropped, where a plain request weighs 1
+//! **A record that comes twice.** Firehose delivers at least once, so two objects may hold the same record. A window
+//! takes what has the same client, step and mark for one record, and counts it once. One object holds a record once:
+//! what agrees there are several requests, and they get neighbouring marks, the same ones in each copy of the object. Two
+//! records of two objects that agree by chance count as one: with `n` requests of one client in one step, each does
+//! with a chance of `n` in 65,536.
+//!
+//! **What happens when it is full.** Then of what a client did more than [`MOST_IN_A_STEP`] times in one step the rest
+//! is dropped. If that is not enough, the lightest half of the clients is dropped, where a plain request weighs 1
 //! and an offence [`OFFENCE_WEIGHT`] (the Misra–Gries sketch, pruned at the median as in Apache's `DataSketches`
 //! for frequent items). A dropped client that comes back starts again at zero. So a count is never too high, and too low
-//! by at most [`Tally::error`] of weight: the sum of the heaviest weights dropped. With room for `c` clients and hits
-//! of total weight `w` the error is at most `2w/c`; as long as no more than `c` clients are seen it is zero, and what
-//! is reported is exact. Nobody is ever blocked for what somebody else did.
+//! by at most [`Tally::error`] of weight: the sum of the heaviest weights dropped. As long as no more than `c` clients are
+//! seen, and their records fit, it is zero, and what is reported is exact up to [`MOST_IN_A_STEP`]. With more clients it is
+//! at most `2w/c`, where `w` is the weight of all hits. When the records do not fit, a client may be dropped that weighs
+//! more: a [`Room`] has many records for each client. Nobody is ever blocked for what somebody else did.
 
 mod activity;
+mod chain;
 mod prune;
 
 use hashbrown::HashTable;
@@ -18,22 +28,25 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use crate::address::Address;
 use crate::classify::{Hit, Kinds};
 use crate::{BUCKET_SECONDS, MOST_PATHS};
-pub use activity::{Activity, Counts, OddPath, Sample};
-use prune::{merge_steps, portions};
+pub use activity::{Activity, OddPath, Records, Sample};
+use chain::{Link, tell_apart, unchain, unpack};
 
 /// What an offence weighs when clients are dropped; a plain request weighs 1.
 pub const OFFENCE_WEIGHT: u32 = 8;
 
+/// Most requests, or offences of one kind, that are kept of one client and step when the tally is full: 200 a second.
+pub const MOST_IN_A_STEP: usize = 1024;
+
 /// Most sample requests kept for one client.
 pub const MOST_SAMPLES: usize = 4;
 
-/// How much a tally may hold. One client takes 32 bytes and an index of about 7, a run 8, a suspect 28, an odd path 12.
+/// How much a tally may hold. One client takes 32 bytes and an index of about 7, a record 8, a suspect 28, an odd path 12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Clients.
     pub clients: usize,
-    /// Steps of time in which some client did something, beyond each client's last.
-    pub runs: usize,
+    /// Requests beyond each client's last, and offences.
+    pub records: usize,
     /// Clients with at least one offence.
     pub suspects: usize,
     /// Distinct odd paths of all clients together.
@@ -43,14 +56,20 @@ pub struct Room {
 }
 
 impl Room {
-    /// For `clients`, in the proportions of mixed traffic: about 80 bytes for each client.
+    /// For the window of a pass: half an hour of `clients` with 48 records each on average. At most about 450 bytes for
+    /// each client, and almost as much again while room is made.
+    pub const fn of_window(clients: usize) -> Self {
+        Self { records: clients * 48, ..Self::of(clients) }
+    }
+
+    /// For `clients`, in the proportions of mixed traffic: at most about 150 bytes for each client.
     pub const fn of(clients: usize) -> Self {
-        Self { clients, runs: clients * 3, suspects: clients / 4, paths: clients / 2, samples: 2048 }
+        Self { clients, records: clients * 12, suspects: clients / 4, paths: clients / 2, samples: 2048 }
     }
 }
 
 impl Default for Room {
-    /// For one object: at most about 16 MB.
+    /// For one object: about 10 MB for clients with one request each, at most about 30 MB.
     fn default() -> Self {
         Self::of(196_608)
     }
@@ -58,34 +77,37 @@ impl Default for Room {
 
 const NONE: u32 = u32::MAX;
 
-/// Offences are counted in one chain of runs per kind.
+/// Stands for no step: a client that has made no request.
+const NO_STEP: u16 = u16::MAX;
+
+/// Offences are kept in one chain per kind.
 pub(crate) const OFFENCES: [Kinds; 4] = [Kinds::BLOCKED, Kinds::CREDENTIALS, Kinds::CHALLENGED, Kinds::KNOCK];
 
 #[derive(Debug, Clone, Copy)]
 struct Client {
     key: u128,
     weight: u32,
-    /// Requests in earlier steps.
-    runs: u32,
+    /// Requests before the last one.
+    requests: u32,
     suspect: u32,
-    /// Requests in the last step.
+    /// Step and mark of the last request.
     step: u16,
-    count: u16,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    step: u16,
-    count: u16,
-    next: u32,
+    mark: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Suspect {
-    runs: [u32; OFFENCES.len()],
+    chains: [u32; OFFENCES.len()],
     paths: u32,
     n_paths: u16,
     offences: u32,
+}
+
+impl Client {
+    /// Its last request.
+    fn last(&self) -> Option<u32> {
+        (self.step != NO_STEP).then(|| chain::pack(self.step, self.mark))
+    }
 }
 
 /// One odd path of one client.
@@ -104,7 +126,7 @@ pub struct Tally {
     base: u32,
     index: HashTable<u32>,
     clients: Vec<Client>,
-    runs: Vec<Run>,
+    links: Vec<Link>,
     suspects: Vec<Suspect>,
     paths: Vec<Path>,
     samples: Vec<(u128, Sample)>,
@@ -113,6 +135,8 @@ pub struct Tally {
     /// See [`Tally::error`].
     error: u64,
     out_of_span: u64,
+    /// Whether it holds other tallies, so that what agrees is one record.
+    is_merged: bool,
 }
 
 /// The step that a time in milliseconds falls into.
@@ -137,7 +161,7 @@ impl Tally {
             base: around.saturating_sub(1 << 15),
             index: HashTable::new(),
             clients: Vec::new(),
-            runs: Vec::new(),
+            links: Vec::new(),
             suspects: Vec::new(),
             paths: Vec::new(),
             samples: Vec::new(),
@@ -145,6 +169,7 @@ impl Tally {
             secrets: (secret(), secret()),
             error: 0,
             out_of_span: 0,
+            is_merged: false,
         }
     }
 
@@ -174,8 +199,15 @@ impl Tally {
         self.out_of_span += out_of_span;
     }
 
+    /// Whether a step is near enough to the tally's time to be counted.
+    #[inline]
+    pub fn spans(&self, step: u32) -> bool {
+        step.checked_sub(self.base).is_some_and(|step| step < u32::from(NO_STEP))
+    }
+
     fn relative(&mut self, step: u32) -> Option<u16> {
         let relative = step.checked_sub(self.base).and_then(|step| u16::try_from(step).ok());
+        let relative = relative.filter(|&step| step != NO_STEP);
         if relative.is_none() {
             self.out_of_span += 1;
         }
@@ -201,7 +233,7 @@ impl Tally {
             let more = at.max(64).min(self.room.clients.saturating_sub(at)).max(1);
             self.clients.reserve_exact(more);
         }
-        self.clients.push(Client { key, weight: 0, runs: NONE, suspect: NONE, step: 0, count: 0 });
+        self.clients.push(Client { key, weight: 0, requests: NONE, suspect: NONE, step: NO_STEP, mark: 0 });
         let (clients, secrets) = (&self.clients, self.secrets);
         let index = u32::try_from(at).unwrap_or(NONE);
         self.index.insert_unique(hash_of, index, |&at| hash(secrets, clients[at as usize].key));
@@ -219,12 +251,7 @@ impl Tally {
             let client = &mut self.clients[at];
             client.weight = client.weight.saturating_add(1);
             is_sample = client.weight == 64 || client.weight == 512;
-            if client.count == 0 || (client.step == relative && client.count < u16::MAX) {
-                client.step = relative;
-                client.count += 1;
-            } else {
-                self.next_run(at, relative, 1);
-            }
+            self.add_request(at, relative, hit.mark);
         }
         if hit.kinds != Kinds::REQUEST || hit.odd_path.is_some() {
             is_sample |= self.offence(key, relative, hit);
@@ -232,23 +259,26 @@ impl Tally {
         is_sample
     }
 
-    /// Files a client's last step away and begins another one.
-    fn next_run(&mut self, at: usize, step: u16, count: u16) {
+    /// Keeps a client's request, and files the one before away.
+    #[inline]
+    fn add_request(&mut self, at: usize, step: u16, mark: u16) {
         let client = &mut self.clients[at];
-        let run = Run { step: client.step, count: client.count, next: client.runs };
-        client.runs = u32::try_from(self.runs.len()).unwrap_or(NONE);
-        client.step = step;
-        client.count = count;
-        self.runs.push(run);
-        if self.runs.len() >= self.room.runs {
-            self.make_room_for_runs();
+        let before = Link { step: client.step, mark: client.mark, next: client.requests };
+        (client.step, client.mark) = (step, mark);
+        if before.step == NO_STEP {
+            return;
+        }
+        client.requests = u32::try_from(self.links.len()).unwrap_or(NONE);
+        self.links.push(before);
+        if self.links.len() >= self.room.records {
+            self.make_room_for_records();
         }
     }
 
     fn offence(&mut self, key: u128, step: u16, hit: &Hit) -> bool {
         for (chain, kind) in OFFENCES.into_iter().enumerate() {
             if hit.kinds.has(kind) {
-                self.add_offences(key, chain, step, 1);
+                self.add_offence(key, chain, step, hit.mark);
             }
         }
         if let Some(path) = hit.odd_path {
@@ -275,29 +305,22 @@ impl Tally {
         // It may have been dropped itself, being new and light.
         let at = self.client(key);
         let suspect = self.suspects.len();
-        self.suspects.push(Suspect { runs: [NONE; OFFENCES.len()], paths: NONE, n_paths: 0, offences: 0 });
+        self.suspects.push(Suspect { chains: [NONE; OFFENCES.len()], paths: NONE, n_paths: 0, offences: 0 });
         self.clients[at].suspect = u32::try_from(suspect).unwrap_or(NONE);
         suspect
     }
 
-    fn add_offences(&mut self, key: u128, chain: usize, step: u16, count: u16) {
-        if self.runs.len() >= self.room.runs {
-            self.make_room_for_runs();
+    fn add_offence(&mut self, key: u128, chain: usize, step: u16, mark: u16) {
+        if self.links.len() >= self.room.records {
+            self.make_room_for_records();
         }
         let suspect = self.suspect(key);
         let at = self.client(key);
         let client = &mut self.clients[at];
-        client.weight = client.weight.saturating_add(OFFENCE_WEIGHT.saturating_mul(u32::from(count)));
-        let head = self.suspects[suspect].runs[chain];
-        if let Some(run) = self.runs.get_mut(head as usize)
-            && run.step == step
-            && let Some(sum) = run.count.checked_add(count)
-        {
-            run.count = sum;
-            return;
-        }
-        self.suspects[suspect].runs[chain] = u32::try_from(self.runs.len()).unwrap_or(NONE);
-        self.runs.push(Run { step, count, next: head });
+        client.weight = client.weight.saturating_add(OFFENCE_WEIGHT);
+        let next = self.suspects[suspect].chains[chain];
+        self.suspects[suspect].chains[chain] = u32::try_from(self.links.len()).unwrap_or(NONE);
+        self.links.push(Link { step, mark, next });
     }
 
     fn add_path(&mut self, key: u128, hash: u32, first: u16, last: u16) {
@@ -342,21 +365,24 @@ impl Tally {
         }
     }
 
-    /// Adds what another tally knows of a client, leaving out what is before `from` or after `until` (steps).
+    /// Adds what another tally knows of a client, leaving out what is before `from` or after `until` (steps). What both
+    /// know counts once.
     pub fn add(&mut self, client: Address, activity: &Activity, from: u32, until: u32) {
         let key = client.bits();
         let wanted = from..=until;
-        for &(step, count) in activity.requests.iter().filter(|(step, _)| wanted.contains(step)) {
+        self.is_merged = true;
+        for &(step, mark) in activity.requests.iter().filter(|(step, _)| wanted.contains(step)) {
             if let Some(step) = self.relative(step) {
-                self.add_requests(key, step, count);
+                let at = self.client(key);
+                let client = &mut self.clients[at];
+                client.weight = client.weight.saturating_add(1);
+                self.add_request(at, step, mark);
             }
         }
-        for (chain, counts) in activity.offences.iter().enumerate() {
-            for &(step, count) in counts.iter().filter(|(step, _)| wanted.contains(step)) {
+        for (chain, records) in activity.offences.iter().enumerate() {
+            for &(step, mark) in records.iter().filter(|(step, _)| wanted.contains(step)) {
                 if let Some(step) = self.relative(step) {
-                    for count in portions(count) {
-                        self.add_offences(key, chain, step, count);
-                    }
+                    self.add_offence(key, chain, step, mark);
                 }
             }
         }
@@ -368,21 +394,6 @@ impl Tally {
                     (self.relative(first.max(from)), self.relative(last.min(until)))
             {
                 self.add_path(key, hash, first, last);
-            }
-        }
-    }
-
-    fn add_requests(&mut self, key: u128, step: u16, count: u32) {
-        for count in portions(count) {
-            let at = self.client(key);
-            let client = &mut self.clients[at];
-            client.weight = client.weight.saturating_add(u32::from(count));
-            match client.count.checked_add(count) {
-                Some(sum) if client.count == 0 || client.step == step => {
-                    client.step = step;
-                    client.count = sum;
-                }
-                _ => self.next_run(at, step, count),
             }
         }
     }
@@ -406,26 +417,37 @@ impl Tally {
     pub fn each(&self, mut each: impl FnMut(Address, &Activity)) {
         let mut order: Vec<u32> = (0..u32::try_from(self.clients.len()).unwrap_or(NONE)).collect();
         order.sort_unstable_by_key(|&at| self.clients[at as usize].key);
-        let mut activity = Activity::default();
+        let (mut activity, mut scratch) = (Activity::default(), Vec::new());
         for at in order {
             let client = &self.clients[at as usize];
-            self.read(client, &mut activity);
+            self.read(client, &mut activity, &mut scratch);
             each(Address::from_bits(client.key), &activity);
         }
     }
 
-    fn read(&self, client: &Client, activity: &mut Activity) {
-        activity.requests.clear();
-        if client.count > 0 {
-            activity.requests.push((self.base + u32::from(client.step), u32::from(client.count)));
-        }
-        self.read_runs(client.runs, &mut activity.requests);
-        let suspect = self.suspects.get(client.suspect as usize);
-        for (chain, counts) in activity.offences.iter_mut().enumerate() {
-            counts.clear();
-            if let Some(suspect) = suspect {
-                self.read_runs(suspect.runs[chain], counts);
+    #[inline]
+    fn absolute(&self, record: u32) -> (u32, u16) {
+        let (step, mark) = unpack(record);
+        (self.base + u32::from(step), mark)
+    }
+
+    fn read(&self, client: &Client, activity: &mut Activity, scratch: &mut Vec<u32>) {
+        let mut read = |last: Option<u32>, chain: u32, records: &mut Records| {
+            records.clear();
+            if chain == NONE {
+                records.extend(last.map(|last| self.absolute(last)));
+                return;
             }
+            scratch.clear();
+            scratch.extend(last);
+            unchain(&self.links, chain, scratch);
+            tell_apart(scratch, self.is_merged);
+            records.extend(scratch.iter().map(|&record| self.absolute(record)));
+        };
+        read(client.last(), client.requests, &mut activity.requests);
+        let suspect = self.suspects.get(client.suspect as usize);
+        for (kind, records) in activity.offences.iter_mut().enumerate() {
+            read(None, suspect.map_or(NONE, |suspect| suspect.chains[kind]), records);
         }
         activity.paths.clear();
         let mut next = suspect.map_or(NONE, |suspect| suspect.paths);
@@ -435,15 +457,6 @@ impl Tally {
             next = path.next;
         }
         activity.paths.sort_unstable();
-    }
-
-    fn read_runs(&self, mut next: u32, counts: &mut Counts) {
-        while let Some(run) = self.runs.get(next as usize) {
-            counts.push((self.base + u32::from(run.step), u32::from(run.count)));
-            next = run.next;
-        }
-        counts.sort_unstable();
-        merge_steps(counts);
     }
 
     /// Samples by client, in the order of address and time.

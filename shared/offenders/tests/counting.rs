@@ -20,7 +20,7 @@ use proptest::prelude::*;
 const START: u32 = 353_000_000;
 
 /// Enough for everybody in these tests.
-const ROOM: Room = Room { clients: 100, runs: 10_000, suspects: 100, paths: 5_000, samples: 100 };
+const ROOM: Room = Room { clients: 100, records: 10_000, suspects: 100, paths: 5_000, samples: 100 };
 
 fn client(n: u32) -> Address {
     match n % 3 {
@@ -31,7 +31,7 @@ fn client(n: u32) -> Address {
 }
 
 fn hit(n: u32, kinds: Kinds) -> Hit {
-    Hit { client: client(n), kinds, odd_path: None }
+    Hit { client: client(n), kinds, odd_path: None, mark: 0 }
 }
 
 fn kinds() -> impl Strategy<Value = Kinds> {
@@ -59,20 +59,32 @@ fn model_of(hits: &[(u32, u32, Kinds, Option<u32>)]) -> Model {
 fn read_back(tally: &Tally) -> Model {
     let mut model = Model::new();
     tally.each(|client, activity| {
-        for &(step, count) in &activity.requests {
-            model.entry((client, step)).or_default().0 += count;
+        for &(step, _) in &activity.requests {
+            model.entry((client, step)).or_default().0 += 1;
         }
-        for &(step, count) in &activity.offences[0] {
-            model.entry((client, step)).or_default().1 += count;
+        for &(step, _) in &activity.offences[0] {
+            model.entry((client, step)).or_default().1 += 1;
         }
     });
     model
 }
 
-fn tally_of(hits: &[(u32, u32, Kinds, Option<u32>)], room: Room) -> Tally {
+/// Client, step, kinds, odd path.
+type PlainHit = (u32, u32, Kinds, Option<u32>);
+
+fn tally_of(hits: &[PlainHit], room: Room) -> Tally {
+    tally_of_marked(&marked(hits), room)
+}
+
+/// Each hit is another record.
+fn marked(hits: &[PlainHit]) -> Vec<(PlainHit, u16)> {
+    hits.iter().copied().zip((0..u16::MAX).map(|n| n.wrapping_mul(40_503))).collect()
+}
+
+fn tally_of_marked(hits: &[(PlainHit, u16)], room: Room) -> Tally {
     let mut tally = Tally::new(room, START);
-    for &(n, step, kinds, odd_path) in hits {
-        tally.hit(START + step, &Hit { odd_path, ..hit(n, kinds) });
+    for &((n, step, kinds, odd_path), mark) in hits {
+        tally.hit(START + step, &Hit { odd_path, mark, ..hit(n, kinds) });
     }
     tally
 }
@@ -91,7 +103,7 @@ proptest! {
 
     #[test]
     fn a_full_tally_counts_too_low_by_no_more_than_it_says(hits in hits()) {
-        let room = Room { clients: 10, runs: 40, suspects: 5, paths: 8, samples: 0 };
+        let room = Room { clients: 10, records: 40, suspects: 5, paths: 8, samples: 0 };
         let tally = tally_of(&hits, room);
         prop_assert!(tally.len() <= room.clients);
         let (exact, counted) = (model_of(&hits), read_back(&tally));
@@ -119,6 +131,47 @@ proptest! {
     }
 
     #[test]
+    fn a_record_that_comes_in_several_objects_counts_once(
+        hits in hits(), copies in prop::collection::vec(any::<prop::sample::Index>(), 0..6), same_mark in any::<bool>(),
+    ) {
+        // Marks that agree within an object are those of several requests.
+        let hits: Vec<_> = marked(&hits).into_iter().map(|(hit, mark)| (hit, if same_mark { 7 } else { mark })).collect();
+        let mut window = Tally::new(ROOM, START);
+        let mut merge = |hits: &[(PlainHit, u16)]| {
+            let object = partial::encode(Header::default(), &tally_of_marked(hits, ROOM), 64);
+            partial::merge(&object, &mut window, 0, u32::MAX).unwrap();
+        };
+        for part in &copies {
+            merge(&hits[..part.index(hits.len() + 1)]);
+        }
+        merge(&hits);
+        for part in &copies {
+            merge(&hits[part.index(hits.len() + 1)..]);
+        }
+        let plain: Vec<PlainHit> = hits.iter().map(|&(hit, _)| hit).collect();
+        prop_assert_eq!(read_back(&window), model_of(&plain));
+        let kept = partial::encode(Header::default(), &window, 64);
+        let mut next_window = Tally::new(ROOM, START);
+        partial::merge(&kept, &mut next_window, 0, u32::MAX).unwrap();
+        prop_assert_eq!(read_back(&next_window), model_of(&plain));
+    }
+
+    #[test]
+    fn a_full_window_counts_no_copy_twice(hits in hits(), rounds in 1..4_usize) {
+        let room = Room { clients: 10, records: 40, suspects: 5, paths: 8, samples: 0 };
+        let mut window = Tally::new(room, START);
+        let object = partial::encode(Header::default(), &tally_of(&hits, room), 64);
+        for _ in 0..rounds {
+            partial::merge(&object, &mut window, 0, u32::MAX).unwrap();
+        }
+        let exact = model_of(&hits);
+        for (key, (requests, blocked)) in read_back(&window) {
+            let (r, b) = exact.get(&key).copied().unwrap_or_default();
+            prop_assert!(requests <= r && blocked <= b, "{key:?}: {requests} of {r}, {blocked} of {b}");
+        }
+    }
+
+    #[test]
     fn a_damaged_partial_is_refused_or_read_but_never_panics(
         hits in hits(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
     ) {
@@ -126,7 +179,7 @@ proptest! {
         let at = at.index(file.len());
         file[at] = byte;
         file.truncate(cut.index(file.len()) + 1);
-        let mut merged = Tally::new(Room { clients: 50, runs: 100, suspects: 20, paths: 20, samples: 5 }, START);
+        let mut merged = Tally::new(Room { clients: 50, records: 100, suspects: 20, paths: 20, samples: 5 }, START);
         drop(partial::merge(&file, &mut merged, START, START + 500));
     }
 
@@ -135,7 +188,7 @@ proptest! {
         hits in hits(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4), seed in any::<u64>(),
     ) {
         let whole = decided(&[tally_of(&hits, ROOM)]);
-        let mut shuffled = hits.clone();
+        let mut shuffled = marked(&hits);
         let mut state = seed | 1;
         for i in (1..shuffled.len()).rev() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -147,7 +200,7 @@ proptest! {
         let mut parts = Vec::new();
         let mut start = 0;
         for end in ends {
-            parts.push(tally_of(&shuffled[start..end], ROOM));
+            parts.push(tally_of_marked(&shuffled[start..end], ROOM));
             start = end;
         }
         parts.reverse();
@@ -247,12 +300,51 @@ fn deciding_again_changes_nothing() {
 }
 
 #[test]
+fn honest_requests_of_many_objects_are_hardly_ever_taken_for_one() {
+    // An office behind one address: 20 requests a second in two logs at a time.
+    let mut window = Tally::new(ROOM, START);
+    let mut mark = 1_u16;
+    for _ in 0..2 {
+        let mut object = Tally::new(ROOM, START);
+        for step in 0..60 {
+            for _ in 0..50 {
+                mark = mark.wrapping_mul(25_173).wrapping_add(13_849);
+                object.hit(START + step, &Hit { mark, ..hit(1, Kinds::REQUEST) });
+            }
+        }
+        partial::merge(&partial::encode(Header::default(), &object, 64), &mut window, 0, u32::MAX).unwrap();
+    }
+    let counted: u32 = read_back(&window).values().map(|counts| counts.0).sum();
+    assert!((5990..=6000).contains(&counted), "{counted} of 6000");
+}
+
+#[test]
+fn one_flood_takes_no_other_client_out_of_a_tally() {
+    let mut tally = Tally::new(ROOM, START);
+    for n in 0..90 {
+        tally.hit(START, &hit(n, Kinds::REQUEST));
+    }
+    for n in 0..100_000 {
+        tally.hit(
+            START + n / 20_000,
+            &Hit { mark: u16::try_from(n % 65_536).unwrap(), ..hit(99, Kinds::REQUEST) },
+        );
+    }
+    let counted = read_back(&tally);
+    assert_eq!((tally.len(), tally.error()), (91, 0));
+    for step in 0..5 {
+        assert!(counted[&(client(99), START + step)].0 >= 1024, "step {step}");
+    }
+}
+
+#[test]
 fn a_million_clients_fit_and_the_worst_are_still_found() {
     let mut tally = Tally::new(Room::of(20_000), START);
     for n in 0..1_000_000_u32 {
         let bits = (0x2001_0db8_u128 << 96) | (u128::from(n) << 64);
         let kinds = Kinds::REQUEST;
-        tally.hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, odd_path: None });
+        tally
+            .hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, odd_path: None, mark: 0 });
         if n % 500 == 0 {
             tally.hit(START + n / 4000, &hit(7, kinds));
         }

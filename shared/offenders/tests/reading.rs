@@ -1,16 +1,22 @@
 //! Records as they come in the real world: every one of them read, counted or passed over, and nothing ever panics.
 
-#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may fail where it stands")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test may fail where it stands"
+)]
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
 use offenders::classify::Classifier;
 use offenders::configuration::Configuration;
 use offenders::inflate::BadObject;
 use offenders::object::{ObjectReader, Summary};
-use offenders::record::{Action, BadRecord, Record, RecordReader, Sink, read_carefully};
+use offenders::record::{WafAction, BadRecord, Record, RecordReader, Sink, read_carefully};
 use offenders::tally::{Room, Tally};
 use proptest::prelude::*;
 
@@ -28,9 +34,14 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// When the objects here are written: five minutes after their first record.
+fn written() -> Timestamp {
+    Timestamp::from_millisecond(1_767_228_995_639 + 300_000).unwrap()
+}
+
 fn read_in(bytes: &[u8], pieces: usize) -> Result<(Summary, Tally), BadObject> {
     let mut classifier = Classifier::new(&Configuration::default(), None);
-    let mut reader = ObjectReader::new(&mut classifier, Room::of(1000));
+    let mut reader = ObjectReader::new(&mut classifier, Room::of(1000), written());
     for piece in bytes.chunks(pieces.max(1)) {
         reader.push(piece)?;
     }
@@ -42,7 +53,7 @@ fn read(bytes: &[u8]) -> Result<(Summary, Tally), BadObject> {
 }
 
 /// Time, client, action, method, path.
-type HeardRecord = (i64, Vec<u8>, Action, Vec<u8>, Vec<u8>);
+type HeardRecord = (i64, Vec<u8>, WafAction, Vec<u8>, Vec<u8>);
 
 /// What a reader makes of text: client, action, method and path of each record, in order, and the bad ones.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -146,8 +157,67 @@ fn other_shapes_of_the_same_record_are_read() {
     let heard = heard(minimal.as_bytes());
     assert_eq!(
         (heard.records[0].1.as_slice(), heard.records[0].2),
-        (b"2001:db8::1".as_slice(), Action::Block)
+        (b"2001:db8::1".as_slice(), WafAction::Block)
     );
+}
+
+#[test]
+fn one_record_of_an_odd_time_decides_for_no_other() {
+    let line = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let at = |time: &str| line.replace("1767228995639", time);
+    for odd in ["0", "12345", "1767228995", "978307200000", "1767488195639", "4102444800000"] {
+        let text = format!("{}\n{}", at(odd), format!("{line}\n").repeat(120));
+        let (summary, tally) = read(&gzip(text.as_bytes())).unwrap();
+        assert_eq!((summary.records, summary.out_of_span), (121, 1), "{odd}");
+        assert_eq!(summary.span, Some((1_767_228_995_639, 1_767_228_995_639)), "{odd}");
+        let mut counted = 0;
+        tally.each(|_, activity| counted += activity.requests.len());
+        assert_eq!(counted, 120, "{odd}");
+    }
+}
+
+#[test]
+fn two_readings_of_a_record_give_the_same_mark_and_other_records_another() {
+    let line = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let marks = |text: &str| {
+        let mut marks = Marks::default();
+        RecordReader::default().read(text.as_bytes(), &mut marks);
+        read_carefully(text.trim_end().as_bytes(), &mut marks);
+        marks.0.dedup();
+        marks.0
+    };
+    let envelope = format!(
+        r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"message":{}}}]}}"#,
+        serde_json::to_string(&line).unwrap()
+    );
+    let first = marks(&line);
+    assert_eq!(
+        (first.len(), marks(&envelope), marks(&line.replace(':', ": "))),
+        (1, first.clone(), first.clone())
+    );
+    assert_ne!(marks(&line.replace("1-6955c643", "1-6955c644")), first, "another request");
+    assert_ne!(
+        marks(&line.replace("1767228995639", "1767228995640")),
+        first,
+        "the same id a millisecond later"
+    );
+    let nameless = line.replace(r#""requestId":"1-6955c643","#, "");
+    assert_eq!((marks(&nameless).len(), marks(&nameless)), (1, marks(&nameless)));
+    assert_ne!(marks(&nameless), marks(&nameless.replace(r#""uri":"/a""#, r#""uri":"/b""#)));
+}
+
+/// The marks that a reader comes to.
+#[derive(Default)]
+struct Marks(Vec<u16>);
+
+impl Sink for Marks {
+    fn record(&mut self, record: &Record<'_>) {
+        self.0.push(offenders::mark::of(record));
+    }
+
+    fn bad(&mut self, bad: BadRecord<'_>) {
+        panic!("{}", bad.problem);
+    }
 }
 
 #[test]
@@ -178,7 +248,7 @@ fn a_record_cut_off_and_run_into_the_next_does_not_marry_it() {
         let heard = heard(format!("{two}\n{}{two}\n{two}\n", &one[..cut]).as_bytes());
         let clients: Vec<&[u8]> = heard.records.iter().map(|record| record.1.as_slice()).collect();
         assert_eq!(clients, [b"198.51.100.8"; 3], "cut at {cut}");
-        assert!(heard.records.iter().all(|record| record.2 == Action::Allow), "cut at {cut}");
+        assert!(heard.records.iter().all(|record| record.2 == WafAction::Allow), "cut at {cut}");
     }
 }
 
@@ -233,6 +303,65 @@ fn a_line_without_an_end_costs_no_more_than_its_limit() {
     assert_eq!((summary.records, summary.bad), (2, 1));
     let long_path = record("198.51.100.7", "ALLOW", "GET", &"/a".repeat(400_000), "");
     assert_eq!(read(&gzip(format!("{long_path}\n{line}").as_bytes())).unwrap().0.records, 2);
+}
+
+/// The longest that any of these texts may keep a reader, with a machine that has other things to do.
+const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+#[test]
+fn a_damaged_line_is_passed_over_in_time_that_grows_with_its_length_only() {
+    let starts = [
+        format!("{{x{}", r#""timestamp":"#.repeat(600_000)),
+        format!("{{x{}", r#"{ "timestamp":"#.repeat(20_000)),
+        r#"{"timestamp":["#.repeat(20_000),
+        r#"{"timestamp":1,"a":{"#.repeat(20_000),
+    ];
+    for text in starts {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let beginning = text[..30].to_owned();
+        std::thread::spawn(move || sender.send(read(&gzip(text.as_bytes())).unwrap().0.bad));
+        let bad = receiver.recv_timeout(AT_ONCE);
+        assert!(bad.is_ok_and(|bad| bad > 0), "{beginning}");
+    }
+}
+
+#[test]
+fn every_record_that_was_cut_off_is_counted_however_many_stand_in_a_line() {
+    let whole = record("198.51.100.7", "ALLOW", "GET", "/a", "");
+    let cut = &whole[..whole.len() - 60];
+    for count in [3, 15_000] {
+        let (summary, _) = read(&gzip(cut.repeat(count).as_bytes())).unwrap();
+        assert_eq!((summary.records, summary.bad), (0, count as u64));
+    }
+}
+
+#[test]
+fn an_object_without_any_line_feed_is_read_whole() {
+    let line = record("198.51.100.7", "ALLOW", "GET", r#"/a}{"b"#, "");
+    for between in ["", " ", "\r"] {
+        let text = format!("{line}{between}").repeat(12_000);
+        assert!(text.len() > offenders::inflate::LONGEST_LINE);
+        let (summary, _) = read(&gzip(text.as_bytes())).unwrap();
+        assert_eq!((summary.records, summary.bad), (12_000, 0), "{between:?}");
+    }
+}
+
+#[test]
+fn escapes_in_keys_and_words_change_nothing() {
+    let line = record("198.51.100.7", "BLOCK", "POST", "/a", "");
+    for (from, to) in [
+        (r#""timestamp""#, r#""time\u0073tamp""#),
+        (r#""action""#, r#""\u0061ction""#),
+        (r#""httpRequest""#, r#""http\u0052equest""#),
+        (r#""clientIp""#, r#""\u0063lientIp""#),
+        (r#""uri""#, r#""ur\u0069""#),
+        (r#""httpMethod""#, r#""httpMetho\u0064""#),
+        ("BLOCK", r"BLOC\u004b"),
+    ] {
+        let changed = line.replace(from, to);
+        assert_ne!(changed, line);
+        assert_eq!(heard(changed.as_bytes()), heard(line.as_bytes()), "{to}");
+    }
 }
 
 fn any_record() -> impl Strategy<Value = String> {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use upload::event::{Record, read};
+use upload::event::{UploadNotice, read};
 
-fn line(record: &Record) -> String {
+fn line(record: &UploadNotice) -> String {
     match record {
-        Record::Uploaded(uploaded) => format!(
+        UploadNotice::Uploaded(uploaded) => format!(
             "uploaded: {} in {}, version {}, ETag {}, {} bytes, sequencer {}",
             uploaded.key,
             uploaded.bucket,
@@ -15,8 +15,8 @@ fn line(record: &Record) -> String {
             uploaded.size,
             uploaded.sequencer.as_deref().unwrap_or("none")
         ),
-        Record::Ignored(reason) => format!("ignored: {reason}"),
-        Record::Unusable(reason) => format!("unusable: {reason}"),
+        UploadNotice::Ignored(reason) => format!("ignored: {reason}"),
+        UploadNotice::Unusable(reason) => format!("unusable: {reason}"),
     }
 }
 
@@ -79,7 +79,7 @@ fn a_bad_record_is_pointed_at_and_leaves_the_others_alone() {
 #[test]
 fn keys_are_decoded_once_and_only_where_they_are_encoded() {
     let key = |payload: &Value| match read(payload).remove(0) {
-        Record::Uploaded(uploaded) => uploaded.key.as_str().to_owned(),
+        UploadNotice::Uploaded(uploaded) => uploaded.key.as_str().to_owned(),
         other => panic!("{other:?}"),
     };
     for (encoded, plain) in [

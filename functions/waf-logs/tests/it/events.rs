@@ -4,14 +4,15 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use greenlight::failure::chain;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-use waf_logs::event::{self, Trigger};
-use waf_logs::ports::{Answer, LogObject};
+use waf_logs::event::{self, Named, Trigger};
+use waf_logs::ports::LogObject;
 use waf_logs::testing::{Call, Fault};
 
-use crate::shop::{Shop, object_of, queue, requests};
+use crate::shop::{Shop, gzip, object_of, queue, requests};
 
 fn sample(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/waf-logs").join(name);
@@ -19,8 +20,9 @@ fn sample(name: &str) -> Value {
 }
 
 fn described(name: &str) -> String {
-    let objects = |objects: Vec<Answer<LogObject>>| {
-        objects
+    let objects = |named: Named| {
+        named
+            .objects
             .iter()
             .map(|object| match object {
                 Ok(object) => object.key.rsplit('/').next().unwrap(),
@@ -31,7 +33,7 @@ fn described(name: &str) -> String {
     };
     match event::read(sample(name)) {
         Ok(Trigger::Queue(messages)) => {
-            let each = messages.into_iter().map(|message| objects(message.objects));
+            let each = messages.into_iter().map(|message| objects(message.named));
             format!("queue: {}", each.collect::<Vec<_>>().join(" | "))
         }
         Ok(Trigger::Objects(found)) => format!("objects: {}", objects(found)),
@@ -77,6 +79,95 @@ async fn a_bad_message_is_sent_back_and_stops_no_other() {
         .collect();
     assert_eq!(failed, ["bad", "gone", "other kind", "a text"]);
     assert_eq!(shop.pass().await["clients"], 2);
+}
+
+#[tokio::test]
+async fn a_panic_over_one_object_takes_no_other_of_its_batch() {
+    let shop = Shop::new("");
+    let objects: Vec<LogObject> = (1..4)
+        .map(|n| {
+            shop.world.put_log(&n.to_string(), object_of(&requests(&format!("198.51.100.{n}"), 5, 0, 60)))
+        })
+        .collect();
+    shop.world.skip(Call::Open);
+    shop.world.fail(Call::Open, Fault::Panic);
+    let answer = shop.invoke(queue(&objects)).await.unwrap();
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] }));
+    assert_eq!(shop.pass().await["clients"], 2);
+}
+
+#[tokio::test]
+async fn a_name_longer_than_s3_allows_fails_its_own_message_only() {
+    let shop = Shop::new("");
+    let good = shop.world.put_log("good", object_of(&requests("198.51.100.1", 5, 0, 60)));
+    let forged = LogObject { key: "x".repeat(70_000), ..good.clone() };
+    let answer = shop.invoke(queue(&[forged, good])).await.unwrap();
+    let failed = answer["batchItemFailures"].as_array().unwrap();
+    assert_eq!((failed.len(), shop.pass().await["clients"].as_u64()), (1, Some(1)));
+}
+
+#[test]
+fn what_is_skipped_is_told_and_what_is_no_text_is_refused() {
+    let read = |name: Value| {
+        let record = json!({"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": name,
+            "s3": {"bucket": {"name": "logs"}, "object": {"key": "a.gz"}}});
+        let Trigger::Objects(named) = event::read(json!({ "Records": [record] })).unwrap() else { panic!() };
+        (named.objects.iter().filter(|object| object.is_err()).count(), named.skipped)
+    };
+    for odd in [Value::Null, json!(7), json!(["ObjectCreated:Put"])] {
+        assert_eq!(read(odd.clone()), (1, vec![]), "{odd}");
+    }
+    assert_eq!(read(json!("")), (1, vec![]));
+    // MinIO writes the prefix, and means a new object.
+    assert_eq!(read(json!("s3:ObjectCreated:Put")), (0, vec![]));
+    let restored = "ObjectRestore:Completed is not the upload of an object".to_owned();
+    assert_eq!(read(json!("ObjectRestore:Completed")), (0, vec![restored]));
+    for data in [Value::Null, json!(7), json!({})] {
+        let refused = event::read(json!({ "awslogs": { "data": data } })).unwrap_err().to_string();
+        assert!(refused.starts_with("awslogs has no data that is a text"), "{refused}");
+    }
+}
+
+fn subscription(text: &str) -> Value {
+    json!({ "awslogs": { "data": BASE64.encode(gzip(text)) } })
+}
+
+#[tokio::test]
+async fn a_subscription_without_any_record_of_waf_is_refused_with_what_was_found() {
+    let lambda = json!({"messageType": "DATA_MESSAGE", "logEvents": [
+        {"id": "1", "timestamp": 1, "message": "START RequestId: 4711 Version: $LATEST"}]});
+    for (text, found) in [
+        (lambda.to_string(), "none of the 1 messages of the CloudWatch Logs subscription"),
+        ("{\"a\":1}\n".repeat(300_000), "none of the 300000 messages"),
+        (String::new(), "it is empty"),
+        (json!({"messageType": "DATA_MESSAGE", "logEvents": []}).to_string(), "it is empty"),
+    ] {
+        let failure = Shop::new("").invoke(subscription(&text)).await.unwrap_err();
+        let told = chain(&failure);
+        assert!(told.contains(found) && told.len() < 1000 && !told.contains("4711"), "{told}");
+    }
+    let told = chain(&Shop::new("").invoke(json!({"awslogs": {"data": "*"}})).await.unwrap_err());
+    assert!(told.contains("awslogs.data is no base64") && told.contains("offset 0"), "{told}");
+    let bomb = Shop::new("").invoke(subscription(&"{\"a\":1}\n".repeat(20_000_000))).await.unwrap_err();
+    assert!(chain(&bomb).contains("inflates to more than"), "{}", chain(&bomb));
+}
+
+#[tokio::test]
+async fn no_answer_grows_with_what_came_in() {
+    let long = "x".repeat(1_000_000);
+    for event in [
+        json!({ "command": long }),
+        json!({ "command": "block", "network": long }),
+        json!({ "command": "block", "network": "198.51.100.7", "time": long }),
+        json!({ "command": "blocked", "after": long }),
+        json!({ "command": "block", "network": "198.51.100.7", "note": long }),
+        json!({ "command": "block", long.clone(): 1 }),
+        json!({ "Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": long}, "object": {"key": "a"}}}] }),
+    ] {
+        let told = chain(&Shop::new("").invoke(event).await.unwrap_err());
+        assert!(told.len() < 2000, "{} bytes", told.len());
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,44 @@ async fn a_ban_ends_by_the_clock_without_any_log() {
 }
 
 #[tokio::test]
+async fn records_that_firehose_delivers_twice_count_once() {
+    let shop = Shop::new("");
+    let logins: Vec<Request> =
+        requests("198.51.100.1", 12, 0, 200).into_iter().map(|request| request.login("/login")).collect();
+    shop.deliver("a", &logins).await;
+    shop.deliver("the same again", &logins).await;
+    shop.pass().await;
+    shop.deliver("and a part, with the next", &logins[5..]).await;
+    assert_eq!(shop.pass().await["blocked"], 0);
+    let more: Vec<Request> =
+        requests("198.51.100.1", 8, 201, 90).into_iter().map(|request| request.login("/login")).collect();
+    shop.deliver("eight more", &more).await;
+    assert_eq!(shop.pass().await["blocked"], 1);
+    assert_eq!(shop.state().bans.values().next().unwrap().findings[0].count, 20);
+}
+
+#[tokio::test]
+async fn who_sends_the_same_id_with_every_request_is_counted_all_the_same() {
+    let shop = Shop::new("");
+    let burst: Vec<Request> =
+        (0..40).map(|n| request(1000 + n / 20, "198.51.100.1").login("/login")).collect();
+    shop.deliver("a", &burst).await;
+    assert_eq!(shop.pass().await["blocked"], 1);
+    assert_eq!(shop.state().bans.values().next().unwrap().findings[0].count, 40);
+}
+
+#[tokio::test]
+async fn one_record_of_another_day_hides_no_offender() {
+    for days in [-20_000, -3, 3, 20_000] {
+        let shop = Shop::new(STRICT);
+        let mut log = vec![request(days * 86_400_000, "198.51.100.9")];
+        log.extend(requests("198.51.100.1", 150, 0, 50));
+        shop.deliver("a", &log).await;
+        assert_eq!(shop.pass().await["blocked"], 1, "{days} days");
+    }
+}
+
+#[tokio::test]
 async fn a_returning_client_is_blocked_twice_as_long_up_to_the_most_and_forgotten_in_the_end() {
     let shop = Shop::new(&format!("{STRICT}\nban: {{time: 1h, max: 5h, forget: 2d}}"));
     let mut lengths = Vec::new();

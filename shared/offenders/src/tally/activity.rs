@@ -18,8 +18,8 @@ pub struct Sample {
     pub action: String,
 }
 
-/// Counts of one kind, by step since 1970, in order.
-pub type Counts = Vec<(u32, u32)>;
+/// Records of one kind, each by its step since 1970 and its mark, in order, none twice.
+pub type Records = Vec<(u32, u16)>;
 
 /// One odd path: hash, first and last step in which it was asked for.
 pub type OddPath = (u32, u32, u32);
@@ -27,10 +27,10 @@ pub type OddPath = (u32, u32, u32);
 /// All that is known of one client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Requests by step.
-    pub requests: Counts,
-    /// Offences by step: blocked, credentials, challenged, knocks.
-    pub offences: [Counts; OFFENCES.len()],
+    /// Requests.
+    pub requests: Records,
+    /// Offences: blocked, credentials, challenged, knocks.
+    pub offences: [Records; OFFENCES.len()],
     /// Odd paths, at most [`MOST_PATHS`](crate::MOST_PATHS).
     pub paths: Vec<OddPath>,
 }

@@ -1,6 +1,7 @@
-//! What a tally does when it is full: neighbours in time are put together, then the lightest clients go.
+//! What a tally does when it is full: it keeps less of what the busiest clients did, then the lightest clients go.
 
-use super::{Client, NONE, Path, Run, Tally, hash};
+use super::chain::{Link, tell_apart, unchain, unpack};
+use super::{Client, MOST_IN_A_STEP, NO_STEP, NONE, Path, Tally, hash};
 
 impl Tally {
     /// Makes room: drops the lighter half of the clients that `use_it`, the resource that has run out.
@@ -16,63 +17,66 @@ impl Tally {
         // Of those that weigh exactly the floor, as many go as are needed for the half, and one more.
         let mut of_floor = middle + 1 - lighter.min(middle);
         drop(weights);
-        let old = std::mem::take(&mut self.clients);
-        let mut kept = Vec::new();
-        for client in old {
-            let goes = use_it(&client)
+        let mut kept = std::mem::take(&mut self.clients);
+        kept.retain(|client| {
+            let goes = use_it(client)
                 && (client.weight < floor
                     || (client.weight == floor && of_floor > 0 && {
                         of_floor -= 1;
                         true
                     }));
-            if !goes {
-                kept.push(client);
-            }
-        }
+            !goes
+        });
         self.error += u64::from(floor);
         self.rebuild(kept);
     }
 
-    /// Makes room for runs: first by putting those of the same step together, then by dropping clients.
+    /// Makes room for records: first by keeping at most [`MOST_IN_A_STEP`] of each client and step, then by dropping
+    /// clients.
     #[cold]
-    pub(super) fn make_room_for_runs(&mut self) {
+    pub(super) fn make_room_for_records(&mut self) {
         let kept = std::mem::take(&mut self.clients);
         self.rebuild(kept);
-        if self.runs.len() > self.room.runs / 4 * 3 {
-            self.drop_lightest(|client| client.runs != NONE || client.suspect != NONE);
+        while self.links.len() > self.room.records / 4 * 3 && !self.clients.is_empty() {
+            self.drop_lightest(|client| client.requests != NONE || client.suspect != NONE);
         }
     }
 
     /// Lays everything out anew for the clients in `kept`; the others are gone.
     fn rebuild(&mut self, mut kept: Vec<Client>) {
-        let runs = std::mem::take(&mut self.runs);
+        let links = std::mem::take(&mut self.links);
+        let (is_merged, room) = (self.is_merged, self.room.records);
         let suspects = std::mem::take(&mut self.suspects);
         let paths = std::mem::take(&mut self.paths);
-        let mut chain = Vec::new();
-        let mut move_runs = |mut next: u32| -> u32 {
-            chain.clear();
-            while let Some(run) = runs.get(next as usize) {
-                chain.push((run.step, u32::from(run.count)));
-                next = run.next;
+        let mut records = Vec::new();
+        let mut keep = |last: Option<u32>, chain: u32, kept: &mut Vec<Link>| -> u32 {
+            records.clear();
+            records.extend(last);
+            unchain(&links, chain, &mut records);
+            tell_apart(&mut records, is_merged);
+            if links.len() >= room {
+                keep_few(&mut records);
             }
-            chain.sort_unstable();
-            merge_steps(&mut chain);
             let mut head = NONE;
-            for &(step, count) in &chain {
-                for count in portions(count) {
-                    let place = u32::try_from(self.runs.len()).unwrap_or(NONE);
-                    self.runs.push(Run { step, count, next: head });
-                    head = place;
-                }
+            for &record in &records {
+                let (step, mark) = unpack(record);
+                let place = u32::try_from(kept.len()).unwrap_or(NONE);
+                kept.push(Link { step, mark, next: head });
+                head = place;
             }
             head
         };
         for client in &mut kept {
-            client.runs = move_runs(client.runs);
+            client.requests = keep(client.last(), client.requests, &mut self.links);
+            (client.step, client.mark) = (NO_STEP, 0);
+            // The last request stays with the client.
+            if let Some(last) = self.links.pop_if(|_| client.requests != NONE) {
+                (client.step, client.mark, client.requests) = (last.step, last.mark, last.next);
+            }
             let Some(suspect) = suspects.get(client.suspect as usize) else { continue };
             let mut suspect = *suspect;
-            for head in &mut suspect.runs {
-                *head = move_runs(*head);
+            for head in &mut suspect.chains {
+                *head = keep(None, *head, &mut self.links);
             }
             let mut next = suspect.paths;
             suspect.paths = NONE;
@@ -100,21 +104,14 @@ impl Tally {
     }
 }
 
-/// Puts neighbours with the same step together; `counts` is in order.
-pub(super) fn merge_steps<S: PartialEq>(counts: &mut Vec<(S, u32)>) {
-    counts.dedup_by(|later, earlier| {
-        let is_same = later.0 == earlier.0;
-        if is_same {
-            earlier.1 = earlier.1.saturating_add(later.1);
+/// Of each step the records with the lowest marks, so that every copy of an object keeps the same ones.
+fn keep_few(records: &mut Vec<u32>) {
+    let (mut step, mut n_kept) = (None, 0);
+    records.retain(|&record| {
+        if step != Some(record >> 16) {
+            (step, n_kept) = (Some(record >> 16), 0);
         }
-        is_same
+        n_kept += 1;
+        n_kept <= MOST_IN_A_STEP
     });
-}
-
-pub(super) fn portions(mut count: u32) -> impl Iterator<Item = u16> {
-    std::iter::from_fn(move || {
-        let portion = u16::try_from(count).unwrap_or(u16::MAX);
-        count -= u32::from(portion);
-        (portion > 0).then_some(portion)
-    })
 }

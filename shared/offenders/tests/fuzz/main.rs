@@ -194,9 +194,14 @@ fn a_record_cut_off_and_run_into_another_lends_it_nothing() {
     });
 }
 
+/// When the samples were written.
+fn written() -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(1_767_228_995_639).unwrap()
+}
+
 fn read_in(bytes: &[u8], pieces: usize) -> Result<(Summary, Tally), BadObject> {
     let mut classifier = Classifier::new(&Configuration::default(), None);
-    let mut reader = ObjectReader::new(&mut classifier, Room::of(1000));
+    let mut reader = ObjectReader::new(&mut classifier, Room::of(1000), written());
     for piece in bytes.chunks(pieces.max(1)) {
         reader.push(piece)?;
     }
@@ -302,7 +307,7 @@ fn a_broken_partial_result_is_refused_or_merged_and_the_window_can_be_kept() {
         bytes
     };
     fuzz("partial", make, |bytes| {
-        let step = offenders::tally::step_of(1_767_228_995_639).unwrap();
+        let step = offenders::judge::step_at(written());
         let mut window = Tally::new(Room::of(1000), step);
         drop(partial::merge(bytes, &mut window, 0, u32::MAX));
         let kept = partial::encode(Header::default(), &window, 64);
