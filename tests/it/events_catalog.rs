@@ -82,7 +82,9 @@ fn the_upload_function_reads_each_record_of_each_sample() {
         let read: Vec<String> = upload::event::read(&payload)
             .into_iter()
             .map(|record| match record {
-                UploadNotice::Uploaded(uploaded) => format!("upload of {} to {}", uploaded.key, uploaded.bucket),
+                UploadNotice::Uploaded(uploaded) => {
+                    format!("upload of {} to {}", uploaded.key, uploaded.bucket)
+                }
                 UploadNotice::Ignored(ignored) => format!("ignored: {ignored}"),
                 UploadNotice::Unusable(unusable) => format!("unusable: {unusable}"),
             })

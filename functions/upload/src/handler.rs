@@ -11,7 +11,7 @@
 
 use crate::bundle::{Findings, Limits, inspect};
 use crate::bundles::{Bundles, ReadFailure};
-use crate::event::{Ignored, UploadNotice, Unusable, Uploaded, read};
+use crate::event::{Ignored, Unusable, UploadNotice, Uploaded, read};
 use crate::key::{self, BundleKey};
 use crate::verdict::{MOST_LINES, Rejection, ToldVerdict, listing};
 use futures::FutureExt;

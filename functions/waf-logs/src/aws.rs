@@ -17,7 +17,9 @@ use greenlight::lambda::SystemClock;
 use jiff::Timestamp;
 use offenders::entries::Family;
 
-use crate::ports::{PortResult, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
+use crate::ports::{
+    Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, PortResult, Store, Tag, Topic,
+};
 use crate::settings::{IpSetArn, Settings};
 
 /// AWS, for these settings. Built once, outside the handler.

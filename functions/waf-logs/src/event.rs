@@ -7,7 +7,7 @@ use greenlight::s3_event::{self, Created, Notice};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::ports::{PortResult, LogObject};
+use crate::ports::{LogObject, PortResult};
 
 /// What an invocation asks for.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::event::{self, Message, Named, Trigger};
-use crate::ports::{PortResult, LogObject, Ports};
+use crate::ports::{PortResult, Ports};
 use crate::settings::Settings;
 use crate::{command, ingest, pass, stored};
 
@@ -134,9 +134,7 @@ pub async fn handle<P: Ports>(function: &Function<'_, P>, payload: Value) -> Por
     match trigger {
         Trigger::Queue(messages) => Ok(function.queue(messages).await),
         Trigger::Objects(named) => function.objects(named).await.map(|()| Value::Null),
-        Trigger::Subscription(data) => {
-            function.subscription(&data).await.map(|()| Value::Null)
-        }
+        Trigger::Subscription(data) => function.subscription(&data).await.map(|()| Value::Null),
         Trigger::Tick => {
             let passed = pass::pass(function.ports, function.settings).await?;
             serde_json::to_value(passed).map_err(|error| {
@@ -144,8 +142,6 @@ pub async fn handle<P: Ports>(function: &Function<'_, P>, payload: Value) -> Por
                     .caused_by(error)
             })
         }
-        Trigger::Command(request) => {
-            command::command(function.ports, function.settings, request).await
-        }
+        Trigger::Command(request) => command::command(function.ports, function.settings, request).await,
     }
 }

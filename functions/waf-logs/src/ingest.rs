@@ -15,7 +15,7 @@ use offenders::tally::{Room, Tally};
 
 use crate::keys;
 use crate::pass::LATENESS;
-use crate::ports::{PortResult, Body, LogObject, Opened, Ports};
+use crate::ports::{Body, LogObject, Opened, PortResult, Ports};
 
 /// Most bytes that a subscription's data may inflate to. Lambda takes 6 MB, and a log inflates to some fifteen times as
 /// much. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::announce;
 use crate::keys;
-use crate::ports::{PortResult, IpSet, Ports, Tag};
+use crate::ports::{IpSet, PortResult, Ports, Tag};
 use crate::report::{self, Notes};
 use crate::settings::Settings;
 use crate::stored;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenlight::failure::{Excerpt, Failure};
+use greenlight::failure::Excerpt;
 pub use greenlight::ports::{Clock, PortResult};
 use jiff::Timestamp;
 use offenders::entries::Family;

@@ -11,7 +11,9 @@ use offenders::entries::Family;
 use offenders::state::State;
 
 use crate::keys;
-use crate::ports::{PortResult, Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, Store, Tag, Topic};
+use crate::ports::{
+    Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, PortResult, Store, Tag, Topic,
+};
 
 /// A call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::configuration::Configuration;
 use crate::json::Text;
 use crate::mark;
 use crate::path;
-use crate::record::{WafAction, Record};
+use crate::record::{Record, WafAction};
 
 /// Parts of a normal path that only scanners ask for, on sites that do not have them. What a site does have goes into
 /// `detectors.odd_paths.except`.

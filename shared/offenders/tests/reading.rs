@@ -16,7 +16,7 @@ use offenders::classify::Classifier;
 use offenders::configuration::Configuration;
 use offenders::inflate::BadObject;
 use offenders::object::{ObjectReader, Summary};
-use offenders::record::{WafAction, BadRecord, Record, RecordReader, Sink, read_carefully};
+use offenders::record::{BadRecord, Record, RecordReader, Sink, WafAction, read_carefully};
 use offenders::tally::{Room, Tally};
 use proptest::prelude::*;
 
