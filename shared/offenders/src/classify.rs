@@ -4,12 +4,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use crate::action::WafAction;
 use crate::address::{Address, Networks};
 use crate::configuration::Configuration;
 use crate::json::Text;
 use crate::mark;
 use crate::path;
-use crate::record::{Record, WafAction};
+use crate::record::Record;
 
 /// Parts of a normal path that only scanners ask for, on sites that do not have them. What a site does have goes into
 /// `detectors.odd_paths.except`.

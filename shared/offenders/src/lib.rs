@@ -10,6 +10,7 @@
 //! 5. [`judge`]: a client's activity against the thresholds of a [`configuration`].
 //! 6. [`decide`]: findings and what is remembered to bans; [`entries`]: bans to what stands in the IP sets.
 
+pub mod action;
 pub mod address;
 pub mod classify;
 pub mod configuration;

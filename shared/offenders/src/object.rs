@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::action::WafAction;
 use crate::classify::{Classifier, Meaning};
 use crate::inflate::{BadObject, Block, Lines};
 use crate::json;
 use crate::judge::step_at;
-use crate::record::{BadRecord, Record, RecordReader, Sink, WafAction};
+use crate::record::{BadRecord, Record, RecordReader, Sink};
 use crate::tally::{Room, Sample, Tally, step_of};
 
 /// Records of an object that could not be read, for the log.

@@ -12,11 +12,12 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use offenders::action::WafAction;
 use offenders::classify::Classifier;
 use offenders::configuration::Configuration;
 use offenders::inflate::BadObject;
 use offenders::object::{ObjectReader, Summary};
-use offenders::record::{BadRecord, Record, RecordReader, Sink, WafAction, read_carefully};
+use offenders::record::{BadRecord, Record, RecordReader, Sink, read_carefully};
 use offenders::tally::{Room, Tally};
 use proptest::prelude::*;
 

@@ -293,7 +293,7 @@ async fn a_killed_instance_takes_every_process_with_it() {
         let command = std::fs::read_to_string(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
         command.contains(&format!("71.{n}"))
     };
-    assert!(alive(1) && alive(2));
+    until("both processes run", || async { alive(1) && alive(2) }).await;
     scene.fleet.kill_instance(&id(1));
     until("the process is gone", || async { !alive(1) }).await;
     assert!(alive(2), "another instance's process was killed");
