@@ -19,7 +19,7 @@ const HOOK_TIMEOUT: u8 = 20;
 /// How a state that is left alone goes on.
 #[derive(Debug)]
 pub struct Rest {
-    /// What happens.
+    /// The steps, in their order.
     pub steps: Vec<Step>,
     /// The rule that is broken by it, and what was seen.
     pub broken: Option<(Rule, String)>,

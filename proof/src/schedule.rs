@@ -17,7 +17,7 @@ pub struct Schedule {
     pub pace: Pace,
     /// How many invocations can run at once.
     pub passes: usize,
-    /// What happens.
+    /// The steps, in their order.
     pub steps: Vec<Step>,
 }
 

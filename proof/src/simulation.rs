@@ -44,7 +44,7 @@ impl Dice {
 pub struct Failed {
     /// The seed.
     pub seed: u64,
-    /// What happened.
+    /// The schedule that was played.
     pub schedule: Schedule,
     /// What was broken by it.
     pub violation: Violation,

@@ -175,7 +175,7 @@ pub enum Unusable {
         "the event has {count} records, and only the first {MOST_RECORDS} were handled: S3 sends one, send the others again in smaller events"
     )]
     TooMany {
-        /// How many.
+        /// The records of the event, those that were handled included.
         count: usize,
     },
     /// It may be an upload.

@@ -99,7 +99,7 @@ impl From<s3_event::Unusable> for Unusable {
 pub struct Ignored {
     /// The object, if the record names one.
     pub key: Option<ObjectKey>,
-    /// Why.
+    /// The sentence that says why it asks for nothing.
     pub reason: String,
 }
 

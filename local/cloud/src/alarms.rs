@@ -31,13 +31,13 @@ const PERIOD: Duration = Duration::from_mins(1);
 /// An alarm changed its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
-    /// When.
+    /// The minute in which the state changed.
     pub at: Timestamp,
     /// The alarm's name.
     pub alarm: String,
     /// Its state since then.
     pub state: AlarmState,
-    /// Why.
+    /// CloudWatch's sentence: the data points and the threshold.
     pub reason: String,
 }
 

@@ -44,7 +44,7 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// In megabytes.
     pub memory: u64,
-    /// In seconds.
+    /// The longest that an invocation may take, in seconds.
     pub timeout: u64,
     /// How often a failed asynchronous invocation is repeated.
     pub retries: u32,

@@ -40,7 +40,7 @@ pub(crate) struct Diagnostics {
     pub(crate) error_code: ErrorCode,
     /// The script as appspec.yml names it; empty outside hooks.
     pub(crate) script_name: String,
-    /// Why.
+    /// CodeDeploy's sentence for people.
     pub(crate) message: String,
     /// The last lines of the scripts' output, under 2,048 characters.
     pub(crate) log_tail: String,

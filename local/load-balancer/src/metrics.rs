@@ -116,9 +116,9 @@ impl GroupMetrics {
 /// A number of targets, watched over the time since it was last taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostCount {
-    /// The fewest.
+    /// The smallest number.
     pub minimum: usize,
-    /// The most.
+    /// The largest number.
     pub maximum: usize,
     /// The number now.
     pub latest: usize,
@@ -162,7 +162,7 @@ impl ResponseTimes {
         self.maximum = Some(self.maximum.map_or(time, |most| most.max(time)));
     }
 
-    /// How many.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.count
     }

@@ -33,7 +33,7 @@ pub struct Display {
 /// Something to print.
 #[derive(Debug)]
 enum Entry {
-    /// What happened.
+    /// A line of the timeline.
     Line(Line),
     /// A new part of the story begins.
     Chapter(String),

@@ -44,7 +44,7 @@ pub struct Upload {
 pub struct ToldVerdict {
     /// `live`, `rejected` or `superseded`.
     pub word: String,
-    /// Why.
+    /// The text of the object's tag `greenlight:reason`.
     pub reason: String,
 }
 

@@ -50,7 +50,7 @@ pub struct Release {
     pub number: u32,
     /// `live`, `rejected` or `superseded`.
     pub verdict: String,
-    /// Why.
+    /// The verdict's reason, as the object's tag has it.
     pub reason: String,
     /// The per cent of traffic that its colour had, one after another.
     pub weights: Vec<u16>,
@@ -67,7 +67,7 @@ pub struct Release {
 /// AWS calls of one invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Calls {
-    /// The most.
+    /// The largest number seen.
     pub max: usize,
     /// Half of all made no more.
     pub p50: usize,

@@ -79,7 +79,7 @@ pub struct Configuration {
     pub allow: Vec<IpNet>,
     /// What counts as an offence, and how much of it is too much.
     pub detectors: Detectors,
-    /// For how long.
+    /// How long an offender is kept out.
     pub ban: BanTimes,
     /// When many bad neighbours become one network.
     pub neighbours: Neighbours,

@@ -97,7 +97,7 @@ pub struct Allowed {
     /// Until when; absent: for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Why.
+    /// What the operator noted about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -274,7 +274,7 @@ pub enum Reason {
     WentLive,
     /// The way back is taken.
     Returns {
-        /// Why.
+        /// What made it go back.
         #[serde(flatten)]
         cause: ReturnCause,
     },
@@ -285,7 +285,7 @@ pub enum Reason {
     },
     /// The release ended without going live.
     Closed {
-        /// Why.
+        /// What ended it.
         #[serde(flatten)]
         cause: ReturnCause,
     },

@@ -50,9 +50,9 @@ pub enum LedgerError {
     /// A value is missing or is not what belongs there.
     #[error("{path}: {source}")]
     Malformed {
-        /// Where.
+        /// The place in the ledger, as a path.
         path: String,
-        /// How.
+        /// What is wrong there.
         source: serde_json::Error,
     },
 }

@@ -31,7 +31,7 @@ pub struct Call {
 /// The traffic of a service was divided anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightChange {
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
     /// How it is divided from then on: by the release's rule if there is one, else by the base rule.
     pub weights: Weights,

@@ -137,7 +137,7 @@ pub enum ArchiveFault {
         "the ZIP has {found} entries, at most {limit} are allowed: leave out what the service does not need at run time"
     )]
     TooManyEntries {
-        /// How many.
+        /// The entries that the directory lists.
         found: u64,
         /// The limit.
         limit: u64,
@@ -258,13 +258,13 @@ pub enum ContentsFault {
         "the bundle has too many symbolic links to check ({links}): pack without symbolic links (zip without -y)"
     )]
     TooManyLinks {
-        /// How many.
+        /// The links in the bundle.
         links: usize,
     },
     /// Beyond [`super::Limits::listed`].
     #[error("{more} more entries have faults of the same kinds: correct the ones above first")]
     More {
-        /// How many.
+        /// The findings that are not shown.
         more: usize,
     },
 }

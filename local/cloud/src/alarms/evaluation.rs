@@ -122,7 +122,7 @@ pub(super) struct Condition {
 pub(super) struct Evaluated {
     /// The state the data speak for.
     pub state: AlarmState,
-    /// Why.
+    /// CloudWatch's sentence: the data points and the threshold.
     pub reason: String,
 }
 

@@ -86,7 +86,7 @@ fn hosts(statistic: &str, counts: impl Iterator<Item = HostCount>) -> Option<f64
     value.map(|value| float(value as u64))
 }
 
-/// In seconds.
+/// The response time, in seconds.
 fn response_time(statistic: &str, minutes: &[&GroupMetrics]) -> Option<f64> {
     let times = || minutes.iter().map(|minute| &minute.response_time);
     let requests: u64 = times().map(load_balancer::ResponseTimes::count).sum();

@@ -38,7 +38,7 @@ impl Tone {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When.
+    /// The time at which it happened.
     pub at: Timestamp,
     /// To which service; none for what concerns all.
     pub service: Option<String>,
