@@ -103,13 +103,7 @@ async fn an_instance_that_dies_does_not_condemn_the_bundle() {
     story.after(61).await;
     let open = story.ledger().open.unwrap();
     assert_eq!((open.attempt, open.upload.number), (2, ReleaseNumber(2)));
-    story.install().await;
-    for _ in 0..4 {
-        story.after(301).await;
-    }
-    story.codedeploy_agrees().await;
-    assert_eq!(story.live(), Some((2, Colour::Green)));
-    story.is_at_rest();
+    story.release_2_goes_live().await;
 }
 
 #[tokio::test]
@@ -158,13 +152,7 @@ async fn a_service_that_grows_during_a_release_gets_it_once_more_with_the_newcom
     );
     story.after(61).await;
     assert_eq!(story.ledger().open.unwrap().attempt, 2);
-    story.install().await;
-    for _ in 0..4 {
-        story.after(301).await;
-    }
-    story.codedeploy_agrees().await;
-    assert_eq!(story.live(), Some((2, Colour::Green)));
-    story.is_at_rest();
+    story.release_2_goes_live().await;
 }
 
 #[tokio::test]

@@ -137,6 +137,17 @@ impl Story {
         self.ledger().live.map(|live| (live.upload.number.0, live.colour))
     }
 
+    /// The attempt that is open is installed and left alone: release 2 goes live on green.
+    pub(crate) async fn release_2_goes_live(&self) {
+        self.install().await;
+        for _ in 0..4 {
+            self.after(301).await;
+        }
+        self.codedeploy_agrees().await;
+        assert_eq!(self.live(), Some((2, Colour::Green)));
+        self.is_at_rest();
+    }
+
     /// Safety rule 7: idle, one colour has all traffic, and it is what new instances boot.
     #[track_caller]
     pub(crate) fn is_at_rest(&self) {
