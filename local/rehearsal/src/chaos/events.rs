@@ -1,7 +1,7 @@
 //! Events that come twice, reversed, together, late or not at all.
 
-use super::stage::Stage;
-use crate::releases::ToldVerdict;
+use super::stage::{Live, Stage};
+use crate::releases::{ToldVerdict, Upload};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_cloudwatch::types::StateValue;
 use cloud::Knobs;
@@ -52,12 +52,21 @@ pub(super) async fn turns_bad_after_success(stage: &mut Stage<'_>) -> Result<Opt
     let before = stage.live().await?;
     let upload = stage.push(0).await?;
     stage.ends_as(&upload, &["live"]).await?;
+    turns_bad(stage, &upload, &before).await
+}
+
+/// Until what was live before has the traffic again.
+pub(super) async fn turns_bad(
+    stage: &Stage<'_>,
+    upload: &Upload,
+    before: &Live,
+) -> Result<Option<ToldVerdict>> {
     let colour = stage.live().await?.colour;
     for instance in stage.instances()? {
         stage.misbehave(&instance, &colour, &json!({ "errorOneIn": 3 }))?;
     }
     stage.display().line(&format!("release {} answers 500 to one request in three", upload.number));
-    let ended = stage.ends_as(&upload, &["rejected"]).await?;
+    let ended = stage.ends_as(upload, &["rejected"]).await?;
     super::until("the previous version live", Duration::from_secs(60), || async {
         Ok(stage.live().await?.number == before.number)
     })

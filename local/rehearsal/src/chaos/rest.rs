@@ -38,6 +38,11 @@ pub(super) async fn until_at_rest(stage: &Stage<'_>) -> Vec<String> {
     }
 }
 
+/// Whether nothing speaks against rest at this moment.
+pub(super) async fn is_at_rest(stage: &Stage<'_>) -> bool {
+    disagreements(stage).await.is_ok_and(|against| against.is_empty())
+}
+
 /// What ledger, rules, `CodeDeploy`, Auto Scaling and load balancer do not agree on.
 async fn disagreements(stage: &Stage<'_>) -> Result<Vec<String>> {
     let ledger = stage.ledger().await?;

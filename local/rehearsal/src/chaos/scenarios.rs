@@ -1,7 +1,7 @@
 //! The table of scenarios.
 
 use super::stage::Stage;
-use super::{calls, events, functions, instances, weights};
+use super::{calls, events, functions, instances, ledgers, operators, rules, weights};
 use crate::releases::ToldVerdict;
 use anyhow::Result;
 use futures::future::BoxFuture;
@@ -165,11 +165,41 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         LIVE,
         |stage| Box::pin(weights::reset_at_rest(stage)),
     ),
+    releasing(
+        "weights-reset-before-push",
+        "a stack update writes the template's weights, and a release is pushed in the same moment",
+        LIVE,
+        |stage| Box::pin(weights::reset_before_push(stage)),
+    ),
+    releasing(
+        "hosts-changed",
+        "a stack update gives the service a second host name while a bad release shifts",
+        REJECTED,
+        |stage| Box::pin(rules::hosts_change_while_shifting(stage)),
+    ),
+    releasing(
+        "listener-full",
+        "the load balancer takes no rule more, when a release is pushed and until it is refused",
+        REJECTED,
+        |stage| Box::pin(rules::listener_is_full(stage)),
+    ),
+    releasing(
+        "state-bucket-restored",
+        "the state bucket is restored to what it was before the release that bakes",
+        LIVE,
+        |stage| Box::pin(ledgers::restored_from_yesterday(stage)),
+    ),
     after_success(
         "instance-dies-after-success",
         "an instance is gone right after the success of a release",
         LIVE,
         |stage| Box::pin(instances::dies_after_success(stage)),
+    ),
+    after_success(
+        "pause-forgotten",
+        "somebody has paused releases and forgotten it, and what is live turns bad",
+        REJECTED,
+        |stage| Box::pin(operators::pause_is_forgotten(stage)),
     ),
     after_success("bad-after-success", "a release turns bad right after its success", REJECTED, |stage| {
         Box::pin(events::turns_bad_after_success(stage))

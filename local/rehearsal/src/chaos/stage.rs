@@ -190,6 +190,18 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Sends an operator's command to the lifecycle function.
+    pub(super) async fn command(&self, command: &str) -> Result<Value> {
+        let functions = &self.cloud.functions;
+        let name = functions.names().find(|name| name.ends_with("lifecycle"));
+        let name = name.context("the stack has no function that ends with lifecycle")?;
+        let payload = json!({ "command": command, "service": self.service }).to_string();
+        let answer = functions.invoke(name, payload.into()).await?;
+        self.display.line(&format!("operator: {command}"));
+        serde_json::from_slice(&answer.payload)
+            .with_context(|| format!("{command} was answered with no JSON"))
+    }
+
     /// The weights of the rule that wins, by target group.
     fn weights(&self) -> Vec<u16> {
         let history = self.cloud.traffic.history();

@@ -3,15 +3,22 @@
 use super::stage::Stage;
 use super::until;
 use crate::releases::ToldVerdict;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The template's weights would take what is live on green from its users.
 const LIVE: &str = "green";
 
 /// Longer than a tick takes to see it, and the next pass to put it right.
 const REPAIRED: Duration = Duration::from_secs(30);
+
+/// The drain that the scenarios run with.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// By so much two polls may see two things apart from when they were.
+const LOOKED: Duration = Duration::from_millis(200);
 
 async fn write_the_templates_weights(stage: &Stage<'_>) -> Result<()> {
     let tuple = |colour: &str, weight| -> Result<TargetGroupTuple> {
@@ -53,4 +60,24 @@ pub(super) async fn reset_at_rest(stage: &mut Stage<'_>) -> Result<Option<ToldVe
     until("all weight on the live colour", REPAIRED, || async { Ok(stage.carries_all(&live)) }).await?;
     stage.display().line("all weight is on green again");
     Ok(None)
+}
+
+/// What is pushed must not be installed on the colour that users are on at that moment, nor before that colour has
+/// drained.
+pub(super) async fn reset_before_push(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    stage.go_live_on(LIVE).await?;
+    write_the_templates_weights(stage).await?;
+    let upload = stage.push(0).await?;
+    let live = stage.product().target_group(stage.service(), LIVE)?.to_owned();
+    until("all weight on the live colour", REPAIRED, || async { Ok(stage.carries_all(&live)) }).await?;
+    let repaired = Instant::now();
+    stage.reaches("installing").await?;
+    let drained = repaired.elapsed();
+    ensure!(
+        drained + LOOKED >= DRAIN,
+        "the installation began {} ms after blue had lost its traffic, and the drain is {} ms",
+        drained.as_millis(),
+        DRAIN.as_millis()
+    );
+    stage.ended(&upload).await.map(Some)
 }
