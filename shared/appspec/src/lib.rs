@@ -10,6 +10,8 @@ mod acl;
 pub mod agent1;
 pub mod agent2;
 mod file_exists_behavior;
+pub mod finding;
+pub mod install;
 mod lint;
 mod ruby;
 mod selinux;
