@@ -11,6 +11,7 @@ use std::fmt;
 macro_rules! codes {
     ($($name:ident $code:literal $title:literal: $fails:expr, $on_instance:literal;)*) => {
         /// A rule that a bundle is held to.
+        #[expect(clippy::doc_markdown, reason = "titles are printed as they are")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = $title] $name,)*
