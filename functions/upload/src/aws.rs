@@ -1,8 +1,8 @@
 //! Bundles in S3, read by ranges that are pinned to a version and its `ETag`.
 
-use crate::bundle::RangedRead;
 use crate::bundles::{Bundles, ObjectTags, ReadFailure};
 use aws_sdk_s3::Client;
+use bundle::RangedRead;
 use bytes::Bytes;
 use greenlight::aws::classify::{CallError, failed, failure, status};
 use greenlight::failure::{Class, Failure};

@@ -1,6 +1,6 @@
 //! The port through which uploaded bundles are looked at.
 
-use crate::bundle::RangedRead;
+use bundle::RangedRead;
 use greenlight::failure::Failure;
 use release::Revision;
 use std::future::Future;

@@ -9,11 +9,11 @@
 //! - A failed call of AWS is an error too. A retry is harmless: the same object version is the same release.
 //! - Once the ledger holds the upload, a failed call is only logged: the next tick carries on from there.
 
-use crate::bundle::{Findings, Limits, inspect};
 use crate::bundles::{Bundles, ReadFailure};
 use crate::event::{Ignored, Unusable, UploadNotice, Uploaded, read};
 use crate::key::{self, BundleKey};
 use crate::verdict::{MOST_LINES, Rejection, ToldVerdict, listing};
+use bundle::{Findings, Limits, inspect};
 use futures::FutureExt;
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, KeyExcerpt, chain};

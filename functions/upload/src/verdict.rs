@@ -2,9 +2,9 @@
 //!
 //! Pure.
 
-use crate::bundle::BundleFault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
+use bundle::BundleFault;
 use greenlight::failure::KeyExcerpt;
 use release::{Offer, ReleaseNumber, VerdictWord};
 use std::fmt;
@@ -98,7 +98,7 @@ pub fn listing(key: &ObjectKey, faults: &[BundleFault]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{ArchiveFault, ContentsFault};
+    use bundle::{ArchiveFault, ContentsFault};
     use greenlight::tag_value::legal_tag_value;
     use release::Refusal;
 

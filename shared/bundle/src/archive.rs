@@ -5,8 +5,8 @@
 //! 4.3.12 (central directory), 4.3.14 to 4.3.16 (end records) and 4.5.3 (ZIP64 extra field). The `zip` crate is not
 //! used, because it reads through `Read + Seek` and would download the bytes between these parts.
 
-use super::fault::ArchiveFault;
-use super::limits::Limits;
+use crate::fault::ArchiveFault;
+use crate::limits::Limits;
 use flate2::read::DeflateDecoder;
 use std::io::Read;
 use std::ops::Range;

@@ -1,10 +1,10 @@
 //! Bundles made for a test, and an object in memory that counts what is read of it.
 
+use bundle::{Findings, Limits, RangedRead, inspect};
 use bytes::Bytes;
 use std::io::{Cursor, Write};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use upload::bundle::{Findings, Limits, RangedRead, inspect};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// An AppSpec file with nothing wrong or odd about it, and what it refers to.

@@ -1,8 +1,8 @@
 //! The CodeDeploy agent's own verdicts (1.8.1) on AppSpec files, against ours.
 
 use crate::bundles::{Object, Zip, look};
+use bundle::Findings;
 use std::path::{Path, PathBuf};
-use upload::bundle::Findings;
 
 /// Where we refuse what the agent's parser accepts.
 const STRICTER: [(&str, &str); 4] = [

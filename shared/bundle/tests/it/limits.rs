@@ -1,8 +1,8 @@
 //! However large a bundle is or claims to be, little of it is read.
 
 use crate::bundles::{APPSPEC, Object, Zip, look, look_within};
+use bundle::{ArchiveFault, BundleFault, ContentsFault, Limits};
 use std::sync::atomic::Ordering;
-use upload::bundle::{ArchiveFault, BundleFault, ContentsFault, Limits};
 
 /// Moves a bundle's first entry and directory apart, with `gap` bytes of another entry's data between them.
 fn with_gap(gap: u64) -> Object {

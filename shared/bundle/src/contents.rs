@@ -4,8 +4,8 @@
 //! Pure: entries in, a tree out. Paths are resolved the way the kernel does it, link by link, so that a
 //! path which leaves the bundle is seen even when it leaves through a link to a link.
 
-use super::archive::Entry;
-use super::fault::{ContentsFault, ContentsWarning, Findings};
+use crate::archive::Entry;
+use crate::fault::{ContentsFault, ContentsWarning, Findings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name that the service tells the agent to look for (CodeDeploy user guide, limits).

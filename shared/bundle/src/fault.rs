@@ -132,7 +132,7 @@ pub enum ArchiveFault {
     /// One part of several.
     #[error("the ZIP is split into parts: pack it as one file")]
     Split,
-    /// More than [`super::Limits::entries`].
+    /// More than [`crate::Limits::entries`].
     #[error(
         "the ZIP has {found} entries, at most {limit} are allowed: leave out what the service does not need at run time"
     )]
@@ -142,7 +142,7 @@ pub enum ArchiveFault {
         /// The limit.
         limit: u64,
     },
-    /// More than [`super::Limits::directory_bytes`].
+    /// More than [`crate::Limits::directory_bytes`].
     #[error(
         "the ZIP's central directory has {found} bytes, at most {limit} are allowed: leave out what the service does not need at run time"
     )]
@@ -152,7 +152,7 @@ pub enum ArchiveFault {
         /// The limit.
         limit: u64,
     },
-    /// More than [`super::Limits::unpacked_bytes`].
+    /// More than [`crate::Limits::unpacked_bytes`].
     #[error(
         "the bundle unpacks to {found} bytes, at most {limit} are allowed: an instance keeps several of them on its disk"
     )]
@@ -162,7 +162,7 @@ pub enum ArchiveFault {
         /// The limit.
         limit: u64,
     },
-    /// More than [`super::Limits::expansion`].
+    /// More than [`crate::Limits::expansion`].
     #[error(
         "the bundle unpacks from {packed} to {unpacked} bytes, more than {limit} times its size: leave out sparse or generated files"
     )]
@@ -253,7 +253,7 @@ pub enum ContentsFault {
         /// Where it leads.
         target: String,
     },
-    /// More than [`super::Limits::link_reads`].
+    /// More than [`crate::Limits::link_reads`].
     #[error(
         "the bundle has too many symbolic links to check ({links}): pack without symbolic links (zip without -y)"
     )]
@@ -261,7 +261,7 @@ pub enum ContentsFault {
         /// The links in the bundle.
         links: usize,
     },
-    /// Beyond [`super::Limits::listed`].
+    /// Beyond [`crate::Limits::listed`].
     #[error("{more} more entries have faults of the same kinds: correct the ones above first")]
     More {
         /// The findings that are not shown.

@@ -1,8 +1,8 @@
 //! Whether what the AppSpec file names is in the bundle.
 
-use super::contents::{Contents, Found};
-use super::fault::Findings;
-use super::limits::Limits;
+use crate::contents::{Contents, Found};
+use crate::fault::Findings;
+use crate::limits::Limits;
 use appspec::{AppSpecFault, AppSpecWarning, CopyReference, ScriptReference};
 use std::collections::HashMap;
 

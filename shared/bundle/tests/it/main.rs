@@ -1,0 +1,9 @@
+//! Bundles, from good to hostile, through the inspection.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+mod agent;
+mod bundles;
+mod faults;
+mod limits;
+mod properties;
