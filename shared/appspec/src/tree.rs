@@ -4,6 +4,7 @@
 //! The two agents read one text by two sets of rules, and a fault is reported with its line. So the tree holds what
 //! stands in the text and nothing that a reader makes of it: that is [`crate::ruby`]'s and [`crate::agent2`]'s part.
 
+use crate::finding::Position;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 /// What `!!` stands for in front of a tag.
@@ -60,7 +61,7 @@ pub(crate) enum Rest {
     #[default]
     Nothing,
     /// Another document, from this line on.
-    Document { line: usize },
+    Document(Place),
     /// Something that is no YAML.
     Rubbish(SyntaxError),
 }
@@ -78,8 +79,25 @@ impl Node {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }
 
-    pub(crate) fn line(&self) -> usize {
-        self.place.line
+    /// As a finding gives it.
+    pub(crate) fn position(&self) -> Position {
+        Position { line: self.place.line, column: self.place.column }
+    }
+
+    /// Whether it is a scalar without quotes.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.content, Content::Scalar { style: ScalarStyle::Plain, .. })
+    }
+
+    /// Stands in for a node where there is none to point at.
+    pub(crate) fn nothing(place: Place) -> Self {
+        let content = Content::Scalar { text: String::new(), style: ScalarStyle::Plain };
+        Self { place, tag: None, anchor: 0, content }
+    }
+
+    /// The beginning of a file.
+    pub(crate) fn top() -> Self {
+        Self::nothing(Place { line: 1, column: 1 })
     }
 
     /// The tag as one writes it, `!!str`.
@@ -133,7 +151,7 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
             Event::DocumentStart(..) => {
                 documents += 1;
                 if documents > 1 {
-                    document.rest = Rest::Document { line: place.line };
+                    document.rest = Rest::Document(place);
                     break;
                 }
                 continue;

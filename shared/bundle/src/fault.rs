@@ -1,6 +1,6 @@
 //! What is wrong with a bundle, in sentences for the person who uploaded it.
 
-use appspec::{AppSpecFault, AppSpecWarning};
+use appspec::finding::{Agent, Finding, Severity};
 
 /// A reason to refuse a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,13 +12,8 @@ pub enum BundleFault {
     #[error(transparent)]
     Contents(#[from] ContentsFault),
     /// Its AppSpec file.
-    #[error("appspec.yml line {line}: {fault}")]
-    AppSpec {
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong there.
-        fault: AppSpecFault,
-    },
+    #[error("{0}")]
+    AppSpec(Finding),
 }
 
 impl BundleFault {
@@ -27,7 +22,7 @@ impl BundleFault {
         match self {
             Self::Archive(_) => "archive",
             Self::Contents(_) => "contents",
-            Self::AppSpec { .. } => "appspec",
+            Self::AppSpec(_) => "appspec",
         }
     }
 }
@@ -39,13 +34,8 @@ pub enum Warning {
     #[error(transparent)]
     Contents(#[from] ContentsWarning),
     /// In the AppSpec file.
-    #[error("appspec.yml line {line}: {warning}")]
-    AppSpec {
-        /// Counted from 1.
-        line: usize,
-        /// What is odd there.
-        warning: AppSpecWarning,
-    },
+    #[error("{0}")]
+    AppSpec(Finding),
 }
 
 /// What an inspection found.
@@ -79,20 +69,20 @@ impl Findings {
         self.faults.sort_by_key(|fault| match fault {
             BundleFault::Archive(_) => (0, 0),
             BundleFault::Contents(_) => (1, 0),
-            BundleFault::AppSpec { line, .. } => (2, *line),
+            BundleFault::AppSpec(finding) => (2, finding.position.map_or(0, |position| position.line)),
         });
         self.warnings.sort_by_key(|warning| match warning {
             Warning::Contents(_) => (0, 0),
-            Warning::AppSpec { line, .. } => (1, *line),
+            Warning::AppSpec(finding) => (1, finding.position.map_or(0, |position| position.line)),
         });
     }
 
-    pub(crate) fn appspec_fault(&mut self, line: usize, fault: AppSpecFault) {
-        self.faults.push(BundleFault::AppSpec { line, fault });
-    }
-
-    pub(crate) fn appspec_warn(&mut self, line: usize, warning: AppSpecWarning) {
-        self.warnings.push(Warning::AppSpec { line, warning });
+    /// What refuses the bundle with agent 1.x is a fault.
+    pub(crate) fn appspec(&mut self, finding: Finding) {
+        match finding.severity(Agent::One) {
+            Severity::Error => self.faults.push(BundleFault::AppSpec(finding)),
+            Severity::Warning => self.warnings.push(Warning::AppSpec(finding)),
+        }
     }
 }
 

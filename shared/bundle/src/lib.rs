@@ -15,7 +15,7 @@ pub use fault::{ArchiveFault, BundleFault, ContentsFault, ContentsWarning, Findi
 pub use limits::Limits;
 pub use range::RangedRead;
 
-use appspec::{Finding, Lint};
+use appspec::Lint;
 use archive::{Directory, Entry};
 use contents::Contents;
 use std::collections::BTreeMap;
@@ -67,15 +67,10 @@ async fn check_appspec<R: RangedRead>(
     match archive::unpack(entry, &bytes, limits.appspec_bytes) {
         Err(fault) => findings.add_once(fault),
         Ok(text) => {
-            let Lint { faults, warnings, scripts, copies } = appspec::lint(&text);
-            for Finding { line, what } in faults {
-                findings.appspec_fault(line, what);
-            }
-            for Finding { line, what } in warnings {
-                findings.appspec_warn(line, what);
-            }
-            references::check_scripts(&scripts, contents, findings);
-            references::check_copies(&copies, contents, limits, findings);
+            let Lint { findings: found, asks } = appspec::lint(&text);
+            found.listed().iter().cloned().for_each(|finding| findings.appspec(finding));
+            references::check_scripts(&asks.scripts, contents, findings);
+            references::check_copies(&asks.copies, contents, limits, findings);
         }
     }
     Ok(())

@@ -1,29 +1,43 @@
 //! Whether what the AppSpec file names is in the bundle.
 
-use crate::contents::{Contents, Found};
+use crate::contents::{APPSPEC, Contents, Found};
 use crate::fault::Findings;
 use crate::limits::Limits;
-use appspec::{AppSpecFault, AppSpecWarning, CopyReference, ScriptReference};
+use appspec::finding::{Code, Fails, Finding, Position, shown};
+use appspec::{CopyReference, ScriptReference};
 use std::collections::HashMap;
 
 /// Checks that every script is there.
 pub(crate) fn check_scripts(scripts: &[ScriptReference], contents: &Contents, findings: &mut Findings) {
     for script in scripts {
-        let (event, location) = (script.event.clone(), script.location.clone());
-        warn_of_slash(script.line, "location", &location, findings);
-        let fault = match contents.find(&location) {
+        let (event, location) = (shown(&script.event), script.location.as_str());
+        let name = shown(location);
+        warn_of_slash(script.position, "location", location, findings);
+        let (code, what, remedy) = match contents.find(location) {
             Found::File(_) => continue,
-            Found::Folder(_) => AppSpecFault::ScriptIsFolder { event, location },
-            Found::Outside => AppSpecFault::Leaves { what: "location", path: location },
+            Found::Folder(_) => (
+                Code::ScriptIsFolder,
+                format!("{event} runs {name}, which is a folder"),
+                "name the script in it",
+            ),
+            Found::Outside => (Code::Leaves, format!("location {name} leaves the bundle"), STAY),
             Found::Nothing => {
                 let program = location.split_whitespace().next().unwrap_or_default();
-                let arguments = program != location && matches!(contents.find(program), Found::File(_));
-                AppSpecFault::ScriptMissing { event, location, arguments }
+                if program != location && matches!(contents.find(program), Found::File(_)) {
+                    let what = format!("{event} runs {name}, and a location takes no arguments");
+                    (Code::Arguments, what, "put them into a script")
+                } else {
+                    let what = format!("{event} runs {name}, which is not in the bundle");
+                    (Code::ScriptMissing, what, "add it, or correct the location (capitals count)")
+                }
             }
         };
-        findings.appspec_fault(script.line, fault);
+        let finding = at(script.position, code, what, remedy);
+        findings.appspec(if script.runs { finding } else { finding.fails(Fails::Nowhere) });
     }
 }
+
+const STAY: &str = "use a path below the bundle's root";
 
 /// Checks that every source is there, and what Install would write where.
 pub(crate) fn check_copies(
@@ -35,24 +49,35 @@ pub(crate) fn check_copies(
     let mut written = Written { by_place: HashMap::new(), room: limits.written };
     for copy in copies {
         if copy.source != "/" {
-            warn_of_slash(copy.line, "source", &copy.source, findings);
+            warn_of_slash(copy.position, "source", &copy.source, findings);
         }
-        let source_path = copy.source.clone();
-        let fault = match contents.find(&source_path) {
+        let name = shown(&copy.source);
+        let finding = match contents.find(&copy.source) {
             Found::File(path) => written.add(copy, [path.rsplit('/').next().unwrap_or_default()]),
             Found::Folder(path) => written.add(copy, contents.files_below(&path)),
-            Found::Outside => Some(AppSpecFault::Leaves { what: "source", path: source_path }),
-            Found::Nothing => Some(AppSpecFault::SourceNotInBundle { source_path }),
+            Found::Outside => {
+                Some(at(copy.position, Code::Leaves, format!("source {name} leaves the bundle"), STAY))
+            }
+            Found::Nothing => {
+                let what = format!("files copies {name}, which is not in the bundle");
+                let remedy = "add it, or correct the source (capitals count)";
+                Some(at(copy.position, Code::SourceMissing, what, remedy))
+            }
         };
-        if let Some(fault) = fault {
-            findings.appspec_fault(copy.line, fault);
+        if let Some(finding) = finding {
+            findings.appspec(finding);
         }
     }
 }
 
-fn warn_of_slash(line: usize, what: &'static str, path: &str, findings: &mut Findings) {
+fn at(position: Position, code: Code, what: String, remedy: &str) -> Finding {
+    Finding::new(code, what, remedy).of(APPSPEC).at(position.line, position.column)
+}
+
+fn warn_of_slash(position: Position, what: &'static str, path: &str, findings: &mut Findings) {
     if path.starts_with('/') {
-        findings.appspec_warn(line, AppSpecWarning::LeadingSlash { what, path: path.to_owned() });
+        let found = format!("{what} {} starts with /", shown(path));
+        findings.appspec(at(position, Code::LeadingSlash, found, "write it without the slash"));
     }
 }
 
@@ -69,14 +94,15 @@ impl<'a> Written<'a> {
         &mut self,
         copy: &'a CopyReference,
         files: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Option<AppSpecFault> {
+    ) -> Option<Finding> {
         let folder = copy.destination.trim_end_matches('/');
         for file in files {
             self.room = self.room.checked_sub(1)?;
             let destination = format!("{folder}/{}", file.as_ref());
             if let Some(first) = self.by_place.insert(destination.clone(), &copy.source) {
-                let (first, second) = (first.to_owned(), copy.source.clone());
-                return Some(AppSpecFault::Collision { first, second, destination });
+                let (first, second) = (shown(first), shown(&copy.source));
+                let what = format!("files puts both {first} and {second} at {}", shown(&destination));
+                return Some(at(copy.position, Code::CopiedTwice, what, "keep one"));
             }
         }
         None

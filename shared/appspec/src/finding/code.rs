@@ -101,7 +101,7 @@ codes! {
     Timeout "GL305" "A time-out is not a plain number of seconds": Everywhere, "The agent fails the deployment before any hook, or waits for another time than is meant.";
     TimeoutsTooLong "GL306" "The time-outs of an event are longer than an hour together": Everywhere, "CodeDeploy ends an event after 3,600 seconds.";
     NoTimeout "GL307" "Scripts of one event have no time-out": Nowhere, "Each may take 3,600 seconds, and CodeDeploy ends the event after the first 3,600.";
-    EmptyRunas "GL308" "runas is empty": With(One), "Agent 1.x calls su with an empty user, which fails; agent 2.x takes it for absent.";
+    EmptyRunas "GL308" "runas is empty": Nowhere, "Agent 1.x calls su without a user, which is root; agent 2.x takes it for absent.";
     ScriptMissing "GL309" "A script is not in the bundle": Everywhere, "The event fails with ScriptMissing.";
     ScriptIsFolder "GL310" "A script's location is a folder": Everywhere, "The event fails: a folder cannot be started.";
     Arguments "GL311" "A location has arguments": Everywhere, "The agent takes them for a part of the file's name, and the event fails with ScriptMissing.";
@@ -130,6 +130,7 @@ codes! {
     NotText "GL417" "A value that has to be a text is something else": With(One), "Install fails with an error of Ruby's that names neither file nor line.";
     ManyFiles "GL418" "Install makes more files than the bundle has": Everywhere, "Folder links multiply what is copied, and the disk fills up.";
     StateOverwritten "GL419" "A destination holds what the colours live on": Everywhere, "Install first deletes what the previous revision laid there: the live colour loses its files or its port.";
+    ExceptPath "GL420" "An exception is written as a path": Nowhere, "Nothing is left out: only the names of the folder's own files are compared.";
 
     NoInterpreter "GL501" "A script does not start with #! and an interpreter": With(Two), "Agent 1.x hands it to sh, whatever it is written in; agent 2.x says Exec format error.";
     CarriageReturn "GL502" "A script has Windows line ends": Everywhere, "The kernel looks for an interpreter whose name ends in a carriage return and finds none.";

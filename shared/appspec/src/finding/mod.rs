@@ -56,6 +56,18 @@ pub enum Fails {
     Nowhere,
 }
 
+impl Fails {
+    /// From what fails with agent 1.x and with 2.x; `None` where neither does.
+    pub(crate) fn of(one: bool, two: bool) -> Option<Self> {
+        match (one, two) {
+            (true, true) => Some(Self::Everywhere),
+            (true, false) => Some(Self::With(Agent::One)),
+            (false, true) => Some(Self::With(Agent::Two)),
+            (false, false) => None,
+        }
+    }
+}
+
 /// How bad it is for the agent that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

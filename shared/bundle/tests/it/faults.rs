@@ -77,8 +77,8 @@ fn a_single_top_folder_with_an_appspec_is_stripped_as_the_agent_does() {
     let leaving = Zip::new().file("bundle/appspec.yml", APPSPEC).link("bundle/hooks", "../bundle/app");
     assert_snapshot!(report(leaving.bytes()), @r"
     fault: symbolic link hooks leads to ../bundle/app, outside the bundle: replace it by what it should point to
-    fault: appspec.yml line 4: files copies app, which is not in the bundle: add it, or correct the source (capitals count)
-    fault: appspec.yml line 8: location hooks/validate.sh leaves the bundle: use a path below the bundle's root
+    fault: GL403 appspec.yml:4:5: files copies app, which is not in the bundle: add it, or correct the source (capitals count)
+    fault: GL313 appspec.yml:8:17: location hooks/validate.sh leaves the bundle: use a path below the bundle's root
     ");
 }
 
@@ -196,7 +196,7 @@ hooks: {ValidateService: [{location: hooks/validate.sh}]}
 ";
     assert_snapshot!(
         report(Zip::with_appspec(appspec).file("other/server.js", "").bytes()),
-        @"fault: appspec.yml line 6: files puts both app and other/server.js at /srv/server.js, which fails at Install: keep one"
+        @"fault: GL404 appspec.yml:6:5: files puts both app and other/server.js at /srv/server.js: keep one"
     );
 }
 
