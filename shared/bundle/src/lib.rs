@@ -11,6 +11,7 @@ mod links;
 mod read;
 mod reader;
 mod references;
+mod texts;
 mod tree;
 mod zip;
 
@@ -78,6 +79,13 @@ impl<R: RangedRead> Looking<'_, R> {
         let Some(text) = self.unpacked(file, self.limits.appspec_bytes).await? else { return Ok(()) };
         let lint = appspec::lint(&text);
         self.findings.append(lint.findings);
+        let script = |location: &str| match self.tree.find(location) {
+            Found::File(script) => Some(script),
+            _ => None,
+        };
+        let scripts: Vec<NodeId> =
+            lint.asks.scripts.iter().filter_map(|asked| script(&asked.location)).collect();
+        let _texts = self.texts(&scripts).await?;
         references::check_scripts(&lint.asks.scripts, &self.tree, &mut self.findings);
         references::check_copies(&lint.asks.copies, &self.tree, &mut self.findings);
         Ok(())

@@ -6,4 +6,6 @@ mod agent;
 mod bundles;
 mod faults;
 mod limits;
+mod one_reading;
 mod properties;
+mod raw;
