@@ -1,15 +1,25 @@
 //! How much of a bundle is looked at before it is refused.
 
 /// Named numbers that bound the work of an inspection, whatever the bundle claims about itself.
+///
+/// Together they keep it below 64 MB of memory, which `make bench-bundle` measures on the worst shapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes read from the end in search of the end record. At least 65,633: the end record, the longest
     /// comment, and the two ZIP64 records before them (APPNOTE 6.3.10, 4.3.14 to 4.3.16).
     pub tail_bytes: u64,
+    /// Bytes read beyond the central directory: the rest of the tail, `appspec.yml`, links and scripts.
+    pub spare_bytes: u64,
     /// Entries of the central directory.
     pub entries: u64,
+    /// Files, folders and links; a path makes a folder of each of its parts.
+    pub nodes: usize,
+    /// Bytes of all their names; a folder's name counts once.
+    pub name_bytes: usize,
     /// Bytes of the central directory.
     pub directory_bytes: u64,
+    /// Bytes of the central directory that are read and held at a time.
+    pub chunk_bytes: u64,
     /// Bytes of `appspec.yml`, unpacked.
     pub appspec_bytes: u64,
     /// Bytes of the whole bundle, unpacked. The agent keeps five revisions and their archives on disk.
@@ -21,34 +31,38 @@ pub struct Limits {
     pub expansion_floor_bytes: u64,
     /// Bytes of a symbolic link's target (Linux: `PATH_MAX`).
     pub link_target_bytes: u64,
-    /// Ranged reads spent on the targets of symbolic links.
-    pub link_reads: usize,
-    /// Links are read together when no more than this many bytes lie between them.
-    pub link_gap_bytes: u64,
-    /// Bytes read for one group of links.
-    pub link_group_bytes: u64,
-    /// Files that `files:` writes, checked for two at one place; beyond this many the check stops.
-    pub written: usize,
-    /// Faults of one kind of place (entries, links) that are reported one by one; the rest are counted.
-    pub listed: usize,
+    /// Bytes of all targets.
+    pub link_targets_bytes: u64,
+    /// Bytes of a script, unpacked, that are looked at.
+    pub script_bytes: u64,
+    /// Reads of links and scripts that lie so that a few reads fetch them together.
+    pub joined_reads: usize,
+    /// Reads at most, for links that lie far from each other.
+    pub scattered_reads: usize,
+    /// Stretches are always read together when no more than this many bytes lie between them.
+    pub gap_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            tail_bytes: 128 * 1024,
-            entries: 100_000,
-            directory_bytes: 16 * 1024 * 1024,
+            tail_bytes: 112 * 1024,
+            spare_bytes: 256 * 1024,
+            entries: 300_000,
+            nodes: 500_000,
+            name_bytes: 12 * 1024 * 1024,
+            directory_bytes: 64 * 1024 * 1024,
+            chunk_bytes: 8 * 1024 * 1024,
             appspec_bytes: 128 * 1024,
             unpacked_bytes: 8 * 1024 * 1024 * 1024,
             expansion: 200,
             expansion_floor_bytes: 64 * 1024 * 1024,
             link_target_bytes: 4096,
-            link_reads: 128,
-            link_gap_bytes: 16 * 1024,
-            link_group_bytes: 256 * 1024,
-            written: 200_000,
-            listed: 10,
+            link_targets_bytes: 1024 * 1024,
+            script_bytes: 64 * 1024,
+            joined_reads: 8,
+            scattered_reads: 1000,
+            gap_bytes: 4 * 1024,
         }
     }
 }

@@ -1,19 +1,17 @@
 //! Whether what the AppSpec file names is in the bundle.
 
-use crate::contents::{APPSPEC, Contents, Found};
-use crate::fault::Findings;
-use crate::limits::Limits;
-use appspec::finding::{Code, Fails, Finding, Position, shown};
+use crate::tree::{APPSPEC, Found, NodeId, Tree};
+use appspec::finding::{Code, Fails, Finding, Findings, Position, shown};
 use appspec::{CopyReference, ScriptReference};
 use std::collections::HashMap;
 
 /// Checks that every script is there.
-pub(crate) fn check_scripts(scripts: &[ScriptReference], contents: &Contents, findings: &mut Findings) {
+pub(crate) fn check_scripts(scripts: &[ScriptReference], tree: &Tree, findings: &mut Findings) {
     for script in scripts {
         let (event, location) = (shown(&script.event), script.location.as_str());
         let name = shown(location);
         warn_of_slash(script.position, "location", location, findings);
-        let (code, what, remedy) = match contents.find(location) {
+        let (code, what, remedy) = match tree.find(location) {
             Found::File(_) => continue,
             Found::Folder(_) => (
                 Code::ScriptIsFolder,
@@ -23,7 +21,7 @@ pub(crate) fn check_scripts(scripts: &[ScriptReference], contents: &Contents, fi
             Found::Outside => (Code::Leaves, format!("location {name} leaves the bundle"), STAY),
             Found::Nothing => {
                 let program = location.split_whitespace().next().unwrap_or_default();
-                if program != location && matches!(contents.find(program), Found::File(_)) {
+                if program != location && matches!(tree.find(program), Found::File(_)) {
                     let what = format!("{event} runs {name}, and a location takes no arguments");
                     (Code::Arguments, what, "put them into a script")
                 } else {
@@ -33,28 +31,23 @@ pub(crate) fn check_scripts(scripts: &[ScriptReference], contents: &Contents, fi
             }
         };
         let finding = at(script.position, code, what, remedy);
-        findings.appspec(if script.runs { finding } else { finding.fails(Fails::Nowhere) });
+        findings.push(if script.runs { finding } else { finding.fails(Fails::Nowhere) });
     }
 }
 
 const STAY: &str = "use a path below the bundle's root";
 
 /// Checks that every source is there, and what Install would write where.
-pub(crate) fn check_copies(
-    copies: &[CopyReference],
-    contents: &Contents,
-    limits: &Limits,
-    findings: &mut Findings,
-) {
-    let mut written = Written { by_place: HashMap::new(), room: limits.written };
+pub(crate) fn check_copies(copies: &[CopyReference], tree: &Tree, findings: &mut Findings) {
+    let mut written = Written { by_place: HashMap::new(), room: WRITTEN };
     for copy in copies {
         if copy.source != "/" {
             warn_of_slash(copy.position, "source", &copy.source, findings);
         }
         let name = shown(&copy.source);
-        let finding = match contents.find(&copy.source) {
-            Found::File(path) => written.add(copy, [path.rsplit('/').next().unwrap_or_default()]),
-            Found::Folder(path) => written.add(copy, contents.files_below(&path)),
+        let finding = match tree.find(&copy.source) {
+            Found::File(file) => written.add(copy, [tree.name(file)]),
+            Found::Folder(folder) => written.add(copy, files_below(tree, folder)),
             Found::Outside => {
                 Some(at(copy.position, Code::Leaves, format!("source {name} leaves the bundle"), STAY))
             }
@@ -65,9 +58,26 @@ pub(crate) fn check_copies(
             }
         };
         if let Some(finding) = finding {
-            findings.appspec(finding);
+            findings.push(finding);
         }
     }
+}
+
+const WRITTEN: usize = 200_000;
+
+fn files_below(tree: &Tree, folder: NodeId) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut todo: Vec<NodeId> = tree.children(folder).collect();
+    let skip = tree.path(folder).len() + usize::from(folder != tree.root());
+    while let Some(node) = todo.pop() {
+        if tree.kind(node) == crate::tree::Kind::Folder {
+            todo.extend(tree.children(node));
+        } else {
+            files.push(tree.path(node).get(skip..).unwrap_or_default().to_owned());
+        }
+    }
+    files.sort();
+    files
 }
 
 fn at(position: Position, code: Code, what: String, remedy: &str) -> Finding {
@@ -77,7 +87,7 @@ fn at(position: Position, code: Code, what: String, remedy: &str) -> Finding {
 fn warn_of_slash(position: Position, what: &'static str, path: &str, findings: &mut Findings) {
     if path.starts_with('/') {
         let found = format!("{what} {} starts with /", shown(path));
-        findings.appspec(at(position, Code::LeadingSlash, found, "write it without the slash"));
+        findings.push(at(position, Code::LeadingSlash, found, "write it without the slash"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! From an event to verdicts, on an AWS in memory.
 
-use bundle::{Limits, RangedRead};
+use bundle::{Limits, RangedRead, Tail};
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::Ports;
@@ -61,7 +61,11 @@ struct Store<'a> {
     calls: AtomicUsize,
 }
 
-struct Stored<'a>(Bytes, &'a Store<'a>);
+struct Stored<'a> {
+    revision: Revision,
+    bytes: Option<Bytes>,
+    store: &'a Store<'a>,
+}
 
 impl<'a> Store<'a> {
     fn new(world: &'a World) -> Self {
@@ -92,11 +96,13 @@ impl<'a> Store<'a> {
 impl<'a> Bundles for &'a Store<'a> {
     type Bundle = Stored<'a>;
 
-    async fn open(&self, revision: &Revision) -> Result<Stored<'a>, ReadFailure> {
-        self.called()?;
+    fn bundle(&self, revision: &Revision) -> Stored<'a> {
         assert_ne!(self.panics_on.as_ref(), Some(revision), "a bug");
-        let bytes = self.bundles.get(revision).ok_or_else(|| ReadFailure::Gone(revision.clone()))?;
-        Ok(Stored(bytes.clone().into(), self))
+        Stored {
+            revision: revision.clone(),
+            bytes: self.bundles.get(revision).cloned().map(Bytes::from),
+            store: self,
+        }
     }
 
     async fn tags(&self, revision: &Revision) -> Result<ObjectTags, ReadFailure> {
@@ -109,14 +115,18 @@ impl<'a> Bundles for &'a Store<'a> {
 impl RangedRead for Stored<'_> {
     type Error = ReadFailure;
 
-    fn size(&self) -> u64 {
-        self.0.len() as u64
+    async fn tail(&self, most: u64) -> Result<Tail, ReadFailure> {
+        self.store.called()?;
+        let bytes = self.bytes.as_ref().ok_or_else(|| ReadFailure::Gone(self.revision.clone()))?;
+        let start = bytes.len().saturating_sub(usize::try_from(most).unwrap());
+        Ok(Tail { bytes: bytes.slice(start..), size: bytes.len() as u64 })
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadFailure> {
-        self.1.called()?;
+        self.store.called()?;
+        let bytes = self.bytes.as_ref().ok_or_else(|| ReadFailure::Gone(self.revision.clone()))?;
         let at = |position: u64| usize::try_from(position).unwrap();
-        Ok(self.0.slice(at(range.start)..at(range.end)))
+        Ok(bytes.slice(at(range.start)..at(range.end)))
     }
 }
 

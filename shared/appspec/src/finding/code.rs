@@ -61,6 +61,8 @@ codes! {
     SizeLie "GL014" "An entry states a size that it cannot have": Everywhere, "It unpacks to other bytes than it says, up to a full disk.";
     TwoNames "GL015" "An entry has two names": Everywhere, "unzip takes one and other programs the other, so what is deployed is not what was judged.";
     ExecuteBitsLost "GL016" "unzip complains, and the agent unpacks without modes": Nowhere, "Agent 1.x unpacks with Ruby instead, which sets no execute bits: a program of the bundle cannot be started.";
+    TwoKinds "GL017" "An entry is a link to one program and a file to another": Everywhere, "What lies at its place depends on the program that unpacks, so what is deployed may not be what was judged.";
+    BytesBefore "GL018" "Something stands before the ZIP's first entry": Nowhere, "It stays in the ZIP and is not unpacked.";
 
     NoAppSpec "GL101" "There is no appspec.yml at the root": Everywhere, "The agent finds nothing to do and fails the deployment.";
     AbsoluteName "GL102" "An entry's path is absolute": Everywhere, "It is written outside the bundle's folder, or left out.";

@@ -23,6 +23,14 @@ impl Findings {
         }
     }
 
+    /// The same for a finding that is worth making only if it is kept.
+    pub fn push_with(&mut self, code: Code, finding: impl FnOnce() -> Finding) {
+        match self.counts.get_mut(&code) {
+            Some(count) if *count >= Self::MOST_OF_A_KIND => *count = count.saturating_add(1),
+            _ => self.push(finding()),
+        }
+    }
+
     /// Adds a finding if the same is not there already.
     pub fn push_once(&mut self, finding: Finding) {
         if !self.listed.contains(&finding) {

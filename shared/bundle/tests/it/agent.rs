@@ -1,7 +1,7 @@
 //! The CodeDeploy agent's own verdicts (1.8.1) on AppSpec files, against ours.
 
 use crate::bundles::{Object, Zip, look};
-use bundle::Findings;
+use appspec::finding::{Agent, Code, Findings, Severity};
 use std::path::{Path, PathBuf};
 
 /// Where we refuse what the agent's parser accepts.
@@ -26,7 +26,7 @@ fn bundle(appspec: &[u8]) -> Findings {
     let files = ["a.sh", "b.sh", "12", "[\"a.sh\"]", "a/b"];
     let zip =
         files.iter().fold(Zip::new().file("appspec.yml", appspec), |zip, name| zip.file(name, "#!/bin/sh\n"));
-    look(&Object::new(zip.bytes()))
+    look(&Object::new(zip.bytes())).findings
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn the_agents_verdict_is_ours() {
         let file = verdict["file"].as_str().unwrap();
         let accepted = verdict["ok"].as_bool().unwrap();
         let findings = bundle(&std::fs::read(folder.join(file)).unwrap());
-        if findings.faults.is_empty() != accepted_by_us(file, accepted) {
+        if findings.refuse(Agent::One) == accepted_by_us(file, accepted) {
             wrong.push(format!("{file}: agent {accepted}, {findings:?}"));
         }
         n_cases += 1;
@@ -57,10 +57,8 @@ fn modes_that_the_agents_read_differently_are_said() {
         ["m_0400", "m_0600", "m_0640", "m_0644", "m_0664", "m_0700", "m_0777", "mode_0755", "mode_04755"]
     {
         let findings = bundle(&std::fs::read(folder.join(format!("{file}.yml"))).unwrap());
-        let faults = findings.faults.iter().map(|fault| format!("fault: {fault}"));
-        let warnings = findings.warnings.iter().map(|warning| format!("warning: {warning}"));
-        for line in faults.chain(warnings).filter(|line| line.contains("mode ")) {
-            said.push(line);
+        for finding in findings.listed().iter().filter(|finding| finding.what.contains("mode ")) {
+            said.push(format!("{}: {finding}", finding.severity(Agent::One).as_str()));
         }
     }
     insta::assert_snapshot!(said.join("\n"));
@@ -76,9 +74,12 @@ fn files_from_public_repositories_are_judged_as_the_agent_does() {
         let (name, verdict) = (case["name"].as_str().unwrap(), case["agent1"].as_str().unwrap());
         let findings = bundle(case["text"].as_str().unwrap().as_bytes());
         // The scripts and sources are not in the bundle made here.
-        let missing = |fault: &String| fault.contains("is not in the bundle");
-        let faults: Vec<String> =
-            findings.faults.iter().map(ToString::to_string).filter(|f| !missing(f)).collect();
+        let missing = [Code::ScriptMissing, Code::SourceMissing];
+        let faults: Vec<String> = findings
+            .of_severity(Severity::Error, Agent::One)
+            .filter(|finding| !missing.contains(&finding.code))
+            .map(ToString::to_string)
+            .collect();
         if faults.is_empty() != accepted_by_us(name, verdict == "accept") {
             wrong.push(format!("{name}: agent {verdict}, {faults:?}"));
         }

@@ -1,6 +1,7 @@
 //! Bundles made for a test, and an object in memory that counts what is read of it.
 
-use bundle::{Findings, Limits, RangedRead, inspect};
+use appspec::finding::{Agent, Finding, Severity};
+use bundle::{Inspection, Limits, RangedRead, Tail, inspect};
 use bytes::Bytes;
 use std::io::{Cursor, Write};
 use std::ops::Range;
@@ -43,6 +44,14 @@ impl Zip {
         self
     }
 
+    /// Adds a file that is not packed.
+    pub(crate) fn stored(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        self.0.start_file(name, options).unwrap();
+        self.0.write_all(content.as_ref()).unwrap();
+        self
+    }
+
     /// Adds a symbolic link.
     pub(crate) fn link(mut self, name: &str, target: &str) -> Self {
         self.0.add_symlink(name, target, SimpleFileOptions::default()).unwrap();
@@ -78,8 +87,10 @@ impl Object {
 impl RangedRead for Object {
     type Error = std::convert::Infallible;
 
-    fn size(&self) -> u64 {
-        self.size
+    async fn tail(&self, most: u64) -> Result<Tail, Self::Error> {
+        let size = self.size;
+        let bytes = if size == 0 { Bytes::new() } else { self.read(size.saturating_sub(most)..size).await? };
+        Ok(Tail { bytes, size })
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes, Self::Error> {
@@ -102,20 +113,46 @@ impl RangedRead for Object {
 }
 
 /// Inspects with the usual limits.
-pub(crate) fn look(object: &Object) -> Findings {
+pub(crate) fn look(object: &Object) -> Inspection {
     look_within(object, &Limits::default())
 }
 
-pub(crate) fn look_within(object: &Object, limits: &Limits) -> Findings {
+pub(crate) fn look_within(object: &Object, limits: &Limits) -> Inspection {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let Ok(findings) = runtime.block_on(inspect(object, limits));
-    findings
+    let Ok(inspection) = runtime.block_on(inspect(object, limits));
+    inspection
 }
 
-/// Faults and warnings, one a line, as an author reads them.
+/// Whether a deployment by agent 1.x would fail.
+pub(crate) fn is_refused(bytes: Vec<u8>) -> bool {
+    look(&Object::new(bytes)).findings.refuse(Agent::One)
+}
+
+/// The codes of what was found, errors of agent 1.x first.
+pub(crate) fn codes(inspection: &Inspection) -> Vec<&'static str> {
+    let of =
+        |severity| inspection.findings.of_severity(severity, Agent::One).map(|finding| finding.code.as_str());
+    of(Severity::Error).chain(of(Severity::Warning)).collect()
+}
+
+/// What is found, one a line, as an author reads it.
 pub(crate) fn report(bytes: Vec<u8>) -> String {
-    let findings = look(&Object::new(bytes));
-    let faults = findings.faults.iter().map(|fault| format!("fault: {fault}"));
-    let warnings = findings.warnings.iter().map(|warning| format!("warning: {warning}"));
-    faults.chain(warnings).collect::<Vec<_>>().join("\n")
+    let inspection = look(&Object::new(bytes));
+    let line = |finding: &Finding| format!("{}: {finding}", finding.severity(Agent::One).as_str());
+    let (mut lines, left_out): (Vec<String>, Vec<_>) =
+        (inspection.findings.listed().iter().map(line).collect(), inspection.findings.left_out().collect());
+    lines.extend(left_out.iter().map(|(code, more)| format!("and {more} more of {code}")));
+    lines.join("\n")
+}
+
+pub(crate) fn position(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).position(|window| window == what).unwrap()
+}
+
+/// Bytes that packing does not make shorter, the same in each run.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    (0_u32..)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n % 31).to_le_bytes())
+        .take(length)
+        .collect()
 }

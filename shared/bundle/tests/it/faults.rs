@@ -1,8 +1,7 @@
 //! What an author reads for each kind of fault.
 
-use crate::bundles::{APPSPEC, Zip, report};
+use crate::bundles::{APPSPEC, Zip, position, report};
 use insta::assert_snapshot;
-use std::io::Write;
 
 #[test]
 fn a_good_bundle_has_nothing_to_say() {
@@ -76,9 +75,9 @@ fn a_single_top_folder_with_an_appspec_is_stripped_as_the_agent_does() {
     assert_snapshot!(report(zip.bytes()), @"");
     let leaving = Zip::new().file("bundle/appspec.yml", APPSPEC).link("bundle/hooks", "../bundle/app");
     assert_snapshot!(report(leaving.bytes()), @r"
-    fault: symbolic link hooks leads to ../bundle/app, outside the bundle: replace it by what it should point to
-    fault: GL403 appspec.yml:4:5: files copies app, which is not in the bundle: add it, or correct the source (capitals count)
-    fault: GL313 appspec.yml:8:17: location hooks/validate.sh leaves the bundle: use a path below the bundle's root
+    error: GL107 symbolic link hooks leads to ../bundle/app, outside the bundle: replace it by what it should point to
+    error: GL403 appspec.yml:4:5: files copies app, which is not in the bundle: add it, or correct the source (capitals count)
+    error: GL313 appspec.yml:8:17: location hooks/validate.sh leaves the bundle: use a path below the bundle's root
     ");
 }
 
@@ -167,20 +166,11 @@ fn damage_is_noticed() {
         },
     ]
     .map(|damage| {
-        let mut bytes = stored(APPSPEC);
+        let mut bytes = Zip::new().stored("appspec.yml", APPSPEC).bytes();
         damage(&mut bytes);
         report(bytes)
     });
     assert_snapshot!(said.join("\n"));
-}
-
-/// A bundle whose AppSpec file is stored, so that its text can be found in it.
-fn stored(appspec: &str) -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    zip.start_file("appspec.yml", options).unwrap();
-    zip.write_all(appspec.as_bytes()).unwrap();
-    zip.finish().unwrap().into_inner()
 }
 
 #[test]
@@ -196,7 +186,7 @@ hooks: {ValidateService: [{location: hooks/validate.sh}]}
 ";
     assert_snapshot!(
         report(Zip::with_appspec(appspec).file("other/server.js", "").bytes()),
-        @"fault: GL404 appspec.yml:6:5: files puts both app and other/server.js at /srv/server.js: keep one"
+        @"error: GL404 appspec.yml:6:5: files puts both app and other/server.js at /srv/server.js: keep one"
     );
 }
 
@@ -227,10 +217,6 @@ permissions:
 more: true
 ";
     assert_snapshot!(report(Zip::with_appspec(appspec).bytes()));
-}
-
-fn position(bytes: &[u8], what: &[u8]) -> usize {
-    bytes.windows(what.len()).position(|window| window == what).unwrap()
 }
 
 /// In the local header and in the central directory.

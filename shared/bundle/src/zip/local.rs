@@ -1,0 +1,107 @@
+//! An entry's own header, held against the central directory, and its data.
+
+use super::central::{FLAG_UTF8, FLAGS_ENCRYPTED};
+use super::entry::{Entry, FLAG_DESCRIPTOR, METHOD_DEFLATED, METHOD_STORED, damaged};
+use super::extra::Extra;
+use super::{Fields, Refusal};
+use appspec::finding::{Code, Finding, shown};
+use flate2::Crc;
+use flate2::read::DeflateDecoder;
+use std::io::Read;
+
+const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
+const HEADER_BYTES: usize = 30;
+const BZIP2: u16 = 12;
+const DEFLATE64: u16 = 9;
+
+/// The packed data behind a local header that agrees with the directory. `bytes` starts at the entry's offset.
+pub(crate) fn check_local<'a>(entry: &Entry, name: &str, bytes: &'a [u8]) -> Result<&'a [u8], Refusal> {
+    let fault = |what| damaged(name, what);
+    let fields = Fields(bytes);
+    let numbers = (fields.u16(6), fields.u16(8), fields.u32(14), fields.u32(18), fields.u32(22));
+    let (Some(flags), Some(method), Some(crc), Some(packed), Some(unpacked)) = numbers else {
+        return Err(fault("does not start where the central directory says"));
+    };
+    let (Some(name_length), Some(extra_length)) = (fields.u16(26), fields.u16(28)) else {
+        return Err(fault("does not start where the central directory says"));
+    };
+    let (name_length, extra_length) = (usize::from(name_length), usize::from(extra_length));
+    let local_name = fields.slice(HEADER_BYTES, name_length);
+    let (true, Some(local_name)) = (bytes.starts_with(&SIGNATURE), local_name) else {
+        return Err(fault("does not start where the central directory says"));
+    };
+    let Some(extra) = fields.slice(HEADER_BYTES + name_length, extra_length) else {
+        return Err(fault("has a header of its own that reaches into another entry or is oddly long"));
+    };
+    let mut extra = Extra::read(extra);
+    let mut name_crc = Crc::new();
+    name_crc.update(local_name);
+    if name_length != usize::from(entry.name_length)
+        || name_crc.sum() != entry.name_crc
+        || extra.path.is_some_and(|path| path != local_name)
+    {
+        let what = format!("entry {} has another name in its own header", shown(name));
+        return Err(Finding::new(Code::TwoNames, what, "pack and upload it again"));
+    }
+    if flags & FLAGS_ENCRYPTED != 0 || extra.encrypted {
+        let what = format!("entry {} is encrypted by its own header", shown(name));
+        return Err(Finding::new(Code::Encrypted, what, "pack the bundle without encryption"));
+    }
+    if method != entry.method || (flags ^ entry.flags) & FLAG_UTF8 != 0 || extra.unclear {
+        return Err(fault("has a header of its own that says otherwise"));
+    }
+    let unpacked = if unpacked == u32::MAX { extra.wide() } else { Some(unpacked.into()) };
+    let packed = if packed == u32::MAX { extra.wide() } else { Some(packed.into()) };
+    let stated = (crc, packed, unpacked);
+    let comes_later = flags & FLAG_DESCRIPTOR != 0 && stated == (0, Some(0), Some(0));
+    if !comes_later && stated != (entry.crc, Some(entry.packed_bytes), Some(entry.unpacked_bytes)) {
+        return Err(fault("has a header of its own with another size or checksum"));
+    }
+    let length = usize::try_from(entry.packed_bytes).unwrap_or(usize::MAX);
+    fields
+        .slice(HEADER_BYTES + name_length + extra_length, length)
+        .ok_or_else(|| fault("has data that reach into another entry, or an oddly long header"))
+}
+
+/// Unpacks an entry out of its packed data, at most `limit` bytes.
+pub(crate) fn unpack(entry: &Entry, name: &str, packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
+    let mut data = Vec::new();
+    let most = limit.saturating_add(1);
+    let read = match entry.method {
+        METHOD_STORED => packed.take(most).read_to_end(&mut data),
+        METHOD_DEFLATED => DeflateDecoder::new(packed).take(most).read_to_end(&mut data),
+        method => return Err(not_looked_into(name, method)),
+    };
+    if read.is_err() {
+        return Err(damaged(name, "cannot be unpacked"));
+    }
+    if data.len() as u64 > limit {
+        return Err(too_large(name, limit));
+    }
+    let mut crc = Crc::new();
+    crc.update(&data);
+    if crc.sum() != entry.crc || data.len() as u64 != entry.unpacked_bytes {
+        return Err(damaged(name, "does not match its checksum"));
+    }
+    Ok(data)
+}
+
+/// unzip could, this check cannot.
+fn not_looked_into(name: &str, method: u16) -> Finding {
+    let method = match method {
+        BZIP2 => "bzip2".to_owned(),
+        DEFLATE64 => "deflate64".to_owned(),
+        other => format!("method {other}"),
+    };
+    let what = format!(
+        "entry {} is packed with {method}, so that it cannot be judged before it is deployed",
+        shown(name)
+    );
+    Finding::new(Code::Method, what, "pack it with deflate")
+}
+
+/// That an entry is larger than it may be.
+pub(crate) fn too_large(name: &str, limit: u64) -> Finding {
+    let what = format!("entry {} is larger than the {limit} bytes that it may have", shown(name));
+    Finding::new(Code::EntryTooLarge, what, "make it smaller")
+}
