@@ -6,11 +6,12 @@
 
 mod cost;
 mod directory;
+mod install;
 mod limits;
 mod links;
 mod read;
 mod reader;
-mod references;
+mod scripts;
 mod tree;
 mod zip;
 
@@ -78,8 +79,8 @@ impl<R: RangedRead> Looking<'_, R> {
         let Some(text) = self.unpacked(file, self.limits.appspec_bytes).await? else { return Ok(()) };
         let lint = appspec::lint(&text);
         self.findings.append(lint.findings);
-        references::check_scripts(&lint.asks.scripts, &self.tree, &mut self.findings);
-        references::check_copies(&lint.asks.copies, &self.tree, &mut self.findings);
+        install::check(&self.tree, &lint.asks, &mut self.findings);
+        scripts::check(&self.tree, &lint.asks.scripts, &mut self.findings);
         Ok(())
     }
 

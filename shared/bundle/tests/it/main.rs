@@ -6,4 +6,5 @@ mod agent;
 mod bundles;
 mod faults;
 mod limits;
+mod listed;
 mod properties;
