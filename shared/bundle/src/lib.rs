@@ -6,11 +6,12 @@
 
 mod cost;
 mod directory;
+mod install;
 mod limits;
 mod links;
 mod read;
 mod reader;
-mod references;
+mod scripts;
 mod texts;
 mod tree;
 mod zip;
@@ -86,8 +87,8 @@ impl<R: RangedRead> Looking<'_, R> {
         let scripts: Vec<NodeId> =
             lint.asks.scripts.iter().filter_map(|asked| script(&asked.location)).collect();
         let _texts = self.texts(&scripts).await?;
-        references::check_scripts(&lint.asks.scripts, &self.tree, &mut self.findings);
-        references::check_copies(&lint.asks.copies, &self.tree, &mut self.findings);
+        install::check(&self.tree, &lint.asks, &mut self.findings);
+        scripts::check(&self.tree, &lint.asks.scripts, &mut self.findings);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ pub fn judge(bytes: &[u8]) -> Result<(), Refusal> {
     if text.trim().is_empty() {
         return Err(Refusal::because(sentences::empty()));
     }
-    let document = tree::read(&tree::as_libyaml_counts(text)).map_err(|error| {
+    let document = tree::read(text).map_err(|error| {
         let Place { line, column } = error.place;
         Refusal::yaml(format!("{} at line {line} column {column}", error.detail))
     })?;

@@ -5,8 +5,7 @@
 //! source; `tests/agent2.rs` holds it to what the library itself said of the corpus.
 
 use crate::finding::Position;
-use crate::tree::{Content, Node, Place};
-use granit_parser::ScalarStyle;
+use crate::tree::{Content, Node, Place, ScalarStyle};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -108,7 +107,7 @@ impl<'a> Item<'_, 'a> {
         let found = match &self.meant().content {
             Content::List(_) => "sequence".to_owned(),
             Content::Map(_) => "map".to_owned(),
-            Content::Scalar { text, style } if *style == ScalarStyle::Plain => scalar_type(text),
+            Content::Scalar { text, style, .. } if *style == ScalarStyle::Plain => scalar_type(text),
             Content::Scalar { text, .. } => format!("string {text:?}"),
             Content::Alias(_) => "alias".to_owned(),
         };
@@ -117,7 +116,7 @@ impl<'a> Item<'_, 'a> {
 
     fn plain(&self) -> Option<&'a str> {
         match &self.meant().content {
-            Content::Scalar { text, style: ScalarStyle::Plain } => Some(text),
+            Content::Scalar { text, style: ScalarStyle::Plain, .. } => Some(text),
             _ => None,
         }
     }

@@ -5,7 +5,8 @@ use appspec::finding::{Agent, Code, Findings, Severity};
 use std::path::{Path, PathBuf};
 
 /// Where we refuse what the agent's parser accepts.
-const STRICTER: [(&str, &str); 4] = [
+const STRICTER: [(&str, &str); 5] = [
+    ("loc_list.yml", "the parser makes a path with quotes of it, which a shell then takes off"),
     ("timeout_big.yml", "CodeDeploy itself ends an event after 3600 seconds"),
     ("timeout_sexag.yml", "1:30 is 5400 seconds to the agent, again above 3600"),
     ("files_dup.yml", "the parser accepts it, and Install then refuses two sources for one place"),

@@ -52,6 +52,13 @@ impl Zip {
         self
     }
 
+    /// Adds a file with permission bits.
+    pub(crate) fn file_of_mode(mut self, name: &str, mode: u32, content: impl AsRef<[u8]>) -> Self {
+        self.0.start_file(name, SimpleFileOptions::default().unix_permissions(mode)).unwrap();
+        self.0.write_all(content.as_ref()).unwrap();
+        self
+    }
+
     /// Adds a symbolic link.
     pub(crate) fn link(mut self, name: &str, target: &str) -> Self {
         self.0.add_symlink(name, target, SimpleFileOptions::default()).unwrap();

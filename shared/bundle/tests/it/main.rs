@@ -6,6 +6,7 @@ mod agent;
 mod bundles;
 mod faults;
 mod limits;
+mod listed;
 mod one_reading;
 mod properties;
 mod raw;
