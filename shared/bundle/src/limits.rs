@@ -60,7 +60,7 @@ impl Default for Limits {
             expansion: 200,
             expansion_floor_bytes: 64 * 1024 * 1024,
             link_target_bytes: 4096,
-            link_targets_bytes: 1024 * 1024,
+            link_targets_bytes: 256 * 1024,
             script_bytes: 64 * 1024,
             head_bytes: 4 * 1024,
             joined_reads: 8,
