@@ -12,6 +12,7 @@ mod links;
 mod read;
 mod reader;
 mod scripts;
+mod texts;
 mod tree;
 mod zip;
 
@@ -80,7 +81,8 @@ impl<R: RangedRead> Looking<'_, R> {
         let lint = appspec::lint(&text);
         self.findings.append(lint.findings);
         install::check(&self.tree, &lint.asks, &mut self.findings);
-        scripts::check(&self.tree, &lint.asks.scripts, &mut self.findings);
+        let texts = self.texts(&scripts::wanted(&self.tree, &lint.asks.scripts)).await?;
+        scripts::check(&self.tree, &lint.asks.scripts, &texts, &mut self.findings);
         Ok(())
     }
 

@@ -33,8 +33,10 @@ pub struct Limits {
     pub link_target_bytes: u64,
     /// Bytes of all targets.
     pub link_targets_bytes: u64,
-    /// Bytes of a script, unpacked, that are looked at.
+    /// Bytes of a script, unpacked, that is read whole.
     pub script_bytes: u64,
+    /// First bytes, packed or not, that are read of a longer one.
+    pub head_bytes: u64,
     /// Reads of links and scripts that lie so that a few reads fetch them together.
     pub joined_reads: usize,
     /// Reads at most, for links that lie far from each other.
@@ -60,6 +62,7 @@ impl Default for Limits {
             link_target_bytes: 4096,
             link_targets_bytes: 1024 * 1024,
             script_bytes: 64 * 1024,
+            head_bytes: 4 * 1024,
             joined_reads: 8,
             scattered_reads: 1000,
             gap_bytes: 4 * 1024,

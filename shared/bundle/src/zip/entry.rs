@@ -43,6 +43,11 @@ impl Entry {
         self.flags & FLAGS_ENCRYPTED != 0 || !METHODS.contains(&self.method)
     }
 
+    /// Whether it can be unpacked here: unzip knows methods that an inspection does not.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.flags & FLAGS_ENCRYPTED == 0 && matches!(self.method, METHOD_STORED | METHOD_DEFLATED)
+    }
+
     /// The shortest that header and data can be.
     fn end(&self) -> Option<u64> {
         let descriptor = if self.flags & FLAG_DESCRIPTOR == 0 { 0 } else { DESCRIPTOR_BYTES };

@@ -7,14 +7,14 @@ use super::{Fields, Refusal};
 use appspec::finding::{Code, Finding, shown};
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
-use std::io::Read;
+use std::io::{self, Read};
 
 const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 const HEADER_BYTES: usize = 30;
 const BZIP2: u16 = 12;
 const DEFLATE64: u16 = 9;
 
-/// The packed data behind a local header that agrees with the directory. `bytes` starts at the entry's offset.
+/// What follows a local header that agrees with the directory. `bytes` starts at the entry's offset.
 pub(crate) fn check_local<'a>(entry: &Entry, name: &str, bytes: &'a [u8]) -> Result<&'a [u8], Refusal> {
     let fault = |what| damaged(name, what);
     let fields = Fields(bytes);
@@ -57,22 +57,17 @@ pub(crate) fn check_local<'a>(entry: &Entry, name: &str, bytes: &'a [u8]) -> Res
     if !comes_later && stated != (entry.crc, Some(entry.packed_bytes), Some(entry.unpacked_bytes)) {
         return Err(fault("has a header of its own with another size or checksum"));
     }
-    let length = usize::try_from(entry.packed_bytes).unwrap_or(usize::MAX);
-    fields
-        .slice(HEADER_BYTES + name_length + extra_length, length)
-        .ok_or_else(|| fault("has data that reach into another entry, or an oddly long header"))
+    Ok(bytes.get(HEADER_BYTES + name_length + extra_length..).unwrap_or_default())
 }
 
-/// Unpacks an entry out of its packed data, at most `limit` bytes.
-pub(crate) fn unpack(entry: &Entry, name: &str, packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
+/// Unpacks an entry out of what follows its header, at most `limit` bytes.
+pub(crate) fn unpack(entry: &Entry, name: &str, rest: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
+    let length = usize::try_from(entry.packed_bytes).unwrap_or(usize::MAX);
+    let packed = rest
+        .get(..length)
+        .ok_or_else(|| damaged(name, "has data that reach into another entry, or an oddly long header"))?;
     let mut data = Vec::new();
-    let most = limit.saturating_add(1);
-    let read = match entry.method {
-        METHOD_STORED => packed.take(most).read_to_end(&mut data),
-        METHOD_DEFLATED => DeflateDecoder::new(packed).take(most).read_to_end(&mut data),
-        method => return Err(not_looked_into(name, method)),
-    };
-    if read.is_err() {
+    if inflate(entry, name, packed, limit.saturating_add(1), &mut data)?.is_err() {
         return Err(damaged(name, "cannot be unpacked"));
     }
     if data.len() as u64 > limit {
@@ -84,6 +79,28 @@ pub(crate) fn unpack(entry: &Entry, name: &str, packed: &[u8], limit: u64) -> Re
         return Err(damaged(name, "does not match its checksum"));
     }
     Ok(data)
+}
+
+/// The first bytes of an entry, at most `limit`, out of the first packed ones. Nothing vouches for them.
+pub(crate) fn unpack_head(entry: &Entry, name: &str, rest: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
+    let mut data = Vec::new();
+    // What is cut short ends in an error, and what came before it is in `data`.
+    let _cut = inflate(entry, name, rest, limit, &mut data)?;
+    Ok(data)
+}
+
+fn inflate(
+    entry: &Entry,
+    name: &str,
+    packed: &[u8],
+    most: u64,
+    data: &mut Vec<u8>,
+) -> Result<io::Result<usize>, Refusal> {
+    match entry.method {
+        METHOD_STORED => Ok(packed.take(most).read_to_end(data)),
+        METHOD_DEFLATED => Ok(DeflateDecoder::new(packed).take(most).read_to_end(data)),
+        method => Err(not_looked_into(name, method)),
+    }
 }
 
 /// unzip could, this check cannot.

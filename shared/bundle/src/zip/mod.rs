@@ -23,7 +23,7 @@ pub(crate) use directory::{NotARecord, Records};
 pub(crate) use end::{Directory, find_directory};
 pub(crate) use entry::{Entries, Entry, Totals};
 pub(crate) use file_type::{HEAD_BYTES, recognise};
-pub(crate) use local::{check_local, too_large, unpack};
+pub(crate) use local::{check_local, too_large, unpack, unpack_head};
 
 /// A reason why an archive cannot be read any further.
 pub(crate) type Refusal = appspec::finding::Finding;

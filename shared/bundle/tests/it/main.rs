@@ -7,4 +7,6 @@ mod bundles;
 mod faults;
 mod limits;
 mod listed;
+mod one_reading;
 mod properties;
+mod raw;
