@@ -12,6 +12,7 @@ mod links;
 mod read;
 mod reader;
 mod scripts;
+pub mod secrets;
 mod texts;
 mod tree;
 mod zip;
@@ -77,6 +78,7 @@ impl<R: RangedRead> Looking<'_, R> {
             self.findings.push(Finding::new(Code::NoAppSpec, what, remedy));
             return Ok(());
         };
+        secrets::check(&self.tree, &mut self.findings);
         let Some(text) = self.unpacked(file, self.limits.appspec_bytes).await? else { return Ok(()) };
         let lint = appspec::lint(&text);
         self.findings.append(lint.findings);
