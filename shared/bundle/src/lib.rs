@@ -7,6 +7,7 @@
 mod cost;
 mod directory;
 mod install;
+pub mod kit;
 mod limits;
 mod links;
 mod read;
@@ -18,6 +19,7 @@ mod tree;
 mod zip;
 
 pub use cost::Inspection;
+pub use kit::Expected;
 pub use limits::Limits;
 pub use read::{RangedRead, Tail};
 pub use reader::Cost;
@@ -31,7 +33,11 @@ use zip::Entry;
 ///
 /// # Errors
 /// Only when the bundle cannot be read. Whatever is wrong with it is in the [`Inspection`].
-pub async fn inspect<R: RangedRead>(bundle: &R, limits: &Limits) -> Result<Inspection, R::Error> {
+pub async fn inspect<R: RangedRead>(
+    bundle: &R,
+    limits: &Limits,
+    expected: Expected,
+) -> Result<Inspection, R::Error> {
     let mut findings = Findings::default();
     let mut reader = Reader::open(bundle, limits).await?;
     let (tree, directory_bytes) = match directory::read(&mut reader, limits, &mut findings).await? {
@@ -39,7 +45,8 @@ pub async fn inspect<R: RangedRead>(bundle: &R, limits: &Limits) -> Result<Inspe
         Err(refusal) => return Ok(Inspection::refused(refusal, reader.cost)),
     };
     let most_bytes = directory_bytes + limits.spare_bytes;
-    let mut looking = Looking { reader, tree, limits, findings, most_bytes, link_reads: 0, unpacked: 0 };
+    let mut looking =
+        Looking { reader, tree, limits, expected, findings, most_bytes, link_reads: 0, unpacked: 0 };
     looking.at_links().await?;
     looking.at_appspec().await?;
     let Looking { mut findings, reader, tree, unpacked, .. } = looking;
@@ -52,6 +59,7 @@ struct Looking<'a, R> {
     reader: Reader<'a, R>,
     tree: Tree,
     limits: &'a Limits,
+    expected: Expected,
     findings: Findings,
     /// What may be read in all.
     most_bytes: u64,
@@ -83,8 +91,11 @@ impl<R: RangedRead> Looking<'_, R> {
         let lint = appspec::lint(&text);
         self.findings.append(lint.findings);
         install::check(&self.tree, &lint.asks, &mut self.findings);
-        let texts = self.texts(&scripts::wanted(&self.tree, &lint.asks.scripts)).await?;
+        let mut wanted = scripts::wanted(&self.tree, &lint.asks.scripts);
+        wanted.extend(kit::wanted(&self.tree, &lint.asks.scripts));
+        let texts = self.texts(&wanted).await?;
         scripts::check(&self.tree, &lint.asks.scripts, &texts, &mut self.findings);
+        kit::check(&self.tree, &lint.asks, &texts, self.expected, &mut self.findings);
         Ok(())
     }
 

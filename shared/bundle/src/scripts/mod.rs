@@ -24,10 +24,6 @@ pub(crate) fn check(
 ) {
     let mut seen = BTreeSet::new();
     for script in scripts {
-        if script.location.starts_with('/') {
-            let what = format!("location {} starts with /", shown(&script.location));
-            findings.push(at(script, Code::LeadingSlash, what, "write it without the slash"));
-        }
         match look_up(tree, script) {
             Ok(file) => {
                 check_path(script, findings);

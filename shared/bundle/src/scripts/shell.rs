@@ -53,10 +53,9 @@ fn without_comment(line: &str) -> &str {
     for (index, c) in line.char_indices() {
         match quote {
             Some(open) if c == open && before != '\\' => quote = None,
-            Some(_) => {}
             None if matches!(c, '"' | '\'') && before != '\\' => quote = Some(c),
             None if c == '#' && before.is_whitespace() => return line.get(..index).unwrap_or(line),
-            None => {}
+            Some(_) | None => {}
         }
         before = c;
     }
