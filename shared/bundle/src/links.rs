@@ -26,6 +26,9 @@ impl<R: RangedRead> Looking<'_, R> {
                     .push_with(Code::EntryTooLarge, || zip::too_large(&self.tree.path(*link), limit));
                 continue;
             }
+            if entry.unpacked_bytes == 0 {
+                continue;
+            }
             bytes = bytes.saturating_add(entry.unpacked_bytes);
             links.push((*link, entry));
         }
