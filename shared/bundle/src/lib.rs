@@ -7,16 +7,19 @@
 mod cost;
 mod directory;
 mod install;
+pub mod kit;
 mod limits;
 mod links;
 mod read;
 mod reader;
 mod scripts;
+pub mod secrets;
 mod texts;
 mod tree;
 mod zip;
 
 pub use cost::Inspection;
+pub use kit::Expected;
 pub use limits::Limits;
 pub use read::{RangedRead, Tail};
 pub use reader::Cost;
@@ -30,7 +33,11 @@ use zip::Entry;
 ///
 /// # Errors
 /// Only when the bundle cannot be read. Whatever is wrong with it is in the [`Inspection`].
-pub async fn inspect<R: RangedRead>(bundle: &R, limits: &Limits) -> Result<Inspection, R::Error> {
+pub async fn inspect<R: RangedRead>(
+    bundle: &R,
+    limits: &Limits,
+    expected: Expected,
+) -> Result<Inspection, R::Error> {
     let mut findings = Findings::default();
     let mut reader = Reader::open(bundle, limits).await?;
     let (tree, directory_bytes) = match directory::read(&mut reader, limits, &mut findings).await? {
@@ -38,7 +45,8 @@ pub async fn inspect<R: RangedRead>(bundle: &R, limits: &Limits) -> Result<Inspe
         Err(refusal) => return Ok(Inspection::refused(refusal, reader.cost)),
     };
     let most_bytes = directory_bytes + limits.spare_bytes;
-    let mut looking = Looking { reader, tree, limits, findings, most_bytes, link_reads: 0, unpacked: 0 };
+    let mut looking =
+        Looking { reader, tree, limits, expected, findings, most_bytes, link_reads: 0, unpacked: 0 };
     looking.at_links().await?;
     looking.at_appspec().await?;
     let Looking { mut findings, reader, tree, unpacked, .. } = looking;
@@ -51,6 +59,7 @@ struct Looking<'a, R> {
     reader: Reader<'a, R>,
     tree: Tree,
     limits: &'a Limits,
+    expected: Expected,
     findings: Findings,
     /// What may be read in all.
     most_bytes: u64,
@@ -77,18 +86,16 @@ impl<R: RangedRead> Looking<'_, R> {
             self.findings.push(Finding::new(Code::NoAppSpec, what, remedy));
             return Ok(());
         };
+        secrets::check(&self.tree, &mut self.findings);
         let Some(text) = self.unpacked(file, self.limits.appspec_bytes).await? else { return Ok(()) };
         let lint = appspec::lint(&text);
         self.findings.append(lint.findings);
-        let script = |location: &str| match self.tree.find(location) {
-            Found::File(script) => Some(script),
-            _ => None,
-        };
-        let scripts: Vec<NodeId> =
-            lint.asks.scripts.iter().filter_map(|asked| script(&asked.location)).collect();
-        let _texts = self.texts(&scripts).await?;
         install::check(&self.tree, &lint.asks, &mut self.findings);
-        scripts::check(&self.tree, &lint.asks.scripts, &mut self.findings);
+        let mut wanted = scripts::wanted(&self.tree, &lint.asks.scripts);
+        wanted.extend(kit::wanted(&self.tree, &lint.asks.scripts));
+        let texts = self.texts(&wanted).await?;
+        scripts::check(&self.tree, &lint.asks.scripts, &texts, &mut self.findings);
+        kit::check(&self.tree, &lint.asks, &texts, self.expected, &mut self.findings);
         Ok(())
     }
 

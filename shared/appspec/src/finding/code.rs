@@ -109,7 +109,6 @@ codes! {
     Arguments "GL311" "A location has arguments": Everywhere, "The agent takes them for a part of the file's name, and the event fails with ScriptMissing.";
     ShellPath "GL312" "A script's path means something to a shell": With(One), "Agent 1.x hands the path to a shell as it is, which takes it for several words or a command.";
     Leaves "GL313" "A path leaves the bundle": Everywhere, "The agent reads what is on the instance at that place, or nothing.";
-    LeadingSlash "GL314" "A path in the bundle starts with a slash": Nowhere, "Agent 1.x takes it from the bundle's root all the same; a reader takes it for a path on the instance.";
     ApplicationStop "GL315" "There is an ApplicationStop hook": Nowhere, "It runs from the previous revision, at the next release, against the colour that is live.";
     NoValidateService "GL316" "ValidateService has no script": Nowhere, "The deployment ends before any traffic has moved, and the release is taken back.";
 

@@ -11,8 +11,7 @@ use appspec::finding::{Code, Findings, shown};
 pub(super) fn check(tree: &Tree, copies: &[Copy<'_>], budget: &mut Budget, findings: &mut Findings) {
     for (index, copy) in copies.iter().enumerate() {
         let earlier = copies.iter().take(index);
-        let conflict =
-            earlier.filter_map(|earlier| Some((earlier, conflict(tree, earlier, copy, budget)?))).next();
+        let conflict = earlier.find_map(|earlier| Some((earlier, conflict(tree, earlier, copy, budget)?)));
         if let Some((earlier, Conflict { place, code })) = conflict {
             let (first, second) = (shown(&earlier.reference.source), shown(&copy.reference.source));
             let (what, remedy) = match code {

@@ -41,10 +41,6 @@ pub(super) fn resolve<'a>(
     for reference in references {
         let CopyReference { position, source, destination } = reference;
         let name = shown(source);
-        if source.starts_with('/') && source.trim_matches('/') != "" {
-            let what = format!("source {name} starts with /");
-            findings.push(at(*position, Code::LeadingSlash, what, "write it without the slash"));
-        }
         let destination = expand(destination);
         let in_folder = || {
             let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();

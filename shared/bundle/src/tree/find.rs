@@ -48,7 +48,10 @@ impl Tree {
                 _ => match self.child(at, part) {
                     None => return self.lexically(at, &todo),
                     Some(link) if self.kind(link) == Kind::Link => {
-                        let Some(target) = self.target(link) else { return Found::Nothing };
+                        // A link cannot be made with an empty target.
+                        let Some(target) = self.target(link).filter(|target| !target.is_empty()) else {
+                            return Found::Nothing;
+                        };
                         n_links += 1;
                         if target.starts_with('/') {
                             return Found::Outside;

@@ -1,7 +1,7 @@
 //! Bundles made for a test, and an object in memory that counts what is read of it.
 
 use appspec::finding::{Agent, Finding, Severity};
-use bundle::{Inspection, Limits, RangedRead, Tail, inspect};
+use bundle::{Expected, Inspection, Limits, RangedRead, Tail, inspect};
 use bytes::Bytes;
 use std::io::{Cursor, Write};
 use std::ops::Range;
@@ -20,6 +20,10 @@ hooks:
       timeout: 3600
 ";
 
+/// A script that asks how the release goes.
+pub(crate) const VALIDATE: &str =
+    "#!/bin/sh\naws lambda invoke --function-name greenlight-lifecycle answer\n";
+
 /// A ZIP under construction.
 pub(crate) struct Zip(ZipWriter<Cursor<Vec<u8>>>);
 
@@ -33,7 +37,7 @@ impl Zip {
     pub(crate) fn with_appspec(appspec: impl AsRef<[u8]>) -> Self {
         Self::new()
             .file("appspec.yml", appspec)
-            .file("hooks/validate.sh", "#!/bin/sh\n")
+            .file("hooks/validate.sh", VALIDATE)
             .file("app/server.js", "serve()\n")
     }
 
@@ -125,8 +129,17 @@ pub(crate) fn look(object: &Object) -> Inspection {
 }
 
 pub(crate) fn look_within(object: &Object, limits: &Limits) -> Inspection {
+    inspected(object, limits, Expected::default())
+}
+
+/// Inspects for a release that is known.
+pub(crate) fn look_expecting(object: &Object, expected: Expected) -> Inspection {
+    inspected(object, &Limits::default(), expected)
+}
+
+fn inspected(object: &Object, limits: &Limits, expected: Expected) -> Inspection {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let Ok(inspection) = runtime.block_on(inspect(object, limits));
+    let Ok(inspection) = runtime.block_on(inspect(object, limits, expected));
     inspection
 }
 

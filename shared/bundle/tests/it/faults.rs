@@ -1,6 +1,6 @@
 //! What an author reads for each kind of fault.
 
-use crate::bundles::{APPSPEC, Zip, position, report};
+use crate::bundles::{APPSPEC, VALIDATE, Zip, position, report};
 use insta::assert_snapshot;
 
 #[test]
@@ -69,7 +69,7 @@ fn an_appspec_in_the_wrong_place_is_pointed_out() {
 fn a_single_top_folder_with_an_appspec_is_stripped_as_the_agent_does() {
     let zip = Zip::new()
         .file("bundle/appspec.yml", APPSPEC)
-        .file("bundle/hooks/validate.sh", "#!/bin/sh\n")
+        .file("bundle/hooks/validate.sh", VALIDATE)
         .file("bundle/app/server.js", "")
         .link("bundle/app/current", "server.js");
     assert_snapshot!(report(zip.bytes()), @"");
@@ -86,12 +86,12 @@ fn scripts_are_found_through_links_inside_the_bundle() {
     let zip = Zip::new()
         .file("appspec.yml", APPSPEC)
         .file("app/server.js", "")
-        .file("kit/1/validate.sh", "#!/bin/sh\n")
+        .file("kit/1/validate.sh", VALIDATE)
         .link("kit/now", "1")
         .link("hooks", "app/../kit/now");
     let linked = Zip::new()
         .file("deploy/appspec.yml", APPSPEC)
-        .file("hooks/validate.sh", "#!/bin/sh\n")
+        .file("hooks/validate.sh", VALIDATE)
         .file("app/server.js", "")
         .link("appspec.yml", "deploy/appspec.yml");
     assert_snapshot!(report(linked.bytes()), @"");

@@ -1,7 +1,8 @@
 //! Bundles as text: what is in them, and what is said of them.
 //!
 //! A file begins with a sentence, then come the codes of the errors for each agent and those of the warnings for agent 1,
-//! then the bundle's entries: `-- path mode --` and the content, or `-- path -> target --`.
+//! then the bundle's entries: `-- path mode --` and the content, or `-- path -> target --`. In a content `\\r` is a
+//! carriage return, `\\x41` a byte.
 
 use crate::bundles::{Object, Zip, look};
 use appspec::finding::{Agent, Severity};
@@ -22,25 +23,36 @@ pub(crate) fn read(text: &str) -> Listed {
     for entry in format!("\n{entries}").split("\n-- ").filter(|entry| !entry.is_empty()) {
         let entry = entry.trim_start_matches('\n');
         let (title, content) = entry.split_once(" --\n").unwrap_or((entry.trim_end_matches(" --"), ""));
-        let content = if content.is_empty() || content.ends_with('\n') {
-            content.to_owned()
-        } else {
-            format!("{content}\n")
-        };
-        zip = match title.split_once(" -> ") {
-            Some((name, target)) => zip.link(name, target),
-            None => match title
-                .rsplit_once(' ')
-                .and_then(|(name, mode)| Some((name, u32::from_str_radix(mode, 8).ok()?)))
-            {
-                Some((name, mode)) if title.ends_with(&format!("{mode:04o}")) => {
-                    zip.file_of_mode(name, mode, content)
-                }
-                _ => zip.file(title, content),
-            },
-        };
+        let end = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
+        zip = add(zip, title, unescaped(&format!("{content}{end}")));
     }
     Listed { expected, bytes: zip.bytes() }
+}
+
+/// Adds an entry by its title: `path`, `path 0755` or `path -> target`.
+fn add(zip: Zip, title: &str, content: Vec<u8>) -> Zip {
+    if let Some((name, target)) = title.split_once(" -> ") {
+        return zip.link(name, target);
+    }
+    let mode = title.rsplit_once(' ').filter(|(_, mode)| mode.len() == 4);
+    match mode.and_then(|(name, mode)| Some((name, u32::from_str_radix(mode, 8).ok()?))) {
+        Some((name, mode)) => zip.file_of_mode(name, mode, content),
+        None => zip.file(title, content),
+    }
+}
+
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, part) in text.replace("\\r", "\r").split("\\x").enumerate() {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if index > 0 => {
+                bytes.push(byte);
+                bytes.extend(part.bytes().skip(2));
+            }
+            _ => bytes.extend(part.bytes()),
+        }
+    }
+    bytes
 }
 
 /// What is said of it, in the form of the file's head.

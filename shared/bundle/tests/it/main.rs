@@ -5,6 +5,7 @@
 mod agent;
 mod bundles;
 mod faults;
+mod kit;
 mod limits;
 mod listed;
 mod one_reading;

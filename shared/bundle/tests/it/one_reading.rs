@@ -1,14 +1,14 @@
 //! What programs read in different ways is refused: each archive here is one thing to the judge of before and another
 //! to the program that unpacks it.
 
-use crate::bundles::{APPSPEC, Object, codes, look};
+use crate::bundles::{APPSPEC, Object, VALIDATE, codes, look};
 use crate::raw::{Body, RawEntry, end, file, link, unicode, zip, zip64_end};
 
 /// A bundle with nothing wrong about it.
 fn good() -> Vec<RawEntry> {
     vec![
         file("appspec.yml", APPSPEC),
-        file("hooks/validate.sh", "#!/bin/sh\n").with(|entry| entry.mode = 0o100_755),
+        file("hooks/validate.sh", VALIDATE).with(|entry| entry.mode = 0o100_755),
         file("app/server.js", "serve()\n"),
     ]
 }

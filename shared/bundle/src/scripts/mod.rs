@@ -1,18 +1,36 @@
 //! The scripts that hooks name: whether they are there, and whether an agent can start them.
 
+mod shebang;
+mod shell;
+
+use crate::texts::Text;
 use crate::tree::{Found, NodeId, Tree};
 use appspec::ScriptReference;
 use appspec::finding::{Agent, Code, Fails, Finding, Findings, shown};
+use shebang::Starter;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Looks the scripts up.
-pub(crate) fn check(tree: &Tree, scripts: &[ScriptReference], findings: &mut Findings) {
+/// The files whose text says something, the most important first.
+pub(crate) fn wanted(tree: &Tree, scripts: &[ScriptReference]) -> Vec<NodeId> {
+    scripts.iter().filter(|script| script.runs).filter_map(|script| look_up(tree, script).ok()).collect()
+}
+
+/// Looks the scripts up, and at their texts, as far as those were read.
+pub(crate) fn check(
+    tree: &Tree,
+    scripts: &[ScriptReference],
+    texts: &BTreeMap<NodeId, Text>,
+    findings: &mut Findings,
+) {
+    let mut seen = BTreeSet::new();
     for script in scripts {
-        if script.location.starts_with('/') {
-            let what = format!("location {} starts with /", shown(&script.location));
-            findings.push(at(script, Code::LeadingSlash, what, "write it without the slash"));
-        }
         match look_up(tree, script) {
-            Ok(_) => check_path(script, findings),
+            Ok(file) => {
+                check_path(script, findings);
+                if let Some(text) = texts.get(&file).filter(|_| script.runs && seen.insert(file)) {
+                    check_text(script, text, findings);
+                }
+            }
             Err(finding) if script.runs => findings.push(finding),
             // What never runs need not be there.
             Err(finding) => findings.push(finding.fails(Fails::Nowhere)),
@@ -20,8 +38,19 @@ pub(crate) fn check(tree: &Tree, scripts: &[ScriptReference], findings: &mut Fin
     }
 }
 
+fn check_text(script: &ScriptReference, Text { bytes, is_whole }: &Text, findings: &mut Findings) {
+    if shebang::check(script, bytes, *is_whole, findings) != Starter::Shell {
+        return;
+    }
+    if bytes.windows(2).any(|pair| pair == b"\r\n") {
+        let what = format!("script {} has lines that end in a carriage return", shown(&script.location));
+        findings.push(at(script, Code::CarriageReturn, what, shebang::REMEDY_LINES));
+    }
+    shell::check(script, &String::from_utf8_lossy(bytes), findings);
+}
+
 /// The file of a script.
-pub(crate) fn look_up(tree: &Tree, script: &ScriptReference) -> Result<NodeId, Finding> {
+fn look_up(tree: &Tree, script: &ScriptReference) -> Result<NodeId, Finding> {
     let (event, location) = (shown(&script.event), shown(&script.location));
     let program = script.location.split_whitespace().next().unwrap_or_default();
     let (code, what, remedy) = match tree.find(&script.location) {
