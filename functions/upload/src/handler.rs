@@ -13,8 +13,8 @@ use crate::bundles::{Bundles, ReadFailure};
 use crate::event::{Ignored, Unusable, UploadNotice, Uploaded, read};
 use crate::key::{self, BundleKey};
 use crate::verdict::{Rejection, ToldVerdict, listing};
-use appspec::finding::{Agent, Severity};
-use bundle::{Limits, inspect};
+use appspec::finding::Severity;
+use bundle::{Expected, Limits, inspect};
 use futures::FutureExt;
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
@@ -208,8 +208,12 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
         Ok(key) => key,
         Err(fault) => return reject(with, uploaded, &revision, &Rejection::Key(fault)).await,
     };
-    let inspection = inspect(&with.bundles.bundle(&revision), with.limits).await?;
-    let of = |severity| inspection.findings.of_severity(severity, Agent::default());
+    let expected = Expected {
+        release_seconds: Some(with.settings.policy.longest_release().as_secs()),
+        disk_bytes: Some(with.settings.instances.disk_bytes),
+    };
+    let inspection = inspect(&with.bundles.bundle(&revision), with.limits, expected).await?;
+    let of = |severity| inspection.findings.of_severity(severity, with.settings.instances.agent);
     let warnings: Vec<_> = of(Severity::Warning).collect();
     if !warnings.is_empty() {
         let said = listing(&uploaded.key, "has warnings", &warnings);

@@ -131,7 +131,8 @@ const DEEPEST: usize = 200;
 /// Reads the first document, by libyaml's rules, which are both agents'.
 pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     refuse_control_characters(text)?;
-    let text = as_libyaml_counts(text);
+    let ends_in_a_line = text.ends_with('\n');
+    let text = prepared(text);
     let mut bytes = text.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
@@ -139,13 +140,22 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     let mut anchors = Anchors::default();
     let mut open: Vec<(Node, Unfinished)> = Vec::new();
     loop {
-        let Event { data, start_mark, .. } = parser.parse().map_err(|error| SyntaxError::of(&error))?;
+        let Event { data, start_mark, end_mark, .. } =
+            parser.parse().map_err(|error| SyntaxError::of(&error))?;
         let place = Place::from(start_mark);
         let mut node = |content, anchor, tag| Node { place, tag, anchor: anchors.set(anchor), content };
+        if open.len() > DEEPEST {
+            let detail = format!("more than {DEEPEST} lists and mappings lie in each other");
+            return Err(SyntaxError { place, detail });
+        }
         let done = match data {
             EventData::StreamEnd => return Ok(document),
             EventData::DocumentEnd { .. } => break,
-            EventData::Scalar { anchor, tag, value, style, quoted_implicit, .. } => {
+            EventData::Scalar { anchor, tag, mut value, style, quoted_implicit, .. } => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if is_block && !ends_in_a_line && end_mark.index >= text.chars().count() as u64 {
+                    value.pop();
+                }
                 node(Content::Scalar { text: value, style, quoted: quoted_implicit }, anchor, tag)
             }
             EventData::Alias { anchor } => {
@@ -170,10 +180,6 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
             }
             _ => continue,
         };
-        if open.len() > DEEPEST {
-            let detail = format!("more than {DEEPEST} lists and mappings lie in each other");
-            return Err(SyntaxError { place, detail });
-        }
         match open.last_mut() {
             None => document.root = Some(done),
             Some((_, Unfinished::List(items))) => items.push(done),
@@ -230,11 +236,33 @@ fn refuse_control_characters(text: &str) -> Result<(), SyntaxError> {
     found.map_or(Ok(()), |place| Err(SyntaxError { place, detail: detail() }))
 }
 
+/// The text as the library in Rust needs it to read what libyaml reads.
+///
 /// libyaml skips a byte order mark but counts its column, so the first line is one column deeper than the second, and
-/// the document ends there. A blank in its place has the same effect.
-fn as_libyaml_counts(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => format!(" {rest}").into(),
-        None => text.into(),
+/// the document ends there: a blank in its place has the same effect. In lists in brackets libyaml lets a comma follow
+/// a tag, and the library panics, but for a blank between them. It panics as well at some texts that end within a line.
+fn prepared(text: &str) -> String {
+    let mut prepared = String::with_capacity(text.len() + 1);
+    let (mut in_tag, mut before) = (false, '\n');
+    for (index, letter) in text.char_indices() {
+        match letter {
+            '\u{feff}' if index == 0 => {
+                prepared.push(' ');
+                continue;
+            }
+            '!' if before.is_whitespace() || "[]{},:-?".contains(before) => in_tag = true,
+            ',' if in_tag => {
+                prepared.push(' ');
+                in_tag = false;
+            }
+            letter if letter.is_whitespace() => in_tag = false,
+            _ => {}
+        }
+        prepared.push(letter);
+        before = letter;
     }
+    if !text.ends_with('\n') {
+        prepared.push('\n');
+    }
+    prepared
 }

@@ -218,6 +218,30 @@ fn each_fault_has_its_line_and_none_is_left_out() {
     ");
 }
 
+/// Texts at which a YAML library in Rust gives up where the one in C goes on.
+#[test]
+fn texts_that_end_oddly_are_judged() {
+    assert!(AppSpec::parse(b"version: 0.0\nos: linux\nx: [!,]").is_ok());
+    assert!(AppSpec::parse(b"version: 0.0\nos: linux\nx: [!foo, b]").is_ok());
+    for text in ["\"\\", ">\n `", "|\n\tx", "'", "- !", "%", "&"] {
+        lint(text.as_bytes());
+    }
+}
+
+#[test]
+fn a_file_of_many_parts_takes_no_time() {
+    let long = 128 * 1024;
+    let shapes =
+        ["[", "{", "- ", "? ", "a: {", "&a [*a,", "!", "'", "\"", "|", "a: b\n", "{a: b}, ", "#", "\t", "%"];
+    for shape in shapes {
+        let text = format!("version: 0.0\nos: linux\nx: {}", shape.repeat(long / shape.len()));
+        let started = std::time::Instant::now();
+        lint(text.as_bytes());
+        let took = started.elapsed();
+        assert!(took.as_secs() < 5, "{shape:?} takes {took:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_judged(text in "[a-z0-9:{}\\[\\]&*!|>'\"#%@, \n\t-]{0,200}") {

@@ -1,10 +1,11 @@
 //! From an event to verdicts, on an AWS in memory.
 
+use appspec::finding::Agent;
 use bundle::{Limits, RangedRead, Tail};
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::Ports;
-use greenlight::settings::{ServiceSettings, Settings};
+use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName, VerdictWord};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ fn settings() -> Settings {
             heal_after: Duration::ZERO,
             drift: Drift::Report,
         },
+        instances: InstanceSettings { agent: Agent::One, disk_bytes: 8 << 30 },
     }
 }
 

@@ -10,7 +10,7 @@ use appspec::finding::{Code, Findings, shown};
 /// Compares every copy with those before it, and reports the first conflict of each.
 pub(super) fn check(tree: &Tree, copies: &[Copy<'_>], budget: &mut Budget, findings: &mut Findings) {
     for (index, copy) in copies.iter().enumerate() {
-        let earlier = copies.iter().take(index);
+        let mut earlier = copies.iter().take(index);
         let conflict = earlier.find_map(|earlier| Some((earlier, conflict(tree, earlier, copy, budget)?)));
         if let Some((earlier, Conflict { place, code })) = conflict {
             let (first, second) = (shown(&earlier.reference.source), shown(&copy.reference.source));
