@@ -120,8 +120,8 @@ impl<R: RangedRead> Looking<'_, R> {
     }
 
     fn unpack(&mut self, entry: &Entry, name: &str, bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
-        let data =
-            zip::check_local(entry, name, bytes).and_then(|packed| zip::unpack(entry, name, packed, limit));
+        let data = zip::check_local(entry, name, bytes, true)
+            .and_then(|packed| zip::unpack(entry, name, packed, limit));
         match data {
             Ok(data) => {
                 self.unpacked += 1;

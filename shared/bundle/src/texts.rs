@@ -69,8 +69,8 @@ impl<R: RangedRead> Looking<'_, R> {
 
     fn head(&mut self, entry: &Entry, name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         let limit = self.limits.head_bytes;
-        let head =
-            zip::check_local(entry, name, bytes).and_then(|rest| zip::unpack_head(entry, name, rest, limit));
+        let head = zip::check_local(entry, name, bytes, false)
+            .and_then(|rest| zip::unpack_head(entry, name, rest, limit));
         head.map_err(|refusal| self.findings.push_once(refusal)).ok()
     }
 }

@@ -11,11 +11,19 @@ use std::io::{self, Read};
 
 const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 const HEADER_BYTES: usize = 30;
+/// CRC and two sizes (APPNOTE 4.3.9); twice as long sizes in ZIP64.
+const DESCRIPTOR_BYTES: usize = 12;
 const BZIP2: u16 = 12;
 const DEFLATE64: u16 = 9;
 
-/// What follows a local header that agrees with the directory. `bytes` starts at the entry's offset.
-pub(crate) fn check_local<'a>(entry: &Entry, name: &str, bytes: &'a [u8]) -> Result<&'a [u8], Refusal> {
+/// What follows a local header that agrees with the directory. `bytes` starts at the entry's offset,
+/// and reaches to the next one if it is whole.
+pub(crate) fn check_local<'a>(
+    entry: &Entry,
+    name: &str,
+    bytes: &'a [u8],
+    is_whole: bool,
+) -> Result<&'a [u8], Refusal> {
     let fault = |what| damaged(name, what);
     let fields = Fields(bytes);
     let numbers = (fields.u16(6), fields.u16(8), fields.u32(14), fields.u32(18), fields.u32(22));
@@ -50,14 +58,32 @@ pub(crate) fn check_local<'a>(entry: &Entry, name: &str, bytes: &'a [u8]) -> Res
     if method != entry.method || (flags ^ entry.flags) & FLAG_UTF8 != 0 || extra.unclear {
         return Err(fault("has a header of its own that says otherwise"));
     }
+    let is_zip64 = extra.zip64.is_some();
     let unpacked = if unpacked == u32::MAX { extra.wide() } else { Some(unpacked.into()) };
     let packed = if packed == u32::MAX { extra.wide() } else { Some(packed.into()) };
-    let stated = (crc, packed, unpacked);
-    let comes_later = flags & FLAG_DESCRIPTOR != 0 && stated == (0, Some(0), Some(0));
-    if !comes_later && stated != (entry.crc, Some(entry.packed_bytes), Some(entry.unpacked_bytes)) {
+    // What stands behind the data may be left at zero here, each number by itself: zip in a pipe knows the size already.
+    let comes_later = flags & FLAG_DESCRIPTOR != 0;
+    let agrees = |stated: Option<u64>, known: u64| stated == Some(known) || comes_later && stated == Some(0);
+    if !agrees(Some(crc.into()), entry.crc.into())
+        || !agrees(packed, entry.packed_bytes)
+        || !agrees(unpacked, entry.unpacked_bytes)
+    {
         return Err(fault("has a header of its own with another size or checksum"));
     }
-    Ok(bytes.get(HEADER_BYTES + name_length + extra_length..).unwrap_or_default())
+    let rest = bytes.get(HEADER_BYTES + name_length + extra_length..).unwrap_or_default();
+    if comes_later && is_whole && !has_descriptor(entry, rest, is_zip64) {
+        return Err(fault("has no data descriptor behind its data, where its own header says so"));
+    }
+    Ok(rest)
+}
+
+/// Whether there is room for the sizes behind the data, as unzip skips them. It takes what comes after for the next
+/// entry, and says that entries overlap.
+fn has_descriptor(entry: &Entry, rest: &[u8], is_zip64: bool) -> bool {
+    let data = usize::try_from(entry.packed_bytes).unwrap_or(usize::MAX);
+    let behind = rest.get(data..).unwrap_or_default();
+    let signature = if behind.starts_with(b"PK\x07\x08") { 4 } else { 0 };
+    behind.len() >= DESCRIPTOR_BYTES + signature + if is_zip64 { 8 } else { 0 }
 }
 
 /// Unpacks an entry out of what follows its header, at most `limit` bytes.

@@ -53,6 +53,8 @@ impl<'a> Name<'a> {
             Some((Code::TwoNames, Why::UnicodeField))
         } else if bytes.iter().any(u8::is_ascii_control) {
             Some((Code::TwoNames, Why::Control))
+        } else if text.rsplit('/').next() == Some(".") {
+            Some((Code::TwoNames, Why::Dot))
         } else if has_version(bytes) {
             Some((Code::TwoNames, Why::Version))
         } else if !bytes.is_ascii() && self.is_recoded() {
@@ -106,6 +108,7 @@ pub(super) enum Why {
     Climbs,
     UnicodeField,
     Control,
+    Dot,
     Version,
     Recoded,
     Backslash,
@@ -135,6 +138,9 @@ impl Why {
                 format!("entry {entry} has a control character in its name, which unzip leaves out"),
                 "rename it",
             ),
+            Self::Dot => {
+                (format!("entry {entry} is a file called by a dot, which unzip calls _"), "rename it")
+            }
             Self::Version => {
                 (format!("entry {entry} ends in a semicolon and a number, which unzip cuts off"), "rename it")
             }

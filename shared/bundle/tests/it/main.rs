@@ -11,3 +11,4 @@ mod listed;
 mod one_reading;
 mod properties;
 mod raw;
+mod reference;

@@ -162,6 +162,8 @@ fn an_entry_has_one_name() {
         ("delete", control("\u{7f}"), "GL015"),
         ("a version of VMS, which unzip cuts off", with(file("hooks/validate.sh;1", "evil")), "GL015"),
         ("one without a number", with(file("hooks/validate.sh;", "evil")), "GL015"),
+        ("a dot, which unzip calls _", with(file("hooks/.", "evil")), "GL015"),
+        ("a folder called by a dot", with(file("hooks/./", "")), ""),
         ("a semicolon elsewhere", with(file("a;1/b;c", "")), ""),
         ("letters of a DOS code page", dos("caf\u{e9}"), "GL015"),
         ("ASCII from DOS", dos("cafe"), ""),
@@ -264,6 +266,11 @@ fn a_header_that_is_read_is_held_against_the_directory() {
         ("another method", change(|entry| entry.local_method = Some(8)), "GL005"),
         ("another reading of the name", change(|entry| entry.local_flags = Some(1 << 11)), "GL005"),
         ("a wrong checksum in both", change(|entry| entry.crc ^= 1), "GL005"),
+        (
+            "sizes that come later by its own header, and do not",
+            change(|entry| entry.local_flags = Some(8)),
+            "GL005",
+        ),
         (
             "sizes that come later",
             zip(&good()
