@@ -250,7 +250,7 @@ fn prepared(text: &str) -> String {
                 prepared.push(' ');
                 continue;
             }
-            '!' if before.is_whitespace() || "[]{},:-?".contains(before) => in_tag = true,
+            '!' if before.is_whitespace() || "[]{},:-?'\"\u{feff}".contains(before) => in_tag = true,
             ',' if in_tag => {
                 prepared.push(' ');
                 in_tag = false;

@@ -223,7 +223,7 @@ fn each_fault_has_its_line_and_none_is_left_out() {
 fn texts_that_end_oddly_are_judged() {
     assert!(AppSpec::parse(b"version: 0.0\nos: linux\nx: [!,]").is_ok());
     assert!(AppSpec::parse(b"version: 0.0\nos: linux\nx: [!foo, b]").is_ok());
-    for text in ["\"\\", ">\n `", "|\n\tx", "'", "- !", "%", "&"] {
+    for text in ["['a'!,", "[\"a\"!b,c", "\"\\", ">\n `", "|\n\tx", "'", "- !", "%", "&"] {
         lint(text.as_bytes());
     }
 }

@@ -1,7 +1,7 @@
 //! What should not travel in a bundle: by its name, and where the content is at hand, by what it holds.
 
 use crate::tree::{Kind, Tree};
-use appspec::finding::{Code, Finding, Findings, shown};
+use appspec::finding::{Code, Finding, Findings};
 
 /// Folders of libraries, whose tests bring keys of their own.
 const LIBRARIES: [&str; 4] = ["node_modules/", "site-packages/", "vendor/", "gems/"];
@@ -45,7 +45,7 @@ fn by_name(path: &str) -> Option<Finding> {
         _ if extension(&name) == "pem" && !is_public(&name) => "a private key, perhaps",
         _ => return None,
     };
-    let what = format!("{} holds {kind}, by its name", shown(path));
+    let what = format!("the file holds {kind}, by its name");
     Some(Finding::new(Code::Secret, what, REMEDY).of(path))
 }
 
@@ -61,7 +61,7 @@ pub fn by_content(path: &str, content: &[u8]) -> Option<Finding> {
     } else {
         return None;
     };
-    let what = format!("{} holds {kind}", shown(path));
+    let what = format!("the file holds {kind}");
     Some(Finding::new(Code::Secret, what, REMEDY).of(path))
 }
 
