@@ -12,10 +12,16 @@ const EXTRA: [u8; 24] =
     *b"UT\x05\x00\x03\x00\x00\x00\x60ux\x0b\x00\x01\x04\x00\x00\x00\x00\x04\x00\x00\x00\x00";
 /// As Unix notes it.
 const HOST_UNIX: u8 = 3;
+/// Zeros that become a hole, and bytes that are written together.
+const HOLE: u64 = 4096;
+const PIECE: usize = 1024 * 1024;
 
 /// A ZIP that is being written.
 pub(crate) struct Archive {
     file: File,
+    /// What is written up to here, and what comes next.
+    written: u64,
+    pending: Vec<u8>,
     at: u64,
     directory: Vec<u8>,
     entries: u64,
@@ -35,7 +41,15 @@ pub(crate) enum Content<'a> {
 impl Archive {
     pub(crate) fn create(file: &Path) -> io::Result<Self> {
         let file = File::create(file)?;
-        Ok(Self { file, at: 0, directory: Vec::new(), entries: 0, crc_of_zeros: HashMap::new() })
+        Ok(Self {
+            file,
+            written: 0,
+            pending: Vec::new(),
+            at: 0,
+            directory: Vec::new(),
+            entries: 0,
+            crc_of_zeros: HashMap::new(),
+        })
     }
 
     /// Adds an entry, stored.
@@ -73,10 +87,19 @@ impl Archive {
         header.extend([0, 0]);
         header.extend(name.as_bytes());
         header.extend(data);
-        self.file.write_all_at(&header, self.at)?;
         self.at += header.len() as u64;
+        self.pending.extend(header);
         if let Content::Zeros(length) = content {
             self.at += length;
+            if length > HOLE {
+                self.flush()?;
+            } else {
+                self.pending
+                    .resize(self.pending.len() + usize::try_from(length).map_err(io::Error::other)?, 0);
+            }
+        }
+        if self.pending.len() > PIECE {
+            self.flush()?;
         }
         self.directory.extend(b"PK\x01\x02");
         self.directory.extend([30, HOST_UNIX, 20, 0, 0, 0, method, 0, 0, 0, 0x21, 0x58]);
@@ -91,6 +114,14 @@ impl Archive {
         self.directory.extend(name.as_bytes());
         self.directory.extend(extra);
         self.entries += 1;
+        Ok(())
+    }
+
+    /// Writes what is pending. What lies between it and the next entry is a hole.
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.pending, self.written)?;
+        self.pending.clear();
+        self.written = self.at;
         Ok(())
     }
 
@@ -109,7 +140,8 @@ impl Archive {
     }
 
     /// Writes directory and end, with ZIP64 records where the numbers need them.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
         let (offset, bytes) = (self.at, self.directory.len() as u64);
         self.file.write_all_at(&self.directory, offset)?;
         let mut end = Vec::new();

@@ -27,6 +27,11 @@ fn main() -> Result<()> {
             let shape = shapes::all().into_iter().find(|shape| shape.name.contains(&name));
             (shape.with_context(|| format!("no shape is called {name}"))?.write)(Path::new(&file))?;
         }
+        Some("list") => {
+            for shape in shapes::all().into_iter().filter(|shape| !shape.compared) {
+                writeln!(stdout(), "{}", shape.name)?;
+            }
+        }
         only => run(only)?,
     }
     Ok(())

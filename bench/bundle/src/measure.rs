@@ -22,6 +22,7 @@ pub(crate) struct Row {
     bytes_read: u64,
     reads: usize,
     ms: f64,
+    cpu_ms: f64,
     rss_mb: f64,
     /// None where it is not installed, or was not asked.
     unzip_ms: Option<f64>,
@@ -32,11 +33,13 @@ pub(crate) struct Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shape, entries, bytes_read, reads, ms, rss_mb, unzip_ms, zipfile_ms, found, .. } = self;
+        let Self {
+            shape, entries, bytes_read, reads, ms, cpu_ms, rss_mb, unzip_ms, zipfile_ms, found, ..
+        } = self;
         let other = |ms: &Option<f64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
         write!(
             f,
-            "{shape}: {entries} entries, {reads} reads, {bytes_read} bytes, {ms:.1} ms, {rss_mb:.1} MB; unzip -t {}, zipfile {} {}",
+            "{shape}: {entries} entries, {reads} reads, {bytes_read} bytes, {ms:.1} ms ({cpu_ms:.0} of a processor), {rss_mb:.1} MB; unzip -t {}, zipfile {} {}",
             other(unzip_ms),
             other(zipfile_ms),
             found.join(" ")
@@ -64,6 +67,7 @@ pub(crate) fn measure(shape: &Shape, file: &Path) -> Result<Row> {
         bytes_read: judged.bytes_read,
         reads: judged.reads,
         ms: judged.ms,
+        cpu_ms: judged.cpu_ms,
         rss_mb,
         unzip_ms,
         zipfile_ms,

@@ -67,6 +67,7 @@ fn worst() -> Vec<Shape> {
         shape("one name of 64 KiB, folders without end", false, |file| {
             named(file, 1, |_| "a/".repeat(32_000))
         }),
+        shape("many names of 64 KiB", false, |file| named(file, 256, |_| "a/".repeat(32_000))),
         shape("the most entries", false, |file| named(file, 299_990, |n| format!("{n:07}"))),
         shape("paths of 128 folders, none shared", false, |file| {
             let entries = WORST_DIRECTORY / (RECORD + 264);

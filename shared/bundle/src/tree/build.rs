@@ -24,6 +24,9 @@ pub(crate) struct Builder {
     /// The nodes, by parent and name.
     table: HashTable<u32>,
     hasher: RandomState,
+    /// Where the entry before lies: the next one mostly lies there too.
+    last_folder: String,
+    last_folder_node: u32,
     most_nodes: usize,
     most_name_bytes: usize,
 }
@@ -48,7 +51,15 @@ impl Builder {
             kind: Kind::Folder,
             told: false,
         });
-        Self { tree, table: HashTable::new(), hasher: RandomState::new(), most_nodes, most_name_bytes }
+        Self {
+            tree,
+            table: HashTable::new(),
+            hasher: RandomState::new(),
+            last_folder: String::new(),
+            last_folder_node: 0,
+            most_nodes,
+            most_name_bytes,
+        }
     }
 
     /// Keeps an entry that has no place in the tree, because its bytes still lie in the file.
@@ -59,10 +70,16 @@ impl Builder {
     /// Puts an entry at its place, and makes the folders that it lies in.
     pub(crate) fn add(&mut self, path: &str, kind: Kind, mode: u16, entry: Entry) -> Result<(), Clash> {
         let entry = self.keep(entry);
+        let (folder, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path));
+        let is_known = !folder.is_empty() && folder == self.last_folder;
+        let (path, mut at) = if is_known { (name, self.last_folder_node) } else { (path, 0) };
         let mut parts = path.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
-        let mut at = 0;
         while let Some(part) = parts.next() {
             let is_last = parts.peek().is_none();
+            if is_last && !is_known {
+                folder.clone_into(&mut self.last_folder);
+                self.last_folder_node = at;
+            }
             let (kind, mode, entry) = if is_last { (kind, mode, entry) } else { (Kind::Folder, 0, NO_ENTRY) };
             let hash = hash(&self.hasher, at, part);
             let tree = &self.tree;
@@ -109,7 +126,7 @@ impl Builder {
     }
 
     fn insert(&mut self, hash: u64, name: &str, node: Node) -> Result<u32, Clash> {
-        let Self { tree, table, hasher, most_nodes, most_name_bytes } = self;
+        let Self { tree, table, hasher, most_nodes, most_name_bytes, .. } = self;
         let has_room = tree.nodes.len() < *most_nodes && tree.names.len() + name.len() <= *most_name_bytes;
         let (Ok(number), Ok(name_length), true) =
             (u32::try_from(tree.nodes.len()), u8::try_from(name.len()), has_room)
@@ -136,8 +153,13 @@ impl Builder {
         let Self { mut tree, table, .. } = self;
         drop(table);
         let mut sorted: Vec<u32> = (0..).take(tree.nodes.len()).collect();
-        let key = |node: &u32| tree.node(*node).map(|there| (there.parent, tree.name_of(there)));
-        sorted.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        let parent = |node: &u32| tree.node(*node).map_or(NO_PARENT, |there| there.parent);
+        let name = |node: &u32| tree.name(NodeId(*node));
+        // Nearly in order already: a node comes after its parent, and most folders come whole.
+        sorted.sort_by_key(parent);
+        for folder in sorted.chunk_by_mut(|a, b| parent(a) == parent(b)) {
+            folder.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        }
         tree.sorted = sorted;
         tree.strip_single_folder();
         tree

@@ -98,7 +98,7 @@ impl<'a> Central<'a> {
     /// Says what is wrong with it, and what it is.
     pub(crate) fn judge(self, findings: &mut Findings) -> Judged<'a> {
         let name = self.name.text();
-        let misnamed = self.name.fault(&name, &self.extra);
+        let misnamed = self.name.fault(&self.extra);
         for (code, why) in [misnamed, self.name.oddity().filter(|_| misnamed.is_none())].into_iter().flatten()
         {
             findings.push_with(code, || Why::finding(why, code, &name));

@@ -37,15 +37,18 @@ impl<'a> Name<'a> {
     }
 
     /// Why it cannot be judged under this name, first what leaves the bundle.
-    pub(super) fn fault(&self, text: &str, extra: &Extra<'_>) -> Option<(Code, Why)> {
+    pub(super) fn fault(&self, extra: &Extra<'_>) -> Option<(Code, Why)> {
         let bytes = self.bytes;
-        let parts = || text.split('/').filter(|part| !matches!(*part, "" | "."));
+        if bytes.len() > PATH_BYTES {
+            return Some((Code::LongName, Why::Long));
+        }
+        let shape = Shape::of(bytes);
         let drive = matches!(bytes, [letter, b':', ..] if letter.is_ascii_alphabetic());
         if bytes.is_empty() || bytes.contains(&0) {
             Some((Code::ImpossibleName, Why::Impossible))
         } else if bytes.starts_with(b"/") || bytes.starts_with(b"\\") || drive {
             Some((Code::AbsoluteName, Why::Absolute))
-        } else if text.split(['/', '\\']).any(|part| part == "..") {
+        } else if shape.climbs {
             Some((Code::ClimbingName, Why::Climbs))
         } else if extra.path.is_some_and(|path| path != bytes)
             || extra.comment.is_some_and(|text| text != self.comment)
@@ -53,7 +56,7 @@ impl<'a> Name<'a> {
             Some((Code::TwoNames, Why::UnicodeField))
         } else if bytes.iter().any(u8::is_ascii_control) {
             Some((Code::TwoNames, Why::Control))
-        } else if text.rsplit('/').next() == Some(".") {
+        } else if bytes == b"." || bytes.ends_with(b"/.") {
             Some((Code::TwoNames, Why::Dot))
         } else if has_version(bytes) {
             Some((Code::TwoNames, Why::Version))
@@ -63,9 +66,9 @@ impl<'a> Name<'a> {
             Some((Code::TwoNames, Why::Backslash))
         } else if self.says_utf8 && std::str::from_utf8(bytes).is_err() {
             Some((Code::TwoNames, Why::NotTheUtf8ItSays))
-        } else if bytes.len() > PATH_BYTES || parts().any(|part| part.len() > PART_BYTES) {
+        } else if shape.longest_part > PART_BYTES {
             Some((Code::LongName, Why::Long))
-        } else if parts().nth(PARTS).is_some() {
+        } else if shape.parts > PARTS {
             Some((Code::LongName, Why::Deep))
         } else {
             None
@@ -91,6 +94,31 @@ impl<'a> Name<'a> {
             HOST_NTFS => self.host_version == 50,
             _ => false,
         }
+    }
+}
+
+/// What a name's parts are like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shape {
+    /// Parts that are neither empty nor a dot.
+    parts: usize,
+    /// In bytes; as text, a byte that is not UTF-8 takes two.
+    longest_part: usize,
+    /// One of them is `..`, between slashes of either kind.
+    climbs: bool,
+}
+
+impl Shape {
+    fn of(name: &[u8]) -> Self {
+        let is_utf8 = std::str::from_utf8(name).is_ok();
+        let mut shape = Self::default();
+        for part in name.split(|byte| *byte == b'/') {
+            let as_text = if is_utf8 { 0 } else { part.iter().filter(|byte| !byte.is_ascii()).count() };
+            shape.parts += usize::from(!matches!(part, b"" | b"."));
+            shape.longest_part = shape.longest_part.max(part.len() + as_text);
+            shape.climbs |= part == b".." || part.split(|byte| *byte == b'\\').any(|part| part == b"..");
+        }
+        shape
     }
 }
 
