@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-start bench-waf chaos prove
+.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-waf chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs
 # What the local cloud runs: the functions, the program that is released, and itself.
@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin
 export SAM_CLI_TELEMETRY := 0
 
 help: ## Show this.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 prepare: ## Put in place what any target needs besides Rust, and what a deployment needs: .venv, nginx.
 	@local/prepare deploy
@@ -59,6 +59,10 @@ bench: ## Measure what the documents claim, on release binaries: 200 releases ar
 	cargo build --release $(LOCAL:%=-p %) -p bench-return
 	cargo build --profile prove -p bench-plan
 	target/release/bench-return --returns 200
+
+bench-bundle: ## Measure what judging a bundle costs, up to 1 GiB and a million entries, beside unzip -t and zipfile.
+	cargo build --release -p bench-bundle
+	target/release/bench-bundle
 
 bench-start: build ## Measure what a function does before its first event, beside one that does nothing.
 	cargo build --release -p bench-start

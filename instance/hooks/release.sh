@@ -5,6 +5,9 @@
 
 set -Eeuo pipefail
 
+# Read when a bundle is judged: shared/bundle/src/kit.rs says which version the functions go with.
+kit_version=1
+
 root=${GREENLIGHT_ROOT:-}
 kit=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=$root/opt/greenlight

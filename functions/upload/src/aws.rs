@@ -1,10 +1,13 @@
 //! Bundles in S3, read by ranges that are pinned to a version and its `ETag`.
 
-use crate::bundle::RangedRead;
 use crate::bundles::{Bundles, ObjectTags, ReadFailure};
 use aws_sdk_s3::Client;
-use bytes::Bytes;
-use greenlight::aws::classify::{CallError, failed, failure, status};
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
+use bundle::{RangedRead, Tail};
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt, stream};
+use greenlight::aws::classify::{CallError, failure};
 use greenlight::failure::{Class, Failure};
 use release::Revision;
 use std::error::Error;
@@ -12,6 +15,8 @@ use std::ops::Range;
 
 const ALLOW_DOWNGRADE: &str = "greenlight:allow-downgrade";
 const VERDICT: &str = "greenlight:verdict";
+/// Reads of one bundle that are under way at the same time.
+const READS_AT_A_TIME: usize = 16;
 
 /// [`Bundles`] over S3's API.
 #[derive(Debug, Clone)]
@@ -24,7 +29,6 @@ pub struct S3Bundles {
 pub struct S3Bundle {
     client: Client,
     revision: Revision,
-    size: u64,
 }
 
 impl S3Bundles {
@@ -37,16 +41,8 @@ impl S3Bundles {
 impl Bundles for S3Bundles {
     type Bundle = S3Bundle;
 
-    /// `HeadObject`: the size comes from the object, not from the event.
-    async fn open(&self, revision: &Revision) -> Result<S3Bundle, ReadFailure> {
-        let attempt = format!("reading the size of {revision}");
-        let Revision { bucket, key, version, etag, .. } = revision;
-        let head =
-            self.client.head_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
-        let head = head.send().await.map_err(|error| head_failure(revision, &attempt, error))?;
-        let size = head.content_length().and_then(|length| u64::try_from(length).ok());
-        let size = size.ok_or_else(|| incomplete(&attempt, "a length"))?;
-        Ok(S3Bundle { client: self.client.clone(), revision: revision.clone(), size })
+    fn bundle(&self, revision: &Revision) -> S3Bundle {
+        S3Bundle { client: self.client.clone(), revision: revision.clone() }
     }
 
     /// `GetObjectTagging` of the version.
@@ -62,31 +58,69 @@ impl Bundles for S3Bundles {
     }
 }
 
-impl RangedRead for S3Bundle {
-    type Error = ReadFailure;
-
-    fn size(&self) -> u64 {
-        self.size
-    }
-
+impl S3Bundle {
     /// `GetObject` with a range. A lost answer changes nothing, so every failure but a refusal may be repeated.
-    async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadFailure> {
-        let last = range.end.saturating_sub(1);
-        let attempt = format!("reading bytes {} to {last} of {}", range.start, self.revision);
+    async fn get(&self, range: String) -> Result<GetObjectOutput, CallError<GetObjectError>> {
         let Revision { bucket, key, version, etag, .. } = &self.revision;
         let get = self.client.get_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
-        let get = get.range(format!("bytes={}-{last}", range.start));
-        let answer = get.send().await.map_err(|error| read_failure(&self.revision, &attempt, error))?;
-        let bytes = answer.body.collect().await.map_err(|error| {
+        get.range(range).send().await
+    }
+}
+
+/// The bytes of an answer, gathered into one piece of memory.
+async fn gather(attempt: &str, mut answer: GetObjectOutput) -> Result<Bytes, ReadFailure> {
+    let announced =
+        answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut gathered = BytesMut::with_capacity(announced);
+    while let Some(piece) = answer.body.next().await {
+        let piece = piece.map_err(|error| {
             let message = format!("{attempt} failed half way, nothing was done, the event is tried again");
             Failure::new(Class::Transient, message).caused_by(error)
         })?;
-        let bytes = bytes.into_bytes();
+        gathered.extend_from_slice(&piece);
+    }
+    Ok(gathered.freeze())
+}
+
+impl RangedRead for S3Bundle {
+    type Error = ReadFailure;
+
+    /// The size comes with the bytes: S3 says in `Content-Range` of how many they are the last (RFC 9110, 14.4). An
+    /// object without a byte has no last ones (RFC 9110, 14.1.2), to which S3 says `InvalidRange`.
+    async fn tail(&self, most: u64) -> Result<Tail, ReadFailure> {
+        let attempt = format!("reading the last {most} bytes of {}", self.revision);
+        let answer = match self.get(format!("bytes=-{most}")).await {
+            Ok(answer) => answer,
+            Err(error) if error.as_service_error().and_then(|error| error.code()) == Some("InvalidRange") => {
+                return Ok(Tail { bytes: Bytes::new(), size: 0 });
+            }
+            Err(error) => return Err(read_failure(&self.revision, &attempt, error)),
+        };
+        let size =
+            answer.content_range().map(|range| range.rsplit('/').next().and_then(|size| size.parse().ok()));
+        let bytes = gather(&attempt, answer).await?;
+        // Without the header the answer is the whole object.
+        let size = size.unwrap_or(Some(bytes.len() as u64));
+        let size = size.filter(|size| bytes.len() as u64 == most.min(*size));
+        Ok(Tail { size: size.ok_or_else(|| incomplete(&attempt, "a length that fits its bytes"))?, bytes })
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadFailure> {
+        let last = range.end.saturating_sub(1);
+        let attempt = format!("reading bytes {} to {last} of {}", range.start, self.revision);
+        let answer = self.get(format!("bytes={}-{last}", range.start)).await;
+        let answer = answer.map_err(|error| read_failure(&self.revision, &attempt, error))?;
+        let bytes = gather(&attempt, answer).await?;
         if bytes.len() as u64 == range.end - range.start {
             Ok(bytes)
         } else {
             Err(incomplete(&attempt, "all of them").into())
         }
+    }
+
+    async fn read_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ReadFailure> {
+        let reads = stream::iter(ranges.iter().cloned()).map(|range| self.read(range));
+        reads.buffered(READS_AT_A_TIME).try_collect().await
     }
 }
 
@@ -101,31 +135,11 @@ fn incomplete(attempt: &str, missing: &str) -> Failure {
     )
 }
 
-/// S3 answers a HEAD without a body, so that the status must say what the error code says elsewhere
-/// (S3 API reference, `HeadObject`).
-fn head_failure<E>(revision: &Revision, attempt: &str, error: CallError<E>) -> ReadFailure
-where
-    E: aws_sdk_s3::error::ProvideErrorMetadata + Error + Send + Sync + 'static,
-{
-    let (class, next) = match status(&error) {
-        Some(403) => (
-            Class::Permanent,
-            "S3 refuses to show it, the function's role needs s3:GetObjectVersion on it, and kms:Decrypt if the bucket has a key of its own",
-        ),
-        Some(400) => (
-            Class::Transient,
-            "the function's credentials have probably expired, the event is tried again with new ones",
-        ),
-        _ => return read_failure(revision, attempt, error),
-    };
-    ReadFailure::Failed(failed(class, attempt, next, error))
-}
-
 /// 404 is a version that was deleted, 405 a delete marker, 412 another `ETag`
 /// (S3 API reference, `GetObject` and error responses).
 fn read_failure<E>(revision: &Revision, attempt: &str, error: CallError<E>) -> ReadFailure
 where
-    E: aws_sdk_s3::error::ProvideErrorMetadata + Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
     match error.raw_response().map(|response| response.status().as_u16()) {

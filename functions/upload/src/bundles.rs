@@ -1,6 +1,6 @@
 //! The port through which uploaded bundles are looked at.
 
-use crate::bundle::RangedRead;
+use bundle::RangedRead;
 use greenlight::failure::Failure;
 use release::Revision;
 use std::future::Future;
@@ -33,8 +33,8 @@ pub trait Bundles: Sync {
     /// One of them, readable by ranges.
     type Bundle: RangedRead<Error = ReadFailure> + Send;
 
-    /// Its size, and a way to read it.
-    fn open(&self, revision: &Revision) -> impl Future<Output = Result<Self::Bundle, ReadFailure>> + Send;
+    /// This one; nothing is read yet.
+    fn bundle(&self, revision: &Revision) -> Self::Bundle;
 
     /// The tags of this version that matter here.
     fn tags(&self, revision: &Revision) -> impl Future<Output = Result<ObjectTags, ReadFailure>> + Send;

@@ -9,14 +9,15 @@
 //! - A failed call of AWS is an error too. A retry is harmless: the same object version is the same release.
 //! - Once the ledger holds the upload, a failed call is only logged: the next tick carries on from there.
 
-use crate::bundle::{Findings, Limits, inspect};
 use crate::bundles::{Bundles, ReadFailure};
 use crate::event::{Ignored, Unusable, UploadNotice, Uploaded, read};
 use crate::key::{self, BundleKey};
-use crate::verdict::{MOST_LINES, Rejection, ToldVerdict, listing};
+use crate::verdict::{Rejection, ToldVerdict, listing};
+use appspec::finding::Severity;
+use bundle::{Expected, Limits, inspect};
 use futures::FutureExt;
 use greenlight::decision_log;
-use greenlight::failure::{Class, Excerpt, Failure, KeyExcerpt, chain};
+use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::Settings;
@@ -207,16 +208,23 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
         Ok(key) => key,
         Err(fault) => return reject(with, uploaded, &revision, &Rejection::Key(fault)).await,
     };
-    let bundle = with.bundles.open(&revision).await?;
-    let Findings { faults, warnings } = inspect(&bundle, with.limits).await?;
-    for warning in warnings.iter().take(MOST_LINES) {
-        let warning = warning.to_string();
-        let warning = KeyExcerpt(&warning);
-        tracing::warn!(bundle_key = %uploaded.key, bundle_version = uploaded.version_id, warnings = warnings.len(), %warning, "{}: {warning}", uploaded.key);
+    let expected = Expected {
+        release_seconds: Some(with.settings.policy.longest_release().as_secs()),
+        disk_bytes: Some(with.settings.instances.disk_bytes),
+    };
+    let inspection = inspect(&with.bundles.bundle(&revision), with.limits, expected).await?;
+    let of = |severity| inspection.findings.of_severity(severity, with.settings.instances.agent);
+    let warnings: Vec<_> = of(Severity::Warning).collect();
+    if !warnings.is_empty() {
+        let said = listing(&uploaded.key, "has warnings", &warnings);
+        tracing::warn!(bundle_key = %uploaded.key, bundle_version = uploaded.version_id, warnings = warnings.len(), "{said}");
     }
-    if !faults.is_empty() {
-        tracing::warn!(bundle_key = %uploaded.key, faults = faults.len(), "{}", listing(&uploaded.key, &faults));
-        return reject(with, uploaded, &revision, &Rejection::Bundle(faults)).await;
+    tracing::info!(bundle_key = %uploaded.key, entries = inspection.entries, unpacked = inspection.unpacked, "{}: {inspection}", uploaded.key);
+    let errors: Vec<_> = of(Severity::Error).cloned().collect();
+    if !errors.is_empty() {
+        let said = listing(&uploaded.key, "was rejected", &errors);
+        tracing::warn!(bundle_key = %uploaded.key, faults = errors.len(), "{said}");
+        return reject(with, uploaded, &revision, &Rejection::Bundle(errors)).await;
     }
     let BundleKey { service, number, commit } = key;
     let upload = Upload { number, commit, revision, unknown_fields: UnknownFields::default() };

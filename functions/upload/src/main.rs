@@ -1,10 +1,10 @@
 //! Wires settings, AWS clients and the handler.
 
+use bundle::Limits;
 use greenlight::aws::Aws;
 use greenlight::lambda::{self, SystemClock};
 use greenlight::settings::Settings;
 use upload::aws::S3Bundles;
-use upload::bundle::Limits;
 use upload::handler::{Surroundings, handle};
 
 #[tokio::main(flavor = "current_thread")]

@@ -2,11 +2,12 @@
 //!
 //! Pure.
 
-use crate::bundle::BundleFault;
 use crate::event::ObjectKey;
 use crate::key::KeyFault;
+use appspec::finding::Finding;
 use greenlight::failure::KeyExcerpt;
 use release::{Offer, ReleaseNumber, VerdictWord};
+use std::borrow::Borrow;
 use std::fmt;
 
 /// Why an object will not be released, for the person who uploaded it.
@@ -15,7 +16,7 @@ pub enum Rejection {
     /// The key breaks a rule.
     Key(KeyFault),
     /// The bundle would fail on an instance; at least one fault.
-    Bundle(Vec<BundleFault>),
+    Bundle(Vec<Finding>),
 }
 
 impl Rejection {
@@ -23,7 +24,7 @@ impl Rejection {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
-            Self::Bundle(faults) => faults.first().map_or("bundle", BundleFault::word),
+            Self::Bundle(findings) => findings.first().map_or("bundle", |finding| finding.code.as_str()),
         }
     }
 }
@@ -83,32 +84,47 @@ impl ToldVerdict {
     }
 }
 
-/// Faults of one bundle, and warnings about it, that the log names at most; the others are counted.
-pub const MOST_LINES: usize = 20;
+/// Findings of one bundle that the log names at most; the others are counted.
+const MOST_LINES: usize = 20;
 
-/// The faults of a bundle, one a line, for the log.
-pub fn listing(key: &ObjectKey, faults: &[BundleFault]) -> String {
-    let heading = format!("{key} was rejected, it has {} faults", faults.len());
-    let named = faults.iter().take(MOST_LINES).map(|fault| KeyExcerpt(&fault.to_string()).to_string());
-    let more =
-        faults.len().checked_sub(MOST_LINES).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+/// The findings about a bundle, one a line, as one event of the log.
+pub fn listing(key: &ObjectKey, outcome: &str, findings: &[impl Borrow<Finding>]) -> String {
+    let heading = format!("{key} {outcome}: {} findings", findings.len());
+    let named =
+        findings.iter().take(MOST_LINES).map(|finding| KeyExcerpt(&finding.borrow().to_string()).to_string());
+    let more = findings
+        .len()
+        .checked_sub(MOST_LINES)
+        .filter(|more| *more > 0)
+        .map(|more| format!("and {more} more"));
     [heading].into_iter().chain(named).chain(more).collect::<Vec<_>>().join("\n- ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{ArchiveFault, ContentsFault};
+    use appspec::finding::{Code, shown};
     use greenlight::tag_value::legal_tag_value;
     use release::Refusal;
+
+    fn encrypted(entry: &str) -> Finding {
+        Finding::new(
+            Code::Encrypted,
+            format!("entry {} is encrypted", shown(entry)),
+            "pack it without encryption",
+        )
+    }
 
     #[test]
     fn verdicts_are_sentences_that_fit_a_tag() {
         let number = ReleaseNumber(142);
         let open = ReleaseNumber(141);
-        let one =
-            BundleFault::from(ContentsFault::NoAppSpec { instead: Some("deploy/appspec.yaml".to_owned()) });
-        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "deep/".repeat(80) });
+        let one = Finding::new(
+            Code::NoAppSpec,
+            "there is no appspec.yml at the root, but there is deploy/appspec.yaml",
+            "rename or move it",
+        );
+        let long = encrypted(&"deep/".repeat(80));
         let verdicts = [
             ToldVerdict::accepted(number),
             ToldVerdict::offered(number, &Offer::Opens),
@@ -140,10 +156,10 @@ mod tests {
 
     #[test]
     fn a_listing_is_bounded_and_counts_what_it_leaves_out() {
-        let long = BundleFault::from(ArchiveFault::Encrypted { entry: "x".repeat(60_000) });
-        let text = listing(&ObjectKey::plain("a.zip"), &vec![long; 5_000]);
+        let long = encrypted(&"x".repeat(60_000));
+        let text = listing(&ObjectKey::plain("a.zip"), "was rejected", &vec![long; 5_000]);
         assert!(text.len() < 25_000, "{} bytes", text.len());
-        assert!(text.starts_with("a.zip was rejected, it has 5000 faults\n- "));
+        assert!(text.starts_with("a.zip was rejected: 5000 findings\n- "));
         assert!(text.ends_with("\n- and 4980 more"));
     }
 }

@@ -10,6 +10,7 @@ mod acl;
 pub mod agent1;
 pub mod agent2;
 mod file_exists_behavior;
+pub mod finding;
 mod lint;
 mod ruby;
 mod selinux;
@@ -18,4 +19,4 @@ mod tree;
 
 pub use acl::AclEntry;
 pub use file_exists_behavior::FileExistsBehavior;
-pub use lint::{AppSpecFault, AppSpecWarning, CopyReference, Finding, Lint, ScriptReference, lint};
+pub use lint::{Asks, CopyReference, Lint, PermissionReference, ScriptReference, lint};

@@ -4,7 +4,11 @@
 //! The two agents read one text by two sets of rules, and a fault is reported with its line. So the tree holds what
 //! stands in the text and nothing that a reader makes of it: that is [`crate::ruby`]'s and [`crate::agent2`]'s part.
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use crate::finding::Position;
+use libyaml_safer::{Event, EventData, Mark, Parser};
+use std::collections::BTreeMap;
+
+pub(crate) use libyaml_safer::ScalarStyle;
 
 /// What `!!` stands for in front of a tag.
 const CORE_TAGS: &str = "tag:yaml.org,2002:";
@@ -16,9 +20,11 @@ pub(crate) struct Place {
     pub(crate) column: usize,
 }
 
-impl From<Marker> for Place {
-    fn from(marker: Marker) -> Self {
-        Self { line: marker.line(), column: marker.col() + 1 }
+impl From<Mark> for Place {
+    fn from(mark: Mark) -> Self {
+        let from_one =
+            |count: u64| usize::try_from(count).map_or(usize::MAX, |count| count.saturating_add(1));
+        Self { line: from_one(mark.line), column: from_one(mark.column) }
     }
 }
 
@@ -39,6 +45,8 @@ pub(crate) enum Content {
     Scalar {
         text: String,
         style: ScalarStyle,
+        /// Whether quotes alone say that it is a text: not where a tag says what it is.
+        quoted: bool,
     },
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
@@ -60,7 +68,7 @@ pub(crate) enum Rest {
     #[default]
     Nothing,
     /// Another document, from this line on.
-    Document { line: usize },
+    Document(Place),
     /// Something that is no YAML.
     Rubbish(SyntaxError),
 }
@@ -78,8 +86,25 @@ impl Node {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }
 
-    pub(crate) fn line(&self) -> usize {
-        self.place.line
+    /// As a finding gives it.
+    pub(crate) fn position(&self) -> Position {
+        Position { line: self.place.line, column: self.place.column }
+    }
+
+    /// Whether it is a scalar without quotes.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.content, Content::Scalar { style: ScalarStyle::Plain, .. })
+    }
+
+    /// Stands in for a node where there is none to point at.
+    pub(crate) fn nothing(place: Place) -> Self {
+        let content = Content::Scalar { text: String::new(), style: ScalarStyle::Plain, quoted: false };
+        Self { place, tag: None, anchor: 0, content }
+    }
+
+    /// The beginning of a file.
+    pub(crate) fn top() -> Self {
+        Self::nothing(Place { line: 1, column: 1 })
     }
 
     /// The tag as one writes it, `!!str`.
@@ -100,63 +125,52 @@ enum Unfinished {
     Map(Vec<(Node, Node)>, Option<Node>),
 }
 
-/// Reads the first document.
+/// Lists and mappings in each other. The agents give up later, and nobody writes so many.
+const DEEPEST: usize = 200;
+
+/// Reads the first document, by libyaml's rules, which are both agents'.
 pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
     refuse_control_characters(text)?;
+    let ends_in_a_line = text.ends_with('\n');
+    let text = prepared(text);
+    let mut bytes = text.as_bytes();
+    let mut parser = Parser::new();
+    parser.set_input_string(&mut bytes);
     let mut document = Document::default();
+    let mut anchors = Anchors::default();
     let mut open: Vec<(Node, Unfinished)> = Vec::new();
-    let mut documents = 0_usize;
-    // An alias without an anchor is no syntax error to Ruby, but an alias like any other.
-    let options = granit_parser::options! { emit_unresolved_aliases: true };
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = match event {
-            Ok(found) => found,
-            Err(error) => {
-                let detail = error.info().lines().next().unwrap_or_default().to_owned();
-                let error = SyntaxError { place: (*error.marker()).into(), detail };
-                // libyaml looks at what follows a text before it gives it out, and at what follows a mapping later.
-                if document.root.as_ref().is_none_or(|root| matches!(root.content, Content::Scalar { .. })) {
-                    return Err(error);
+    loop {
+        let Event { data, start_mark, end_mark, .. } =
+            parser.parse().map_err(|error| SyntaxError::of(&error))?;
+        let place = Place::from(start_mark);
+        let mut node = |content, anchor, tag| Node { place, tag, anchor: anchors.set(anchor), content };
+        if open.len() > DEEPEST {
+            let detail = format!("more than {DEEPEST} lists and mappings lie in each other");
+            return Err(SyntaxError { place, detail });
+        }
+        let done = match data {
+            EventData::StreamEnd => return Ok(document),
+            EventData::DocumentEnd { .. } => break,
+            EventData::Scalar { anchor, tag, mut value, style, quoted_implicit, .. } => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if is_block && !ends_in_a_line && end_mark.index >= text.chars().count() as u64 {
+                    value.pop();
                 }
-                document.rest = Rest::Rubbish(error);
-                break;
+                node(Content::Scalar { text: value, style, quoted: quoted_implicit }, anchor, tag)
             }
-        };
-        let place = Place::from(span.start);
-        let node = |content, anchor, tag: Option<std::borrow::Cow<'_, Tag>>| Node {
-            place,
-            tag: tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix())),
-            anchor,
-            content,
-        };
-        let done = match event {
-            Event::DocumentStart(..) => {
-                documents += 1;
-                if documents > 1 {
-                    document.rest = Rest::Document { line: place.line };
-                    break;
-                }
-                continue;
+            EventData::Alias { anchor } => {
+                let content = Content::Alias(anchors.by_name.get(&anchor).copied());
+                Node { place, tag: None, anchor: 0, content }
             }
-            Event::Scalar(value, style, anchor, tag) => {
-                // The parser writes nothing as null. To one of the agents they are two things.
-                let nothing = style == ScalarStyle::Plain && value == "~" && !is_at(text, span.start, '~');
-                let behind_sign = nothing && (is_at(text, span.start, ':') || is_at(text, span.start, '-'));
-                let place = Place { column: place.column + usize::from(behind_sign), ..place };
-                let text = if nothing { String::new() } else { value.into_owned() };
-                Node { place, ..node(Content::Scalar { text, style }, anchor, tag) }
-            }
-            Event::Alias(anchor) => node(Content::Alias(Some(anchor)), 0, None),
-            Event::UnresolvedAlias(_) => node(Content::Alias(None), 0, None),
-            Event::SequenceStart(_, anchor, tag) => {
+            EventData::SequenceStart { anchor, tag, .. } => {
                 open.push((node(Content::List(Vec::new()), anchor, tag), Unfinished::List(Vec::new())));
                 continue;
             }
-            Event::MappingStart(_, anchor, tag) => {
+            EventData::MappingStart { anchor, tag, .. } => {
                 open.push((node(Content::Map(Vec::new()), anchor, tag), Unfinished::Map(Vec::new(), None)));
                 continue;
             }
-            Event::SequenceEnd | Event::MappingEnd => {
+            EventData::SequenceEnd | EventData::MappingEnd => {
                 let Some((node, unfinished)) = open.pop() else { continue };
                 let content = match unfinished {
                     Unfinished::List(items) => Content::List(items),
@@ -175,11 +189,37 @@ pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
             },
         }
     }
+    document.rest = match parser.parse() {
+        Ok(Event { data: EventData::StreamEnd, .. }) => Rest::Nothing,
+        Ok(Event { start_mark, .. }) => Rest::Document(start_mark.into()),
+        Err(error) => Rest::Rubbish(SyntaxError::of(&error)),
+    };
     Ok(document)
 }
 
-fn is_at(text: &str, place: Marker, wanted: char) -> bool {
-    place.byte_offset().and_then(|offset| text.get(offset..)).is_some_and(|rest| rest.starts_with(wanted))
+/// The anchors so far; of two of one name an alias means the later one.
+#[derive(Default)]
+struct Anchors {
+    by_name: BTreeMap<String, usize>,
+    count: usize,
+}
+
+impl Anchors {
+    fn set(&mut self, name: Option<String>) -> usize {
+        let Some(name) = name else { return 0 };
+        self.count += 1;
+        self.by_name.insert(name, self.count);
+        self.count
+    }
+}
+
+impl SyntaxError {
+    fn of(error: &libyaml_safer::Error) -> Self {
+        let place = error.problem_mark().or_else(|| error.context_mark()).unwrap_or_default().into();
+        // What follows the first colon is the place once more.
+        let detail = error.to_string().split(" at line").next().unwrap_or_default().to_owned();
+        Self { place, detail }
+    }
 }
 
 /// YAML allows no control characters in a stream but tab, line feed, carriage return and next line.
@@ -196,11 +236,33 @@ fn refuse_control_characters(text: &str) -> Result<(), SyntaxError> {
     found.map_or(Ok(()), |place| Err(SyntaxError { place, detail: detail() }))
 }
 
-/// libyaml, below both agents, skips a byte order mark but counts its column, so the first line is one column deeper
-/// than the second, and the document ends there. A blank in its place has the same effect.
-pub(crate) fn as_libyaml_counts(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => format!(" {rest}").into(),
-        None => text.into(),
+/// The text as the library in Rust needs it to read what libyaml reads.
+///
+/// libyaml skips a byte order mark but counts its column, so the first line is one column deeper than the second, and
+/// the document ends there: a blank in its place has the same effect. In lists in brackets libyaml lets a comma follow
+/// a tag, and the library panics, but for a blank between them. It panics as well at some texts that end within a line.
+fn prepared(text: &str) -> String {
+    let mut prepared = String::with_capacity(text.len() + 1);
+    let (mut in_tag, mut before) = (false, '\n');
+    for (index, letter) in text.char_indices() {
+        match letter {
+            '\u{feff}' if index == 0 => {
+                prepared.push(' ');
+                continue;
+            }
+            '!' if before.is_whitespace() || "[]{},:-?'\"\u{feff}".contains(before) => in_tag = true,
+            ',' if in_tag => {
+                prepared.push(' ');
+                in_tag = false;
+            }
+            letter if letter.is_whitespace() => in_tag = false,
+            _ => {}
+        }
+        prepared.push(letter);
+        before = letter;
     }
+    if !text.ends_with('\n') {
+        prepared.push('\n');
+    }
+    prepared
 }

@@ -1,7 +1,9 @@
-//! The lint against agent 1.8.1's verdict: it may say more, and it never says "no fault" where the agent says no.
+//! The lint against the agents' verdicts: it says "error" for an agent exactly where that agent says no, and more about
+//! what comes later.
 
 use appspec::agent1::AppSpec;
-use appspec::{AppSpecFault, lint};
+use appspec::finding::{Agent, Code, Finding, Severity};
+use appspec::{agent2, lint};
 use proptest::prelude::*;
 
 /// Values that YAML, Ruby or the agent take in ways of their own.
@@ -134,27 +136,58 @@ fn file(key: &str, odd: Option<&str>) -> String {
     )
 }
 
-/// What the agent's parser takes, and Install or the service does not.
-fn comes_later(fault: &AppSpecFault) -> bool {
-    matches!(fault, AppSpecFault::UnknownEvent { .. } | AppSpecFault::TimeoutsTooLong { .. })
+/// What the agents' parsers take, and Install or the service does not.
+fn comes_later(finding: &Finding) -> bool {
+    matches!(
+        finding.code,
+        Code::UnknownEvent
+            | Code::ReservedEvent
+            | Code::TimeoutsTooLong
+            | Code::NotText
+            | Code::RelativeDestination
+    )
 }
 
-fn is_good_to_us(text: &str) -> bool {
-    lint(text.as_bytes()).faults.iter().all(|found| comes_later(&found.what))
+/// What a lint holds against a text that `agent` reads. What follows from the parser's verdict alone does not count:
+/// there is a rule for each reason.
+fn against(agent: Agent, text: &[u8]) -> Vec<Finding> {
+    let from_verdict =
+        |finding: &Finding| matches!(finding.code, Code::RefusedByAgent1 | Code::RefusedByAgent2);
+    let findings = lint(text).findings;
+    let errors = findings.of_severity(Severity::Error, agent);
+    errors.filter(|finding| !comes_later(finding) && !from_verdict(finding)).cloned().collect()
 }
 
 #[test]
-fn every_odd_value_of_every_key_is_judged_as_the_agent_does() {
+fn every_odd_value_of_every_key_is_judged_as_agent_1_does() {
     let mut wrong = Vec::new();
     for key in KEYS {
         for odd in ODD.iter().copied().map(Some).chain([None]) {
             let text = file(key, odd);
             let theirs = AppSpec::parse(text.as_bytes());
-            if theirs.is_ok() != is_good_to_us(&text) {
-                wrong.push(format!(
-                    "{key}: {odd:?}: the agent {theirs:?}, we {:?}",
-                    lint(text.as_bytes()).faults
-                ));
+            let ours = against(Agent::One, text.as_bytes());
+            if theirs.is_ok() != ours.is_empty() {
+                wrong.push(format!("{key}: {odd:?}: the agent {theirs:?}, we {ours:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Types have no rules of their own: what agent 2.x says of them is the finding.
+#[test]
+fn every_odd_value_of_every_key_is_judged_as_agent_2_does() {
+    let mut wrong = Vec::new();
+    for key in KEYS {
+        for odd in ODD.iter().copied().map(Some).chain([None]) {
+            let text = file(key, odd);
+            let theirs = agent2::judge(text.as_bytes());
+            let ours = against(Agent::Two, text.as_bytes());
+            if theirs.is_ok() && !ours.is_empty() {
+                wrong.push(format!("{key}: {odd:?}: the agent takes it, we say {ours:?}"));
+            }
+            if theirs.is_err() && !lint(text.as_bytes()).findings.refuse(Agent::Two) {
+                wrong.push(format!("{key}: {odd:?}: the agent says {theirs:?}, and we nothing"));
             }
         }
     }
@@ -163,23 +196,50 @@ fn every_odd_value_of_every_key_is_judged_as_the_agent_does() {
 
 #[test]
 fn a_file_that_is_good_but_for_one_value_is_good() {
-    assert_eq!(lint(file("", None).as_bytes()).faults, []);
+    let text = file("", None);
+    assert_eq!(against(Agent::One, text.as_bytes()), []);
+    assert_eq!(against(Agent::Two, text.as_bytes()), []);
 }
 
 #[test]
 fn each_fault_has_its_line_and_none_is_left_out() {
     let text = "version: '0.0'\nos: Linux\nfiles:\n  - source: 2020-01-01\nhooks:\n  AfterInstall:\n    - timeout: 0x_\n";
-    let said: Vec<_> =
-        lint(text.as_bytes()).faults.iter().map(|found| format!("{}: {}", found.line, found.what)).collect();
+    let findings = lint(text.as_bytes()).findings;
+    let said: Vec<_> = findings.listed().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
-    1: version is a text in quotes, the agent wants the number: write version: 0.0
-    2: os is Linux, the instances are Linux: write os: linux, in lower case
-    4: 2020-01-01 is a date to the agent, which it refuses: put it in quotes
-    4: an item of files has a source (a date) and no destination: add it
-    7: 0x_ looks like a number and is none, which stops the agent: put it in quotes
-    7: a script of AfterInstall has no location: add it
-    7: timeout 0x of a script of AfterInstall is not a number of seconds above 0: correct it
+    GL213 appspec.yml:1:10: version is a text, and CodeDeploy wants a number: write version: 0.0
+    GL214 appspec.yml:2:5: os is Linux, and the instances are Linux: write os: linux, in lower case
+    GL402 appspec.yml:4:5: an item of files has a source (a date) and no destination: add it
+    GL208 appspec.yml:4:13: 2020-01-01 is a date: put it in quotes
+    GL316 appspec.yml:6:3: ValidateService has no script: let hooks/validate_service.sh of the kit run there
+    GL304 appspec.yml:7:7: a script of AfterInstall has no location: add the script's path from the bundle's root
+    GL209 appspec.yml:7:16: 0x_ looks like a number and is none: put it in quotes
+    GL305 appspec.yml:7:16: timeout 0x_ of a script of AfterInstall is not a number above 0: write the seconds as a number
     ");
+}
+
+/// Texts at which a YAML library in Rust gives up where the one in C goes on.
+#[test]
+fn texts_that_end_oddly_are_judged() {
+    assert!(AppSpec::parse(b"version: 0.0\nos: linux\nx: [!,]").is_ok());
+    assert!(AppSpec::parse(b"version: 0.0\nos: linux\nx: [!foo, b]").is_ok());
+    for text in ["['a'!,", "[\"a\"!b,c", "\"\\", ">\n `", "|\n\tx", "'", "- !", "%", "&"] {
+        lint(text.as_bytes());
+    }
+}
+
+#[test]
+fn a_file_of_many_parts_takes_no_time() {
+    let long = 128 * 1024;
+    let shapes =
+        ["[", "{", "- ", "? ", "a: {", "&a [*a,", "!", "'", "\"", "|", "a: b\n", "{a: b}, ", "#", "\t", "%"];
+    for shape in shapes {
+        let text = format!("version: 0.0\nos: linux\nx: {}", shape.repeat(long / shape.len()));
+        let started = std::time::Instant::now();
+        lint(text.as_bytes());
+        let took = started.elapsed();
+        assert!(took.as_secs() < 5, "{shape:?} takes {took:?}");
+    }
 }
 
 proptest! {
@@ -199,11 +259,12 @@ proptest! {
 
     /// Scalars of the characters that numbers, dates and words are made of.
     #[test]
-    fn what_the_agent_refuses_has_a_fault(
+    fn a_value_is_judged_as_agent_1_does(
         key in prop::sample::select(KEYS),
         odd in "[0-9_,.:+eExbTZynofrlus '~-]{0,10}",
     ) {
         let text = file(key, Some(&odd));
-        prop_assert!(AppSpec::parse(text.as_bytes()).is_ok() || !is_good_to_us(&text), "{}", text);
+        let theirs = AppSpec::parse(text.as_bytes());
+        prop_assert_eq!(theirs.is_ok(), against(Agent::One, text.as_bytes()).is_empty(), "{}", text);
     }
 }

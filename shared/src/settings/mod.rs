@@ -13,6 +13,7 @@ pub use read::{Reader, Zero};
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
+use appspec::finding::Agent;
 use release::{PerColour, Policy, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,17 @@ pub struct Settings {
     pub listener_arn: String,
     /// How releases run.
     pub policy: Policy,
+    /// What bundles are judged for.
+    pub instances: InstanceSettings,
+}
+
+/// What an instance is to a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceSettings {
+    /// The line of CodeDeploy agents that it runs.
+    pub agent: Agent,
+    /// Bytes of its disk.
+    pub disk_bytes: u64,
 }
 
 /// What belongs to one service.
@@ -68,6 +80,7 @@ impl Settings {
         let application = reader.value(&variables::APPLICATION, "", |text| name(text, 100));
         let listener_arn = reader.value(&variables::LISTENER_ARN, "", |text| arn(text, ":listener/"));
         let policy = policy(&mut reader);
+        let instances = instances(&mut reader);
         let each: Vec<_> =
             names.iter().flatten().map(|name| (name.clone(), service(&mut reader, name))).collect();
         check_nothing_is_shared(&mut reader, &each);
@@ -89,10 +102,18 @@ impl Settings {
                 application: application?,
                 listener_arn: listener_arn?,
                 policy: policy?,
+                instances: instances?,
             })
         })();
         reader.finish(settings)
     }
+}
+
+fn instances(reader: &mut Reader<'_, impl Strings>) -> Option<InstanceSettings> {
+    let gib = |text: &str| text.parse().ok().filter(|gib| (1..=65_536_u64).contains(gib));
+    let agent = reader.value(&variables::AGENT, "", Agent::parse);
+    let disk = reader.value(&variables::INSTANCE_DISK, "", gib);
+    Some(InstanceSettings { agent: agent?, disk_bytes: disk? << 30 })
 }
 
 fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {

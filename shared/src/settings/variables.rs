@@ -83,6 +83,10 @@ variables! {
         TIME, Some("5m"), "5m";
     DRIFT: "GREENLIGHT_DRIFT", "What becomes of weights and suspended processes that nothing explains: they are reported, or put right where that is proven safe.",
         "report or repair", Some("repair"), "repair";
+    AGENT: "GREENLIGHT_AGENT", "The CodeDeploy agent on the instances. A bundle that it would fail on is refused; what only the other one fails on is a warning.",
+        "1 or 2", Some("1"), "1";
+    INSTANCE_DISK: "GREENLIGHT_INSTANCE_DISK_GIB", "The disk of an instance, in GiB. A bundle with a saved image that does not fit on it is refused.",
+        "a whole number from 1 to 65536", Some("8"), "8";
     DEPLOYMENT_GROUP: "GREENLIGHT_<S>_DEPLOYMENT_GROUP", "The service's CodeDeploy deployment group.",
         "a CodeDeploy name of 1 to 100 characters, another one for each service", None, "shop-backend";
     BASE_RULE_ARN: "GREENLIGHT_<S>_BASE_RULE_ARN", "The service's base rule, which names both target groups.",

@@ -1,14 +1,12 @@
 use super::*;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::get_object_tagging::GetObjectTaggingOutput;
-use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::Tag;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use greenlight::failure::chain;
 use release::UnknownFields;
 
 fn revision() -> Revision {
@@ -26,7 +24,7 @@ fn bundles(rule: &Rule) -> S3Bundles {
 }
 
 fn bundle(rule: &Rule) -> S3Bundle {
-    S3Bundle { client: bundles(rule).client, revision: revision(), size: 1000 }
+    S3Bundle { client: bundles(rule).client, revision: revision() }
 }
 
 fn refusal(status: u16, code: &str) -> HttpResponse {
@@ -57,14 +55,54 @@ async fn a_short_answer_is_a_transient_failure() {
     assert_eq!(failure.class(), Class::Transient);
 }
 
+fn answer(bytes: &'static [u8], range: Option<&str>) -> GetObjectOutput {
+    let length = i64::try_from(bytes.len()).unwrap();
+    let answer = GetObjectOutput::builder().body(ByteStream::from_static(bytes)).content_length(length);
+    answer.set_content_range(range.map(ToOwned::to_owned)).build()
+}
+
 #[tokio::test]
-async fn the_size_is_that_of_the_pinned_version() {
-    let rule = mock!(Client::head_object)
+async fn the_last_bytes_of_the_pinned_version_come_with_its_size() {
+    let rule = mock!(Client::get_object)
         .match_requests(|request| {
-            request.version_id() == Some("v7") && request.if_match() == Some("\"0f34\"")
+            request.range() == Some("bytes=-4")
+                && request.version_id() == Some("v7")
+                && request.if_match() == Some("\"0f34\"")
         })
-        .then_output(|| HeadObjectOutput::builder().content_length(4_821_337).build());
-    assert_eq!(bundles(&rule).open(&revision()).await.unwrap().size(), 4_821_337);
+        .then_output(|| answer(b"6789", Some("bytes 4821333-4821336/4821337")));
+    let tail = bundle(&rule).tail(4).await.unwrap();
+    assert_eq!((tail.bytes.as_ref(), tail.size), (b"6789".as_slice(), 4_821_337));
+}
+
+#[tokio::test]
+async fn a_short_object_is_its_own_tail() {
+    for range in [Some("bytes 0-3/4"), None] {
+        let rule = mock!(Client::get_object).then_output(move || answer(b"6789", range));
+        let tail = bundle(&rule).tail(100).await.unwrap();
+        assert_eq!((tail.bytes.as_ref(), tail.size), (b"6789".as_slice(), 4), "{range:?}");
+    }
+    let rule = mock!(Client::get_object).then_http_response(|| refusal(416, "InvalidRange"));
+    let tail = bundle(&rule).tail(100).await.unwrap();
+    assert_eq!((tail.bytes.as_ref(), tail.size), (b"".as_slice(), 0), "an empty object");
+}
+
+#[tokio::test]
+async fn a_tail_that_does_not_fit_its_size_is_a_transient_failure() {
+    for range in ["bytes 6-9/10", "bytes 0-3/*", "rubbish"] {
+        let rule = mock!(Client::get_object).then_output(move || answer(b"6789", Some(range)));
+        let Err(ReadFailure::Failed(failure)) = bundle(&rule).tail(5).await else {
+            panic!("{range} was accepted")
+        };
+        assert_eq!(failure.class(), Class::Transient, "{range}");
+    }
+}
+
+#[tokio::test]
+async fn many_ranges_are_read_in_their_order() {
+    let rule = mock!(Client::get_object).then_compute_output(|request| {
+        answer(if request.range() == Some("bytes=0-0") { b"a" } else { b"b" }, None)
+    });
+    assert_eq!(bundle(&rule).read_all(&[5..6, 0..1, 7..8]).await.unwrap(), [&b"b"[..], b"a", b"b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,6 +124,13 @@ async fn an_object_that_is_gone_or_changed_is_told_from_one_that_cannot_be_read(
             ReadFailure::Failed(failure) => failure.class().word(),
         };
         assert_eq!(found, expected, "{status} {code}");
+        let rule = mock!(Client::get_object).then_http_response(move || refusal(status, code));
+        let found = match bundle(&rule).tail(10).await.unwrap_err() {
+            ReadFailure::Gone(_) => "gone",
+            ReadFailure::Changed(_) => "changed",
+            ReadFailure::Failed(failure) => failure.class().word(),
+        };
+        assert_eq!(found, expected, "the tail: {status} {code}");
     }
 }
 
@@ -106,41 +151,4 @@ async fn tags_say_what_the_uploader_allows_and_whether_this_is_a_repeat() {
         let found = bundles(&rule).tags(&revision()).await.unwrap();
         assert_eq!(found, ObjectTags { allow_downgrade, has_verdict });
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_head_that_fails_says_by_its_status_what_to_do() {
-    for (status, class, said) in [
-        (
-            403,
-            "permanent",
-            "reading the size of s3://artifacts/releases/backend/142-3f9c2ab.zip version v7 failed, S3 refuses to \
-             show it, the function's role needs s3:GetObjectVersion on it, and kms:Decrypt if the bucket has a key of \
-             its own: HTTP 403 and no more (request without an id)",
-        ),
-        (
-            400,
-            "transient",
-            "reading the size of s3://artifacts/releases/backend/142-3f9c2ab.zip version v7 failed, the function's \
-             credentials have probably expired, the event is tried again with new ones: HTTP 400 and no more (request \
-             without an id)",
-        ),
-        (
-            301,
-            "permanent",
-            "reading the size of s3://artifacts/releases/backend/142-3f9c2ab.zip version v7 failed, it is in another \
-             region, name one that is in the function's own: HTTP 301 and no more (request without an id)",
-        ),
-    ] {
-        let rule = mock!(Client::head_object).then_http_response(move || {
-            HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty())
-        });
-        let Err(ReadFailure::Failed(failure)) = bundles(&rule).open(&revision()).await else {
-            panic!("HTTP {status} was not told as a failure")
-        };
-        assert_eq!((failure.class().word(), chain(&failure).as_str()), (class, said));
-    }
-    let rule = mock!(Client::head_object)
-        .then_http_response(|| HttpResponse::new(StatusCode::try_from(404).unwrap(), SdkBody::empty()));
-    assert!(matches!(bundles(&rule).open(&revision()).await, Err(ReadFailure::Gone(_))));
 }

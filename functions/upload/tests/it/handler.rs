@@ -1,19 +1,20 @@
 //! From an event to verdicts, on an AWS in memory.
 
-use crate::bundles::{APPSPEC, Object, Zip};
+use appspec::finding::Agent;
+use bundle::{Limits, RangedRead, Tail};
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::Ports;
-use greenlight::settings::{ServiceSettings, Settings};
+use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName, VerdictWord};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use testing::{At, FaultAt, Faulty, Kind, World, commit, service, upload};
-use upload::bundle::{Limits, RangedRead};
 use upload::bundles::{Bundles, ObjectTags, ReadFailure};
 use upload::handler::{Handled, Surroundings, handle};
 
@@ -48,6 +49,7 @@ fn settings() -> Settings {
             heal_after: Duration::ZERO,
             drift: Drift::Report,
         },
+        instances: InstanceSettings { agent: Agent::One, disk_bytes: 8 << 30 },
     }
 }
 
@@ -61,7 +63,11 @@ struct Store<'a> {
     calls: AtomicUsize,
 }
 
-struct Stored<'a>(Object, &'a Store<'a>);
+struct Stored<'a> {
+    revision: Revision,
+    bytes: Option<Bytes>,
+    store: &'a Store<'a>,
+}
 
 impl<'a> Store<'a> {
     fn new(world: &'a World) -> Self {
@@ -75,8 +81,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn with(mut self, service: &ServiceName, number: u64, zip: Zip) -> Self {
-        self.bundles.insert(upload(service, number).revision, zip.bytes());
+    fn with(mut self, service: &ServiceName, number: u64, zip: Vec<u8>) -> Self {
+        self.bundles.insert(upload(service, number).revision, zip);
         self
     }
 
@@ -92,11 +98,13 @@ impl<'a> Store<'a> {
 impl<'a> Bundles for &'a Store<'a> {
     type Bundle = Stored<'a>;
 
-    async fn open(&self, revision: &Revision) -> Result<Stored<'a>, ReadFailure> {
-        self.called()?;
+    fn bundle(&self, revision: &Revision) -> Stored<'a> {
         assert_ne!(self.panics_on.as_ref(), Some(revision), "a bug");
-        let bytes = self.bundles.get(revision).ok_or_else(|| ReadFailure::Gone(revision.clone()))?;
-        Ok(Stored(Object::new(bytes.clone()), self))
+        Stored {
+            revision: revision.clone(),
+            bytes: self.bundles.get(revision).cloned().map(Bytes::from),
+            store: self,
+        }
     }
 
     async fn tags(&self, revision: &Revision) -> Result<ObjectTags, ReadFailure> {
@@ -109,14 +117,18 @@ impl<'a> Bundles for &'a Store<'a> {
 impl RangedRead for Stored<'_> {
     type Error = ReadFailure;
 
-    fn size(&self) -> u64 {
-        RangedRead::size(&self.0)
+    async fn tail(&self, most: u64) -> Result<Tail, ReadFailure> {
+        self.store.called()?;
+        let bytes = self.bytes.as_ref().ok_or_else(|| ReadFailure::Gone(self.revision.clone()))?;
+        let start = bytes.len().saturating_sub(usize::try_from(most).unwrap());
+        Ok(Tail { bytes: bytes.slice(start..), size: bytes.len() as u64 })
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadFailure> {
-        self.1.called()?;
-        let Ok(bytes) = self.0.read(range).await;
-        Ok(bytes)
+        self.store.called()?;
+        let bytes = self.bytes.as_ref().ok_or_else(|| ReadFailure::Gone(self.revision.clone()))?;
+        let at = |position: u64| usize::try_from(position).unwrap();
+        Ok(bytes.slice(at(range.start)..at(range.end)))
     }
 }
 
@@ -147,8 +159,20 @@ fn run(
     runtime.block_on(handle(&with, payload))
 }
 
-fn good() -> Zip {
-    Zip::with_appspec(APPSPEC)
+const APPSPEC: &str =
+    "version: 0.0\nos: linux\nhooks: {ValidateService: [{location: validate.sh, timeout: 3600}]}\n";
+
+fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn good() -> Vec<u8> {
+    zip(&[("appspec.yml", APPSPEC), ("validate.sh", "#!/bin/sh\n")])
 }
 
 /// The words and reasons on an object.
@@ -211,11 +235,11 @@ fn a_repeat_does_not_overwrite_how_the_release_ended() {
 #[test]
 fn a_bad_bundle_is_rejected_on_its_tags_and_opens_nothing() {
     let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
-    let store = Store::new(&world).with(&backend, 1, Zip::new().file("appspec.yaml", APPSPEC));
+    let store = Store::new(&world).with(&backend, 1, zip(&[("appspec.yaml", APPSPEC)]));
     let revision = upload(&backend, 1).revision;
     let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
     assert_eq!(outcomes[0].verdict.as_str(), "rejected");
-    insta::assert_snapshot!(said(&world, &revision), @"rejected: there is no appspec.yml at the root of the bundle - but there is appspec.yaml: the agent looks for exactly appspec.yml at the root - rename or move it");
+    insta::assert_snapshot!(said(&world, &revision), @"rejected: GL101 there is no appspec.yml at the root of the bundle - but there is appspec.yaml: the agent looks for exactly appspec.yml at the root - rename or move it");
     assert!(world.ledger(&backend).is_none());
     assert_eq!(world.count("read_ledger"), 0);
 }

@@ -1,11 +1,6 @@
-//! Bundles, from good to hostile, through the inspection.
+//! From S3's events to verdicts.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
-mod agent;
-mod bundles;
 mod events;
-mod faults;
 mod handler;
-mod limits;
-mod properties;

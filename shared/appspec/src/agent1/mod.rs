@@ -68,7 +68,7 @@ impl AppSpec {
                 format!("(<unknown>): invalid UTF-8 octet sequence after byte {}", error.valid_up_to());
             Refusal::new(ErrorClass::SyntaxError, text)
         })?;
-        let document = tree::read(&tree::as_libyaml_counts(text))?;
+        let document = tree::read(text)?;
         let Some(root) = ruby::load(&document)? else {
             return Err(Refusal::invalid(sentences::empty()));
         };

@@ -33,6 +33,31 @@ pub struct Permission {
 }
 
 impl Permission {
+    /// One item, as the agent reads it.
+    pub(crate) fn read(item: &Value) -> Result<Self, Refusal> {
+        if !matches!(item, Value::Map(_)) {
+            return Err(Refusal::no_method("has_key?", item));
+        }
+        let no_object = || Refusal::invalid(sentences::no_object());
+        let given = |key: &str| item.get(key).filter(|v| !v.is_nil());
+        let object = given("object").map(|object| strip(&object.to_s()).to_owned()).ok_or_else(no_object)?;
+        let except = each_or_none(given("except").unwrap_or(&Value::Nil))?.iter().map(Value::to_s).collect();
+        let (files, directories) = types(given("type").unwrap_or(&Value::Nil))?;
+        let permission = Self {
+            object,
+            pattern: given("pattern").filter(|v| v.is_truthy()).map_or_else(|| "**".to_owned(), Value::to_s),
+            except,
+            files,
+            directories,
+            owner: given("owner").map(Value::to_s),
+            group: given("group").map(Value::to_s),
+            mode: given("mode").map(mode).transpose()?,
+            acls: given("acls").map(acls).transpose()?,
+            context: given("context").map(context).transpose()?,
+        };
+        if permission.object.is_empty() { Err(no_object()) } else { Ok(permission) }
+    }
+
     /// Whether a path below the object is meant. Both are absolute and clean.
     pub fn covers(&self, object: &str, path: &str) -> bool {
         let base = if object.ends_with('/') { object.to_owned() } else { format!("{object}/") };
@@ -62,31 +87,7 @@ fn matches_simple_glob(name: &str, pattern: &str) -> bool {
 }
 
 pub(super) fn parse(value: &Value) -> Result<Vec<Permission>, Refusal> {
-    each_or_none(value)?.iter().map(permission).collect()
-}
-
-fn permission(item: &Value) -> Result<Permission, Refusal> {
-    if !matches!(item, Value::Map(_)) {
-        return Err(Refusal::no_method("has_key?", item));
-    }
-    let no_object = || Refusal::invalid(sentences::no_object());
-    let given = |key: &str| item.get(key).filter(|v| !v.is_nil());
-    let object = given("object").map(|object| strip(&object.to_s()).to_owned()).ok_or_else(no_object)?;
-    let except = each_or_none(given("except").unwrap_or(&Value::Nil))?.iter().map(Value::to_s).collect();
-    let (files, directories) = types(given("type").unwrap_or(&Value::Nil))?;
-    let permission = Permission {
-        object,
-        pattern: given("pattern").filter(|v| v.is_truthy()).map_or_else(|| "**".to_owned(), Value::to_s),
-        except,
-        files,
-        directories,
-        owner: given("owner").map(Value::to_s),
-        group: given("group").map(Value::to_s),
-        mode: given("mode").map(mode).transpose()?,
-        acls: given("acls").map(acls).transpose()?,
-        context: given("context").map(context).transpose()?,
-    };
-    if permission.object.is_empty() { Err(no_object()) } else { Ok(permission) }
+    each_or_none(value)?.iter().map(Permission::read).collect()
 }
 
 fn types(value: &Value) -> Result<(bool, bool), Refusal> {

@@ -11,8 +11,7 @@ pub use refusal::Refusal;
 
 use crate::file_exists_behavior::FileExistsBehavior;
 use crate::sentences;
-use crate::tree::{self, Content, Node, Place, Rest};
-use granit_parser::ScalarStyle;
+use crate::tree::{self, Node, Place, Rest};
 use permissions::RawPermission;
 use reading::{Anchors, Item, Misshapen};
 
@@ -26,7 +25,7 @@ pub fn judge(bytes: &[u8]) -> Result<(), Refusal> {
     if text.trim().is_empty() {
         return Err(Refusal::because(sentences::empty()));
     }
-    let document = tree::read(&tree::as_libyaml_counts(text)).map_err(|error| {
+    let document = tree::read(text).map_err(|error| {
         let Place { line, column } = error.place;
         Refusal::yaml(format!("{} at line {line} column {column}", error.detail))
     })?;
@@ -40,12 +39,16 @@ pub fn judge(bytes: &[u8]) -> Result<(), Refusal> {
     RawAppSpec::read(&anchors.root(&root)?)?.check()
 }
 
+/// Whether a scalar without quotes is a time-out to the agent.
+pub(crate) fn is_timeout(plain: &str) -> bool {
+    reading::unsigned(plain).is_some_and(|seconds| seconds > 0 && u32::try_from(seconds).is_ok())
+}
+
 /// What stands in for the root of a file with nothing but comments.
 fn nothing_at_the_end_of(text: &str) -> Node {
     let last_line = text.rsplit('\n').next().unwrap_or_default();
     let place = Place { line: text.split('\n').count(), column: last_line.chars().count() + 1 };
-    let content = Content::Scalar { text: String::new(), style: ScalarStyle::Plain };
-    Node { place, tag: None, anchor: 0, content }
+    Node::nothing(place)
 }
 
 /// The file by its types.

@@ -4,8 +4,8 @@
 //! A text may be any scalar (`mode: 0755` stays `0755`), a number only one without quotes. Read in that library's
 //! source; `tests/agent2.rs` holds it to what the library itself said of the corpus.
 
-use crate::tree::{Content, Node, Place};
-use granit_parser::ScalarStyle;
+use crate::finding::Position;
+use crate::tree::{Content, Node, Place, ScalarStyle};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -15,6 +15,12 @@ pub(super) struct Misshapen {
     path: String,
     message: String,
     place: Place,
+}
+
+impl Misshapen {
+    pub(super) fn position(&self) -> Position {
+        Position { line: self.place.line, column: self.place.column }
+    }
 }
 
 impl fmt::Display for Misshapen {
@@ -101,7 +107,7 @@ impl<'a> Item<'_, 'a> {
         let found = match &self.meant().content {
             Content::List(_) => "sequence".to_owned(),
             Content::Map(_) => "map".to_owned(),
-            Content::Scalar { text, style } if *style == ScalarStyle::Plain => scalar_type(text),
+            Content::Scalar { text, style, .. } if *style == ScalarStyle::Plain => scalar_type(text),
             Content::Scalar { text, .. } => format!("string {text:?}"),
             Content::Alias(_) => "alias".to_owned(),
         };
@@ -110,7 +116,7 @@ impl<'a> Item<'_, 'a> {
 
     fn plain(&self) -> Option<&'a str> {
         match &self.meant().content {
-            Content::Scalar { text, style: ScalarStyle::Plain } => Some(text),
+            Content::Scalar { text, style: ScalarStyle::Plain, .. } => Some(text),
             _ => None,
         }
     }
@@ -272,7 +278,7 @@ fn has_leading_zeros(text: &str) -> bool {
     digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn unsigned(text: &str) -> Option<u128> {
+pub(super) fn unsigned(text: &str) -> Option<u128> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
         if let Some(digits) = digits.strip_prefix(prefix) {

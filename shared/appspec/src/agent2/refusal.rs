@@ -1,6 +1,7 @@
 //! How agent 2.x says no.
 
 use super::reading::Misshapen;
+use crate::finding::Position;
 use std::fmt;
 
 /// Why the agent refuses the file.
@@ -9,11 +10,13 @@ use std::fmt;
 pub struct Refusal {
     /// What follows "The deployment failed because".
     pub reason: String,
+    /// Where, if it says so.
+    pub position: Option<Position>,
 }
 
 impl Refusal {
     pub(super) fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self { reason: reason.into(), position: None }
     }
 
     pub(super) fn yaml(detail: impl fmt::Display) -> Self {
@@ -23,6 +26,6 @@ impl Refusal {
 
 impl From<Misshapen> for Refusal {
     fn from(error: Misshapen) -> Self {
-        Self::yaml(error)
+        Self { position: Some(error.position()), ..Self::yaml(error) }
     }
 }

@@ -1,15 +1,17 @@
 //! The `hooks` section: which scripts run in which lifecycle event, for how long.
 
-use super::fault::{AppSpecFault, AppSpecWarning};
 use super::findings::{Lint, ScriptReference};
-use super::nodes::{alike, as_written, get, is_mapping, is_truthy, items, present, text, value};
-use crate::ruby::{Value, strip};
+use super::nodes::{alike, as_written, check_keys, get, is_mapping, is_truthy, items, present, text, value};
+use crate::agent1::DEFAULT_TIMEOUT_SECONDS;
+use crate::agent2;
+use crate::finding::{Agent, Code, Fails, shown};
+use crate::ruby::strip;
 use crate::tree::{Content, Node};
 use std::collections::BTreeMap;
 
 /// Seconds that all scripts of one event may take together (CodeDeploy user guide, AppSpec hooks section),
 /// and the agent's default for one script.
-const LONGEST_EVENT_SECONDS: i128 = 3600;
+const LONGEST_EVENT_SECONDS: u64 = 3600;
 
 /// The events that scripts may run in (CodeDeploy user guide, AppSpec hooks section).
 const EVENTS: [&str; 9] = [
@@ -28,12 +30,12 @@ const VALIDATE: &str = "ValidateService";
 const IGNORED: [&str; 2] = ["DownloadBundle", "Install"];
 /// Not for scripts.
 const RESERVED: [&str; 4] = ["Start", "BlockTraffic", "AllowTraffic", "End"];
+pub(super) const KEYS: [&str; 4] = ["location", "timeout", "runas", "sudo"];
 
-pub(super) fn check(root: &Node, findings: &mut Lint) -> Vec<ScriptReference> {
-    let mut scripts = Vec::new();
+pub(super) fn check(root: &Node, lint: &mut Lint) {
     let hooks = get(root, "hooks");
     if let Some(hooks) = hooks.filter(|hooks| is_truthy(hooks))
-        && is_mapping(hooks, "hooks", "a mapping from lifecycle events to lists of scripts", findings)
+        && is_mapping(hooks, "hooks", "a mapping from lifecycle events to lists of scripts", lint)
     {
         // Of two hooks for one event the agent takes the last.
         let mut by_event: BTreeMap<String, (&Node, &Node)> = BTreeMap::new();
@@ -41,94 +43,154 @@ pub(super) fn check(root: &Node, findings: &mut Lint) -> Vec<ScriptReference> {
             by_event.insert(text(key), (key, value));
         }
         for (event, (key, value)) in by_event {
-            check_event(key, &event, findings);
-            check_scripts(value, &event, findings, &mut scripts);
+            // Not even Install, which asks whether it knows the event, sees a hook without a value.
+            if is_truthy(value) {
+                let runs = check_event(key, &event, lint);
+                check_scripts(value, &event, runs, lint);
+            }
         }
     }
-    if !scripts.iter().any(|script| script.event == VALIDATE) {
-        findings.warn(hooks.unwrap_or(root).line(), AppSpecWarning::NoValidateService);
+    if !lint.asks.scripts.iter().any(|script| script.event == VALIDATE) {
+        let remedy = "let hooks/validate_service.sh of the kit run there";
+        lint.say(hooks.unwrap_or(root), Code::NoValidateService, "ValidateService has no script", remedy);
     }
-    scripts
 }
 
-fn check_event(key: &Node, event: &str, findings: &mut Lint) {
-    let event = event.to_owned();
-    if IGNORED.contains(&event.as_str()) {
-        findings.warn(key.line(), AppSpecWarning::IgnoredEvent { event });
-    } else if RESERVED.contains(&event.as_str()) {
-        findings.fault(key.line(), AppSpecFault::ReservedEvent { event });
-    } else if !EVENTS.contains(&event.as_str()) {
-        let meant = alike(&event, &EVENTS);
-        findings.fault(key.line(), AppSpecFault::UnknownEvent { event, meant });
+/// Whether the event runs scripts.
+fn check_event(key: &Node, event: &str, lint: &mut Lint) -> bool {
+    let shown = shown(event);
+    if IGNORED.contains(&event) {
+        let remedy = "move them to BeforeInstall or AfterInstall";
+        lint.say(key, Code::NeverRuns, format!("scripts of {shown} never run"), remedy);
+    } else if RESERVED.contains(&event) {
+        let what = format!("{shown} is an event that CodeDeploy keeps for itself");
+        lint.say(key, Code::ReservedEvent, what, "move its scripts to another event");
+    } else if !EVENTS.contains(&event) {
+        let remedy = match alike(event, &EVENTS) {
+            Some(name) => format!("write {name}, if that is meant"),
+            None => format!("write one of {}", EVENTS.join(", ")),
+        };
+        lint.say(key, Code::UnknownEvent, format!("{shown} is no lifecycle event"), remedy);
     } else if event.ends_with("Traffic") {
-        findings.warn(key.line(), AppSpecWarning::TrafficEvent { event });
+        let what = format!("scripts of {shown} never run, for the deployment group has no load balancer");
+        lint.say(key, Code::NeverRuns, what, "move them to ApplicationStart or ValidateService");
+    } else {
+        if event == "ApplicationStop" {
+            let what = "ApplicationStop runs the script of the revision that was installed last";
+            let remedy = "take down in the hook that starts the next version, as the kit does";
+            lint.say(key, Code::ApplicationStop, what, remedy);
+        }
+        return true;
     }
+    false
 }
 
-fn check_scripts(hook: &Node, event: &str, findings: &mut Lint, scripts: &mut Vec<ScriptReference>) {
-    let mut sum = Some(0_i128);
-    let mut defaults = false;
-    let mut n_scripts = 0_usize;
-    let what = format!("hook {event}");
-    for item in items(Some(hook), &what, "a list of scripts, each with a location", findings) {
-        if !is_mapping(item, &format!("a script of {event}"), "a mapping with a location", findings) {
+fn check_scripts(hook: &Node, event: &str, runs: bool, lint: &mut Lint) {
+    let mut seconds = 0_u64;
+    let (mut without_timeout, mut n_scripts) = (false, 0_usize);
+    let what = format!("hook {}", shown(event));
+    for item in items(Some(hook), &what, "a list of scripts, each with a location", lint) {
+        let what = format!("a script of {}", shown(event));
+        if !is_mapping(item, &what, "a mapping with a location", lint) {
             continue;
         }
+        check_keys(item, &KEYS, lint);
         n_scripts += 1;
-        if let Some(script) = check_location(item, event, findings) {
-            scripts.push(script);
-        }
-        match check_timeout(item, event, findings) {
-            Timeout::Seconds(seconds) => sum = sum.and_then(|sum| sum.checked_add(seconds)),
-            Timeout::Default => defaults = true,
+        let timeout = check_timeout(item, event, lint);
+        match timeout {
+            Timeout::Seconds(timeout) => seconds = seconds.saturating_add(timeout),
+            Timeout::Default => without_timeout = true,
             Timeout::Bad => {}
         }
-        if let Some(runas) = present(item, "runas").filter(|runas| strip(&text(runas)).is_empty()) {
-            findings.warn(runas.line(), AppSpecWarning::EmptyRunas);
+        let has_user = check_runas(item, lint);
+        check_sudo(item, lint);
+        if let Some((at, location)) = check_location(item, event, lint) {
+            let timeout =
+                if let Timeout::Seconds(timeout) = timeout { timeout } else { DEFAULT_TIMEOUT_SECONDS };
+            let (position, event) = (at.position(), event.to_owned());
+            lint.asks.scripts.push(ScriptReference {
+                position,
+                event,
+                runs,
+                location,
+                timeout,
+                runas: has_user,
+            });
         }
     }
-    let seconds = sum.unwrap_or(i128::MAX);
-    let event = event.to_owned();
     if seconds > LONGEST_EVENT_SECONDS {
-        findings.fault(hook.line(), AppSpecFault::TimeoutsTooLong { event, seconds });
-    } else if defaults && n_scripts > 1 {
-        findings.warn(hook.line(), AppSpecWarning::DefaultTimeouts { event });
+        let what = format!("the time-outs of {} add up to {seconds} seconds", shown(event));
+        lint.say(hook, Code::TimeoutsTooLong, what, "lower them to 3600 seconds together");
+    } else if without_timeout && n_scripts > 1 {
+        let what = format!("scripts of {} have no timeout, so each may take 3600 seconds", shown(event));
+        lint.say(hook, Code::NoTimeout, what, "give each script a timeout");
     }
 }
 
-fn check_location(item: &Node, event: &str, findings: &mut Lint) -> Option<ScriptReference> {
+fn check_location<'a>(item: &'a Node, event: &str, lint: &mut Lint) -> Option<(&'a Node, String)> {
     let location = present(item, "location").map(|node| (node, strip(&text(node)).to_owned()));
     let Some((node, location)) = location.filter(|(_, location)| !location.is_empty()) else {
-        findings.fault(item.line(), AppSpecFault::LocationMissing { event: event.to_owned() });
+        let what = format!("a script of {} has no location", shown(event));
+        lint.say(item, Code::NoLocation, what, "add the script's path from the bundle's root");
         return None;
     };
     if !matches!(node.content, Content::Scalar { .. }) {
-        findings.warn(node.line(), AppSpecWarning::LocationNotText { location: location.clone() });
+        let what = format!("location {} is no text", shown(&location));
+        lint.say(node, Code::Type, what, "write the script's path");
     }
-    Some(ScriptReference { line: node.line(), event: event.to_owned(), location })
+    Some((node, location))
 }
 
+fn check_runas(item: &Node, lint: &mut Lint) -> bool {
+    let Some(runas) = present(item, "runas") else { return false };
+    if strip(&text(runas)).is_empty() {
+        lint.say(runas, Code::EmptyRunas, "runas is empty", "remove it, or name a user");
+    }
+    true
+}
+
+fn check_sudo(item: &Node, lint: &mut Lint) {
+    let Some(sudo) = present(item, "sudo") else { return };
+    let Content::Scalar { text, .. } = &sudo.content else { return };
+    let is_flag =
+        sudo.is_plain() && matches!(text.as_str(), "true" | "True" | "TRUE" | "false" | "False" | "FALSE");
+    if !is_flag {
+        let remedy = if is_truthy(sudo) { "write sudo: true" } else { "write sudo: false" };
+        lint.say(sudo, Code::Type, format!("sudo is {}, which is not true or false", shown(text)), remedy);
+    }
+}
+
+#[derive(Clone, Copy)]
 enum Timeout {
-    Seconds(i128),
+    Seconds(u64),
     Default,
     Bad,
 }
 
-fn check_timeout(item: &Node, event: &str, findings: &mut Lint) -> Timeout {
+fn check_timeout(item: &Node, event: &str, lint: &mut Lint) -> Timeout {
     let Some(node) = get(item, "timeout") else { return Timeout::Default };
     let value = value(node);
     if !value.is_truthy() {
         return Timeout::Default;
     }
+    let written = if node.is_plain() { as_written(node) } else { format!("\"{}\"", as_written(node)) };
+    let fits_agent2 = node.is_plain() && agent2::is_timeout(&written);
+    let written = shown(&written);
     let Some(seconds) = value.to_i().filter(|seconds| *seconds > 0) else {
-        let fault = AppSpecFault::Timeout { event: event.to_owned(), found: text(node) };
-        findings.fault(node.line(), fault);
+        let fails = if fits_agent2 { Fails::With(Agent::One) } else { Fails::Everywhere };
+        let what = format!("timeout {written} of a script of {} is not a number above 0", shown(event));
+        lint.say_of(fails, node, Code::Timeout, what, "write the seconds as a number");
         return Timeout::Bad;
     };
-    let found = as_written(node);
-    let quoted = matches!(value, Value::Text(_));
-    if quoted || found != seconds.to_string() {
-        findings.warn(node.line(), AppSpecWarning::Timeout { found, seconds });
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    if !fits_agent2 {
+        let what =
+            format!("timeout {written} is {seconds} seconds to agent 1.x and not a number to agent 2.x");
+        let remedy = format!("write timeout: {seconds}");
+        lint.say_of(Fails::With(Agent::Two), node, Code::Timeout, what, remedy);
+    } else if written != seconds.to_string() {
+        let what = format!("timeout {written} is {seconds} seconds to agent 1.x");
+        lint.say_of(Fails::Nowhere, node, Code::Timeout, what, format!("write timeout: {seconds}"));
     }
     Timeout::Seconds(seconds)
 }

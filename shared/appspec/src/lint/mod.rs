@@ -1,147 +1,215 @@
-//! What an author should know of an AppSpec file, each fault with its line and none left out.
+//! What an author should know of an AppSpec file, each finding with its place and none left out.
 //!
-//! What agent 1.8.1 refuses is a fault, and so is what Install or the service refuse later. What agent 1.x accepts and
-//! 2.x does not, and what does nothing, is a warning. Whether a script is in the bundle is asked elsewhere.
+//! What an agent refuses, and what Install or the service refuse later, fails with that agent. Whether a script is in
+//! the bundle is asked elsewhere.
 
-mod fault;
 mod files;
 mod findings;
 mod hooks;
 mod nodes;
 mod permissions;
 
-pub use fault::{AppSpecFault, AppSpecWarning};
-pub use findings::{CopyReference, Finding, Lint, ScriptReference};
+pub use findings::{Asks, CopyReference, Lint, PermissionReference, ScriptReference};
 
+use crate::agent1::{self, AppSpec};
+use crate::agent2;
 use crate::file_exists_behavior::FileExistsBehavior;
+use crate::finding::{Agent, Code, Fails, Finding, shown};
 use crate::ruby::{self, Unloadable, Value};
 use crate::tree::{self, Content, Document, Node, Rest};
-use nodes::{alike, as_written, get, has_parts, is_truthy, present, text, value};
+use nodes::{as_written, check_keys, get, has_parts, is_truthy, present, text, value};
+use std::collections::BTreeSet;
 
 const KEYS: [&str; 6] = ["version", "os", "hooks", "files", "permissions", "file_exists_behavior"];
 
 /// Looks at a file's bytes.
 pub fn lint(bytes: &[u8]) -> Lint {
-    let mut findings = Lint::default();
-    if let Some(root) = read(bytes, &mut findings) {
-        check_version(&root, &mut findings);
-        check_os(&root, &mut findings);
-        findings.scripts = hooks::check(&root, &mut findings);
-        findings.copies = files::check(&root, &mut findings);
-        permissions::check(&root, &mut findings);
-        check_file_exists_behavior(&root, &mut findings);
-        check_keys(&root, &mut findings);
+    let mut lint = Lint::default();
+    if let Some(root) = read(bytes, &mut lint) {
+        check_version(&root, &mut lint);
+        check_os(&root, &mut lint);
+        hooks::check(&root, &mut lint);
+        files::check(&root, &mut lint);
+        permissions::check(&root, &mut lint);
+        check_file_exists_behavior(&root, &mut lint);
+        check_keys(&root, &KEYS, &mut lint);
     }
-    findings.faults.sort_by_key(|finding| finding.line);
-    findings.warnings.sort_by_key(|finding| finding.line);
-    findings
+    say_what_an_agent_refuses(bytes, &mut lint);
+    lint.findings.sort();
+    lint
+}
+
+/// The verdicts are the agents'. Where one refuses a file for something that no rule above explains, its own sentence
+/// is the finding.
+fn say_what_an_agent_refuses(bytes: &[u8], lint: &mut Lint) {
+    let whole = |code, what: String| Finding::new(code, what, "correct it").of(agent1::FILE_NAME);
+    if !lint.findings.refuse(Agent::One)
+        && let Err(refusal) = AppSpec::parse(bytes)
+    {
+        lint.findings.push(whole(Code::RefusedByAgent1, format!("agent 1.x says: {refusal}")));
+    }
+    if !lint.findings.refuse(Agent::Two)
+        && let Err(refusal) = agent2::judge(bytes)
+    {
+        let finding = whole(Code::RefusedByAgent2, format!("agent 2.x says: {refusal}"));
+        lint.findings.push(match refusal.position {
+            Some(position) => finding.at(position.line, position.column),
+            None => finding,
+        });
+    }
 }
 
 /// The root, when it is a mapping.
-fn read(bytes: &[u8], findings: &mut Lint) -> Option<Node> {
+fn read(bytes: &[u8], lint: &mut Lint) -> Option<Node> {
+    let top = Node::top();
     let Ok(text) = std::str::from_utf8(bytes) else {
-        findings.fault(1, AppSpecFault::NotUtf8);
+        lint.say(&top, Code::NotUtf8, "the file is not UTF-8 text", "save it as UTF-8");
         return None;
     };
     let without_mark = text.strip_prefix('\u{feff}');
     if without_mark.is_some() {
-        findings.fault(1, AppSpecFault::ByteOrderMark);
+        let what = "the file starts with a byte order mark";
+        lint.say(&top, Code::ByteOrderMark, what, "save it as UTF-8 without one");
     }
     let Document { root, rest } = match tree::read(without_mark.unwrap_or(text)) {
-        // What follows the first document is not read by agent 1.x, but by agent 2.x, and is hardly meant so.
-        Ok(Document { rest: Rest::Rubbish(error), .. }) | Err(error) => {
-            findings.fault(error.place.line, AppSpecFault::Syntax { detail: error.detail });
+        Ok(document) => document,
+        Err(error) => {
+            let what = format!("the file is not valid YAML, {}", error.detail);
+            lint.say(&Node::nothing(error.place), Code::Syntax, what, "correct it");
             return None;
         }
-        Ok(document) => document,
     };
     if let Some(root) = &root {
-        note_unloadable(root, findings);
-        note_duplicate_keys(root, findings);
+        note_unloadable(root, lint);
+        note_duplicate_keys(root, lint);
     }
-    if let Rest::Document { line } = rest {
-        findings.warn(line, AppSpecWarning::SecondDocument);
+    match rest {
+        Rest::Nothing => {}
+        Rest::Document(place) => {
+            let what = "a second document starts here";
+            lint.say(&Node::nothing(place), Code::SecondDocument, what, "remove it");
+        }
+        // What follows the first document is not read by agent 1.x, but by agent 2.x, and is hardly meant so.
+        Rest::Rubbish(error) => {
+            let what = format!("what follows the first document is not valid YAML, {}", error.detail);
+            lint.say(&Node::nothing(error.place), Code::SecondDocument, what, "correct or remove it");
+        }
     }
     let Some(root) = root.filter(is_truthy) else {
-        findings.fault(1, AppSpecFault::Empty);
+        let remedy = "write at least version, os and hooks";
+        lint.say(&top, Code::Empty, "the file is empty", remedy);
         return None;
     };
     if !matches!(root.content, Content::Map(_)) {
-        findings.fault(root.line(), AppSpecFault::NotAMapping);
+        let remedy = "start with version: 0.0 and os: linux";
+        lint.say(&root, Code::NotAMapping, "the file is not a mapping", remedy);
         return None;
     }
     Some(root)
 }
 
-fn note_unloadable(root: &Node, findings: &mut Lint) {
+fn note_unloadable(root: &Node, lint: &mut Lint) {
     for (node, why) in ruby::unloadable(root) {
-        let fault = match (why, node.written_tag(), &node.content) {
-            (Unloadable::Alias, ..) => AppSpecFault::Alias,
-            (Unloadable::Class(_), None, Content::Scalar { text, .. }) => {
-                AppSpecFault::Date { text: text.clone() }
+        match (why, node.written_tag(), &node.content) {
+            (Unloadable::Alias, ..) => {
+                // An alias without its anchor is an error to the other reader, too.
+                let fails = match node.content {
+                    Content::Alias(None) => Fails::Everywhere,
+                    _ => Code::Alias.fails(),
+                };
+                let what = "an alias (*name) stands for a value from elsewhere";
+                lint.say_of(fails, node, Code::Alias, what, "write the value out");
             }
-            (Unloadable::Class(_), tag, _) => AppSpecFault::RubyTag { tag: tag.unwrap_or_default() },
-            (Unloadable::Number { .. }, ..) => AppSpecFault::Number { text: as_written(node) },
-        };
-        findings.fault(node.line(), fault);
+            (Unloadable::Class(_), None, Content::Scalar { text, .. }) => {
+                lint.say(node, Code::Date, format!("{} is a date", shown(text)), "put it in quotes");
+            }
+            (Unloadable::Class(_), tag, _) => {
+                let what = format!("tag {} asks for an object", shown(&tag.unwrap_or_default()));
+                lint.say(node, Code::Tag, what, "remove the tag");
+            }
+            (Unloadable::Number { .. }, ..) => {
+                let what = format!("{} looks like a number and is none", shown(&as_written(node)));
+                lint.say(node, Code::Number, what, "put it in quotes");
+            }
+        }
     }
 }
 
-fn note_duplicate_keys(node: &Node, findings: &mut Lint) {
+fn is_known(key: &str) -> bool {
+    let known: [&[&str]; 5] =
+        [&KEYS, &hooks::KEYS, &files::KEYS, &permissions::KEYS, &permissions::CONTEXT_KEYS];
+    known.iter().any(|known| known.contains(&key))
+}
+
+/// Agent 2.x refuses a key that it knows and passes over others and over events, where the last one counts.
+fn note_duplicate_keys(node: &Node, lint: &mut Lint) {
     if let Content::List(items) = &node.content {
         for item in items {
-            note_duplicate_keys(item, findings);
+            note_duplicate_keys(item, lint);
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for (key, value) in node.entries() {
         // Neither agent reads a key that is a list or a mapping, and comparing such keys is costly.
         if !has_parts(key) && !seen.insert(text(key)) {
-            findings.warn(key.line(), AppSpecWarning::DuplicateKey { key: text(key) });
+            let name = text(key);
+            let fails = if is_known(&name) { Code::DuplicateKey.fails() } else { Fails::Nowhere };
+            let what = format!("key {} is given twice: the last one counts for agent 1.x", shown(&name));
+            lint.say_of(fails, key, Code::DuplicateKey, what, "remove the one that is not meant");
         }
-        note_duplicate_keys(value, findings);
+        note_duplicate_keys(value, lint);
     }
 }
 
-fn check_version(root: &Node, findings: &mut Lint) {
+fn check_version(root: &Node, lint: &mut Lint) {
+    const REMEDY: &str = "write version: 0.0";
     let Some(version) = get(root, "version") else {
-        return findings.fault(root.line(), AppSpecFault::VersionMissing);
+        return lint.say(root, Code::Version, "version is missing", REMEDY);
     };
-    let fault = match value(version) {
+    let what = match value(version) {
         Value::Int(0) | Value::Float(0.0) => return,
-        Value::Text(text) if text.trim() == "0.0" => AppSpecFault::VersionQuoted,
-        Value::Nil => AppSpecFault::VersionMissing,
-        _ => AppSpecFault::Version { found: text(version) },
+        Value::Text(text) if text.trim() == "0.0" => {
+            "version is a text, and CodeDeploy wants a number".into()
+        }
+        Value::Nil => "version is empty".into(),
+        _ => format!("version is {}, and CodeDeploy knows only 0.0", shown(&text(version))),
     };
-    findings.fault(version.line(), fault);
+    lint.say(version, Code::Version, what, REMEDY);
 }
 
-fn check_os(root: &Node, findings: &mut Lint) {
-    let other_platform = get(root, "Resources").is_some();
+fn check_os(root: &Node, lint: &mut Lint) {
     let Some(os) = get(root, "os") else {
-        return findings.fault(root.line(), AppSpecFault::OsMissing { other_platform });
+        let elsewhere = if get(root, "Resources").is_some() {
+            ", and the file looks like one for Lambda or ECS"
+        } else {
+            ""
+        };
+        return lint.say(root, Code::Os, format!("os is missing{elsewhere}"), "write os: linux");
     };
-    match value(os) {
-        Value::Nil => findings.fault(os.line(), AppSpecFault::OsMissing { other_platform }),
-        Value::Text(os) if os == "linux" => {}
-        _ => findings.fault(os.line(), AppSpecFault::Os { found: text(os) }),
-    }
+    let what = match value(os) {
+        Value::Text(os) if os == "linux" => return,
+        Value::Nil => "os is empty".to_owned(),
+        _ => format!("os is {}, and the instances are Linux", shown(&text(os))),
+    };
+    // Agent 2.x does not ask what it runs on.
+    let fails = if matches!(value(os), Value::Text(os) if os == "windows") {
+        Fails::With(Agent::One)
+    } else {
+        Fails::Everywhere
+    };
+    lint.say_of(fails, os, Code::Os, what, "write os: linux, in lower case");
 }
 
-fn check_file_exists_behavior(root: &Node, findings: &mut Lint) {
+fn check_file_exists_behavior(root: &Node, lint: &mut Lint) {
     let Some(behavior) = present(root, "file_exists_behavior") else { return };
     let found = text(behavior);
     if !matches!(value(behavior), Value::Text(_)) || FileExistsBehavior::parse(&found).is_none() {
-        findings.fault(behavior.line(), AppSpecFault::FileExistsBehavior { found });
-    }
-}
-
-fn check_keys(root: &Node, findings: &mut Lint) {
-    for (key, _) in root.entries() {
-        let text = text(key);
-        if !KEYS.contains(&text.as_str()) {
-            let meant = alike(&text, &KEYS);
-            findings.warn(key.line(), AppSpecWarning::UnknownKey { key: text, meant });
-        }
+        let what = format!("file_exists_behavior is {}", shown(&found));
+        lint.say(
+            behavior,
+            Code::FileExistsBehavior,
+            what,
+            "write DISALLOW, OVERWRITE or RETAIN, in capitals",
+        );
     }
 }

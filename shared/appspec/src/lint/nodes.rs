@@ -1,9 +1,21 @@
 //! Nodes as the checks look at them: through Ruby's eyes, and each fault of form said where it stands.
 
-use super::fault::AppSpecFault;
 use super::findings::Lint;
+use crate::finding::{Code, shown};
 use crate::ruby::{self, Unloadable, Value};
 use crate::tree::{Content, Node};
+
+/// Says which keys of a mapping the agent does not know.
+pub(super) fn check_keys(node: &Node, known: &[&'static str], lint: &mut Lint) {
+    for (key, _) in node.entries() {
+        let found = text(key);
+        if !known.contains(&found.as_str()) {
+            let meant = alike(&found, known).map(|name| format!("write {name}, if that is meant, or "));
+            let remedy = format!("{}remove it", meant.unwrap_or_default());
+            lint.say(key, Code::UnknownKey, format!("key {} is ignored", shown(&found)), remedy);
+        }
+    }
+}
 
 /// The name that differs from `text` only in capitals, underscores and dashes.
 pub(super) fn alike(text: &str, names: &[&'static str]) -> Option<&'static str> {
@@ -63,7 +75,7 @@ pub(super) fn items<'a>(
     node: Option<&'a Node>,
     what: &str,
     expected: &'static str,
-    findings: &mut Lint,
+    lint: &mut Lint,
 ) -> &'a [Node] {
     let Some(node) = node else { return &[] };
     match &node.content {
@@ -71,17 +83,26 @@ pub(super) fn items<'a>(
         Content::Map(entries) if entries.is_empty() => &[],
         _ if !is_truthy(node) => &[],
         _ => {
-            findings.fault(node.line(), AppSpecFault::Shape { what: what.to_owned(), expected });
+            say_shape(node, what, expected, lint);
             &[]
         }
     }
 }
 
 /// Whether the node is a mapping; a fault if not.
-pub(super) fn is_mapping(node: &Node, what: &str, expected: &'static str, findings: &mut Lint) -> bool {
+pub(super) fn is_mapping(node: &Node, what: &str, expected: &'static str, lint: &mut Lint) -> bool {
     let mapping = matches!(node.content, Content::Map(_));
     if !mapping {
-        findings.fault(node.line(), AppSpecFault::Shape { what: what.to_owned(), expected });
+        say_shape(node, what, expected, lint);
     }
     mapping
+}
+
+pub(super) fn say_shape(node: &Node, what: &str, expected: &'static str, lint: &mut Lint) {
+    lint.say(
+        node,
+        Code::Shape,
+        format!("{what} is something else than {expected}"),
+        format!("write {expected}"),
+    );
 }

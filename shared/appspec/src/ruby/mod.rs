@@ -9,7 +9,6 @@ mod value;
 pub(crate) use value::{Unloadable, Value, path, strip};
 
 use crate::tree::{Content, Document, Node};
-use granit_parser::ScalarStyle;
 use std::collections::BTreeMap;
 
 /// What Ruby makes of a node, the parts that it would not load included.
@@ -19,7 +18,15 @@ pub(crate) fn value(node: &Node) -> Value {
     }
     match &node.content {
         Content::Alias(_) => Value::Unloadable(Unloadable::Alias),
-        Content::Scalar { text, style } => scalar_value(node, text, *style),
+        Content::Scalar { text, quoted, .. } => scalar_value(node, text, *quoted),
+        Content::List(items) if is_ordered_map(node) => {
+            let mut map = Hash::default();
+            for item in items {
+                let (key, of_key) = first_and_last(item);
+                map.set(key.map_or(Value::Nil, value), of_key.map_or(Value::Nil, value));
+            }
+            Value::Map(map.entries)
+        }
         Content::List(items) => Value::List(items.iter().map(value).collect()),
         Content::Map(entries) => {
             let mut map = Hash::default();
@@ -32,6 +39,21 @@ pub(crate) fn value(node: &Node) -> Value {
             }
             Value::Map(map.entries)
         }
+    }
+}
+
+fn is_ordered_map(node: &Node) -> bool {
+    matches!(node.tag.as_deref(), Some("!omap" | "tag:yaml.org,2002:omap"))
+}
+
+/// The first and last of what a node has in it; Psych expects a key and its value there.
+fn first_and_last(node: &Node) -> (Option<&Node>, Option<&Node>) {
+    match &node.content {
+        Content::List(items) => (items.first(), items.last()),
+        Content::Map(entries) => {
+            (entries.first().map(|(key, _)| key), entries.last().map(|(_, value)| value))
+        }
+        Content::Scalar { .. } | Content::Alias(_) => (None, None),
     }
 }
 
@@ -68,8 +90,8 @@ impl Hash {
     }
 }
 
-fn scalar_value(node: &Node, text: &str, style: ScalarStyle) -> Value {
-    if style != ScalarStyle::Plain {
+fn scalar_value(node: &Node, text: &str, quoted: bool) -> Value {
+    if quoted {
         return Value::text(text);
     }
     match node.tag.as_deref() {
@@ -92,7 +114,7 @@ fn class_of_tag(node: &Node) -> Option<String> {
     let (kind, named) = tag.split_once(':').unwrap_or((tag, ""));
     let where_named = Some(named).filter(|named| !named.is_empty());
     let class = match (&node.content, kind) {
-        (Content::Scalar { text, style: ScalarStyle::Plain }, _) => match kind {
+        (Content::Scalar { text, quoted: false, .. }, _) => match kind {
             "!ruby/class" | "!ruby/module" => Some(text.as_str()),
             "!ruby/regexp" => Some("Regexp"),
             "!ruby/range" => Some("Range"),
@@ -102,6 +124,15 @@ fn class_of_tag(node: &Node) -> Option<String> {
             _ => None,
         },
         (Content::List(_), "!seq" | "!ruby/array") => where_named,
+        // Psych takes the colon for optional and the rest for the name.
+        (Content::Map(_), _)
+            if !matches!(kind, "!ruby/object" | "!ruby/struct" | "!ruby/exception")
+                && ["!ruby/object", "!ruby/struct", "!ruby/exception"]
+                    .iter()
+                    .any(|known| tag.starts_with(known)) =>
+        {
+            Some(tag)
+        }
         (Content::Map(_), _) => match kind {
             _ if matches!(tag, "!set" | "tag:yaml.org,2002:set") => Some("Psych::Set"),
             _ if matches!(tag, "!omap" | "tag:yaml.org,2002:omap") => Some("Psych::Omap"),

@@ -1,0 +1,4 @@
+//! The command as a build calls it.
+#![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
+mod check;

@@ -1,0 +1,138 @@
+//! What one item of `files` lays down: a walk through the bundle that follows links to folders, as the agents do.
+
+use super::Budget;
+use super::copies::{Copy, Source};
+use super::paths::join;
+use crate::tree::{Found, Kind, NodeId, Tree};
+
+/// Something that Install lays down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Laid {
+    /// Where on the instance.
+    pub(super) place: String,
+    pub(super) node: NodeId,
+    pub(super) what: What,
+    /// How many folders of the copied one lie above it.
+    pub(super) depth: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Folder,
+    File,
+    /// A link that leads to a file or nowhere, and is copied as a link.
+    Link,
+}
+
+/// Why a walk ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A link leads to a folder in which it lies.
+    Circle { link: NodeId },
+    /// The visitor, or the budget, has had enough.
+    Enough,
+}
+
+/// Whether to go on below what was visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    In,
+    Past,
+    Stop,
+}
+
+/// Links that a path may go through (Linux: `MAXSYMLINKS`), and its bytes (`PATH_MAX`).
+const LINKS_PER_PATH: usize = 40;
+const PATH_BYTES: usize = 4096;
+
+/// A folder on the way, and what of it was not looked at yet.
+struct Level<'t> {
+    folder: NodeId,
+    place: String,
+    /// Links above it, and the last of them.
+    links: usize,
+    link: Option<NodeId>,
+    rest: Box<dyn Iterator<Item = NodeId> + 't>,
+}
+
+/// Calls `visit` for everything that a copy lays down, folders before what is in them.
+pub(super) fn walk(
+    tree: &Tree,
+    copy: &Copy<'_>,
+    budget: &mut Budget,
+    visit: &mut dyn FnMut(&Laid, &mut Budget) -> Next,
+) -> Result<(), Stop> {
+    let (what, folder) = match copy.source {
+        Source::File(_) => (What::File, None),
+        Source::Link(_) => (What::Link, None),
+        Source::Folder(folder) => (What::Folder, Some(folder)),
+    };
+    let laid = Laid { place: copy.place.clone(), node: copy.source.node(), what, depth: 0 };
+    let level = |folder, place, links, link| Level {
+        folder,
+        place,
+        links,
+        link,
+        rest: Box::new(tree.children(folder)),
+    };
+    let mut open = match (visit(&laid, budget), folder) {
+        (Next::Stop, _) => return Err(Stop::Enough),
+        (Next::In, Some(folder)) => vec![level(folder, laid.place, 0, None)],
+        (Next::In | Next::Past, _) => return Ok(()),
+    };
+    while let Some(last) = open.last_mut() {
+        let Some(node) = last.rest.next() else {
+            open.pop();
+            continue;
+        };
+        let place = join(&last.place, tree.name(node));
+        let is_link = tree.kind(node) == Kind::Link;
+        let (links, link) = (last.links + usize::from(is_link), if is_link { Some(node) } else { last.link });
+        if !budget.step() || place.len() > PATH_BYTES {
+            return Err(Stop::Enough);
+        }
+        let (what, inner) = if links > LINKS_PER_PATH { (What::Link, None) } else { resolve(tree, node) };
+        let laid = Laid { place, node, what, depth: open.len() - 1 };
+        match (visit(&laid, budget), inner) {
+            (Next::Stop, _) => return Err(Stop::Enough),
+            (Next::In, Some(inner)) => {
+                if open.iter().any(|level| level.folder == inner) {
+                    return Err(Stop::Circle { link: link.unwrap_or(node) });
+                }
+                open.push(level(inner, laid.place, links, link));
+            }
+            (Next::In | Next::Past, _) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a node is to Install, and the folder to go on in.
+fn resolve(tree: &Tree, node: NodeId) -> (What, Option<NodeId>) {
+    match tree.kind(node) {
+        Kind::File => (What::File, None),
+        Kind::Folder => (What::Folder, Some(node)),
+        Kind::Link => match tree.find_target(node) {
+            Found::Folder(folder) => (What::Folder, Some(folder)),
+            Found::File(_) | Found::Nothing | Found::Outside => (What::Link, None),
+        },
+    }
+}
+
+/// What a copy lays down at a path below its own place; `None` for nothing.
+pub(super) fn laid_at(tree: &Tree, copy: &Copy<'_>, below: &str) -> Option<What> {
+    let mut at = match copy.source {
+        Source::Folder(folder) => folder,
+        Source::File(_) => return below.is_empty().then_some(What::File),
+        Source::Link(_) => return below.is_empty().then_some(What::Link),
+    };
+    let mut parts = below.split('/').filter(|part| !part.is_empty()).peekable();
+    while let Some(part) = parts.next() {
+        match (resolve(tree, tree.child(at, part)?), parts.peek()) {
+            ((_, Some(folder)), _) => at = folder,
+            ((what, None), None) => return Some(what),
+            ((_, None), Some(_)) => return None,
+        }
+    }
+    Some(What::Folder)
+}

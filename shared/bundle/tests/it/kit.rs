@@ -1,0 +1,112 @@
+//! The kit that lies in `instance/`, in bundles.
+
+use crate::bundles::{Object, Zip, look_expecting};
+use appspec::finding::{Agent, Severity};
+use bundle::{Expected, kit};
+use std::path::{Path, PathBuf};
+
+fn instance() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../instance")
+}
+
+fn of_kit(name: &str) -> Vec<u8> {
+    std::fs::read(instance().join(name)).unwrap()
+}
+
+const PARTS: [&str; 11] = [
+    "appspec.yml",
+    "hooks/before_install.sh",
+    "hooks/after_install.sh",
+    "hooks/application_start.sh",
+    "hooks/validate_service.sh",
+    "hooks/release.sh",
+    "hooks/ask.sh",
+    "nginx/nginx.sh",
+    "nginx/nginx.conf",
+    "runtimes/process.sh",
+    "runtimes/compose.sh",
+];
+
+/// A bundle as `instance/bundle` makes it, changed part by part; a part without content is left out.
+pub(crate) fn bundle(change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) -> Vec<u8> {
+    let mut zip = Zip::new();
+    for part in PARTS {
+        if let Some(content) = change(part, of_kit(part)) {
+            zip = zip.file_of_mode(part, 0o755, content);
+        }
+    }
+    match change("app/start.sh", b"#!/bin/sh\nexec node server.js\n".to_vec()) {
+        Some(content) => zip.file_of_mode("app/start.sh", 0o755, content).bytes(),
+        None => zip.file("app/readme.txt", "").bytes(),
+    }
+}
+
+fn said(bytes: Vec<u8>, expected: Expected) -> Vec<String> {
+    let findings = look_expecting(&Object::new(bytes), expected).findings;
+    let said = |severity| {
+        findings.of_severity(severity, Agent::One).map(move |found| format!("{} {found}", severity.as_str()))
+    };
+    said(Severity::Error).chain(said(Severity::Warning)).collect()
+}
+
+#[test]
+fn the_kit_has_nothing_said_about_it() {
+    let expected = Expected { release_seconds: Some(3_600), disk_bytes: Some(8 << 30) };
+    assert_eq!(said(bundle(|_, content| Some(content)), expected), [""; 0]);
+}
+
+#[test]
+fn the_kit_has_the_version_that_the_functions_go_with() {
+    let text = String::from_utf8(of_kit("hooks/release.sh")).unwrap();
+    assert!(text.lines().any(|line| line == format!("kit_version={}", kit::VERSION)));
+}
+
+#[test]
+fn what_the_kit_needs_is_missed() {
+    let without = |missing: &'static str| {
+        said(bundle(move |part, content| (part != missing).then_some(content)), Expected::default())
+            .join("\n")
+    };
+    let replaced = |part: &'static str, old: &'static str, new: &'static str| {
+        let change = move |name: &str, content: Vec<u8>| {
+            let text = String::from_utf8(content).unwrap();
+            if name == part {
+                assert!(text.contains(old));
+            }
+            Some(if name == part { text.replace(old, new) } else { text }.into_bytes())
+        };
+        said(bundle(change), Expected::default()).join("\n")
+    };
+    let first_hook = "  BeforeInstall:\n    - location: hooks/before_install.sh\n      timeout: 300\n";
+    let said = [
+        ("a hook that others source", without("hooks/ask.sh")),
+        ("what is to be started", without("app/start.sh")),
+        ("the version", replaced("hooks/release.sh", "kit_version=1\n", "")),
+        ("an event", replaced("appspec.yml", first_hook, "")),
+        ("the staging folder", replaced("appspec.yml", "/opt/greenlight/staging", "/srv")),
+    ];
+    let said: Vec<String> = said.iter().map(|(missing, said)| format!("without {missing}: {said}")).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn a_hook_that_ends_before_the_release_can_is_refused() {
+    let expected = Expected { release_seconds: Some(3_601), disk_bytes: None };
+    insta::assert_snapshot!(said(bundle(|_, content| Some(content)), expected).join("\n"));
+}
+
+#[test]
+fn an_image_that_fills_the_disk_is_refused() {
+    let zip = Zip::with_appspec(crate::bundles::APPSPEC).file("app/image.tar", vec![7; 400_000]);
+    let expected = Expected { release_seconds: None, disk_bytes: Some(1_000_000) };
+    insta::assert_snapshot!(said(zip.bytes(), expected).join("\n"));
+}
+
+#[test]
+fn a_script_that_does_not_ask_is_pointed_out() {
+    let zip = Zip::new()
+        .file("appspec.yml", crate::bundles::APPSPEC)
+        .file("hooks/validate.sh", "#!/bin/sh\ncurl -f localhost\n")
+        .file("app/server.js", "");
+    insta::assert_snapshot!(said(zip.bytes(), Expected::default()).join("\n"));
+}
