@@ -10,5 +10,6 @@ mod template;
 mod template_contract;
 mod template_firewall;
 mod template_permissions;
+mod template_statements;
 mod tidy;
 mod tree;
