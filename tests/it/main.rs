@@ -3,6 +3,7 @@
 // `cfg(test)` holds anyway; it tells clippy that a test may unwrap.
 #![cfg(test)]
 
+mod contracts;
 mod documents;
 mod end_to_end;
 mod events_catalog;

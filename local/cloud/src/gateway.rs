@@ -5,11 +5,13 @@ mod control;
 mod faults;
 mod load_balancing;
 mod recognise;
+mod record;
 mod uploads;
 
 pub(crate) use control::Control;
 pub(crate) use faults::Faults;
 pub use faults::{Fault, FaultKind};
+pub(crate) use record::Recorder;
 pub(crate) use uploads::Uploads;
 
 use crate::firewall::{self, Firewall};
@@ -41,7 +43,7 @@ use tokio::sync::Mutex;
 const TIME_OUT: Duration = Duration::from_mins(1);
 
 /// Calls whose bodies may be large; they are streamed.
-const STREAMED: &str = "s3";
+const STREAMED: [&str; 2] = ["PutObject", "UploadPart"];
 
 /// Everything that answers.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub(crate) struct Gateway {
     uploads: Uploads,
     control: Control,
     faults: Arc<Faults>,
+    recorder: Recorder,
     /// Held while rules change, because the emulator looks and writes without a lock of its own.
     rules: Mutex<()>,
 }
@@ -75,6 +78,7 @@ impl Gateway {
         firewall: Arc<Firewall>,
         uploads: Uploads,
         control: Control,
+        recorder: Recorder,
     ) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let faults = control.faults();
@@ -88,6 +92,7 @@ impl Gateway {
             uploads,
             control,
             faults,
+            recorder,
             rules: Mutex::default(),
         }
     }
@@ -121,7 +126,8 @@ impl Gateway {
             return Ok(self.control.answer(&method, &path, &body).await);
         }
         let (parts, body) = request.into_parts();
-        let streamed = recognise(&parts.method, &parts.uri, &parts.headers, None).service == STREAMED;
+        let first = recognise(&parts.method, &parts.uri, &parts.headers, None);
+        let streamed = first.service == "s3" && STREAMED.contains(&first.operation.as_str());
         let (body, known) = if streamed {
             (body.boxed(), Bytes::new())
         } else {
@@ -131,22 +137,25 @@ impl Gateway {
         let form = form(&parts.headers, &known);
         let call = recognise(&parts.method, &parts.uri, &parts.headers, form);
         self.functions.journal().call(&call.key, &call.name());
+        self.recorder.call(&call, &parts, &known);
+        let uri = parts.uri.clone();
         let request = Request::from_parts(parts, body);
-        match self.faults.strike(&call) {
-            None => Ok(self.answer(&call, request, &known, form).await),
-            Some(FaultKind::Throttle) => Ok(answers::throttled(&call)),
-            Some(FaultKind::Refuse) => Ok(answers::refused(&call)),
-            Some(FaultKind::ServerError) => Ok(answers::server_error(&call)),
+        let answer = match self.faults.strike(&call) {
+            None => self.answer(&call, request, &known, form).await,
+            Some(FaultKind::Throttle) => answers::throttled(&call),
+            Some(FaultKind::Refuse) => answers::refused(&call),
+            Some(FaultKind::ServerError) => answers::server_error(&call),
             Some(FaultKind::TimeOut) => {
                 tokio::time::sleep(TIME_OUT).await;
-                Err(Lost)
+                return Err(Lost);
             }
             Some(FaultKind::LoseReply) => {
                 let carried_out = self.answer(&call, request, &known, form).await;
                 tracing::info!(call = call.name(), status = %carried_out.status(), "carried out, answer lost on purpose");
-                Err(Lost)
+                return Err(Lost);
             }
-        }
+        };
+        Ok(self.recorder.answer(&call, &uri, answer).await)
     }
 
     async fn answer(
