@@ -22,13 +22,13 @@ pub(crate) fn aws_takes_every_call(record: &Path) {
 /// Leaves a record with these lines, for the time that `look` takes.
 fn with_record<T>(name: &str, lines: &[Value], look: impl FnOnce(&Path) -> T) -> T {
     let path = std::env::temp_dir().join(format!("{name}-{}.jsonl", std::process::id()));
-    std::fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    std::fs::write(&path, lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")).unwrap();
     let looked = look(&path);
     std::fs::remove_file(&path).unwrap();
     looked
 }
 
-fn call(name: &str, body: Value) -> Value {
+fn call(name: &str, body: &Value) -> Value {
     let kind =
         if body.is_object() { "application/x-amz-json-1.1" } else { "application/x-www-form-urlencoded" };
     let body = body.as_str().map_or_else(|| body.to_string(), ToOwned::to_owned);
@@ -38,7 +38,7 @@ fn call(name: &str, body: Value) -> Value {
     })
 }
 
-fn s3(name: &str, method: &str, path: &str, query: &str, headers: Value, body: &str) -> Value {
+fn s3(name: &str, method: &str, path: &str, query: &str, headers: &Value, body: &str) -> Value {
     json!({
         "call": name, "caller": "ASIASHOPLIFECYCLE0", "method": method, "path": path, "query": query,
         "headers": headers, "body": body,
@@ -48,18 +48,18 @@ fn s3(name: &str, method: &str, path: &str, query: &str, headers: Value, body: &
 /// A sound call and a sound answer, because a record without them tells nothing.
 fn sound() -> Vec<Value> {
     vec![
-        call("codedeploy:GetDeployment", json!({ "deploymentId": "d-A1B2C3D4E" })),
+        call("codedeploy:GetDeployment", &json!({ "deploymentId": "d-A1B2C3D4E" })),
         answer("codedeploy:GetDeployment", 200, &json!({ "deploymentInfo": { "status": "InProgress" } })),
         call(
             "elasticloadbalancing:ModifyRule",
-            json!(
+            &json!(
                 "Action=ModifyRule&Version=2015-12-01&RuleArn=r&Actions.member.1.Type=forward\
                    &Actions.member.1.ForwardConfig.TargetGroups.member.1.TargetGroupArn=g\
                    &Actions.member.1.ForwardConfig.TargetGroups.member.1.Weight=10"
             ),
         ),
-        s3("s3:GetObject", "GET", "/b/ledger/a.json", "x-id=GetObject", json!({}), ""),
-        s3("s3:PutObject", "PUT", "/b/k", "x-id=PutObject", json!({ "if-none-match": "*" }), ""),
+        s3("s3:GetObject", "GET", "/b/ledger/a.json", "x-id=GetObject", &json!({}), ""),
+        s3("s3:PutObject", "PUT", "/b/k", "x-id=PutObject", &json!({ "if-none-match": "*" }), ""),
     ]
 }
 
@@ -81,35 +81,35 @@ fn a_call_that_aws_would_refuse_is_told_with_member_and_reason() {
     let deploy = |member: &str, value: Value| {
         let mut body = json!({ "applicationName": "shop", "deploymentGroupName": "frontend" });
         body[member] = value;
-        call("codedeploy:CreateDeployment", body)
+        call("codedeploy:CreateDeployment", &body)
     };
     let rule = |field: &str| {
         let form = format!("Action=ModifyRule&Version=2015-12-01&RuleArn=r&{field}");
-        call("elasticloadbalancing:ModifyRule", json!(form))
+        call("elasticloadbalancing:ModifyRule", &json!(form))
     };
     let set = |token: &str| {
         let body = json!({ "Name": "a", "Scope": "REGIONAL", "Id": "1a2b3c4d-1111-2222-3333-444455556666",
             "Addresses": ["192.0.2.1/32"], "LockToken": token });
-        call("wafv2:UpdateIPSet", body)
+        call("wafv2:UpdateIPSet", &body)
     };
     let tagging = "<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>";
     let wrong = [
-        (call("codedeploy:CreateDeployment", json!({})), ".applicationName: is required"),
+        (call("codedeploy:CreateDeployment", &json!({})), ".applicationName: is required"),
         (deploy("descripton", json!("a")), ".descripton: is no member"),
         (deploy("description", json!(5)), ".description: 5 is no string"),
         (deploy("fileExistsBehavior", json!("REPLACE")), ".fileExistsBehavior: 'REPLACE' is none of"),
         (deploy("deploymentGroupName", json!("g".repeat(101))), "length 101 is not between"),
-        (call("codedeploy:GetDeployments", json!({})), "no operation GetDeployments"),
+        (call("codedeploy:GetDeployments", &json!({})), "no operation GetDeployments"),
         (rule("Actions.member.1.Type=forwards"), ".Actions[0].Type: 'forwards' is none of"),
         (rule("Action.member.1.Type=forward"), ".Action.member.1.Type: is no member"),
         (rule("Actions.member.1.Type=forward&Actions.member.1.Order=first"), "is no integer"),
         (set("029715"), ".LockToken: '029715' does not match"),
-        (s3("s3:GetObject", "GET", "/b/k", "versionID=1", json!({}), ""), ".versionID: is no member"),
+        (s3("s3:GetObject", "GET", "/b/k", "versionID=1", &json!({}), ""), ".versionID: is no member"),
         (
-            s3("s3:PutObject", "PUT", "/b/k", "", json!({ "x-amz-acls": "private" }), ""),
+            s3("s3:PutObject", "PUT", "/b/k", "", &json!({ "x-amz-acls": "private" }), ""),
             ".x-amz-acls: is no member",
         ),
-        (s3("s3:PutObjectTagging", "PUT", "/b/k", "tagging", json!({}), tagging), ".Value: is required"),
+        (s3("s3:PutObjectTagging", "PUT", "/b/k", "tagging", &json!({}), tagging), ".Value: is required"),
         (answer("codedeploy:GetDeployment", 200, &json!({ "deployment": {} })), ".deployment: is no member"),
         (
             answer("codedeploy:GetDeployment", 200, &json!({ "deploymentInfo": { "status": "Running" } })),
@@ -144,7 +144,7 @@ fn stack() -> Value {
 
 fn rules_call(form: &str) -> Value {
     let action = form.split('&').next().unwrap();
-    call(&format!("elasticloadbalancing:{action}"), json!(format!("Action={form}")))
+    call(&format!("elasticloadbalancing:{action}"), &json!(format!("Action={form}")))
 }
 
 fn delete(rule: &str) -> Value {

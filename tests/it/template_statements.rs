@@ -29,7 +29,7 @@ fn statements(template: &Template) -> Vec<Value> {
                 }
             }
             "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy" => {
-                add("identity", "", &properties["PolicyDocument"])
+                add("identity", "", &properties["PolicyDocument"]);
             }
             "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" | "AWS::SNS::TopicPolicy" => {
                 add("resource", "", &properties["PolicyDocument"]);

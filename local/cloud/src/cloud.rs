@@ -7,7 +7,7 @@ use crate::emulator::Emulator;
 use crate::event_sources;
 use crate::firewall::Firewall;
 use crate::functions::{Functions, Journal, Queue};
-use crate::gateway::{Control, Faults, Gateway, Recorder, Uploads};
+use crate::gateway::{Control, Edge, Faults, Gateway, Recorder, Uploads};
 use crate::instances;
 use crate::places::Places;
 use crate::processes;
@@ -64,6 +64,12 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    fn record(&self, places: &Places) -> PathBuf {
+        self.calls.clone().unwrap_or_else(|| places.log("calls.jsonl"))
+    }
+}
+
 /// A running local cloud.
 #[derive(Debug)]
 pub struct Cloud {
@@ -117,8 +123,6 @@ impl Cloud {
         let inner = aws::config(&emulator.endpoint(), aws::OWN_KEY);
         let stack = Stack::read(&emulator, &inner).await?;
 
-        let calls = options.calls.clone().unwrap_or_else(|| places.log("calls.jsonl"));
-        let recorder = Recorder::create(&calls, &made)?;
         let journal = Arc::new(Journal::create(&places.log("invocations.jsonl"))?);
         let queues = Queues::new(Arc::clone(&emulator));
         let queue = Queue::new(queues.clone(), options.speed);
@@ -171,11 +175,10 @@ impl Cloud {
             emulator.address(),
             Arc::clone(&functions),
             codedeploy.clone(),
-            Arc::clone(&traffic),
-            Arc::clone(&firewall),
+            Edge { traffic: Arc::clone(&traffic), firewall: Arc::clone(&firewall) },
             notifying,
             control,
-            recorder,
+            Recorder::create(&options.record(&places), &made)?,
         );
         tasks.spawn(async move {
             let Err(error) = Arc::new(gateway).serve(listener).await;

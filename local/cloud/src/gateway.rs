@@ -53,14 +53,22 @@ pub(crate) struct Gateway {
     client: Client<HttpConnector, Body>,
     functions: Arc<Functions>,
     codedeploy: CodeDeploy,
-    traffic: Arc<Traffic>,
-    firewall: Arc<Firewall>,
+    edge: Edge,
     uploads: Uploads,
     control: Control,
     faults: Arc<Faults>,
     recorder: Recorder,
     /// Held while rules change, because the emulator looks and writes without a lock of its own.
     rules: Mutex<()>,
+}
+
+/// What stands before the instances.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// The load balancer.
+    pub traffic: Arc<Traffic>,
+    /// The web ACL before it.
+    pub firewall: Arc<Firewall>,
 }
 
 /// The connection is to be closed without an answer.
@@ -74,8 +82,7 @@ impl Gateway {
         emulator: SocketAddr,
         functions: Arc<Functions>,
         codedeploy: CodeDeploy,
-        traffic: Arc<Traffic>,
-        firewall: Arc<Firewall>,
+        edge: Edge,
         uploads: Uploads,
         control: Control,
         recorder: Recorder,
@@ -87,8 +94,7 @@ impl Gateway {
             client,
             functions,
             codedeploy,
-            traffic,
-            firewall,
+            edge,
             uploads,
             control,
             faults,
@@ -170,10 +176,10 @@ impl Gateway {
             ("lambda", "Invoke") => self.invoke(call, &request, known.clone()).await,
             ("wafv2", operation) if firewall::is_change(operation) => {
                 let response = self.pass_on(call, request).await;
-                self.after(response, self.firewall.changed()).await
+                self.after(response, self.edge.firewall.changed()).await
             }
             ("elasticloadbalancing", "DescribeTargetHealth") => {
-                let (traffic, fleet) = (&self.traffic, &self.control.fleet);
+                let (traffic, fleet) = (&self.edge.traffic, &self.control.fleet);
                 load_balancing::target_health(
                     call,
                     form.unwrap_or_default(),
@@ -187,11 +193,11 @@ impl Gateway {
                 }
                 let _one_at_a_time = self.rules.lock().await;
                 let response = self.pass_on(call, request).await;
-                self.after(response, self.traffic.rules_changed()).await
+                self.after(response, self.edge.traffic.rules_changed()).await
             }
             ("elasticloadbalancing", operation) if load_balancing::changes_targets(operation) => {
                 let response = self.pass_on(call, request).await;
-                self.after(response, self.traffic.load_targets()).await
+                self.after(response, self.edge.traffic.load_targets()).await
             }
             ("autoscaling", "SetInstanceHealth") => {
                 let unhealthy = form.and_then(unhealthy_instance);
