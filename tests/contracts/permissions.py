@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import needs
-import wire
 
 EXCUSES = Path(__file__).with_name("granted-without-call.json")
 

@@ -18,10 +18,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Headers that say what is asked. Of those that begin with `x-amz-` the rest is about the signature or the client.
+/// Headers that say what is asked, besides those that begin with `x-amz`.
 const ASKING: [&str; 5] = ["content-type", "if-match", "if-none-match", "range", "smithy-protocol"];
-const AUTHENTICATING: [&str; 4] =
-    ["x-amz-security-token", "x-amz-date", "x-amz-content-sha256", "x-amz-user-agent"];
+/// Parts of headers' names that are about the signature, the client, or a key of its own.
+const AUTHENTICATING: [&str; 5] = ["token", "date", "content-sha256", "user-agent", "customer-key"];
 
 /// The file.
 #[derive(Debug)]
@@ -96,10 +96,8 @@ impl Recorder {
 fn headers(headers: &HeaderMap) -> Value {
     let asked = headers.iter().filter(|(name, _)| {
         let name = name.as_str();
-        ASKING.contains(&name)
-            || (name.starts_with("x-amz")
-                && !AUTHENTICATING.contains(&name)
-                && !name.contains("-copy-source-"))
+        let authenticates = AUTHENTICATING.iter().any(|part| name.contains(part));
+        ASKING.contains(&name) || (name.starts_with("x-amz") && !authenticates)
     });
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let named = asked.map(|(name, value)| (name.as_str().to_owned(), Value::String(text(value))));
@@ -140,6 +138,7 @@ mod tests {
         let request = Request::get("/b/k?versionId=1&X-Amz-Signature=abc&X-Amz-Credential=def")
             .header("authorization", "AWS4-HMAC-SHA256 Credential=secret")
             .header("x-amz-security-token", "secret")
+            .header("x-amz-server-side-encryption-customer-key", "secret")
             .header("x-amz-checksum-crc32", "AAAA")
             .header("if-match", "\"e\"")
             .body(())
