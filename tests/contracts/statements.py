@@ -84,7 +84,7 @@ def meets(resource: str, arn: str) -> bool:
         if resource[i] == "*":
             return rest(i + 1, j) or rest(i, j + 1)
         if tokens[j].startswith("${"):
-            # The account and the region of a bucket's ARN are empty, and so is nothing else.
+            # A variable stands for one character at least.
             allowed = tokens[j][2:-1] in DEEP or resource[i] not in ":/"
             return allowed and (rest(i + 1, j) or rest(i + 1, j + 1))
         return resource[i] == tokens[j] and rest(i + 1, j + 1)
@@ -99,34 +99,35 @@ def known_key(key: str, of_action: set[str]) -> bool:
     return any(fnmatchcase(key.lower(), pattern) for pattern in named)
 
 
+def takes(action: str, data: dict[str, Any], resources: list[str]) -> set[str]:
+    """Those of the resources that an action takes."""
+    forms = arns(action, data)
+    return {one for one in resources if one == "*" or any(meets(one, form) for form in forms)}
+
+
+def of_action(action: str, data: dict[str, Any], statement: dict[str, Any], resources: list[str]) -> Iterator[str]:
+    if not takes(action, data, resources):
+        forms = ", ".join(arns(action, data)) or '"*" only'
+        yield f"{action}: takes {forms}, and not {', '.join(resources)}"
+    for operator, conditions in statement.get("Condition", {}).items():
+        for key in conditions:
+            if not known_key(key, keys(action, data)):
+                yield f"{action}: has no condition key {key} ({operator})"
+
+
 def faults(kind: str, statement: dict[str, Any]) -> Iterator[str]:
     resources = [str(resource) for resource in listed(statement.get("Resource", "*"))]
-    met: set[str] = set()
+    taken: set[str] = set()
     for pattern in listed(statement["Action"]):
         found = actions(pattern)
+        taken |= {one for action, data in found.items() for one in takes(action, data, resources)}
         if not found:
             yield f"{pattern}: IAM has no such action"
-        fits = 0
-        for action, data in found.items():
-            forms = arns(action, data)
-            matching = {resource for resource in resources if any(meets(resource, form) for form in forms)}
-            met |= matching
-            fits += resources == ["*"] or bool(matching)
-            if resources != ["*"] and not forms and pattern == action:
-                yield f"{action}: AWS allows it on \"*\" only, not on {', '.join(resources)}"
-            elif not (resources == ["*"] or matching) and pattern == action:
-                yield f"{action}: takes {', '.join(forms)}, and not {', '.join(resources)}"
-            if pattern == action:
-                for operator, conditions in statement.get("Condition", {}).items():
-                    for key in conditions:
-                        if not known_key(key, keys(action, data)):
-                            yield f"{action}: has no condition key {key} ({operator})"
-        if found and not fits and pattern not in found:
-            yield f"{pattern}: no action of it takes {', '.join(resources)}"
-    if resources != ["*"]:
-        for resource in set(resources) - met:
-            if any(arns(action, data) for p in listed(statement["Action"]) for action, data in actions(p).items()):
-                yield f"{resource}: no action of the statement takes it"
+        if "*" not in pattern:
+            for action, data in found.items():
+                yield from of_action(action, data, statement, resources)
+    for resource in sorted(set(resources) - taken - {"*"}):
+        yield f"{resource}: no action of the statement takes it"
     for operator in statement.get("Condition", {}):
         if not OPERATOR.fullmatch(operator):
             yield f"{operator}: is no operator of conditions"
