@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import needs
+import wire
 
 EXCUSES = Path(__file__).with_name("granted-without-call.json")
 
@@ -138,7 +139,10 @@ def excused(unused: dict[Grant, str]) -> tuple[dict[Grant, str], list[str]]:
 def main() -> None:
     report, *records = sys.argv[1:]
     lines = [json.loads(line) for record in records for line in Path(record).read_text(encoding="utf-8").splitlines()]
-    callers, used = compare(lines)
+    try:
+        callers, used = compare(lines)
+    except wire.Unreadable as error:
+        sys.exit(f"a call cannot be read: {error}")
     instances = callers.pop("instances", Caller())
     unused = {grant: text for caller in callers.values() for grant, text in caller.grants.items() if grant not in used}
     left, wrong = excused(unused)
