@@ -83,6 +83,17 @@ fn the_readme_is_short() {
 }
 
 #[test]
+fn every_assumption_says_what_would_break_and_how_it_is_measured() {
+    let document = std::fs::read_to_string(root().join("docs/assumptions.md")).unwrap();
+    let assumptions: Vec<&str> = document.split("\n### ").skip(1).collect();
+    assert!(assumptions.len() > 10);
+    for assumption in assumptions {
+        let missing = ["\n- **If ", "\n- **Measure**"].into_iter().find(|part| !assumption.contains(part));
+        assert_eq!(missing, None, "{assumption}");
+    }
+}
+
+#[test]
 fn every_make_target_that_a_document_names_is_there() {
     let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
     for (path, document) in files(".md") {

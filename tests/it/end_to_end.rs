@@ -1,26 +1,32 @@
 //! The whole pipeline under load, on the local cloud: real function binaries, real hooks, real nginx.
 
+use crate::contracts;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+/// Where each story leaves its calls, for what is compared over all of them; see `tests/run`.
+const CALLS: &str = "target/calls";
+
 /// Local clouds use the same addresses: one at a time, also where all tests share a process.
-static ALONE: Mutex<()> = Mutex::new(());
+pub(crate) static ALONE: Mutex<()> = Mutex::new(());
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// The local cloud's binary, of the profile that this test was built with.
-fn local() -> PathBuf {
+pub(crate) fn local() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().and_then(Path::parent).unwrap().join("local")
 }
 
-/// Runs the local cloud and returns the tally that it leaves. `None`: it was not built, or the tools are missing.
+/// Runs the local cloud and returns the tally that it leaves, after every call that the product made was held against
+/// AWS's service models. `None`: it was not built, or the tools are missing.
 fn tally_of(test: &str, arguments: &[&str], tally: &str) -> Option<Value> {
     let (root, local) = (root(), local());
+    let calls = root.join(CALLS).join(format!("{}.jsonl", arguments.first().unwrap()));
     for needed in [&local, &root.join(".venv/bin/python")] {
         if !needed.exists() {
             skipped::because(test, format_args!("no {}; `make test` puts it there", needed.display()));
@@ -28,15 +34,19 @@ fn tally_of(test: &str, arguments: &[&str], tally: &str) -> Option<Value> {
         }
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // There is none at first.
+    let _gone = std::fs::remove_file(&calls);
     // Ports of its own, so that the message is not about a port when a `local up` runs beside it.
     let ran = Command::new(local)
         .args(arguments)
-        .args(["--port", "4577", "--load-balancer-port", "8077"])
+        .args(["--port", "4577", "--load-balancer-port", "8077", "--calls"])
+        .arg(&calls)
         .current_dir(&root)
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
+    contracts::aws_takes_every_call(&calls);
     Some(serde_json::from_slice(&std::fs::read(root.join(tally)).unwrap()).unwrap())
 }
 
@@ -69,11 +79,13 @@ fn the_end_to_end_story_loses_no_request() {
 }
 
 /// The most telling scenarios of `make chaos`: a write that happens twice, a way back without a ledger, requests that
-/// the data plane loses, a change that would uncover the wrong rule, and a rollback after success.
-const CHAOS: [&str; 5] = [
+/// the data plane loses, an instance that is replaced, a change that would uncover the wrong rule, and a rollback after
+/// success.
+const CHAOS: [&str; 6] = [
     "answer-lost",
     "state-bucket-closed",
     "instance-dies-shifting",
+    "instance-ails",
     "weights-reset-shifting",
     "bad-after-success",
 ];

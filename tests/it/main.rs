@@ -3,12 +3,15 @@
 // `cfg(test)` holds anyway; it tells clippy that a test may unwrap.
 #![cfg(test)]
 
+mod contracts;
 mod documents;
 mod end_to_end;
 mod events_catalog;
+mod sam_local;
 mod template;
 mod template_contract;
 mod template_firewall;
 mod template_permissions;
+mod template_statements;
 mod tidy;
 mod tree;

@@ -3,7 +3,8 @@
 usage: deploy.py ENDPOINT STACK template.json [NAME=VALUE ...]
 
 Parameters that name the account's own network (VpcId, SubnetIds) default to the account's default VPC.
-Prints {"resources": {logical id: physical id}, "outputs": {name: value}}.
+Prints {"resources": {logical id: physical id}, "outputs": {name: value}, "roles": {logical id of what has the role:
+{"name": physical id of that, "policies": {name: [statement]}}}}.
 """
 
 import json
@@ -35,6 +36,31 @@ def default_network(endpoint: str) -> dict[str, str]:
     return {"VpcId": vpc["VpcId"], "SubnetIds": ",".join(subnet["SubnetId"] for subnet in subnets)}
 
 
+# Where a resource says which role it has.
+HAS_ROLE = {"AWS::Lambda::Function": "Role", "AWS::IAM::InstanceProfile": "Roles"}
+
+
+def role_of(resource: dict[str, Any]) -> str | None:
+    """The logical id of the role that a function or an instance profile has."""
+    named = resource.get("Properties", {}).get(HAS_ROLE.get(resource["Type"], ""))
+    reference = named[0] if isinstance(named, list) else named or {}
+    return reference.get("Ref") or (reference.get("Fn::GetAtt") or [None])[0]
+
+
+def policies(endpoint: str, role: str) -> dict[str, list[dict[str, Any]]]:
+    """What a role allows, as CloudFormation resolved it: its own policies and those attached to it, by name."""
+    iam = client("iam", endpoint)
+    found = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        found[f"{role}/{name}"] = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found[arn] = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    listed = {name: document["Statement"] for name, document in found.items()}
+    return {name: [one] if isinstance(one, dict) else one for name, one in listed.items()}
+
+
 def create(endpoint: str, stack: str, template: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
     declared = template.get("Parameters", {})
     unknown = sorted(set(given) - set(declared))
@@ -57,12 +83,15 @@ def create(endpoint: str, stack: str, template: dict[str, Any], given: dict[str,
     if made["StackStatus"] != "CREATE_COMPLETE":
         raise SystemExit(f"stack {stack} ended as {made['StackStatus']}: {made.get('StackStatusReason', 'no reason')}")
     resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    # What a condition left out is listed without a name.
+    ids = {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in resources if "LogicalResourceId" in r}
+    roles = {name: role_of(resource) for name, resource in template["Resources"].items() if ids.get(name)}
     return {
-        # What a condition left out is listed without a name.
-        "resources": {
-            r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in resources if "LogicalResourceId" in r
-        },
+        "resources": ids,
         "outputs": {o["OutputKey"]: o["OutputValue"] for o in made.get("Outputs", [])},
+        "roles": {
+            name: {"name": ids[name], "policies": policies(endpoint, ids[role])} for name, role in roles.items() if role
+        },
     }
 
 

@@ -7,7 +7,7 @@ use crate::emulator::Emulator;
 use crate::event_sources;
 use crate::firewall::Firewall;
 use crate::functions::{Functions, Journal, Queue};
-use crate::gateway::{Control, Faults, Gateway, Uploads};
+use crate::gateway::{Control, Edge, Faults, Gateway, Recorder, Uploads};
 use crate::instances;
 use crate::places::Places;
 use crate::processes;
@@ -46,6 +46,8 @@ pub struct Options {
     pub load_balancer_port: u16,
     /// How often the web ACL's log is delivered; on AWS every five minutes.
     pub waf_log_interval: Duration,
+    /// Where all calls are recorded, after what is there already; below the state folder unless told otherwise.
+    pub calls: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -57,7 +59,14 @@ impl Default for Options {
             gateway_port: 4566,
             load_balancer_port: 8000,
             waf_log_interval: Duration::from_secs(5),
+            calls: None,
         }
+    }
+}
+
+impl Options {
+    fn record(&self, places: &Places) -> PathBuf {
+        self.calls.clone().unwrap_or_else(|| places.log("calls.jsonl"))
     }
 }
 
@@ -110,7 +119,7 @@ impl Cloud {
         let listener = listen(options.gateway_port, "the gateway").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let emulator = Arc::new(Emulator::start(&places).await?);
-        emulator.deploy(&places, &options.stack, &options.parameters).await?;
+        let made = emulator.deploy(&places, &options.stack, &options.parameters).await?;
         let inner = aws::config(&emulator.endpoint(), aws::OWN_KEY);
         let stack = Stack::read(&emulator, &inner).await?;
 
@@ -166,10 +175,10 @@ impl Cloud {
             emulator.address(),
             Arc::clone(&functions),
             codedeploy.clone(),
-            Arc::clone(&traffic),
-            Arc::clone(&firewall),
+            Edge { traffic: Arc::clone(&traffic), firewall: Arc::clone(&firewall) },
             notifying,
             control,
+            Recorder::create(&options.record(&places), &made)?,
         );
         tasks.spawn(async move {
             let Err(error) = Arc::new(gateway).serve(listener).await;

@@ -73,12 +73,17 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// Turns the SAM template into CloudFormation and creates the stack from it. The physical ids of what was made
-    /// are left in `stack.json` of the state folder.
+    /// Turns the SAM template into CloudFormation, creates the stack from it, and answers what was made: see
+    /// `deploy.py`. The same is left in `stack.json` of the state folder.
     ///
     /// # Errors
     /// When the template cannot be transformed or CloudFormation refuses it; the message says why.
-    pub async fn deploy(&self, places: &Places, stack: &str, parameters: &[(String, String)]) -> Result<()> {
+    pub async fn deploy(
+        &self,
+        places: &Places,
+        stack: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Value> {
         let transformed = places.state.join("template.json");
         let python = |script: &str| {
             let mut command = Command::new(places.python());
@@ -97,7 +102,8 @@ impl Emulator {
         deploy.args(parameters.iter().map(|(name, value)| format!("{name}={value}")));
         let made = finish(deploy, "the stack", &transformed).await?;
         let listing = places.state.join("stack.json");
-        std::fs::write(&listing, made).with_context(|| format!("cannot write {}", listing.display()))
+        std::fs::write(&listing, &made).with_context(|| format!("cannot write {}", listing.display()))?;
+        serde_json::from_slice(&made).context("deploy.py printed no JSON")
     }
 
     /// Calls a service with AWS's JSON protocol.

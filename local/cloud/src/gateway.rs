@@ -5,11 +5,13 @@ mod control;
 mod faults;
 mod load_balancing;
 mod recognise;
+mod record;
 mod uploads;
 
 pub(crate) use control::Control;
 pub(crate) use faults::Faults;
 pub use faults::{Fault, FaultKind};
+pub(crate) use record::Recorder;
 pub(crate) use uploads::Uploads;
 
 use crate::firewall::{self, Firewall};
@@ -41,7 +43,7 @@ use tokio::sync::Mutex;
 const TIME_OUT: Duration = Duration::from_mins(1);
 
 /// Calls whose bodies may be large; they are streamed.
-const STREAMED: &str = "s3";
+const STREAMED: [&str; 2] = ["PutObject", "UploadPart"];
 
 /// Everything that answers.
 #[derive(Debug)]
@@ -51,13 +53,22 @@ pub(crate) struct Gateway {
     client: Client<HttpConnector, Body>,
     functions: Arc<Functions>,
     codedeploy: CodeDeploy,
-    traffic: Arc<Traffic>,
-    firewall: Arc<Firewall>,
+    edge: Edge,
     uploads: Uploads,
     control: Control,
     faults: Arc<Faults>,
+    recorder: Recorder,
     /// Held while rules change, because the emulator looks and writes without a lock of its own.
     rules: Mutex<()>,
+}
+
+/// What stands before the instances.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// The load balancer.
+    pub traffic: Arc<Traffic>,
+    /// The web ACL before it.
+    pub firewall: Arc<Firewall>,
 }
 
 /// The connection is to be closed without an answer.
@@ -71,10 +82,10 @@ impl Gateway {
         emulator: SocketAddr,
         functions: Arc<Functions>,
         codedeploy: CodeDeploy,
-        traffic: Arc<Traffic>,
-        firewall: Arc<Firewall>,
+        edge: Edge,
         uploads: Uploads,
         control: Control,
+        recorder: Recorder,
     ) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let faults = control.faults();
@@ -83,11 +94,11 @@ impl Gateway {
             client,
             functions,
             codedeploy,
-            traffic,
-            firewall,
+            edge,
             uploads,
             control,
             faults,
+            recorder,
             rules: Mutex::default(),
         }
     }
@@ -121,7 +132,8 @@ impl Gateway {
             return Ok(self.control.answer(&method, &path, &body).await);
         }
         let (parts, body) = request.into_parts();
-        let streamed = recognise(&parts.method, &parts.uri, &parts.headers, None).service == STREAMED;
+        let first = recognise(&parts.method, &parts.uri, &parts.headers, None);
+        let streamed = first.service == "s3" && STREAMED.contains(&first.operation.as_str());
         let (body, known) = if streamed {
             (body.boxed(), Bytes::new())
         } else {
@@ -131,22 +143,25 @@ impl Gateway {
         let form = form(&parts.headers, &known);
         let call = recognise(&parts.method, &parts.uri, &parts.headers, form);
         self.functions.journal().call(&call.key, &call.name());
+        self.recorder.call(&call, &parts, &known);
+        let uri = parts.uri.clone();
         let request = Request::from_parts(parts, body);
-        match self.faults.strike(&call) {
-            None => Ok(self.answer(&call, request, &known, form).await),
-            Some(FaultKind::Throttle) => Ok(answers::throttled(&call)),
-            Some(FaultKind::Refuse) => Ok(answers::refused(&call)),
-            Some(FaultKind::ServerError) => Ok(answers::server_error(&call)),
+        let answer = match self.faults.strike(&call) {
+            None => self.answer(&call, request, &known, form).await,
+            Some(FaultKind::Throttle) => answers::throttled(&call),
+            Some(FaultKind::Refuse) => answers::refused(&call),
+            Some(FaultKind::ServerError) => answers::server_error(&call),
             Some(FaultKind::TimeOut) => {
                 tokio::time::sleep(TIME_OUT).await;
-                Err(Lost)
+                return Err(Lost);
             }
             Some(FaultKind::LoseReply) => {
                 let carried_out = self.answer(&call, request, &known, form).await;
                 tracing::info!(call = call.name(), status = %carried_out.status(), "carried out, answer lost on purpose");
-                Err(Lost)
+                return Err(Lost);
             }
-        }
+        };
+        Ok(self.recorder.answer(&call, &uri, answer).await)
     }
 
     async fn answer(
@@ -161,10 +176,10 @@ impl Gateway {
             ("lambda", "Invoke") => self.invoke(call, &request, known.clone()).await,
             ("wafv2", operation) if firewall::is_change(operation) => {
                 let response = self.pass_on(call, request).await;
-                self.after(response, self.firewall.changed()).await
+                self.after(response, self.edge.firewall.changed()).await
             }
             ("elasticloadbalancing", "DescribeTargetHealth") => {
-                let (traffic, fleet) = (&self.traffic, &self.control.fleet);
+                let (traffic, fleet) = (&self.edge.traffic, &self.control.fleet);
                 load_balancing::target_health(
                     call,
                     form.unwrap_or_default(),
@@ -178,11 +193,11 @@ impl Gateway {
                 }
                 let _one_at_a_time = self.rules.lock().await;
                 let response = self.pass_on(call, request).await;
-                self.after(response, self.traffic.rules_changed()).await
+                self.after(response, self.edge.traffic.rules_changed()).await
             }
             ("elasticloadbalancing", operation) if load_balancing::changes_targets(operation) => {
                 let response = self.pass_on(call, request).await;
-                self.after(response, self.traffic.load_targets()).await
+                self.after(response, self.edge.traffic.load_targets()).await
             }
             ("autoscaling", "SetInstanceHealth") => {
                 let unhealthy = form.and_then(unhealthy_instance);

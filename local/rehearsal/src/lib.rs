@@ -4,6 +4,7 @@
 
 pub mod chaos;
 pub mod command;
+mod containers;
 pub mod demo;
 mod display;
 mod product;

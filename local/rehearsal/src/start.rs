@@ -2,6 +2,7 @@
 
 use clap::Args;
 use cloud::Options;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Policy times that make a story of minutes out of one of hours. They are real time; an alarm needs up to one of its
@@ -35,6 +36,9 @@ pub struct Start {
     /// Every how many seconds the web ACL's log is delivered; AWS does it every 300.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=300))]
     waf_log_interval: u64,
+    /// Where to record every call of AWS, after what is there already [default: calls.jsonl beside the logs].
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -52,6 +56,7 @@ impl Start {
             gateway_port: self.port,
             load_balancer_port: self.load_balancer_port,
             waf_log_interval: Duration::from_secs(self.waf_log_interval),
+            calls: self.calls.clone(),
             ..Options::default()
         }
     }

@@ -1,10 +1,12 @@
 //! `local up`: a local cloud to use by hand.
 
 use crate::command::interrupted;
+use crate::containers;
 use crate::display::Display;
 use crate::product::Product;
 use anyhow::Result;
 use cloud::{Cloud, Options, Places, REGION};
+use std::path::Path;
 
 /// Starts a local cloud and keeps it running until it is interrupted.
 ///
@@ -18,18 +20,26 @@ pub async fn run(places: Places, options: &Options) -> Result<bool> {
         stopped = interrupted() => return stopped.map(|()| true),
     };
     display.line("running; Ctrl-C ends it");
-    for line in instructions(&cloud, options)? {
+    let containers = containers::open(&cloud).await?;
+    let environment = containers.as_ref().map(|(file, _)| file.as_path());
+    for line in instructions(&cloud, options, environment)? {
         display.print(&line);
     }
-    interrupted().await?;
+    match containers {
+        Some((_, relay)) => tokio::select! {
+            stopped = interrupted() => stopped?,
+            broken = relay.run() => broken?,
+        },
+        None => interrupted().await?,
+    }
     display.line("stopping");
     cloud.stop().await;
     display.finish();
     Ok(true)
 }
 
-/// How to use a local cloud that runs.
-fn instructions(cloud: &Cloud, options: &Options) -> Result<Vec<String>> {
+/// How to use a local cloud that runs. `environment` is what containers are told, where there are any.
+fn instructions(cloud: &Cloud, options: &Options, environment: Option<&Path>) -> Result<Vec<String>> {
     let product = Product::of(&cloud.stack)?;
     let (endpoint, visitors) = (&cloud.endpoint, cloud.traffic.address());
     let (artifacts, state) = (&product.artifacts, &product.state);
@@ -61,6 +71,12 @@ fn instructions(cloud: &Cloud, options: &Options) -> Result<Vec<String>> {
             format!("  waf log  every {interval} s here, every 300 s on AWS; --waf-log-interval changes it"),
         ]);
     }
+    lines.extend(environment.map(|file| {
+        format!(
+            "  sam      sam local invoke UploadFunction --event events/upload/s3-put.json --env-vars {}",
+            file.display()
+        )
+    }));
     lines.extend([
         format!("  logs     {}", cloud.places.state.join("logs").display()),
         format!("  control  {endpoint}/_local/faults and more, see local/cloud/src/gateway/control.rs\n"),

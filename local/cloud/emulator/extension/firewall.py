@@ -2,9 +2,10 @@
 
 from ipaddress import ip_network
 from typing import Any
+from uuid import uuid4
 
 from moto.wafv2.exceptions import WAFv2ClientError
-from moto.wafv2.models import WAFV2Backend
+from moto.wafv2.models import FakeIPSet, WAFV2Backend
 
 from extension.resource import Made, Place, resource
 
@@ -12,7 +13,8 @@ MOST_ENTRIES = 10_000
 
 
 def correct() -> None:
-    """UpdateIPSet refuses what AWS refuses; moto takes anything."""
+    """UpdateIPSet refuses what AWS refuses; moto takes anything. A lock token is as long as AWS's."""
+    FakeIPSet.lock_token = property(lambda self: self.whole_token, _renew_token)
     inherited = WAFV2Backend.update_ip_set
 
     def update_ip_set(
@@ -24,6 +26,10 @@ def correct() -> None:
         return inherited(self, name, scope, _id, description, addresses, lock_token)
 
     WAFV2Backend.update_ip_set = update_ip_set
+
+
+def _renew_token(ip_set: Any, _short: str) -> None:
+    ip_set.whole_token = str(uuid4())
 
 
 def _check(addresses: list[str], version: str) -> None:
