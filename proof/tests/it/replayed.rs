@@ -1,6 +1,6 @@
 //! Decision records as production writes them are decided again.
 
-use crate::same_as_reconcile::passes_of_a_release;
+use crate::production::passes_of_a_release;
 use proof::replay::replay;
 use serde_json::json;
 

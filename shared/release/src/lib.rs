@@ -1,8 +1,8 @@
 //! The release domain: what a release is, when it may take traffic, and how it is taken back.
 //!
 //! Reading order: the words ([`Colour`], [`Strategy`], [`Revision`], [`Policy`]), what is remembered
-//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan()`]), and in which order it is carried out
-//! ([`plan::effects`]).
+//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan()`]), and how it is carried out call by call
+//! ([`pass`]).
 //!
 //! Nothing here knows a clock, the environment, an AWS type or a runtime: time and facts are passed in, and the
 //! package depends on nothing that could bring them. The simulator, the model checker and production call the same
@@ -15,6 +15,7 @@ mod ledger;
 mod observation;
 mod offer;
 mod open;
+pub mod pass;
 pub mod plan;
 mod policy;
 mod question;
@@ -22,6 +23,7 @@ mod reason;
 mod revision;
 mod stored;
 mod strategy;
+pub mod times;
 mod verdict;
 mod wake;
 mod weights;

@@ -19,7 +19,7 @@ mod settling;
 mod shifting;
 mod watch;
 
-pub use effects::{Effect, effects, is_stale};
+pub use effects::{Effect, effects};
 pub use outcome::{Outcome, note};
 pub use reads::{Reads, reads};
 

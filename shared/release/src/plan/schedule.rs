@@ -1,5 +1,6 @@
 //! When the next raise is due.
 
+use crate::times::LATE_CREATION;
 use crate::{Ledger, Open, Phase, Policy, Raised, Request};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -8,11 +9,6 @@ use std::time::Duration;
 pub(crate) fn since(earlier: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }
-
-/// How long after a release opened another pass may still create its rule: as long as a decision holds, plus one call
-/// with all its retries (see `reconcile`). A rule that is created after the release went live would return all traffic
-/// to the old version, so no release goes live sooner.
-const LATE_CREATION: Duration = Duration::from_secs(30);
 
 /// How long the present step or the bake still lasts. Zero when an operator is in a hurry, but for late creations.
 pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {

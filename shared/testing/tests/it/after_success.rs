@@ -38,7 +38,7 @@ async fn an_alarm_within_the_window_puts_the_previous_colour_back_and_rejects_th
     alarm(&story);
     story.tick().await;
     assert_eq!(story.share(Colour::Blue), 1000);
-    story.after(30).await;
+    story.after(36).await;
     assert_eq!((story.live(), story.phase()), (Some((1, Colour::Blue)), "settling"));
     story.after(61).await;
     story.install().await;
@@ -141,7 +141,7 @@ async fn a_rollback_that_is_taken_back_is_not_tried_again_by_the_same_alarm() {
 async fn an_operators_rollback_rejects_the_release_too() {
     let story = with_two().await;
     story.say(Command::Rollback).await;
-    story.after(30).await;
+    story.after(36).await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::story::{Story, policy, upload};
 use greenlight::failure::chain;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
-use greenlight::way_back::WayBack;
+use release::pass::WayBack;
 use release::{AlarmState, Colour, Command, DeploymentStatus, Wake, accept_command, accept_upload};
 use serde_json::{Value, json};
 

@@ -260,7 +260,7 @@ async fn promote_skips_the_steps_and_the_bake() {
         "baking",
         "a pass that is late may still be about to create the release's rule"
     );
-    story.after(25).await;
+    story.after(31).await;
     assert_eq!(story.phase(), "promoting");
 }
 
@@ -311,7 +311,7 @@ async fn rollback_puts_the_previous_colour_back_at_once_and_settles() {
     release(&story, 2).await;
     assert!(story.say(Command::Rollback).await.changed);
     assert_eq!(story.share(Colour::Blue), 1000);
-    story.after(30).await;
+    story.after(36).await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
     assert_eq!(story.phase(), "settling");
     assert!(!story.world.is_deploying(), "green still serves late requests");

@@ -79,7 +79,9 @@ impl Story {
     }
 
     pub(crate) async fn try_wake(&self, wake: Wake) -> Result<Reconciled, Failure> {
-        reconcile(&*self.world.ports(), &self.world.service, &self.policy, self.world.world, wake).await
+        reconcile(&*self.world.ports(), &self.world.service, &self.policy, self.world.world, wake)
+            .await
+            .map_err(|no_ledger| no_ledger.failure)
     }
 
     pub(crate) async fn try_amend<T>(&self, change: impl Fn(Ledger) -> (Ledger, T)) -> Result<T, Failure> {
