@@ -6,7 +6,7 @@
 use crate::failure::{Class, Failure, chain};
 use crate::ports::{Clock, LedgerVersion, Ports};
 use crate::way_back::{WayBack, without_ledger};
-use futures::future::{OptionFuture, join, join_all, join3};
+use futures::future::{OptionFuture, join, join_all, join3, join4};
 use jiff::Timestamp;
 use release::plan::{Action, Effect, Outcome, Plan, Reads, effects, is_stale, note, plan, reads};
 use release::{
@@ -170,6 +170,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
             None => ports.find_deployment(&open.description(service), open.opened_at).await,
         })
     };
+    let active = OptionFuture::from(reads.active.then(|| ports.active_deployment(service)));
     let targets = OptionFuture::from(id.filter(|_| reads.targets).map(|id| ports.deployment_targets(id)));
     let rules = async {
         let rules = if reads.rules { Some(ports.rules(service).await) } else { None };
@@ -186,8 +187,8 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
     let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
     let suspended = OptionFuture::from(reads.suspended.then(|| ports.suspended(service)));
-    let ((deployment, targets, suspended), ((rules, owner), (blue, green), alarms)) = join(
-        join3(deployment, targets, suspended),
+    let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms)) = join(
+        join4(deployment, targets, suspended, active),
         join3(rules, join(health(release::Colour::Blue), health(release::Colour::Green)), alarms),
     )
     .await;
@@ -204,6 +205,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
     Observation {
         deployment: reading(deployment),
         targets: reading(targets),
+        active: reading(active),
         rules: reading(rules),
         rule_owner: reading(owner),
         health: PerColour { blue: reading(blue), green: reading(green) },
@@ -279,12 +281,11 @@ impl<P: Ports> Run<'_, P> {
     async fn act(&mut self, action: &Action) {
         let outcome = self.perform(action).await;
         let outcome = match outcome {
-            Err(failure)
-                if failure.class() == Class::Permanent
-                    && matches!(action, Action::CreateDeployment { .. }) =>
-            {
-                Ok(Outcome::DeploymentRefused(chain(&failure)))
-            }
+            Err(failure) if failure.class() == Class::Permanent => match action {
+                Action::CreateDeployment { .. } => Ok(Outcome::DeploymentRefused(chain(&failure))),
+                Action::CreateReleaseRule { .. } => Ok(Outcome::RuleRefused(chain(&failure))),
+                _ => Err(failure),
+            },
             other => other,
         };
         match outcome {

@@ -60,7 +60,7 @@ fn to_take_back<'a>(
 ) -> Option<(Colour, &'a ReleaseRule, String)> {
     let live = Colour::BOTH.into_iter().find(|colour| rules.base.are_all_on(*colour))?;
     let candidate = live.other();
-    let rule = rules.release.as_ref().filter(|rule| rule.weights.of(candidate) > 0)?;
+    let rule = rules.release.as_ref().filter(|rule| rule.weights.gives(candidate))?;
     let firing = alarms.of(candidate).iter().find(|(_, state)| **state == AlarmState::Firing)?;
     Some((candidate, rule, firing.0.clone()))
 }

@@ -93,6 +93,7 @@ impl World {
                 panic!("the active deployment has no instance {instance}")
             };
             target.status = status;
+            record.count_failures();
             record.end_when_done();
         });
     }

@@ -2,8 +2,8 @@
 
 use super::{Planning, schedule::since, watch::first_firing};
 use crate::{
-    Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Purpose, Reading, Reason,
-    RollbackCause, Strategy, Trial, Upload, Verdict,
+    Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Promotion, Purpose, Reading,
+    Reason, RollbackCause, Rules, Strategy, Trial, Upload, Verdict,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl Planning<'_> {
                 self.ledger.rollback = true;
                 return;
             }
-            self.open_release(previous.upload, Strategy::AllAtOnce, self.policy.bake);
+            self.open_release(previous.upload, previous.colour, Strategy::AllAtOnce, self.policy.bake);
             if let Some(open) = &mut self.ledger.open {
                 open.rolls_back = Some(cause);
             }
@@ -101,6 +101,38 @@ impl Planning<'_> {
         }
         self.keep(open);
         self.again = true;
+    }
+
+    /// An operator has moved the base rule to the previous colour, which carries the traffic: a rollback by hand. What
+    /// is live is what has the traffic from then on, so that the next release mends the other colour. By command at
+    /// once; by itself only after the live colour was unfit for so long that nobody can have it repaired.
+    pub(super) fn adopts_rollback_by_hand(&mut self, rules: &Rules, live: Colour, repairs: bool) -> bool {
+        let runs = |previous: &Previous| {
+            !previous.overwritten && previous.colour == live.other() && rules.base.are_all_on(previous.colour)
+        };
+        let Some(previous) = self.ledger.previous.clone().filter(runs) else { return false };
+        let stood = self.ledger.drifted_at.map_or(Duration::ZERO, |start| since(start, self.now));
+        let is_due = self.ledger.rollback
+            || repairs && stood >= self.policy.unknown_limit && !self.ledger.is_rejected(&previous.upload);
+        if !is_due || !can_carry(self.seen, previous.colour) {
+            return false;
+        }
+        self.because(Reason::AdoptsRollback { number: previous.upload.number });
+        let mut open = self.new_open(
+            Purpose::Rollback,
+            previous.upload,
+            previous.colour,
+            Strategy::AllAtOnce,
+            Duration::ZERO,
+        );
+        open.rolls_back = Some(RollbackCause::Operator);
+        // The base rule has moved already.
+        open.phase = Phase::Promoting(Promotion { agreed: true, ..Promotion::default() });
+        (self.ledger.rollback, self.ledger.drifted_at) = (false, None);
+        self.ledger.emptied_at = Some(self.now);
+        self.again = true;
+        self.keep(open);
+        true
     }
 
     /// The release that was put aside is a rejected one from now on: it is not tried again by itself.

@@ -6,9 +6,13 @@
 
 mod after_success;
 mod alarms;
+mod blind;
 mod call_budget;
+mod drift;
 mod faults;
 mod newer_ledger;
+mod own_rule;
+mod pauses;
 mod random;
 mod stage;
 mod stories;
