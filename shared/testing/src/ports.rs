@@ -191,17 +191,18 @@ impl Deployments for World {
         _opened_at: Timestamp,
     ) -> PortResult<Option<Deployment>> {
         let mut state = self.called("find_deployment", 2);
-        let deployments =
-            state.service(&description.service)?.deployments.iter().rev().map(|record| &record.deployment);
-        Ok(deployments
-            .into_iter()
+        let listed =
+            state.service(&description.service)?.deployments.iter().rev().filter(|record| !record.hidden);
+        Ok(listed
+            .map(|record| &record.deployment)
             .find(|deployment| deployment.description.as_ref() == Some(description))
             .cloned())
     }
 
     async fn active_deployment(&self, service: &ServiceName) -> PortResult<Option<Deployment>> {
         let mut state = self.called("active_deployment", 2);
-        Ok(state.service(service)?.active().map(|record| record.deployment.clone()))
+        let active = state.service(service)?.active().filter(|record| !record.hidden);
+        Ok(active.map(|record| record.deployment.clone()))
     }
 
     async fn deployment_targets(&self, id: &DeploymentId) -> PortResult<Vec<Target>> {

@@ -70,6 +70,8 @@ pub(super) struct StoredDeployment {
     pub(super) deployment: Deployment,
     pub(super) revision: Revision,
     pub(super) targets: Vec<Target>,
+    /// No list shows it.
+    pub(super) hidden: bool,
 }
 
 impl World {
@@ -140,7 +142,7 @@ impl State {
             error: None,
             failed: 0,
         };
-        found.deployments.push(StoredDeployment { deployment, revision, targets });
+        found.deployments.push(StoredDeployment { deployment, revision, targets, hidden: false });
         id
     }
 }

@@ -41,15 +41,17 @@ impl Planning<'_> {
     /// An alarm of what went live a while ago. It judged the same version when it was the candidate.
     fn alarm_after_success(&mut self) -> Option<RollbackCause> {
         if !is_armed(&self.ledger, self.policy, self.now) {
+            self.ledger.dead_since.clear();
             return None;
         }
         let live = self.live_colour()?;
+        self.note_the_dead(live);
         if let Reading::Unknown(why) = self.seen.alarms.of(live) {
             self.because(Reason::Unknown { what: format!("alarms of the live colour: {why}") });
         }
         let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
         self.because(Reason::LiveAlarm { alarm: alarm.clone() });
-        if let Some(instance) = self.died_lately(live) {
+        if let Some(instance) = self.died_lately() {
             self.because(Reason::MayBeTheInstance { instance });
             return None;
         }
@@ -62,12 +64,16 @@ impl Planning<'_> {
 
     /// An instance that has served neither colour for less than `unknown_limit`. The alarm may have fired because of
     /// it. The load balancer sends it no more requests, so that alarm will clear.
-    fn died_lately(&self, live: Colour) -> Option<InstanceId> {
-        let ill_for =
-            self.ledger.ailing.as_ref().map_or(Duration::ZERO, |ailing| since(ailing.since, self.now));
-        let targets = self.seen.health.of(live).known()?;
-        let dead = targets.keys().find(|instance| self.seen.serves_neither(instance))?;
-        (ill_for < self.policy.unknown_limit).then(|| dead.clone())
+    fn died_lately(&self) -> Option<InstanceId> {
+        let lately = |start: &Timestamp| since(*start, self.now) < self.policy.unknown_limit;
+        self.ledger.dead_since.iter().find(|(_, start)| lately(start)).map(|(instance, _)| instance.clone())
+    }
+
+    fn note_the_dead(&mut self, live: Colour) {
+        let Some(targets) = self.seen.health.of(live).known() else { return };
+        let dead = targets.keys().filter(|instance| self.seen.serves_neither(instance));
+        let start = |instance: &InstanceId| self.ledger.dead_since.get(instance).copied().unwrap_or(self.now);
+        self.ledger.dead_since = dead.map(|instance| (instance.clone(), start(instance))).collect();
     }
 
     /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
