@@ -178,6 +178,7 @@ impl Setting {
             Next::LookWithoutLedger(look) => {
                 let seen = SeenWithoutLedger {
                     rules: Ok(world.rules()),
+                    owner: Ok(world.rule.map(|rule| rule.owner)),
                     alarms: Ok(PerColour {
                         blue: world.alarm_states(Colour::Blue),
                         green: world.alarm_states(Colour::Green),

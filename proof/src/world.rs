@@ -238,6 +238,11 @@ impl World {
             deployment: deployment
                 .map_or(Reading::NotRead, |found| Reading::Known(found.map(|index| self.described(index)))),
             targets: targets.map_or(Reading::NotRead, |index| Reading::Known(self.targets(index))),
+            active: if reads.active {
+                Reading::Known(self.active().map(|index| self.described(index)))
+            } else {
+                Reading::NotRead
+            },
             rules: if reads.rules { Reading::Known(self.rules()) } else { Reading::NotRead },
             rule_owner: if owner {
                 Reading::Known(self.rule.map(|rule| rule.owner))
@@ -253,8 +258,8 @@ impl World {
     /// The rules as a load balancer describes them.
     pub fn rules(&self) -> Rules {
         Rules {
-            base: self.base,
-            release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights }),
+            base: self.base.into(),
+            release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights.into() }),
         }
     }
 

@@ -4,14 +4,16 @@
 //! which the proof moves as well.
 
 use crate::failure::{Class, Failure, chain};
-use crate::ports::{Clock, Ports};
-use futures::future::{OptionFuture, join, join_all, join3};
+use crate::ports::{Clock, PortResult, Ports};
+use futures::future::{OptionFuture, join, join_all, join3, join4};
 use release::pass::{
     Amend, Decisions, Ended, Given, Kept, LedgerVersion, Next, PassRecord, Recorded, SeenWithoutLedger,
     Stored, Unamended, WayBack,
 };
 use release::plan::{Action, Outcome, Reads};
-use release::{Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, ServiceName, Wake};
+use release::{
+    Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules, ServiceName, Wake,
+};
 
 /// What a reconcile leaves.
 #[derive(Debug)]
@@ -180,13 +182,13 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                     back.answered(rules.ok().as_ref(), ledger, &mut given(&mut records))
                 }
                 Next::LookWithoutLedger(look) => {
-                    let (rules, alarms, active) = join3(
-                        ports.rules(service),
+                    let ((rules, owner), alarms, active) = join3(
+                        self.rules_and_owner(),
                         ports.alarm_states(service),
                         ports.active_deployment(service),
                     )
                     .await;
-                    look.answered(SeenWithoutLedger { rules, alarms, active }, &given(&mut records))
+                    look.answered(SeenWithoutLedger { rules, owner, alarms, active }, &given(&mut records))
                 }
                 Next::TakeBack(back) => {
                     let answer = self.perform(back.action()).await;
@@ -201,6 +203,16 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 }
             };
         }
+    }
+
+    /// The rules, and whose the release's rule is.
+    async fn rules_and_owner(&self) -> (PortResult<Rules>, PortResult<Option<RuleOwner>>) {
+        let rules = self.ports.rules(self.service).await;
+        let owner = match rules.as_ref().ok().and_then(|rules| rules.release.as_ref()) {
+            Some(rule) => self.ports.rule_owner(self.service, &rule.arn).await,
+            None => Ok(None),
+        };
+        (rules, owner)
     }
 
     async fn perform(&self, action: &Action) -> Result<Outcome, Failure> {
@@ -239,6 +251,7 @@ async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Observati
             None => ports.find_deployment(&open.description(service), open.opened_at).await,
         })
     };
+    let active = OptionFuture::from(reads.active.then(|| ports.active_deployment(service)));
     let targets = OptionFuture::from(id.filter(|_| reads.targets).map(|id| ports.deployment_targets(id)));
     let rules = async {
         let rules = if reads.rules { Some(ports.rules(service).await) } else { None };
@@ -255,8 +268,8 @@ async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Observati
         |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
     let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
     let suspended = OptionFuture::from(reads.suspended.then(|| ports.suspended(service)));
-    let ((deployment, targets, suspended), ((rules, owner), (blue, green), alarms)) = join(
-        join3(deployment, targets, suspended),
+    let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms)) = join(
+        join4(deployment, targets, suspended, active),
         join3(rules, join(health(release::Colour::Blue), health(release::Colour::Green)), alarms),
     )
     .await;
@@ -273,6 +286,7 @@ async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Observati
     Observation {
         deployment: reading(deployment),
         targets: reading(targets),
+        active: reading(active),
         rules: reading(rules),
         rule_owner: reading(owner),
         health: PerColour { blue: reading(blue), green: reading(green) },

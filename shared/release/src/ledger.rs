@@ -4,6 +4,7 @@ use crate::stored::{Schema, UnknownFields};
 use crate::{Colour, Commit, Open, Purpose, ReleaseNumber, Revision, Verdict};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 macro_rules! text_id {
@@ -200,6 +201,9 @@ pub struct Ledger {
     pub looked_at: Option<Timestamp>,
     /// The instance that is unhealthy on the live colour while no release is open.
     pub ailing: Option<Ailing>,
+    /// Since when each instance serves neither colour, while an alarm of the live colour may still roll back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead_since: BTreeMap<InstanceId, Timestamp>,
     /// When an instance was last handed over for replacement.
     pub healed_at: Option<Timestamp>,
     /// When the base rule was last found, or put, not as `live` says, with no release open.
@@ -241,6 +245,7 @@ impl Ledger {
             releases: Vec::new(),
             looked_at: None,
             ailing: None,
+            dead_since: BTreeMap::new(),
             healed_at: None,
             drifted_at: None,
             unknown_fields: UnknownFields::default(),

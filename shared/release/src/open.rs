@@ -35,6 +35,13 @@ pub struct Open {
     pub refused: Option<String>,
     /// Its own rule, once the load balancer's answer is known.
     pub rule: Option<RuleArn>,
+    /// The load balancer refused to create that rule, with its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_refused: Option<String>,
+    /// Since when something of this release is missing from AWS's answers: an instance, its rule, its deployment. One
+    /// answer may be incomplete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
     /// The instances that stood in `ValidateService` when the shift began.
     pub targets: Vec<InstanceId>,
     /// Its phase.
@@ -119,6 +126,9 @@ pub struct Trial {
     pub unhealthy_since: Option<Timestamp>,
     /// Since when facts cannot be read.
     pub unknown_since: Option<Timestamp>,
+    /// Since when a raise is due that is not proven safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven_since: Option<Timestamp>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -193,6 +203,13 @@ impl Phase {
             Self::Baking(trial) => Some(trial),
             Self::Promoting(promotion) => Some(&mut promotion.trial),
             Self::Installing | Self::Returning(_) | Self::Settling => None,
+        }
+    }
+
+    /// No raise is due, or the one that was is proven.
+    pub(crate) fn awaits_no_proof(&mut self) {
+        if let Some(trial) = self.trial_mut() {
+            trial.unproven_since = None;
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Class;
 use super::way_back::{self, Alarms, WithoutLedger};
 use crate::plan::{self, Action, Effect, Outcome, Plan, Reads};
-use crate::{Deployment, Ledger, Observation, Policy, Rules, Wake, times};
+use crate::{Deployment, Ledger, Observation, Policy, Routing, Rules, Wake, times};
 use jiff::Timestamp;
 
 /// The functions of a reconcile.
@@ -111,10 +111,10 @@ fn is_in_place(action: &Action, rules: &Rules) -> bool {
     let release = rules.release.as_ref();
     match action {
         Action::SetReleaseWeights { rule, weights } => {
-            release.is_some_and(|found| found.arn == *rule && found.weights == *weights)
+            release.is_some_and(|found| found.arn == *rule && found.weights == Routing::from(*weights))
         }
         Action::DeleteReleaseRule { rule } => release.is_none_or(|found| found.arn != *rule),
-        Action::SetBaseWeights { weights } => rules.base == *weights,
+        Action::SetBaseWeights { weights } => rules.base == Routing::from(*weights),
         Action::CreateReleaseRule { .. } => release.is_some(),
         Action::CreateDeployment { .. }
         | Action::StopDeployment { .. }

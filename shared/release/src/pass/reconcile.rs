@@ -302,8 +302,12 @@ impl Act {
 
 /// A refusal that is remembered, because no repeat will mend it.
 fn refused(action: &Action, failure: &impl Failed) -> Option<Outcome> {
-    let refused = failure.class() == Class::Permanent && matches!(action, Action::CreateDeployment { .. });
-    refused.then(|| Outcome::DeploymentRefused(failure.told()))
+    match action {
+        _ if failure.class() != Class::Permanent => None,
+        Action::CreateDeployment { .. } => Some(Outcome::DeploymentRefused(failure.told())),
+        Action::CreateReleaseRule { .. } => Some(Outcome::RuleRefused(failure.told())),
+        _ => None,
+    }
 }
 
 /// Whether what failed would fail again at once. A conflict is settled by looking again, and a verdict that cannot be

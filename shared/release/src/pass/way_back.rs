@@ -6,7 +6,8 @@
 use super::{Ended, Failed, Given, Next, Records};
 use crate::plan::{Action, Outcome};
 use crate::{
-    AlarmState, Colour, Deployment, DeploymentId, PerColour, Purpose, ReleaseRule, RuleArn, Rules, Weights,
+    AlarmState, Colour, Deployment, DeploymentId, PerColour, Purpose, ReleaseRule, RuleArn, RuleOwner, Rules,
+    Weights,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -79,11 +80,11 @@ pub(super) fn decide(rules: &Rules, alarms: &Alarms, active: Option<&Deployment>
     let installs = active.and_then(|active| Some((active, candidate_of(active)?)));
     let by_base = || Colour::BOTH.into_iter().find(|colour| rules.base.are_all_on(colour.other()));
     let Some(candidate) = installs.map(|(_, candidate)| candidate).or_else(by_base) else {
-        let has_weight = |colour: &Colour| rule.weights.of(*colour) > 0;
+        let has_weight = |colour: &Colour| rule.weights.gives(*colour);
         let firing = Colour::BOTH.into_iter().filter(has_weight).find_map(|colour| firing(alarms, colour));
         return firing.map_or(WithoutLedger::NotNeeded, |alarm| WithoutLedger::NoCandidate { alarm });
     };
-    let Some(alarm) = firing(alarms, candidate).filter(|_| rule.weights.of(candidate) > 0) else {
+    let Some(alarm) = firing(alarms, candidate).filter(|_| rule.weights.gives(candidate)) else {
         return WithoutLedger::NotNeeded;
     };
     WithoutLedger::Take(Box::new(Taking {
@@ -121,6 +122,8 @@ fn take_weight(rules: &Rules, rule: &ReleaseRule, live: Colour) -> Action {
 pub struct SeenWithoutLedger<F> {
     /// Both rules.
     pub rules: Result<Rules, F>,
+    /// The release that owns the release's rule, by its tags.
+    pub owner: Result<Option<RuleOwner>, F>,
     /// The alarms of both colours.
     pub alarms: Result<Alarms, F>,
     /// The deployment of the service's group that may still change instances.
@@ -157,13 +160,15 @@ impl<F: Failed> LookWithoutLedger<F> {
         given: &Given<'_, R>,
     ) -> Next<F> {
         let failure = self.failure;
-        let SeenWithoutLedger { rules, alarms, active } = seen;
-        let (rules, alarms) = match (rules, alarms) {
+        let SeenWithoutLedger { rules, owner, alarms, active } = seen;
+        let (mut rules, alarms) = match (rules, alarms) {
             (Ok(rules), Ok(alarms)) => (rules, alarms),
             (Err(why), _) | (_, Err(why)) => {
                 return Next::Ended(Ended::WithoutLedger { failure, way_back: Err(why) });
             }
         };
+        // Somebody else's rule at the reserved priority is left alone. Tags that cannot be read keep no way back.
+        rules.release.take_if(|_| matches!(owner, Ok(None)));
         let deployment = active.as_ref().ok().and_then(Option::as_ref);
         let way_back = match (given.decisions.without_ledger)(&rules, &alarms, deployment) {
             WithoutLedger::NotNeeded => WayBack::NotNeeded,

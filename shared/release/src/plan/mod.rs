@@ -8,7 +8,9 @@ mod effects;
 mod healing;
 mod idle;
 mod installing;
+mod missing;
 mod outcome;
+mod own_rule;
 mod promoting;
 mod reads;
 mod returning;
@@ -238,9 +240,11 @@ impl Planning<'_> {
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         let succeeded = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
         match cause {
-            ReturnCause::RuleDeleted | ReturnCause::InstanceLost { .. } | ReturnCause::NotProven { .. } => {
-                true
-            }
+            ReturnCause::RuleDeleted
+            | ReturnCause::InstanceLost { .. }
+            | ReturnCause::NotProven { .. }
+            | ReturnCause::Joined { .. }
+            | ReturnCause::Paused { .. } => true,
             ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
             _ => succeeded,
         }

@@ -12,6 +12,8 @@ pub enum Outcome {
     DeploymentCreated(DeploymentId),
     /// CodeDeploy refuses this deployment and always will, in its words.
     DeploymentRefused(String),
+    /// The load balancer refuses to create this rule, in its words.
+    RuleRefused(String),
     /// Done; nothing to remember but that.
     Done,
 }
@@ -29,6 +31,7 @@ pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger
         (_, Outcome::Done) => return None,
         (_, Outcome::RuleCreated(arn)) => next.open.as_mut()?.rule = Some(arn),
         (_, Outcome::DeploymentCreated(id)) => next.open.as_mut()?.deployment = Some(id),
+        (_, Outcome::RuleRefused(detail)) => next.open.as_mut()?.rule_refused = Some(detail),
         (_, Outcome::DeploymentRefused(detail)) => next.open.as_mut()?.refused = Some(detail),
     }
     (next != *ledger).then_some(next)

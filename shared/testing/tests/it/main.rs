@@ -6,11 +6,19 @@
 
 mod after_success;
 mod alarms;
+mod blind;
 mod call_budget;
+mod deployments;
+mod drift;
 mod faults;
+mod instances;
 mod newer_ledger;
+mod order;
+mod own_rule;
+mod pauses;
 mod random;
 mod stage;
 mod stories;
 mod story;
+mod waiting;
 mod way_back;
