@@ -8,7 +8,7 @@ use crate::ports::{Clock, LedgerVersion, Ports};
 use crate::way_back::{WayBack, without_ledger};
 use futures::future::{OptionFuture, join, join_all, join3};
 use jiff::Timestamp;
-use release::plan::{Action, Effect, Outcome, Plan, Reads, effects, is_stale, note, plan, reads};
+use release::plan::{Action, Effect, Outcome, Plan, Reads, effects, is_stale, note, plan, reads, refusal};
 use release::{
     Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, ServiceName, Wake, asked,
 };
@@ -148,7 +148,11 @@ pub async fn amend<T>(
         }
         match ports.write_ledger(&next, version.as_ref()).await {
             Ok(_) => return Ok(answer),
-            // A lost reply is settled by reading again: if the write arrived, the change finds itself done.
+            Err(failure)
+                if failure.class() == Class::OutcomeUnknown && read(ports, service).await?.0 == next =>
+            {
+                return Ok(answer);
+            }
             Err(failure) if matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown) => {}
             Err(failure) => return Err(failure),
         }
@@ -279,11 +283,8 @@ impl<P: Ports> Run<'_, P> {
     async fn act(&mut self, action: &Action) {
         let outcome = self.perform(action).await;
         let outcome = match outcome {
-            Err(failure)
-                if failure.class() == Class::Permanent
-                    && matches!(action, Action::CreateDeployment { .. }) =>
-            {
-                Ok(Outcome::DeploymentRefused(chain(&failure)))
+            Err(failure) if failure.class() == Class::Permanent => {
+                refusal(action, &chain(&failure)).ok_or(failure)
             }
             other => other,
         };

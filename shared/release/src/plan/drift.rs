@@ -45,6 +45,9 @@ impl Planning<'_> {
         let Some(stray) = &rules.release else { return };
         self.because(Reason::StrayReleaseRule);
         if rules.base.are_all_on(live) {
+            if stray.weights.of(live.other()) > 0 {
+                self.ledger.emptied_at = Some(self.now);
+            }
             self.delete_after_commit(stray.arn.clone());
         }
     }

@@ -46,7 +46,7 @@ impl Planning<'_> {
         if let Some(detail) = &open.refused {
             return Some(ReturnCause::Refused { detail: detail.clone() });
         }
-        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| newer.number > open.upload.number) {
+        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
             return Some(ReturnCause::Superseded { by: newer.number });
         }
         (since(open.opened_at, self.now) >= self.policy.install_deadline).then(|| {

@@ -7,10 +7,14 @@
 mod after_success;
 mod alarms;
 mod call_budget;
+mod commands;
 mod faults;
 mod newer_ledger;
+mod questions;
 mod random;
 mod stage;
 mod stories;
 mod story;
+mod uploads;
+mod verdicts;
 mod way_back;
