@@ -267,7 +267,8 @@ fn fails_after(wrong: Option<Wrong>) -> Result<(), Failure> {
 fn now(world: &World) -> Timestamp {
     let tick = at(world.tick);
     let after = |looked: Timestamp| looked.checked_add(Duration::from_nanos(1)).unwrap_or(tick);
-    let last = world.ledger.as_ref().and_then(|ledger| ledger.looked_at.max(ledger.drifted_at));
+    let last =
+        world.ledger.as_ref().and_then(|ledger| ledger.looked_at.max(ledger.drifted_at).max(ledger.acted_at));
     last.filter(|looked| *looked >= tick).map_or(tick, after)
 }
 

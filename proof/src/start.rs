@@ -129,6 +129,8 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         verdict: Verdict::Live,
         opened_at: at(0),
         closed_at: at(0),
+        tell_tried_at: None,
+        untold_for: None,
         told: true,
         unknown_fields: UnknownFields::default(),
     });

@@ -273,7 +273,8 @@ impl Setting {
     ) -> Answer {
         let id = world.id_of(deployment);
         let asker = Asker::in_ledger(ledger, &id)
-            .unwrap_or_else(|| Asker::from_codedeploy(ledger, &id, Some(&world.described(deployment))));
+            .unwrap_or_else(|| Asker::from_codedeploy(ledger, &id, Some(&world.described(deployment))))
+            .seen(&world.rules());
         let healthy = |colour: Colour| *world.instances[instance].health.of(colour) == TargetHealth::Healthy;
         let question = Question {
             service: None,

@@ -30,21 +30,21 @@ mod wake;
 mod weights;
 
 pub use colour::{Colour, PerColour};
-pub use command::{Command, CommandAnswer, accept_command};
+pub use command::{Command, CommandAnswer, accept_command, status_of};
 pub use description::{Description, DescriptionError, Purpose};
 pub use ledger::{
-    Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, RuleArn, ServiceName, ServiceNameError,
-    Upload,
+    Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,
+    ServiceNameError, Upload,
 };
 pub use observation::{
     AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, ReleaseRule, RuleOwner, Rules,
     ScalingProcess, Target, TargetHealth, TargetStatus,
 };
-pub use offer::{Offer, Refusal, accept_upload};
+pub use offer::{Offer, Refusal, accept_upload, known_by_its_tags};
 pub use open::{Open, Phase, Promotion, Raised, Request, Returning, RollbackCause, Shift, Trial};
 pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
-pub use question::{Answer, Asker, LifecycleEvent, Question, answer, wait_for_newer};
+pub use question::{Answer, Asker, LifecycleEvent, Question, Stranger, answer, wait_for_newer};
 pub use reason::{Reason, ReturnCause};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};

@@ -2,8 +2,8 @@
 
 use crate::stored::UnknownFields;
 use crate::{
-    Colour, DeploymentId, Description, InstanceId, Purpose, ReturnCause, RuleArn, ServiceName, Strategy,
-    Upload,
+    Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
+    Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -230,6 +230,18 @@ impl Open {
     /// Whether an operator wants this.
     pub fn is_requested(&self, request: Request) -> bool {
         self.request == Some(request)
+    }
+
+    /// Whether a newer upload takes its place: it has no weight yet, and no operator asked for it.
+    pub fn yields_to(&self, newer: ReleaseNumber) -> bool {
+        let waits_for_weight = match &self.phase {
+            Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) => !self.had_weight(),
+            Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => false,
+        };
+        self.purpose == Purpose::Release
+            && self.rolls_back.is_none()
+            && waits_for_weight
+            && newer > self.upload.number
     }
 
     /// Whether the candidate was ever given weight in this attempt.

@@ -360,6 +360,13 @@ pub enum Reason {
     Settles,
     /// CodeDeploy's last successful revision is the live one again.
     Settled,
+    /// The uploaded object can carry no verdict: whoever uploaded it is not told how its release ended.
+    VerdictUntold {
+        /// The release's number.
+        number: ReleaseNumber,
+        /// Why not, in S3's words.
+        why: String,
+    },
     /// Settling failed for good: new instances boot another revision than the one that carries traffic.
     NotSettled {
         /// CodeDeploy's error, or what went wrong.
@@ -418,6 +425,7 @@ impl Reason {
             Self::TriesAgain { .. } => "tries_again",
             Self::Settles => "settles",
             Self::Settled => "settled",
+            Self::VerdictUntold { .. } => "verdict_untold",
             Self::NotSettled { .. } => "not_settled",
         }
     }

@@ -10,7 +10,7 @@ const TRIES: u8 = 5;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Amend<T, F> {
     /// Read the ledger.
-    Read(AmendRead),
+    Read(AmendRead<T>),
     /// Swap the ledger.
     Write(AmendWrite<T>),
     /// Nothing: it is over.
@@ -27,10 +27,12 @@ pub enum Unamended<F> {
 }
 
 /// Waits for the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AmendRead {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AmendRead<T> {
     /// How often it was tried before.
     tries: u8,
+    /// What may be stored already, and what is answered if it is.
+    unheard: Option<(Kept<Ledger>, T)>,
 }
 
 /// Waits for the answer to a swap.
@@ -44,13 +46,13 @@ pub struct AmendWrite<T> {
 
 impl<T, F> Default for Amend<T, F> {
     fn default() -> Self {
-        Self::Read(AmendRead { tries: 0 })
+        Self::Read(AmendRead { tries: 0, unheard: None })
     }
 }
 
-impl AmendRead {
+impl<T> AmendRead<T> {
     /// The answer: the ledger, to which the change is made. One that changes nothing is not written.
-    pub fn answered<T, F>(
+    pub fn answered<F>(
         self,
         stored: Result<Stored, F>,
         change: impl FnOnce(Ledger) -> (Ledger, T),
@@ -59,6 +61,10 @@ impl AmendRead {
             Ok(stored) => stored,
             Err(failure) => return Amend::Ended(Err(Unamended::Failed(failure))),
         };
+        // A lost reply is settled by reading again. The change itself might not know that it was made.
+        if let Some((_, answer)) = self.unheard.filter(|(written, _)| *written == ledger) {
+            return Amend::Ended(Ok(answer));
+        }
         let (next, answer) = change((*ledger).clone());
         if next == *ledger {
             return Amend::Ended(Ok(answer));
@@ -78,15 +84,18 @@ impl<T> AmendWrite<T> {
         self.over.as_ref()
     }
 
-    /// The answer. A lost one is settled by reading again: if the write arrived, the change finds itself made.
+    /// The answer.
     pub fn answered<F: Failed>(self, written: Result<LedgerVersion, F>) -> Amend<T, F> {
         match written {
             Ok(_) => Amend::Ended(Ok(self.answer)),
             Err(failure) if !matches!(failure.class(), Class::Conflict | Class::OutcomeUnknown) => {
                 Amend::Ended(Err(Unamended::Failed(failure)))
             }
-            Err(_) if self.tries < TRIES => Amend::Read(AmendRead { tries: self.tries }),
-            Err(_) => Amend::Ended(Err(Unamended::KeepsChanging)),
+            Err(_) if self.tries >= TRIES => Amend::Ended(Err(Unamended::KeepsChanging)),
+            Err(failure) => {
+                let unheard = (failure.class() == Class::OutcomeUnknown).then_some((self.next, self.answer));
+                Amend::Read(AmendRead { tries: self.tries, unheard })
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::decisions::Write as Written;
 use super::way_back::{LookWithoutLedger, TakeBack, WayBack};
 use super::{Class, Decided, Failed, Given, Kept, LedgerVersion, Records, Stored, Swap};
-use crate::plan::{Action, Effect, Outcome, Plan, Reads};
+use crate::plan::{Action, Effect, Outcome, Plan, Reads, refusal};
 use crate::{Ledger, Observation, Rules, Wake, asked};
 use jiff::Timestamp;
 
@@ -283,7 +283,10 @@ impl Act {
     ) -> Next<R::Failure> {
         let Self { mut acting, action } = self;
         acting.tried += 1;
-        let answer = answer.or_else(|failure| refused(&action, &failure).ok_or(failure));
+        let answer = answer.or_else(|failure| match failure.class() {
+            Class::Permanent => refusal(&action, &failure.told()).ok_or(failure),
+            Class::Transient | Class::Conflict | Class::OutcomeUnknown | Class::Bug => Err(failure),
+        });
         given.records.did(action.word(), || answer.as_ref().err().map(Failed::told));
         match answer {
             Ok(outcome) => {
@@ -297,16 +300,6 @@ impl Act {
             }
         }
         acting.carry_on(given)
-    }
-}
-
-/// A refusal that is remembered, because no repeat will mend it.
-fn refused(action: &Action, failure: &impl Failed) -> Option<Outcome> {
-    match action {
-        _ if failure.class() != Class::Permanent => None,
-        Action::CreateDeployment { .. } => Some(Outcome::DeploymentRefused(failure.told())),
-        Action::CreateReleaseRule { .. } => Some(Outcome::RuleRefused(failure.told())),
-        _ => None,
     }
 }
 

@@ -62,9 +62,7 @@ impl Planning<'_> {
         if let Some(detail) = &open.refused {
             return Some(ReturnCause::Refused { detail: detail.clone() });
         }
-        // A rollback is what an operator or an alarm has asked for since: what waited then goes on waiting.
-        let newer = self.ledger.pending.as_ref().filter(|newer| newer.number > open.upload.number);
-        if let Some(newer) = newer.filter(|_| open.rolls_back.is_none()) {
+        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
             return Some(ReturnCause::Superseded { by: newer.number });
         }
         if let Some(waiting) = self.others(open) {

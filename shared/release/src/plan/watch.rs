@@ -24,6 +24,9 @@ impl Planning<'_> {
         if open.is_requested(Request::Abort) {
             return Watch::Back(ReturnCause::Aborted);
         }
+        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
+            return Watch::Back(ReturnCause::Superseded { by: newer.number });
+        }
         // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.
         if let Some(alarm) = self.firing(open) {
             return Watch::Back(ReturnCause::Alarm { alarm });

@@ -231,11 +231,11 @@ fn a_verdict_is_told_last_and_one_that_cannot_be_told_keeps_nothing_else_from_ha
     };
     let mut pass = Invocation::woken(telling, Wake::Event);
     pass.looks().acts(Ok(Outcome::Done)).writes(Ok("v2")).acts(Ok(Outcome::Done));
-    pass.acts(Err(Class::Permanent)).looks_back(Ok("v2"));
+    pass.acts(Err(Class::Transient)).looks_back(Ok("v2"));
     let done: Vec<_> = pass.done().into_iter().map(|(effect, _)| effect).collect();
     assert_eq!(done, ["delete_release_rule", "commit", "stop_deployment", "tell_verdict"]);
     assert!(matches!(pass.next, Next::Look(_)), "the next pass follows");
-    assert_eq!(pass.records.failures, [Failure(Class::Permanent)]);
+    assert_eq!(pass.records.failures, [Failure(Class::Transient)]);
 }
 
 #[test]
@@ -298,6 +298,18 @@ fn a_change_is_made_anew_on_the_ledger_of_whoever_was_first_five_times_at_most()
     assert_eq!(writes(amends(Amend::default()), Ok("v2")), Amend::Ended(Ok(true)));
     let refused = writes(amends(Amend::default()), Err(Class::Permanent));
     assert_eq!(refused, Amend::Ended(Err(Unamended::Failed(Failure(Class::Permanent)))));
+}
+
+#[test]
+fn a_change_whose_answer_was_lost_is_not_made_twice() {
+    let unheard = writes(amends(Amend::default()), Err(Class::OutcomeUnknown));
+    let Amend::Read(read) = unheard else { panic!("{unheard:?}") };
+    let (written, _) = stored("v1");
+    let written = Kept::new(Ledger { paused: true, ..(*written).clone() });
+    let twice = |_| panic!("made twice");
+    let next: Amend<bool, Failure> =
+        read.answered(Ok((written, Some(LedgerVersion("v2".to_owned())))), twice);
+    assert_eq!(next, Amend::Ended(Ok(true)));
 }
 
 #[test]

@@ -120,6 +120,7 @@ async fn an_operators_rollback_rejects_the_release_too() {
     story.say(Command::Rollback).await;
     story.after(36).await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
+    story.after(31).await;
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();
     assert_eq!(
         (verdict.as_str(), reason.starts_with("rolled back by an operator")),

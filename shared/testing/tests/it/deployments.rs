@@ -60,7 +60,7 @@ async fn somebody_elses_deployment_that_never_ends_ends_the_release_without_blam
 async fn settling_waits_for_somebody_elses_deployment_too() {
     let story = Story::with_two().await;
     story.say(Command::Rollback).await;
-    story.after(31).await;
+    story.after(37).await;
     assert_eq!(story.phase(), "settling");
     let theirs = somebody_elses(&story);
     story.minutes(40).await;

@@ -128,7 +128,7 @@ async fn an_operators_rollback_waits_for_a_repair_and_is_then_carried_out() {
     let story = Story::with_two().await;
     story.base_rule_moves(Weights::share(Colour::Blue, 50));
     story.say(Command::Rollback).await;
-    story.after(31).await;
+    story.after(37).await;
     assert_eq!((story.live(), story.share(Colour::Blue)), (Some((1, Colour::Blue)), 1000));
 }
 
@@ -162,7 +162,7 @@ async fn settling() -> Story {
     let story = Story::with_two().await;
     story.pass(std::time::Duration::from_secs(3600));
     story.say(Command::Rollback).await;
-    story.after(31).await;
+    story.after(37).await;
     assert_eq!((story.live(), story.phase()), (Some((1, Colour::Blue)), "settling"));
     story
 }

@@ -15,7 +15,7 @@ async fn a_pause_that_somebody_forgot_delays_no_rollback() {
             story.say(Command::Rollback).await;
         }
         assert_eq!(story.share(Colour::Blue), 1000, "by alarm: {by_alarm}");
-        story.after(31).await;
+        story.after(37).await;
         assert_eq!(story.live(), Some((1, Colour::Blue)));
         story.after(MINUTE).await;
         story.install().await;
