@@ -60,7 +60,10 @@ impl Model for Exploration {
     fn init_states(&self) -> Vec<World> {
         let Scenario { start, passes, faults, inputs, pushed, .. } = self.scenario;
         let world = start.world(passes, Left { faults, inputs: inputs + 1 });
-        let pushed = pushed.and_then(|number| self.setting.apply(&world, Step::Push(number)));
+        let pushed = pushed.and_then(|number| {
+            let offered = self.setting.apply(&world, Step::Push(number))?;
+            self.setting.apply(&offered, Step::Run(passes))
+        });
         let mut world = pushed.unwrap_or(world);
         world.left.inputs = inputs;
         vec![world]
@@ -160,14 +163,8 @@ const COMMANDS: &[Step] = &[
     Step::Say(Command::Retry),
     Step::Say(Command::Rollback),
 ];
-const OTHER_HANDS: &[Step] = &[
-    Step::StopByHand,
-    Step::ReturnByAlarm,
-    Step::StackUpdate,
-    Step::Leaves,
-    Step::Joins,
-    Step::Say(Command::Abort),
-];
+const OTHER_HANDS: &[Step] =
+    &[Step::StopByHand, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
 const ALARM: &[Step] = &[Step::Alarm(Colour::Green, true)];
 const UPDATE: &[Step] = &[Step::StackUpdate];
 const UPLOADS: &[Step] =
@@ -233,8 +230,8 @@ pub fn story(name: &str, steps: &[Step]) -> String {
     let Some(scenario) = CI.iter().chain(DEEP).find(|scenario| scenario.name == name) else {
         return String::new();
     };
-    let pushed = scenario.pushed.map(Step::Push);
-    let Scenario { start, pace, passes, .. } = *scenario;
-    let steps = pushed.into_iter().chain(steps.iter().copied()).collect();
+    let Scenario { start, pace, passes, pushed, .. } = *scenario;
+    let pushed = pushed.into_iter().flat_map(|number| [Step::Push(number), Step::Run(passes)]);
+    let steps = pushed.chain(steps.iter().copied()).collect();
     crate::schedule::Schedule { start, pace, passes, steps }.story(Machine::default())
 }

@@ -7,12 +7,12 @@ use crate::machine::Machine;
 use crate::safety::Rule;
 use crate::simulation::{Failed, first_failure};
 use jiff::Timestamp;
-use release::plan::Effect;
-use release::plan::{Action, Plan};
+use release::pass::{Decisions, WithoutLedger};
+use release::plan::{Action, Effect, Plan};
 use release::{
     AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open,
-    Phase, Policy, Purpose, Question, Reading, TargetHealth, Upload, Verdict, Weights, accept_upload, answer,
-    plan,
+    PerColour, Phase, Policy, Purpose, Question, Reading, Rules, TargetHealth, Upload, Verdict, Weights,
+    accept_upload, answer, plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,17 +22,24 @@ use std::time::Duration;
 pub struct Mutant {
     /// What is wrong with it.
     pub name: &'static str,
-    /// How it is made.
-    pub machine: fn() -> Machine,
+    /// How it is made of production's.
+    break_it: fn(&mut Machine),
 }
 
 /// How many schedules a mutant may survive.
 pub const SCHEDULES: u64 = 20_000;
 
 impl Mutant {
+    /// What is under proof instead of production's.
+    pub fn machine(&self) -> Machine {
+        let mut machine = Machine::default();
+        (self.break_it)(&mut machine);
+        machine
+    }
+
     /// The first schedule that catches it, if any does.
     pub fn caught(&self) -> Option<Failed> {
-        first_failure(0..SCHEDULES, (self.machine)())
+        first_failure(0..SCHEDULES, self.machine())
     }
 }
 
@@ -41,42 +48,48 @@ pub fn caught_by(mutant: &Mutant) -> Option<Rule> {
     mutant.caught().map(|failed| failed.violation.rule)
 }
 
-macro_rules! mutants {
-    ($($name:literal: $field:ident = $value:expr;)*) => {
-        /// All of them.
-        pub const ALL: &[Mutant] = &[$(Mutant {
-            name: $name,
-            machine: || Machine { $field: $value, ..Machine::default() },
-        }),*];
-    };
+const fn mutant(name: &'static str, break_it: fn(&mut Machine)) -> Mutant {
+    Mutant { name, break_it }
 }
 
-mutants! {
-    "raises without looking at health": plan = raises_without_health;
-    "raises without looking at alarms": plan = ignores_alarms;
-    "raises without comparing capacity": plan = ignores_capacity;
-    "takes what is unknown for good": plan = takes_unknown_for_good;
-    "raises on the base rule": plan = raises_on_the_base_rule;
-    "acts before it commits": effects = acts_before_commit;
-    "says succeeded before it is written": answer = says_succeeded_too_early;
-    "moves the base rule before CodeDeploy agrees": plan = moves_base_too_early;
-    "deletes the release's rule before the base rule has moved": plan = deletes_rule_first;
-    "never settles": plan = never_settles;
-    "lets an older release replace a newer one": accept = lets_older_win;
-    "adopts nothing after a lost reply": plan = adopts_nothing;
-    "counts attempts from one at each opening": plan = counts_from_one;
-    "returns without a drain": plan = returns_without_drain;
-    "opens without waiting for the drain": plan = opens_without_drain;
-    "installs on the live colour": plan = installs_on_live;
-    "tries a rejected release again by itself": plan = tries_rejected_again;
-    "forgets the rule on the way back": plan = keeps_the_rule;
-    "forgets to stop the deployment": plan = keeps_the_deployment;
-    "waits for ever when CodeDeploy fails": plan = waits_for_ever;
-    "does not watch the targets": plan = ignores_unhealthy;
-    "replaces a ledger that has changed": swaps = false;
-    "goes on after it lost the swap": heeds_the_swap = false;
-    "goes on raising on the way back": plan = raises_on_the_way_back;
-}
+/// All of them.
+pub const ALL: &[Mutant] = &[
+    mutant("raises without looking at health", |machine| machine.decisions.plan = raises_without_health),
+    mutant("raises without looking at alarms", |machine| machine.decisions.plan = ignores_alarms),
+    mutant("raises without comparing capacity", |machine| machine.decisions.plan = ignores_capacity),
+    mutant("takes what is unknown for good", |machine| machine.decisions.plan = takes_unknown_for_good),
+    mutant("raises on the base rule", |machine| machine.decisions.plan = raises_on_the_base_rule),
+    mutant("acts before it commits", |machine| machine.decisions.effects = acts_before_commit),
+    mutant("says succeeded before it is written", |machine| machine.answer = says_succeeded_too_early),
+    mutant("moves the base rule before CodeDeploy agrees", |machine| {
+        machine.decisions.plan = moves_base_too_early;
+    }),
+    mutant("deletes the release's rule before the base rule has moved", |machine| {
+        machine.decisions.plan = deletes_rule_first;
+    }),
+    mutant("never settles", |machine| machine.decisions.plan = never_settles),
+    mutant("lets an older release replace a newer one", |machine| machine.accept = lets_older_win),
+    mutant("adopts nothing after a lost reply", |machine| machine.decisions.plan = adopts_nothing),
+    mutant("counts attempts from one at each opening", |machine| machine.decisions.plan = counts_from_one),
+    mutant("returns without a drain", |machine| machine.decisions.plan = returns_without_drain),
+    mutant("opens without waiting for the drain", |machine| machine.decisions.plan = opens_without_drain),
+    mutant("installs on the live colour", |machine| machine.decisions.plan = installs_on_live),
+    mutant("tries a rejected release again by itself", |machine| {
+        machine.decisions.plan = tries_rejected_again;
+    }),
+    mutant("forgets the rule on the way back", |machine| machine.decisions.plan = keeps_the_rule),
+    mutant("forgets to stop the deployment", |machine| machine.decisions.plan = keeps_the_deployment),
+    mutant("waits for ever when CodeDeploy fails", |machine| machine.decisions.plan = waits_for_ever),
+    mutant("does not watch the targets", |machine| machine.decisions.plan = ignores_unhealthy),
+    mutant("replaces a ledger that has changed", |machine| machine.swaps = false),
+    mutant("goes on after it lost the swap", |machine| machine.decisions.follows = |_, _| true),
+    mutant("goes on raising on the way back", |machine| machine.decisions.plan = raises_on_the_way_back),
+    mutant("carries out old decisions", |machine| machine.decisions.is_stale = |_, _| false),
+    mutant("does not look back", |machine| machine.decisions.looks_back = |_, _| false),
+    mutant("takes the base rule for the live colour without a ledger", |machine| {
+        machine.decisions.without_ledger = believes_the_base_rule;
+    }),
+];
 
 fn known(
     targets: &Reading<BTreeMap<InstanceId, TargetHealth>>,
@@ -322,4 +335,12 @@ fn raises_on_the_way_back(ledger: Ledger, seen: &Observation, policy: &Policy, n
             .push(Action::SetReleaseWeights { rule: rule.clone(), weights: Weights::all_on(open.colour) });
     }
     decided
+}
+
+fn believes_the_base_rule(
+    rules: &Rules,
+    alarms: &PerColour<BTreeMap<String, AlarmState>>,
+    _: Option<&Deployment>,
+) -> WithoutLedger {
+    (Decisions::default().without_ledger)(rules, alarms, None)
 }

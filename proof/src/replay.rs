@@ -1,6 +1,6 @@
 //! Production decision records, decided once more.
 
-use greenlight::reconcile::PassRecord;
+use release::pass::PassRecord;
 use release::plan;
 use serde_json::Value;
 use std::fmt;

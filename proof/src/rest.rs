@@ -4,10 +4,10 @@
 //! answers, and the schedule wake the service each tick. It also resumes a paused service, and lets broken targets
 //! recover on the colour that is live or promised to be, because no release can mend those. Nothing else happens.
 
-use crate::kept::Kept;
 use crate::safety::{self, Rule};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World};
+use release::pass::Kept;
 use release::{Command, DeploymentStatus, Phase, Purpose, TargetHealth, Verdict};
 
 /// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy

@@ -3,14 +3,14 @@
 //! Nothing here asks the plan whether it was right. Each effect of a pass, each commit and each answer to a hook
 //! is compared with the rule, and the first one that was broken stays in the world.
 
-use crate::kept::Kept;
-use crate::pass::Acting;
+use crate::step::Input;
 use crate::world::{OwnRule, World};
 use jiff::Timestamp;
-use release::plan::Action;
+use release::pass::Kept;
+use release::plan::{Action, Plan};
 use release::{
-    AlarmState, Colour, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase, Purpose,
-    TargetHealth, Verdict, Weights,
+    AlarmState, Colour, Command, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase,
+    Purpose, TargetHealth, Verdict, Weights,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -181,6 +181,29 @@ pub fn written(world: &mut World, next: &Ledger) {
     opened.promised |= matches!(open.phase, Phase::Promoting(_) | Phase::Settling);
 }
 
+/// What a pass saw when it looked, as far as its actions are judged by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Saw {
+    /// Which colours it saw fit to carry the traffic.
+    fit: PerColour<bool>,
+    /// How many deployments there were.
+    deployments: usize,
+    /// The release's own rule stood.
+    rule: bool,
+}
+
+impl Saw {
+    /// What the pass with this ledger sees.
+    pub fn of(world: &World, ledger: &Ledger, seen: &Observation) -> Self {
+        let ours = ledger.open.as_ref().and_then(|open| open.rule.as_ref());
+        Self {
+            fit: PerColour { blue: is_fit(seen, Colour::Blue), green: is_fit(seen, Colour::Green) },
+            deployments: world.deployments.len(),
+            rule: world.rule.is_some_and(|rule| ours == Some(&rule.arn())),
+        }
+    }
+}
+
 /// What an action found.
 #[derive(Debug, Clone, Copy)]
 pub struct Before {
@@ -190,11 +213,21 @@ pub struct Before {
     pub rule: Option<OwnRule>,
 }
 
-/// Judges an action of a pass, after it was carried out (`done`) or met a conflict.
-pub fn after(world: &mut World, acting: &Acting, action: &Action, before: Before, done: bool) {
-    let open = acting.plan.ledger.open.as_ref();
-    if done && let Action::CreateDeployment { description, .. } = action {
-        if acting.had_deployment {
+impl Before {
+    /// What an action finds now.
+    pub fn of(world: &World) -> Self {
+        Self { traffic: world.traffic(), rule: world.rule }
+    }
+}
+
+/// Judges an action of a pass, after it was carried out (`done`) or not.
+pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: Before, done: bool) {
+    if !done {
+        return;
+    }
+    let open = plan.ledger.open.as_ref();
+    if let Action::CreateDeployment { description, .. } = action {
+        if world.find_before(description, saw.deployments) {
             world.break_rule(Rule::OneDeployment);
         }
         if !world.history.opened.iter().any(|opened| *opened.description == *description) {
@@ -218,12 +251,12 @@ pub fn after(world: &mut World, acting: &Acting, action: &Action, before: Before
     // Where the base rule says the same, no traffic moves: a way back that another pass has taken stands.
     let uncovers = world.traffic() != before.traffic;
     if let Some(rule) = before.rule.filter(|_| world.rule.is_none() && uncovers) {
-        rule_deleted(world, acting, rule);
+        rule_deleted(world, plan, rule);
     }
     let now = world.traffic();
     for colour in Colour::BOTH {
         if now.per_mille(colour) > before.traffic.per_mille(colour) {
-            raised(world, acting, action, colour, now);
+            raised(world, plan, saw, action, colour, now);
         }
     }
 }
@@ -250,11 +283,11 @@ fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
 
 /// While traffic moves by the open release's rule, only two passes may delete it: one that takes this release back,
 /// and one that promotes it and has seen the base rule in place.
-fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
+fn rule_deleted(world: &mut World, plan: &Plan, rule: OwnRule) {
     let ledger = world.ledger_or_new();
     let owns = |open: &&Open| (open.upload.number, open.attempt) == (rule.owner.number, rule.owner.attempt);
     let Some(open) = ledger.open.as_ref().filter(owns) else { return };
-    let theirs = acting.plan.ledger.open.as_ref().filter(|theirs| key(theirs) == key(open));
+    let theirs = plan.ledger.open.as_ref().filter(|theirs| key(theirs) == key(open));
     let may = theirs.is_some_and(|theirs| match &theirs.phase {
         Phase::Promoting(_) => world.base.are_all_on(open.colour),
         phase => matches!(phase, Phase::Returning(_)),
@@ -264,7 +297,7 @@ fn rule_deleted(world: &mut World, acting: &Acting, rule: OwnRule) {
     }
 }
 
-fn raised(world: &mut World, acting: &Acting, action: &Action, colour: Colour, now: Weights) {
+fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Colour, now: Weights) {
     let ledger = world.ledger_or_new();
     // Not a pass but an operator or a stack update moved the base rule. Until a pass repairs it, no pass is to blame
     // for the weights that a deleted rule uncovers.
@@ -275,15 +308,15 @@ fn raised(world: &mut World, acting: &Acting, action: &Action, colour: Colour, n
     let Some(live) = ledger.live.as_ref().filter(|live| live.colour != colour) else { return };
     // AWS has no lock on the base rule, so a pass that decided to move it while the release's rule was there may write
     // late. A later pass must repair that; `ComesToRest` checks it.
-    if matches!(action, Action::SetBaseWeights { .. }) && acting.saw_rule {
+    if matches!(action, Action::SetBaseWeights { .. }) && saw.rule {
         *world.history.late.of_mut(colour) =
             world.ledger_or_new().open.as_ref().is_some_and(|open| matches!(open.phase, Phase::Returning(_)));
         return;
     }
-    if !*acting.fit.of(colour) {
+    if !*saw.fit.of(colour) {
         world.break_rule(Rule::RaisedOnlyWhenHealthy);
     }
-    let Some(open) = acting.plan.ledger.open.as_ref().filter(|open| open.colour == colour) else { return };
+    let Some(open) = plan.ledger.open.as_ref().filter(|open| open.colour == colour) else { return };
     match world.opened(open) {
         _ if matches!(open.phase, Phase::Returning(_)) => world.break_rule(Rule::NoWeightAfterReturn),
         Some(opened) if opened.back => world.break_rule(Rule::NoWeightAfterReturn),
@@ -341,15 +374,30 @@ pub fn heard_success(world: &mut World, deployment: usize) {
     }
 }
 
-/// The alarm's own way back was taken: no ledger was read, the open release's rule is gone.
-pub fn returned_by_hand(world: &mut World) {
-    let open = world.ledger.as_ref().and_then(|ledger| ledger.open.as_ref()).map(key);
-    world
-        .history
-        .opened
-        .iter_mut()
-        .filter(|opened| Some(opened.key) == open)
-        .for_each(|opened| opened.back = true);
+/// The way back without the ledger has taken a rule's weight, or the rule: its attempt is over.
+pub fn taken_back_without_ledger(world: &mut World, rule: Option<OwnRule>) {
+    let Some(rule) = rule.filter(|rule| world.rule != Some(*rule)) else { return };
+    let owns = |opened: &&mut Opened| {
+        (opened.description.number, opened.description.attempt) == (rule.owner.number, rule.owner.attempt)
+    };
+    world.history.opened.iter_mut().filter(owns).for_each(|opened| opened.back = true);
+}
+
+/// Remembers what an operator has asked for, once it is written.
+pub fn obeyed(world: &mut World, input: Input, before: &Ledger) {
+    let again = match input {
+        Input::Command(Command::Retry) => {
+            world.ledger_or_new().pending.as_ref().map(|upload| upload.number.0)
+        }
+        Input::Command(Command::Rollback) => {
+            before.previous.as_ref().map(|previous| previous.upload.number.0)
+        }
+        Input::Command(_) | Input::Upload(_) => None,
+    };
+    if let Some(number) = again {
+        world.history.asked_again.push(number);
+        world.history.explicit = true;
+    }
 }
 
 /// Judges the state as such: when the ledger says idle, everything agrees.

@@ -134,7 +134,7 @@ fn input(dice: &mut Dice, idle: bool, wildness: usize) -> Step {
         5 => Step::Alarm(colour, on),
         6 | 7 => Step::Health(colour, on),
         8 => dice.pick(&[Step::Leaves, Step::Joins]),
-        9 => dice.pick(&[Step::StopByHand, Step::TimesOut, Step::ReturnByAlarm]),
+        9 => dice.pick(&[Step::StopByHand, Step::TimesOut]),
         10 => Step::StackUpdate,
         _ => Step::HookFails(dice.below(2)),
     }

@@ -1,10 +1,10 @@
 //! Where a proof begins: the policy, and a service that was released before or never.
 
-use crate::kept::Kept;
 use crate::machine::Machine;
 use crate::safety::History;
 use crate::step::Setting;
 use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bundle, shop};
+use release::pass::Kept;
 use release::{
     Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
     Previous, Purpose, Strategy, TargetHealth, UnknownFields, Verdict, Weights,
@@ -77,7 +77,7 @@ impl Start {
             instances: vec![Instance { present: true, health: down }; 2],
             firing: PerColour::default(),
             deployments: Vec::new(),
-            passes: Passes(vec![None; passes]),
+            passes: Passes::of(passes),
             left,
             history: History::default(),
             broken: None,
@@ -129,6 +129,8 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         verdict: Verdict::Live,
         opened_at: at(0),
         closed_at: at(0),
+        tell_tried_at: None,
+        untold_for: None,
         told: true,
         unknown_fields: UnknownFields::default(),
     });

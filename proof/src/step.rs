@@ -1,14 +1,14 @@
 //! Everything that can happen next: a pass goes on, a call goes wrong, time passes, the world does something.
 
-use crate::kept::Kept;
+use crate::invocation::{At, Blind, Running, Wrong};
 use crate::machine::Machine;
-use crate::pass::{At, Blind, Running, Wrong, step as pass_step};
 use crate::safety;
-use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, bundle, instance_id};
-use release::plan::Effect;
+use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, instance_id};
+use release::pass::{Amend, Kept, Next};
+use release::plan::Action;
 use release::{
-    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, LifecycleEvent, PerColour, Policy, Purpose,
-    Question, TargetHealth, Weights, accept_command,
+    Answer, Asker, Colour, Command, DeploymentStatus, Ledger, LifecycleEvent, PerColour, Policy, Question,
+    TargetHealth, Wake, Weights,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// A function is invoked and reads the ledger.
     Wake(usize, Woken),
+    /// A function is invoked and cannot read the ledger.
+    WakeBlind(usize),
     /// A function makes its next call.
     Run(usize),
     /// A function's next call goes wrong.
@@ -46,8 +48,6 @@ pub enum Step {
     TimesOut,
     /// An operator stops the deployment in CodeDeploy.
     StopByHand,
-    /// The alarm's own way back: the release's rule goes and the deployment stops, whatever the ledger says.
-    ReturnByAlarm,
     /// A colour's alarm fires or stops firing.
     Alarm(Colour, bool),
     /// A colour's targets fail or recover.
@@ -60,6 +60,15 @@ pub enum Step {
     StackUpdate,
 }
 
+/// What a function writes into the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// The upload of a bundle.
+    Upload(u8),
+    /// An operator's command.
+    Command(Command),
+}
+
 /// What wakes a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +77,16 @@ pub enum Woken {
     ByQuestion,
     /// An event or the schedule.
     ByEvent,
+}
+
+impl Woken {
+    /// As production has it.
+    pub fn wake(self) -> Wake {
+        match self {
+            Self::ByQuestion => Wake::Question,
+            Self::ByEvent => Wake::Event,
+        }
+    }
 }
 
 impl Step {
@@ -80,7 +99,6 @@ impl Step {
                 | Self::HookFails(_)
                 | Self::TimesOut
                 | Self::StopByHand
-                | Self::ReturnByAlarm
                 | Self::Alarm(..)
                 | Self::Health(..)
                 | Self::Leaves
@@ -91,7 +109,7 @@ impl Step {
 
     /// Whether this is a fault of a call or a function.
     pub fn is_fault(self) -> bool {
-        matches!(self, Self::Goes(..) | Self::Looks(..) | Self::Crash(_))
+        matches!(self, Self::Goes(..) | Self::Looks(..) | Self::Crash(_) | Self::WakeBlind(_))
     }
 }
 
@@ -107,8 +125,7 @@ pub struct Setting {
 impl Setting {
     /// The steps that the service and CodeDeploy take by themselves, without faults or inputs.
     pub fn own_steps(&self, world: &World, wakes: &[Woken], steps: &mut Vec<Step>) {
-        let idle = world.passes.iter().position(Option::is_none);
-        if let Some(idle) = idle {
+        if let Some(idle) = world.passes.idle() {
             steps.extend(wakes.iter().map(|woken| Step::Wake(idle, *woken)));
         }
         steps.extend((0..world.passes.len()).filter(|pass| world.passes[*pass].is_some()).map(Step::Run));
@@ -125,20 +142,27 @@ impl Setting {
 
     /// The faults that can happen now.
     pub fn faults(world: &World, steps: &mut Vec<Step>) {
+        if let Some(idle) = world.passes.idle().filter(|_| world.rule.is_some()) {
+            steps.push(Step::WakeBlind(idle));
+        }
         for (pass, running) in world.passes.iter().enumerate() {
             let Some(running) = running else { continue };
             steps.push(Step::Crash(pass));
             match &running.at {
-                At::Looks { .. } => {
+                At::Reconciles(Next::Look(_), _) => {
                     let blinds = [Blind::Deployment, Blind::Rules, Blind::Health, Blind::Alarms];
                     steps.extend(blinds.map(|blind| Step::Looks(pass, blind)));
                 }
-                At::Acts(_) => {
+                At::Reconciles(Next::Write(_) | Next::Act(_) | Next::TakeBack(_), _)
+                | At::Amends(_, Amend::Write(_)) => {
                     steps.extend([Step::Goes(pass, Wrong::LostAfter), Step::Goes(pass, Wrong::LostBefore)]);
-                    let creates = matches!(running.next_effect(), Some(Effect::Act(action)) if action.word() == "create_deployment");
-                    steps.extend(creates.then_some(Step::Goes(pass, Wrong::Refused)));
                 }
-                At::LooksBack(_) => {}
+                At::Reconciles(..) | At::Amends(..) => {}
+            }
+            if let At::Reconciles(Next::Act(act), _) = &running.at
+                && matches!(act.action(), Action::CreateDeployment { .. })
+            {
+                steps.push(Step::Goes(pass, Wrong::Refused));
             }
         }
     }
@@ -155,22 +179,22 @@ impl Setting {
         let traffic = world.traffic();
         match step {
             Step::Wake(pass, woken) => {
-                let running = Running::start(&world, woken);
-                let slot = world.passes.get_mut(pass).filter(|slot| slot.is_none())?;
-                *slot = Some(Kept::new(running));
+                let running = Running::woken(&world, self, woken.wake(), true);
+                world.passes.begin(pass, running)?;
             }
-            Step::Run(pass) => self.run(&mut world, pass, None, None)?,
-            Step::Goes(pass, wrong) => self.run(&mut world, pass, None, Some(wrong))?,
-            Step::Looks(pass, blind) => self.run(&mut world, pass, Some(blind), None)?,
+            Step::WakeBlind(pass) => {
+                let running = Running::woken(&world, self, Wake::Event, false);
+                world.passes.begin(pass, running)?;
+            }
+            Step::Run(pass) => self.goes_on(&mut world, pass, None, None)?,
+            Step::Goes(pass, wrong) => self.goes_on(&mut world, pass, None, Some(wrong))?,
+            Step::Looks(pass, blind) => self.goes_on(&mut world, pass, Some(blind), None)?,
             Step::Crash(pass) => {
                 world.passes.get_mut(pass)?.take()?;
             }
             Step::Time => self.tick(&mut world),
-            Step::Push(number) => {
-                let now = at(world.tick);
-                amend(&mut world, |ledger| (self.machine.accept)(ledger, bundle(number), false, now).0);
-            }
-            Step::Say(command) => say(&mut world, command),
+            Step::Push(number) => self.takes(&mut world, Input::Upload(number))?,
+            Step::Say(command) => self.takes(&mut world, Input::Command(command))?,
             Step::Install => self.install(&mut world)?,
             Step::Start => start(&mut world)?,
             Step::HookFails(index) => hook_fails(&mut world, index)?,
@@ -187,7 +211,6 @@ impl Setting {
                 let id = world.id_of(world.active()?);
                 world.stop(&id);
             }
-            Step::ReturnByAlarm => return_by_alarm(&mut world)?,
             Step::Alarm(colour, firing) => *world.firing.of_mut(colour) = firing,
             Step::Health(colour, healthy) => set_health(&mut world, colour, healthy)?,
             Step::Leaves => leaves(&mut world)?,
@@ -204,10 +227,24 @@ impl Setting {
         Some(world)
     }
 
-    fn run(&self, world: &mut World, pass: usize, blind: Option<Blind>, wrong: Option<Wrong>) -> Option<()> {
+    fn goes_on(
+        &self,
+        world: &mut World,
+        pass: usize,
+        blind: Option<Blind>,
+        wrong: Option<Wrong>,
+    ) -> Option<()> {
         let running = world.passes.get(pass)?.clone()?;
-        let next = pass_step(world, &self.machine, &self.policy, &running, blind, wrong);
+        let next = self.run(world, &running, blind, wrong);
         world.passes[pass] = next.map(Kept::new);
+        Some(())
+    }
+
+    /// A function is given an input. One at a time: what two of them do to each other two passes do as well.
+    fn takes(&self, world: &mut World, input: Input) -> Option<()> {
+        let running = Running::given(world, &self.machine, input);
+        let slot = world.passes.last_mut().filter(|slot| slot.is_none())?;
+        *slot = running.map(Kept::new);
         Some(())
     }
 
@@ -236,7 +273,8 @@ impl Setting {
     ) -> Answer {
         let id = world.id_of(deployment);
         let asker = Asker::in_ledger(ledger, &id)
-            .unwrap_or_else(|| Asker::from_codedeploy(ledger, &id, Some(&world.described(deployment))));
+            .unwrap_or_else(|| Asker::from_codedeploy(ledger, &id, Some(&world.described(deployment))))
+            .seen(&world.rules());
         let healthy = |colour: Colour| *world.instances[instance].health.of(colour) == TargetHealth::Healthy;
         let question = Question {
             service: None,
@@ -284,34 +322,6 @@ impl Setting {
         }
         world.deployments[newest].end_when_done();
         Some(())
-    }
-}
-
-/// Reads, changes and swaps the ledger in one step: `amend` starts again whenever another pass was first.
-fn amend(world: &mut World, change: impl FnOnce(Ledger) -> Ledger) -> bool {
-    let before = world.ledger_or_new();
-    let next = change((*before).clone());
-    let changed = next != *before;
-    if changed {
-        safety::written(world, &next);
-        world.ledger = Some(Kept::new(next));
-    }
-    changed
-}
-
-fn say(world: &mut World, command: Command) {
-    let before = world.ledger_or_new();
-    if !amend(world, |ledger| accept_command(&ledger, command).0) {
-        return;
-    }
-    let again = match command {
-        Command::Retry => world.ledger_or_new().pending.as_ref().map(|upload| upload.number.0),
-        Command::Rollback => before.previous.as_ref().map(|previous| previous.upload.number.0),
-        Command::Pause | Command::Resume | Command::Promote | Command::Abort | Command::Status => None,
-    };
-    if let Some(number) = again {
-        world.history.asked_again.push(number);
-        world.history.explicit = true;
     }
 }
 
@@ -373,22 +383,6 @@ fn set_health(world: &mut World, colour: Colour, healthy: bool) -> Option<()> {
     let health = if healthy { TargetHealth::Healthy } else { TargetHealth::Unhealthy };
     let first = world.instances.iter_mut().find(|instance| instance.present)?;
     *first.health.of_mut(colour) = health;
-    Some(())
-}
-
-/// What `way_back::without_ledger` does.
-fn return_by_alarm(world: &mut World) -> Option<()> {
-    let live = Colour::BOTH.into_iter().find(|colour| world.base.are_all_on(*colour))?;
-    let candidate = live.other();
-    world.rule.take_if(|rule| rule.weights.of(candidate) > 0 && *world.firing.of(candidate))?;
-    safety::returned_by_hand(world);
-    if let Some(active) = world.active() {
-        let description = &world.deployments[active].description;
-        if description.purpose == Purpose::Release && description.colour == candidate {
-            let id = world.id_of(active);
-            world.stop(&id);
-        }
-    }
     Some(())
 }
 

@@ -1,13 +1,14 @@
 //! A schedule as a person reads it: one line a step, with the time, who, what, the phase and the weights.
 
+use crate::invocation::At;
 use crate::machine::Machine;
 use crate::rest::{left_alone, rest};
 use crate::schedule::Schedule;
 use crate::start::setting;
 use crate::step::Step;
 use crate::world::{TICK, World};
-use release::plan::Action;
-use release::plan::Effect;
+use release::pass::{Amend, Next};
+use release::plan::{Action, Plan};
 use release::{Open, Reason};
 
 impl Schedule {
@@ -69,6 +70,7 @@ fn told(before: &World, step: Step, after: &World) -> (String, String) {
         Step::Looks(pass, blind) => {
             (name(pass), format!("{} (could not read: {blind:?})", next_call(before, after, pass)))
         }
+        Step::WakeBlind(pass) => (name(pass), "woken, cannot read the ledger".to_owned()),
         Step::Crash(pass) => (name(pass), "is killed".to_owned()),
         Step::Time => ("time".to_owned(), "passes".to_owned()),
         Step::Say(command) => ("operator".to_owned(), format!("{command:?}")),
@@ -78,23 +80,36 @@ fn told(before: &World, step: Step, after: &World) -> (String, String) {
 }
 
 fn next_call(before: &World, after: &World, pass: usize) -> String {
-    let running = before.passes.get(pass).and_then(Option::as_ref);
-    if let Some(effect) = running.and_then(|running| running.next_effect()) {
-        return match effect {
-            Effect::Commit => "writes the ledger".to_owned(),
-            Effect::Act(action) => described(action),
-        };
+    let at =
+        |world: &World| world.passes.get(pass).and_then(Option::as_ref).map(|running| running.at.clone());
+    match at(before) {
+        None | Some(At::Reconciles(Next::Ended(_), _) | At::Amends(_, Amend::Ended(_))) => {
+            "has ended".to_owned()
+        }
+        Some(At::Amends(_, Amend::Read(_)) | At::Reconciles(Next::ReadLedger(_), _)) => {
+            "reads the ledger".to_owned()
+        }
+        Some(At::Amends(_, Amend::Write(_)) | At::Reconciles(Next::Write(_), _)) => {
+            "writes the ledger".to_owned()
+        }
+        Some(At::Reconciles(Next::Look(_), _)) => match at(after) {
+            Some(At::Reconciles(Next::Act(act), _)) => looks(act.plan()),
+            Some(At::Reconciles(Next::Write(write), _)) => looks(write.plan()),
+            Some(At::Reconciles(Next::LookBack(back), _)) => looks(back.plan()),
+            _ => "looks, and has nothing to do".to_owned(),
+        },
+        Some(At::Reconciles(Next::Act(act), _)) => described(act.action()),
+        Some(At::Reconciles(Next::LookBack(_), _)) => "looks back".to_owned(),
+        Some(At::Reconciles(Next::LookWithoutLedger(_), _)) => "looks without a ledger".to_owned(),
+        Some(At::Reconciles(Next::TakeBack(back), _)) => {
+            format!("without a ledger {}", described(back.action()))
+        }
     }
-    if let Some(crate::pass::At::LooksBack(_)) = running.map(|running| &running.at) {
-        return "looks back".to_owned();
-    }
-    let decided = after.passes.get(pass).and_then(Option::as_ref).and_then(|running| match &running.at {
-        crate::pass::At::Acts(acting) | crate::pass::At::LooksBack(acting) => Some(acting),
-        crate::pass::At::Looks { .. } => None,
-    });
-    let Some(acting) = decided else { return "looks, and has nothing to do".to_owned() };
-    let reasons: Vec<&str> = acting.plan.reasons.iter().map(Reason::word).collect();
-    let phase = acting.plan.ledger.open.as_ref().map_or("idle", |open: &Open| open.phase.word());
+}
+
+fn looks(plan: &Plan) -> String {
+    let reasons: Vec<&str> = plan.reasons.iter().map(Reason::word).collect();
+    let phase = plan.ledger.open.as_ref().map_or("idle", |open: &Open| open.phase.word());
     format!("looks, decides {phase}: {}", reasons.join(", "))
 }
 

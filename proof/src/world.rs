@@ -2,10 +2,11 @@
 //!
 //! It answers and refuses as `testing::World` does; nothing in it decides.
 
-use crate::kept::Kept;
-use crate::pass::Running;
+use crate::invocation::Running;
 use crate::safety::{History, Rule};
 use jiff::Timestamp;
+use release::pass::{Kept, LedgerVersion};
+use release::times::{DECISION_HOLDS, FUNCTION_TIMEOUT as TIMEOUT, LATE_CREATION};
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
     Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules,
@@ -17,11 +18,15 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use testing::{START, service, upload};
 
-/// How long one tick of the abstract clock lasts: longer than a decision holds with its call, shorter than a release
-/// takes at least.
+/// How long one tick of the abstract clock lasts: longer than a decision holds, so that only a call that was begun
+/// before it can end after it; shorter than a release takes at least.
 pub const TICK: Duration = Duration::from_secs(29);
-/// After how many ticks Lambda ends an invocation (60 s, template.yaml).
+/// After how many ticks Lambda ends an invocation: twice as late as the template says, so that it is the age of the
+/// decision that keeps a slow function from harm, and not its end.
 pub const FUNCTION_TIMEOUT: u8 = 2;
+
+const _: () = assert!(DECISION_HOLDS.as_secs() < TICK.as_secs() && TICK.as_secs() < LATE_CREATION.as_secs());
+const _: () = assert!(TIMEOUT.as_secs() <= TICK.as_secs() * FUNCTION_TIMEOUT as u64);
 
 /// Everything there is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,10 +57,31 @@ pub struct World {
     pub broken: Option<Rule>,
 }
 
-/// The invocations that run now, by place. Their order does not matter: states that differ only in it have the same
-/// hash, and the model checker takes them for one.
+/// The invocations that run now, by place; the last place is that of one that writes an input into the ledger. Their
+/// order does not matter: states that differ only in it have the same hash, and the model checker takes them for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passes(pub Vec<Option<Kept<Running>>>);
+pub struct Passes(Vec<Option<Kept<Running>>>);
+
+impl Passes {
+    /// Room for so many that reconcile, and for one input.
+    pub fn of(count: usize) -> Self {
+        Self(vec![None; count + 1])
+    }
+
+    /// A place where a function can be woken.
+    pub fn idle(&self) -> Option<usize> {
+        let (_, reconciling) = self.0.split_last()?;
+        reconciling.iter().position(Option::is_none)
+    }
+
+    /// Begins an invocation in a place that is free.
+    pub fn begin(&mut self, place: usize, running: Running) -> Option<()> {
+        let (_, reconciling) = self.0.split_last_mut()?;
+        let slot = reconciling.get_mut(place).filter(|slot| slot.is_none())?;
+        *slot = Some(Kept::new(running));
+        Some(())
+    }
+}
 
 impl Hash for Passes {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -166,6 +192,11 @@ impl World {
         self.ledger.clone().unwrap_or_else(|| Kept::new(Ledger::new(shop())))
     }
 
+    /// How S3 names the stored state: by its content.
+    pub fn version(&self) -> Option<LedgerVersion> {
+        self.ledger.as_ref().map(|ledger| LedgerVersion(format!("{:x}", ledger.print())))
+    }
+
     /// How traffic is divided: by the release's rule if there is one, else by the base rule.
     pub fn traffic(&self) -> Weights {
         self.rule.map_or(self.base, |rule| rule.weights)
@@ -207,6 +238,11 @@ impl World {
             deployment: deployment
                 .map_or(Reading::NotRead, |found| Reading::Known(found.map(|index| self.described(index)))),
             targets: targets.map_or(Reading::NotRead, |index| Reading::Known(self.targets(index))),
+            active: if reads.active {
+                Reading::Known(self.active().map(|index| self.described(index)))
+            } else {
+                Reading::NotRead
+            },
             rules: if reads.rules { Reading::Known(self.rules()) } else { Reading::NotRead },
             rule_owner: if owner {
                 Reading::Known(self.rule.map(|rule| rule.owner))
@@ -222,8 +258,8 @@ impl World {
     /// The rules as a load balancer describes them.
     pub fn rules(&self) -> Rules {
         Rules {
-            base: self.base,
-            release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights }),
+            base: self.base.into(),
+            release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights.into() }),
         }
     }
 
@@ -235,6 +271,11 @@ impl World {
     /// The place of the newest deployment with this description.
     pub fn find(&self, description: &Description) -> Option<usize> {
         self.deployments.iter().rposition(|deployed| *deployed.description == *description)
+    }
+
+    /// Whether one of the first so many deployments has this description.
+    pub fn find_before(&self, description: &Description, count: usize) -> bool {
+        self.deployments.iter().take(count).any(|deployed| *deployed.description == *description)
     }
 
     /// A deployment as CodeDeploy describes it.

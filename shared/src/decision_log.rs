@@ -1,9 +1,9 @@
 //! The decision record: one JSON line per pass, with its reason and everything it was decided on.
 
 use crate::failure::{Failure, chain};
-use crate::reconcile::{NoLedger, PassRecord, Reconciled};
-use crate::way_back::WayBack;
+use crate::reconcile::{NoLedger, Reconciled};
 use release::ServiceName;
+use release::pass::{PassRecord, WayBack};
 
 /// Writes one record per pass and one per failure.
 ///
@@ -61,6 +61,12 @@ pub fn finish_all(
     result
 }
 
+/// The failure of an invocation for one service whose ledger cannot be read: why, and what was done without it.
+pub fn failure_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
+    let NoLedger { failure, way_back } = no_ledger;
+    Failure::new(failure.class(), without_ledger(service, &way_back)).caused_by(failure)
+}
+
 /// The one record of a service whose ledger could not be read: why, and what was done without it. Lambda hears why,
 /// and sends the event again.
 fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
@@ -88,11 +94,14 @@ fn without_ledger(service: &ServiceName, way_back: &Result<WayBack, Failure>) ->
         Ok(WayBack::NotNeeded) => format!(
             "{service}: the ledger cannot be read. No candidate whose alarm fires has traffic, so nothing was taken back. The next look is within a minute."
         ),
+        Ok(WayBack::NoCandidate { alarm }) => format!(
+            "{service}: the ledger cannot be read. Alarm {alarm} fires on a colour with traffic, but neither CodeDeploy nor the base rule says which colour is the candidate, so NOTHING was taken back. Delete the release's rule if the other colour is the good one. The next look is within a minute."
+        ),
         Ok(WayBack::Taken { candidate, alarm, .. }) => format!(
             "{service}: the ledger cannot be read. Alarm {alarm} of the candidate {candidate} fires, so all traffic was returned to the live colour. The next look is within a minute."
         ),
         Err(_) => format!(
-            "{service}: the ledger cannot be read, and the way back without it failed too. It is unknown whether a release has traffic, and NOTHING was taken back. The next look is within a minute; a missing permission does not mend by itself."
+            "{service}: the ledger cannot be read, and the way back without it failed too. It is unknown whether a release has traffic, and NOTHING was taken back: without the ledger only the rules name the release's rule. The next look is within a minute; a missing permission does not mend by itself."
         ),
     }
 }
@@ -132,12 +141,14 @@ mod tests {
             candidate: Colour::Green,
             alarm: "backend-green-errors".to_owned(),
             rule: RuleArn("arn:rule".to_owned()),
+            by: "delete_release_rule",
             stopped: None,
             not_stopped: None,
         };
         let failed = Failure::new(Class::Permanent, "reading the rules failed");
-        let said =
-            [Ok(WayBack::NotNeeded), Ok(taken), Err(failed)].map(|done| without_ledger(&service, &done));
+        let unclear = WayBack::NoCandidate { alarm: "backend-green-errors".to_owned() };
+        let said = [Ok(WayBack::NotNeeded), Ok(unclear), Ok(taken), Err(failed)]
+            .map(|done| without_ledger(&service, &done));
         insta::assert_snapshot!(said.join("\n"));
     }
 }

@@ -1,35 +1,9 @@
 //! What an error asks of its caller.
 
+pub use release::pass::Class;
+use release::pass::Failed;
 use release::{LedgerError, NewerSchema};
 use std::fmt;
-
-/// The ways in which something can go wrong, named by what to do next: four for a call, and one for the code itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// The input is bad: record it and tell the user. A repeat fails the same way.
-    Permanent,
-    /// Nothing was done (throttled, unavailable, refused connection): try again.
-    Transient,
-    /// Another writer was first: read again, decide again.
-    Conflict,
-    /// The call may have been carried out, the answer was lost: read back before repeating it.
-    OutcomeUnknown,
-    /// The code itself is wrong, it panicked: report it.
-    Bug,
-}
-
-impl Class {
-    /// The stable word for logs and for Lambda's `errorType`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Permanent => "permanent",
-            Self::Transient => "transient",
-            Self::Conflict => "conflict",
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::Bug => "bug",
-        }
-    }
-}
 
 /// A failed call: what was attempted on which object, how it failed, and what that asks of the caller.
 #[derive(Debug)]
@@ -99,6 +73,16 @@ impl Failure {
     /// Whether another writer was first.
     pub fn is_conflict(&self) -> bool {
         self.class == Class::Conflict
+    }
+}
+
+impl Failed for Failure {
+    fn class(&self) -> Class {
+        self.class
+    }
+
+    fn told(&self) -> String {
+        chain(self)
     }
 }
 

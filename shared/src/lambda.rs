@@ -19,6 +19,7 @@ use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use release::times::CALL_TIMEOUT;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::path::PathBuf;
@@ -31,8 +32,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest that a call may take with all its tries. The reads of a pass run at the same time, so that a pass
-/// with the slowest possible read, commit and change ends within half of the function's 60 seconds.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// with the slowest possible read, commit and change ends before the function does.
+pub const OPERATION_TIMEOUT: Duration = CALL_TIMEOUT;
 
 /// How often a call is tried at most, the first time included.
 pub const ATTEMPTS: u32 = 3;
@@ -197,7 +198,8 @@ mod tests {
     #[test]
     fn a_call_ends_well_before_the_function_does() {
         assert!(CONNECT_TIMEOUT < ATTEMPT_TIMEOUT && ATTEMPT_TIMEOUT < OPERATION_TIMEOUT);
+        use release::times::FUNCTION_TIMEOUT;
         // Observe, commit and act follow each other; each ends with its own time-out.
-        assert!(OPERATION_TIMEOUT * 3 < Duration::from_secs(30));
+        assert!(OPERATION_TIMEOUT * 3 < FUNCTION_TIMEOUT);
     }
 }

@@ -1,7 +1,7 @@
 //! The crate that every Greenlight function shares.
 //!
 //! [`reconcile`] carries out what the package `release` decides: observe, plan, commit, act, look again. [`ports`] are
-//! what it needs of the world, [`way_back`] is what works without a ledger.
+//! what it needs of the world.
 //! [`settings`] turns environment variables into checked values, [`failure`] says what an error asks of the caller.
 //! [`s3_event`] reads what S3 says happened. [`tag_value`] makes text fit for an object's tag.
 //! With the feature `aws`, [`aws`] holds one adapter per port and [`lambda`] the wiring of a function.
@@ -17,4 +17,3 @@ pub mod reconcile;
 pub mod s3_event;
 pub mod settings;
 pub mod tag_value;
-pub mod way_back;

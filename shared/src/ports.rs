@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use jiff::Timestamp;
+pub use release::pass::LedgerVersion;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
     RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
@@ -14,10 +15,6 @@ use std::future::Future;
 
 /// What a port answers.
 pub type PortResult<T> = Result<T, Failure>;
-
-/// Names one state of a ledger; the swap succeeds only while it is the current one (S3: the `ETag`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LedgerVersion(pub String);
 
 /// The ledgers, `ledger/<service>.json` in the state bucket.
 pub trait Ledgers: Sync {

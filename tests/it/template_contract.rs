@@ -128,6 +128,14 @@ fn each_function_is_the_binary_of_a_crate_and_may_run_for_a_minute_at_most() {
 }
 
 #[test]
+fn a_release_function_ends_when_the_code_believes_that_it_does() {
+    for (id, function) in release_functions(Template::read()) {
+        let seconds = function.properties()["Timeout"].as_u64().unwrap();
+        assert_eq!(seconds, release::times::FUNCTION_TIMEOUT.as_secs(), "{id}");
+    }
+}
+
+#[test]
 fn what_a_function_fails_on_is_kept_in_a_queue_of_its_own() {
     let template = Template::read();
     let kept: BTreeMap<String, String> = template

@@ -67,8 +67,9 @@ async fn act(
                 );
                 return Ok(Value::Null);
             };
-            let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event).await?;
-            decision_log::finish(reconciled).map(|()| Value::Null)
+            let woken = std::iter::once((service, &settings.policy));
+            let reconciled = reconcile_all(ports, woken, clock, Wake::Event).await;
+            decision_log::finish_all(reconciled).map(|()| Value::Null)
         }
         Event::Tick => {
             let services = settings.services.keys().map(|name| (name, &settings.policy));
@@ -103,7 +104,9 @@ async fn obey(
     let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
     let mut ledger = None;
     if told.changed {
-        let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event).await?;
+        let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event)
+            .await
+            .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
         decision_log::log(&reconciled);
         ledger = Some(reconciled.ledger);
     }
@@ -177,7 +180,9 @@ async fn hear(
     };
     let ledger = if asker == Asker::Open && question.validates() && !looked_recently(&known.0, policy, clock)
     {
-        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known).await?;
+        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known)
+            .await
+            .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
         decision_log::log(&reconciled);
         reconciled.ledger
     } else {

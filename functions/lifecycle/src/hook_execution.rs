@@ -56,7 +56,7 @@ pub async fn answer_once(
 async fn check(ports: &impl Ports, settings: &Settings) -> Result<(), Failure> {
     for service in settings.services.keys() {
         let rules = ports.rules(service).await?;
-        for colour in Colour::BOTH.into_iter().filter(|colour| rules.base.of(*colour) > 0) {
+        for colour in Colour::BOTH.into_iter().filter(|colour| rules.base.gives(*colour)) {
             let targets = ports.target_health(service, colour).await?;
             judge(service, colour, targets.values().copied())?;
         }

@@ -15,7 +15,7 @@ use crate::key::{self, BundleKey};
 use crate::verdict::{Rejection, ToldVerdict, listing};
 use appspec::finding::Severity;
 use bundle::{Expected, Limits, inspect};
-use futures::FutureExt;
+use futures::{FutureExt, TryFutureExt};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
@@ -106,7 +106,8 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
         }
     }
     for service in &services {
-        let reconciled = reconcile(with.ports, service, &with.settings.policy, with.clock, Wake::Event);
+        let reconciled = reconcile(with.ports, service, &with.settings.policy, with.clock, Wake::Event)
+            .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger));
         match caught(service.as_str(), reconciled).await {
             Ok(reconciled) => decision_log::log(&reconciled),
             Err(failure) => {

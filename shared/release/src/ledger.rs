@@ -4,6 +4,7 @@ use crate::stored::{Schema, UnknownFields};
 use crate::{Colour, Commit, Open, Purpose, ReleaseNumber, Revision, Verdict};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 macro_rules! text_id {
@@ -159,8 +160,26 @@ pub struct Past {
     pub opened_at: Timestamp,
     /// When it ended.
     pub closed_at: Timestamp,
-    /// Whether the uploaded object carries the verdict as its tags.
+    /// Whether nothing is left to be told: the uploaded object carries this verdict or a later one, or can carry none.
     pub told: bool,
+    /// When it was last tried to tell the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tell_tried_at: Option<Timestamp>,
+    /// Why the object can carry no verdict, in S3's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold_for: Option<String>,
+    /// What another version wrote beside these.
+    #[serde(flatten)]
+    pub unknown_fields: UnknownFields,
+}
+
+/// An upload that was not taken. It is no release: it has no attempt, and its number stays free.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Refused {
+    /// What it was.
+    pub upload: Upload,
+    /// Why it was not taken.
+    pub verdict: Verdict,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -195,15 +214,25 @@ pub struct Ledger {
     pub rollback: bool,
     /// The last releases that ended, oldest first, at most [`Ledger::REMEMBERED`].
     pub releases: Vec<Past>,
+    /// The last uploads that were not taken, oldest first, at most [`Ledger::REMEMBERED`]. The same object version stays
+    /// refused, however often its event comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// When a hook's question last made a pass look at AWS for the open release; polls within the look interval are
     /// answered from here. Also set when the shift begins: the silence of the hooks counts from here.
     pub looked_at: Option<Timestamp>,
     /// The instance that is unhealthy on the live colour while no release is open.
     pub ailing: Option<Ailing>,
+    /// Since when each instance serves neither colour, while an alarm of the live colour may still roll back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead_since: BTreeMap<InstanceId, Timestamp>,
     /// When an instance was last handed over for replacement.
     pub healed_at: Option<Timestamp>,
     /// When the base rule was last found, or put, not as `live` says, with no release open.
     pub drifted_at: Option<Timestamp>,
+    /// When a pass last went forward that had nothing else to remember. Writing it proves that the pass was not overtaken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted_at: Option<Timestamp>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -222,7 +251,7 @@ pub struct Ailing {
 }
 
 impl Ledger {
-    /// How many ended releases are remembered. More than can arrive twice through S3 within a day of pushes.
+    /// How many ended releases are remembered, and how many refused uploads. More than can arrive twice through S3 within a day of pushes.
     pub const REMEMBERED: usize = 20;
 
     /// A service that never had a release.
@@ -239,10 +268,13 @@ impl Ledger {
             paused: false,
             rollback: false,
             releases: Vec::new(),
+            refused: Vec::new(),
             looked_at: None,
             ailing: None,
+            dead_since: BTreeMap::new(),
             healed_at: None,
             drifted_at: None,
+            acted_at: None,
             unknown_fields: UnknownFields::default(),
         }
     }
@@ -268,15 +300,24 @@ impl Ledger {
 
     /// Remembers an ended release and forgets the oldest.
     pub(super) fn remember(&mut self, past: Past) {
-        self.releases.push(past);
-        if self.releases.len() > Self::REMEMBERED {
-            self.releases.remove(0);
-        }
+        push(&mut self.releases, past);
+    }
+
+    /// Remembers an upload that was not taken and forgets the oldest.
+    pub(super) fn remember_refused(&mut self, upload: Upload, verdict: Verdict) {
+        push(&mut self.refused, Refused { upload, verdict, unknown_fields: UnknownFields::default() });
     }
 
     /// The end of the release with this deployment, if it is remembered.
     pub fn past_of(&self, deployment: &DeploymentId) -> Option<&Past> {
         self.releases.iter().rev().find(|past| past.deployment.as_ref() == Some(deployment))
+    }
+}
+
+fn push<T>(remembered: &mut Vec<T>, item: T) {
+    remembered.push(item);
+    if remembered.len() > Ledger::REMEMBERED {
+        remembered.remove(0);
     }
 }
 

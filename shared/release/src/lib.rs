@@ -1,8 +1,8 @@
 //! The release domain: what a release is, when it may take traffic, and how it is taken back.
 //!
 //! Reading order: the words ([`Colour`], [`Strategy`], [`Revision`], [`Policy`]), what is remembered
-//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan()`]), and in which order it is carried out
-//! ([`plan::effects`]).
+//! ([`Ledger`]), what is seen ([`Observation`]), the decision ([`plan()`]), and how it is carried out call by call
+//! ([`pass`]).
 //!
 //! Nothing here knows a clock, the environment, an AWS type or a runtime: time and facts are passed in, and the
 //! package depends on nothing that could bring them. The simulator, the model checker and production call the same
@@ -15,35 +15,39 @@ mod ledger;
 mod observation;
 mod offer;
 mod open;
+pub mod pass;
 pub mod plan;
 mod policy;
 mod question;
 mod reason;
 mod revision;
+mod routing;
 mod stored;
 mod strategy;
+pub mod times;
 mod verdict;
 mod wake;
 mod weights;
 
 pub use colour::{Colour, PerColour};
-pub use command::{Command, CommandAnswer, accept_command};
+pub use command::{Command, CommandAnswer, accept_command, status_of};
 pub use description::{Description, DescriptionError, Purpose};
 pub use ledger::{
-    Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, RuleArn, ServiceName, ServiceNameError,
-    Upload,
+    Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,
+    ServiceNameError, Upload,
 };
 pub use observation::{
     AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, ReleaseRule, RuleOwner, Rules,
     ScalingProcess, Target, TargetHealth, TargetStatus,
 };
-pub use offer::{Offer, Refusal, accept_upload};
+pub use offer::{Offer, Refusal, accept_upload, known_by_its_tags};
 pub use open::{Open, Phase, Promotion, Raised, Request, Returning, RollbackCause, Shift, Trial};
 pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
-pub use question::{Answer, Asker, LifecycleEvent, Question, answer, wait_for_newer};
+pub use question::{Answer, Asker, LifecycleEvent, Question, Stranger, answer, wait_for_newer};
 pub use reason::{Reason, ReturnCause};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
+pub use routing::{Odd, Routing};
 pub use stored::{LedgerError, NewerSchema, Schema, UnknownFields};
 pub use strategy::{Step, Strategy, StrategyError};
 pub use verdict::{Verdict, VerdictWord};

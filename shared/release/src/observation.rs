@@ -1,6 +1,6 @@
 //! What a pass sees of AWS.
 
-use crate::{Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, RuleArn, Weights};
+use crate::{Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,15 @@ pub enum Creator {
     User,
     /// CodeDeploy or Auto Scaling by themselves: `autoscaling`, `CodeDeployAutoUpdate`, `codeDeployRollback`, …
     Service(String),
+}
+
+impl std::fmt::Display for Creator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User => f.write_str("a person"),
+            Self::Service(name) => f.write_str(name),
+        }
+    }
 }
 
 /// A deployment's status (CodeDeploy API, `DeploymentStatus`).
@@ -154,8 +163,8 @@ impl ScalingProcess {
 pub struct ReleaseRule {
     /// Its ARN.
     pub arn: RuleArn,
-    /// Its weights.
-    pub weights: Weights,
+    /// How it divides traffic.
+    pub weights: Routing,
 }
 
 /// Whose a release's rule is, as its tags say.
@@ -170,8 +179,8 @@ pub struct RuleOwner {
 /// The rules of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rules {
-    /// The base rule's weights.
-    pub base: Weights,
+    /// How the base rule divides traffic.
+    pub base: Routing,
     /// The rule at the priority reserved for a release, if there is one.
     pub release: Option<ReleaseRule>,
 }
@@ -183,6 +192,9 @@ pub struct Observation {
     pub deployment: Reading<Option<Deployment>>,
     /// That deployment's instances.
     pub targets: Reading<Vec<Target>>,
+    /// The deployment of the service's group that may still change instances, whoever created it.
+    #[serde(default)]
+    pub active: Reading<Option<Deployment>>,
     /// The service's rules.
     pub rules: Reading<Rules>,
     /// The release that owns the release's rule. `Known(None)`: the rule carries no tags of ours, or there is no rule.

@@ -1,6 +1,6 @@
 //! What becomes of an upload: order comes from the bundle's number, not from arrival.
 
-use crate::{Ledger, Past, Phase, Purpose, ReleaseNumber, UnknownFields, Upload, Verdict, VerdictWord};
+use crate::{Ledger, Past, Purpose, ReleaseNumber, UnknownFields, Upload, Verdict, VerdictWord};
 use jiff::Timestamp;
 
 /// What became of an upload.
@@ -34,7 +34,7 @@ pub enum Offer {
 pub enum Refusal {
     /// Not above what carries traffic.
     #[error(
-        "release {number} is older than live ({live}): push again, or tag the object greenlight:allow-downgrade=true"
+        "release {number} is older than live ({live}): push again, or upload it again with the tag greenlight:allow-downgrade=true"
     )]
     OlderThanLive {
         /// Its number.
@@ -71,16 +71,35 @@ pub enum Refusal {
 impl Refusal {
     /// The word on the uploaded object's tag.
     pub fn verdict(&self) -> VerdictWord {
+        self.as_verdict().word()
+    }
+
+    fn as_verdict(&self) -> Verdict {
         match self {
-            Self::OlderThanWaiting { .. } => VerdictWord::Superseded,
+            Self::OlderThanWaiting { by, .. } => Verdict::Superseded { by: *by },
             Self::OlderThanLive { .. } | Self::OlderThanOpen { .. } | Self::NumberUsed { .. } => {
-                VerdictWord::Rejected
+                Verdict::Rejected { reason: self.to_string() }
             }
         }
     }
 }
 
-/// Decides what becomes of an upload and writes it into the ledger.
+/// What an object's own tags say of it, when the ledger has forgotten it: a verdict that was told stays true for that
+/// object version, whatever the ledger would make of it today.
+///
+/// `told`: the verdict and the reason on its tags. `None`: they say nothing that lasts, or the ledger knows better.
+pub fn known_by_its_tags(
+    ledger: &Ledger,
+    upload: &Upload,
+    told: Option<(VerdictWord, &str)>,
+) -> Option<Offer> {
+    let (word, reason) = told.filter(|(word, _)| word.is_final())?;
+    let forgotten = known(ledger, upload).is_none();
+    forgotten.then(|| Offer::Known { word, reason: reason.to_owned() })
+}
+
+/// Decides what becomes of an upload and writes it into the ledger, a refusal too: S3's duplicate, Lambda's retry and a
+/// redrive of the same object version hear the same.
 ///
 /// `allow_downgrade`: the object carries the tag that allows an older bundle to go live.
 pub fn accept_upload(
@@ -92,10 +111,11 @@ pub fn accept_upload(
     if let Some(known) = known(&ledger, &upload) {
         return (ledger, known);
     }
-    if let Some(refusal) = refusal(&ledger, &upload, allow_downgrade) {
-        return (ledger, Offer::Refused(refusal));
-    }
     let mut next = ledger;
+    if let Some(refusal) = refusal(&next, &upload, allow_downgrade) {
+        next.remember_refused(upload, refusal.as_verdict());
+        return (next, Offer::Refused(refusal));
+    }
     let number = upload.number;
     if let Some(older) = next.pending.replace(upload) {
         let colour = next.open.as_ref().map_or(super::Colour::Blue, |open| open.colour);
@@ -109,14 +129,14 @@ pub fn accept_upload(
             opened_at: now,
             closed_at: now,
             told: false,
+            tell_tried_at: None,
+            untold_for: None,
             unknown_fields: UnknownFields::default(),
         });
     }
     let offer = match &next.open {
         None => Offer::Opens,
-        Some(open) if open.phase == Phase::Installing && number > open.upload.number => {
-            Offer::Supersedes { open: open.upload.number }
-        }
+        Some(open) if open.yields_to(number) => Offer::Supersedes { open: open.upload.number },
         Some(open) => Offer::Waits { open: open.upload.number },
     };
     (next, offer)
@@ -139,8 +159,10 @@ fn known(ledger: &Ledger, upload: &Upload) -> Option<Offer> {
     if let Some(live) = ledger.live.as_ref().filter(|live| is(&live.upload)) {
         return known(VerdictWord::Live, format!("release {} carries all traffic", live.upload.number));
     }
-    let past = ledger.releases.iter().rev().find(|past| is(&past.upload))?;
-    known(past.verdict.word(), past.verdict.reason())
+    let ended = ledger.releases.iter().rev().map(|past| (&past.upload, &past.verdict));
+    let refused = ledger.refused.iter().rev().map(|refused| (&refused.upload, &refused.verdict));
+    let (_, verdict) = ended.chain(refused).find(|(upload, _)| is(upload))?;
+    known(verdict.word(), verdict.reason())
 }
 
 fn refusal(ledger: &Ledger, upload: &Upload, allow_downgrade: bool) -> Option<Refusal> {
@@ -149,7 +171,9 @@ fn refusal(ledger: &Ledger, upload: &Upload, allow_downgrade: bool) -> Option<Re
     let open = ledger.open.as_ref().filter(|open| open.purpose == Purpose::Release).map(|open| &open.upload);
     let live = ledger.live.as_ref().map(|live| &live.upload);
     let in_use = [open, live, ledger.pending.as_ref()].into_iter().flatten().any(used);
-    if in_use || ledger.releases.iter().any(|past| used(&past.upload)) {
+    let was_used = ledger.releases.iter().any(|past| used(&past.upload));
+    // Who allows a downgrade names what was released before.
+    if in_use || was_used && !allow_downgrade {
         return Some(Refusal::NumberUsed { number });
     }
     if let Some(waiting) = ledger.pending.as_ref().filter(|waiting| waiting.number > number) {

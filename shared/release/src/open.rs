@@ -2,8 +2,8 @@
 
 use crate::stored::UnknownFields;
 use crate::{
-    Colour, DeploymentId, Description, InstanceId, Purpose, ReturnCause, RuleArn, ServiceName, Strategy,
-    Upload,
+    Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
+    Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,13 @@ pub struct Open {
     pub refused: Option<String>,
     /// Its own rule, once the load balancer's answer is known.
     pub rule: Option<RuleArn>,
+    /// The load balancer refused to create that rule, with its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_refused: Option<String>,
+    /// Since when something of this release is missing from AWS's answers: an instance, its rule, its deployment. One
+    /// answer may be incomplete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
     /// The instances that stood in `ValidateService` when the shift began.
     pub targets: Vec<InstanceId>,
     /// Its phase.
@@ -119,6 +126,9 @@ pub struct Trial {
     pub unhealthy_since: Option<Timestamp>,
     /// Since when facts cannot be read.
     pub unknown_since: Option<Timestamp>,
+    /// Since when a raise is due that is not proven safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven_since: Option<Timestamp>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -196,6 +206,13 @@ impl Phase {
         }
     }
 
+    /// No raise is due, or the one that was is proven.
+    pub(crate) fn awaits_no_proof(&mut self) {
+        if let Some(trial) = self.trial_mut() {
+            trial.unproven_since = None;
+        }
+    }
+
     /// A raise that was decided is not there.
     pub(crate) fn misses_its_raise(&mut self) {
         if let Some(trial) = self.trial_mut().filter(|trial| trial.raised == Raised::Decided) {
@@ -213,6 +230,18 @@ impl Open {
     /// Whether an operator wants this.
     pub fn is_requested(&self, request: Request) -> bool {
         self.request == Some(request)
+    }
+
+    /// Whether a newer upload takes its place: it has no weight yet, and no operator asked for it.
+    pub fn yields_to(&self, newer: ReleaseNumber) -> bool {
+        let waits_for_weight = match &self.phase {
+            Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) => !self.had_weight(),
+            Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => false,
+        };
+        self.purpose == Purpose::Release
+            && self.rolls_back.is_none()
+            && waits_for_weight
+            && newer > self.upload.number
     }
 
     /// Whether the candidate was ever given weight in this attempt.

@@ -1,8 +1,8 @@
 //! What a hook asks and hears.
 
 use crate::{
-    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Verdict,
-    plan::schedule::since,
+    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Returning, Rules,
+    Verdict, plan::schedule::since,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,9 @@ pub enum Answer {
         phase: &'static str,
         /// The candidate's share, in percent.
         weight: u8,
+        /// What it waits for, where somebody has to do something about it. For the hook's log.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The hook may exit with 0.
     Succeeded,
@@ -114,8 +117,27 @@ pub enum Asker {
     Past(Verdict),
     /// A deployment that AWS started by itself, to bring an instance to the live revision.
     Service,
-    /// A deployment that none of this explains.
-    Stranger(String),
+    /// A deployment that none of this explains: of another hand, or of a release that the ledger does not know because
+    /// it is lost or was restored from before.
+    Stranger(Stranger),
+}
+
+/// What is known of a deployment that the ledger does not explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// Why it is none of ours, in a sentence.
+    pub reason: String,
+    /// The colour that it installs on, if its description is one of ours.
+    pub colour: Option<Colour>,
+    /// How much of the traffic the rules give that colour at most, in percent. `None` until [`Asker::seen`], or where it
+    /// could not be told.
+    pub share: Option<u8>,
+}
+
+impl From<String> for Stranger {
+    fn from(reason: String) -> Self {
+        Self { reason, colour: None, share: None }
+    }
 }
 
 impl Asker {
@@ -130,7 +152,14 @@ impl Asker {
     /// Known from what CodeDeploy says of a deployment that the ledger does not name.
     pub fn from_codedeploy(ledger: &Ledger, id: &DeploymentId, deployment: Option<&Deployment>) -> Self {
         let Some(deployment) = deployment else {
-            return Self::Stranger(format!("CodeDeploy does not know deployment {id}"));
+            return Self::Stranger(format!("CodeDeploy does not know deployment {id}").into());
+        };
+        let stranger = |reason| {
+            Self::Stranger(Stranger {
+                reason,
+                colour: deployment.description.as_ref().map(|description| description.colour),
+                share: None,
+            })
         };
         match (&deployment.creator, &deployment.description) {
             (Creator::Service(_), _) => Self::Service,
@@ -138,20 +167,42 @@ impl Asker {
                 Some(open) if open.description(&ledger.service) == *description => match &open.deployment {
                     // A pass that was long delayed asked for a deployment once more.
                     Some(other) => {
-                        Self::Stranger(format!("this release is deployed by {other}, and {id} came after it"))
+                        stranger(format!("this release is deployed by {other}, and {id} came after it"))
                     }
                     None => Self::Open,
                 },
-                _ => Self::Stranger(format!(
+                _ => stranger(format!(
                     "{} {} of {} is not open",
                     description.purpose.word(),
                     description.number,
                     description.service
                 )),
             },
-            (Creator::User, None) => Self::Stranger(format!(
+            (Creator::User, None) => stranger(format!(
                 "deployment {id} was not opened by Greenlight: upload a bundle to release it"
             )),
+        }
+    }
+
+    /// The colour whose share of the traffic decides what a stranger hears. See [`Asker::seen`].
+    pub fn needs_rules(&self) -> Option<Colour> {
+        match self {
+            Self::Stranger(stranger) => stranger.colour,
+            Self::Open | Self::Past(_) | Self::Service => None,
+        }
+    }
+
+    /// With the rules as they are now: only they can prove that a stranger's colour carries nothing.
+    #[must_use]
+    pub fn seen(self, rules: &Rules) -> Self {
+        match self {
+            Self::Stranger(Stranger { reason, colour: Some(colour), .. }) => {
+                let release = rules.release.as_ref().map_or(0, |rule| rule.weights.per_mille(colour));
+                let most = release.max(rules.base.per_mille(colour)).div_ceil(10);
+                let share = Some(u8::try_from(most).unwrap_or(100));
+                Self::Stranger(Stranger { reason, colour: Some(colour), share })
+            }
+            other => other,
         }
     }
 
@@ -200,7 +251,8 @@ pub fn answer(
         (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => {
             failed(verdict.reason())
         }
-        (Asker::Stranger(reason), _, _) => failed(reason.clone()),
+        (Asker::Stranger(stranger), _, _) if installs => failed(stranger.reason.clone()),
+        (Asker::Stranger(stranger), _, _) => validate_stranger(ledger, policy, now, stranger),
         (Asker::Open, None, _) => failed("no release is open".to_owned()),
     }
 }
@@ -215,7 +267,48 @@ fn install(colour: Colour, release: u64) -> Answer {
 
 fn wait(policy: &Policy, phase: &'static str, weight: u8) -> Answer {
     let seconds = policy.look_interval.as_secs().max(1);
-    Answer::Wait { retry_after_seconds: seconds, phase, weight }
+    Answer::Wait { retry_after_seconds: seconds, phase, weight, reason: None }
+}
+
+/// A hook that hears "failed" takes its colour down. So a stranger hears it only when the rules prove that the colour
+/// carries nothing, and the drain is over. Until then it waits, at most as long as CodeDeploy lets it: then it ends
+/// without taking down a colour that had weight when it last heard.
+fn validate_stranger(ledger: &Ledger, policy: &Policy, now: Timestamp, stranger: &Stranger) -> Answer {
+    let Stranger { reason, colour, share } = stranger;
+    if *share == Some(0) && colour.is_some_and(|colour| has_drained(ledger, policy, now, colour)) {
+        return failed(reason.clone());
+    }
+    let why = match (colour, share) {
+        (Some(colour), Some(share @ 1..)) => format!(
+            "{colour} has {share} % of the traffic: restore the newest ledger, or take the traffic from {colour}"
+        ),
+        (Some(colour), Some(0)) => format!("{colour} still drains"),
+        (Some(colour), None) => format!("it cannot be told whether {colour} has traffic"),
+        (None, _) => "it cannot be told which colour it is on".to_owned(),
+    };
+    Answer::Wait {
+        retry_after_seconds: policy.look_interval.as_secs().max(1),
+        phase: "unknown",
+        weight: share.unwrap_or(100),
+        reason: Some(format!("{reason}, but it is not taken down: {why}")),
+    }
+}
+
+/// Whether a colour without weight has served its last late request, as far as the ledger remembers.
+fn has_drained(ledger: &Ledger, policy: &Policy, now: Timestamp, colour: Colour) -> bool {
+    match ledger.open.as_ref().filter(|open| open.colour == colour) {
+        Some(open) => match &open.phase {
+            Phase::Installing | Phase::Settling => true,
+            Phase::Returning(back) => has_let_go(back, policy, now),
+            Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => false,
+        },
+        None => ledger.emptied_at.is_none_or(|emptied| since(emptied, now) >= policy.drain),
+    }
+}
+
+/// Whether the load balancer has let go of a candidate that is taken back.
+fn has_let_go(back: &Returning, policy: &Policy, now: Timestamp) -> bool {
+    !back.had_weight || back.weightless_since.is_some_and(|start| since(start, now) >= policy.drain)
 }
 
 /// What a hook hears while the ledger is one that only a newer version of Greenlight reads.
@@ -231,9 +324,8 @@ fn validate(open: &Open, policy: &Policy, now: Timestamp, healthy: Option<bool>)
         Phase::Promoting(_) => Answer::Succeeded,
         Phase::Settling if healthy == Some(true) => Answer::Succeeded,
         Phase::Returning(back) => {
-            // The candidate is taken down by the hook that hears this: only after the load balancer let go of it.
-            let let_go = back.weightless_since.is_some_and(|start| since(start, now) >= policy.drain);
-            if let_go || !back.had_weight {
+            // The candidate is taken down by the hook that hears this.
+            if has_let_go(back, policy, now) {
                 failed(back.cause.to_string())
             } else {
                 wait(policy, open.phase.word(), 0)

@@ -1,6 +1,6 @@
 //! Why: every decision says, "did nothing" too.
 
-use crate::{InstanceId, ReleaseNumber, Weights};
+use crate::{InstanceId, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};
 
 /// What takes an open release back.
@@ -83,6 +83,39 @@ pub enum ReturnCause {
         /// For how long, in seconds.
         seconds: u64,
     },
+    /// The load balancer would not create the release's rule.
+    #[error(
+        "the release's rule could not be created ({detail}): no traffic was moved by it; mend that, then retry"
+    )]
+    NoRule {
+        /// The load balancer's words, or what stands in the way.
+        detail: String,
+    },
+    /// CodeDeploy did not open the deployment in time.
+    #[error("CodeDeploy did not open the deployment in time ({waiting}): retry when it can")]
+    NoDeployment {
+        /// What was waited for.
+        waiting: String,
+    },
+    /// The deployment group has no instances, so that nothing was installed.
+    #[error("the deployment group has no instances, so nothing was installed: start one, then retry")]
+    NoInstances,
+    /// An operator paused it for so long that the rest does not fit into CodeDeploy's hour any more.
+    #[error(
+        "paused by an operator until {seconds} s after it opened: what remains does not fit into CodeDeploy's hour for a hook; send resume, then retry"
+    )]
+    Paused {
+        /// Since it opened, in seconds.
+        seconds: u64,
+    },
+    /// The service grew under the release: the newcomers have no candidate.
+    #[error(
+        "{instances} instances joined during the release and have no candidate, which then has less capacity than the live colour: retry"
+    )]
+    Joined {
+        /// How many.
+        instances: usize,
+    },
     /// An operator gave it up.
     #[error("aborted by an operator")]
     Aborted,
@@ -108,7 +141,16 @@ pub enum ReturnCause {
 impl ReturnCause {
     /// Whether the same bundle would fail again. Where not, the release is tried once more by itself.
     pub fn blames_the_bundle(&self) -> bool {
-        !matches!(self, Self::InstanceLost { .. } | Self::NotProven { .. })
+        !matches!(
+            self,
+            Self::InstanceLost { .. }
+                | Self::NotProven { .. }
+                | Self::NoRule { .. }
+                | Self::NoDeployment { .. }
+                | Self::NoInstances
+                | Self::Paused { .. }
+                | Self::Joined { .. }
+        )
     }
 
     /// Whether a dying instance can first show up as this cause: failed requests, failed checks, a silent hook, or a
@@ -133,8 +175,28 @@ pub enum Reason {
     NothingToDo,
     /// The base rule does not put all traffic on the live colour.
     BaseRuleDrifted {
-        /// The weights that were seen.
-        weights: Weights,
+        /// What was seen.
+        weights: Routing,
+    },
+    /// While traffic is where no release has put it nothing opens. What waits is not lost.
+    WaitsForBaseRule {
+        /// What an operator can do.
+        todo: String,
+    },
+    /// An operator has moved the traffic to the previous colour, and it stays there: a rollback by hand.
+    AdoptsRollback {
+        /// The release that is live again.
+        number: ReleaseNumber,
+    },
+    /// A rule that is not ours stands at the priority that is reserved for a release.
+    StrangersRule {
+        /// The rule.
+        rule: RuleArn,
+    },
+    /// Something of the release is missing from AWS's answers. One answer may be incomplete.
+    Missing {
+        /// What it would mean.
+        what: String,
     },
     /// The base rule is set to the live colour again, which is proven healthy.
     RepairsBaseRule,
@@ -259,8 +321,8 @@ pub enum Reason {
     },
     /// The rule gives the candidate more than was decided.
     LowersDrift {
-        /// The weights that were seen.
-        weights: Weights,
+        /// What was seen.
+        weights: Routing,
     },
     /// The bake time is over: success is written before a hook hears it.
     Promotes,
@@ -298,6 +360,13 @@ pub enum Reason {
     Settles,
     /// CodeDeploy's last successful revision is the live one again.
     Settled,
+    /// The uploaded object can carry no verdict: whoever uploaded it is not told how its release ended.
+    VerdictUntold {
+        /// The release's number.
+        number: ReleaseNumber,
+        /// Why not, in S3's words.
+        why: String,
+    },
     /// Settling failed for good: new instances boot another revision than the one that carries traffic.
     NotSettled {
         /// CodeDeploy's error, or what went wrong.
@@ -312,6 +381,10 @@ impl Reason {
             Self::NewerLedger { .. } => "newer_ledger",
             Self::NothingToDo => "nothing_to_do",
             Self::BaseRuleDrifted { .. } => "base_rule_drifted",
+            Self::WaitsForBaseRule { .. } => "waits_for_base_rule",
+            Self::AdoptsRollback { .. } => "adopts_rollback",
+            Self::StrangersRule { .. } => "strangers_rule",
+            Self::Missing { .. } => "missing",
             Self::RepairsBaseRule => "repairs_base_rule",
             Self::StrayReleaseRule => "stray_release_rule",
             Self::ScalingSuspended { .. } => "scaling_suspended",
@@ -352,6 +425,7 @@ impl Reason {
             Self::TriesAgain { .. } => "tries_again",
             Self::Settles => "settles",
             Self::Settled => "settled",
+            Self::VerdictUntold { .. } => "verdict_untold",
             Self::NotSettled { .. } => "not_settled",
         }
     }

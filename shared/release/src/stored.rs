@@ -18,13 +18,14 @@ use std::hash::{Hash, Hasher};
 /// | --- | --- |
 /// | 1 | the first; it carries no number |
 /// | 2 | what belongs to one phase is stored with that phase |
+/// | 3 | more causes for which a release is taken back |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Schema(u64);
 
 impl Schema {
     /// What this version writes, and the newest that it reads.
-    pub const CURRENT: Self = Self(2);
+    pub const CURRENT: Self = Self(3);
 }
 
 /// What is stored was written by a newer version. It must not be rewritten, and nothing can be decided on it.
@@ -80,7 +81,8 @@ impl Ledger {
         if schema > known {
             return Err(NewerSchema { found: schema, known }.into());
         }
-        let document = if schema < known { from_schema_1(document) } else { document };
+        let mut document = if schema < 2 { from_schema_1(document) } else { document };
+        document.insert("schema".to_owned(), json!(known));
         let mut track = serde_path_to_error::Track::new();
         let place = serde_path_to_error::Deserializer::new(Value::Object(document), &mut track);
         // Derived: the ledger alone, as this version writes it.
@@ -147,7 +149,6 @@ impl Ord for UnknownFields {
 /// Schema 1 as schema 2. Members move, and what is not known stays where it is; a value that is not what belongs there
 /// is complained about where schema 2 has it.
 fn from_schema_1(mut ledger: Map<String, Value>) -> Map<String, Value> {
-    ledger.insert("schema".to_owned(), json!(2));
     let overwritten = take(&mut ledger, "previous_overwritten", json!(false));
     for name in ["live", "previous", "open"] {
         if let Some(Value::Object(release)) = ledger.get_mut(name) {

@@ -21,6 +21,21 @@ pub enum VerdictWord {
 }
 
 impl VerdictWord {
+    const ALL: [Self; 5] = [Self::Accepted, Self::Waiting, Self::Superseded, Self::Rejected, Self::Live];
+
+    /// The word on a tag, if it is one of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
+    /// Whether it says how a release ended. The others say that it has not.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Superseded | Self::Rejected | Self::Live => true,
+            Self::Accepted | Self::Waiting => false,
+        }
+    }
+
     /// As it is written on the tag.
     pub fn as_str(self) -> &'static str {
         match self {

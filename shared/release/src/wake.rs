@@ -2,10 +2,10 @@
 
 use crate::Ledger;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What woke a reconcile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wake {
     /// A hook's question. Writes when it looked, so that others within the look interval are answered from the ledger.
@@ -14,9 +14,8 @@ pub enum Wake {
     Event,
 }
 
-/// The ledger as the plan of this pass gets it: a hook's question about the open release is remembered, which ends
-/// the silence and lets others within the look interval be answered from the ledger.
+/// The ledger as the plan of this pass gets it: a hook's question is remembered, which ends the silence of an open
+/// release and lets others within the look interval be answered from the ledger.
 pub fn asked(ledger: &Ledger, wake: Wake, now: Timestamp) -> Ledger {
-    let is_asked = wake == Wake::Question && ledger.open.is_some();
-    Ledger { looked_at: if is_asked { Some(now) } else { ledger.looked_at }, ..ledger.clone() }
+    Ledger { looked_at: if wake == Wake::Question { Some(now) } else { ledger.looked_at }, ..ledger.clone() }
 }

@@ -54,9 +54,9 @@ impl Deployments for Aws {
         described(info, &attempt).map(Some)
     }
 
-    /// `ListDeployments` and `BatchGetDeployments`. One page is enough: few deployments of the group were created
-    /// after this release opened. The list may lag behind. If it does not have the deployment yet, a pass creates it
-    /// once more, and CodeDeploy refuses the second one, because the group has an active one.
+    /// `ListDeployments` and `BatchGetDeployments`, of those that were created after this release opened. The list may
+    /// lag behind. If it does not have the deployment yet, a pass creates it once more, and CodeDeploy refuses the
+    /// second one, because the group has an active one.
     async fn find_deployment(
         &self,
         description: &Description,
@@ -68,9 +68,9 @@ impl Deployments for Aws {
             let start = DateTime::from_secs((opened_at - CLOCK_SKEW).as_second());
             list.create_time_range(TimeRange::builder().start(start).build())
         };
-        let infos = self.listed(group, since_opened, &attempt).await?;
         let wanted = description.to_string();
-        let found = infos.into_iter().find(|info| info.description.as_ref() == Some(&wanted));
+        let is_wanted = |info: &DeploymentInfo| info.description.as_ref() == Some(&wanted);
+        let found = self.first_listed(group, since_opened, is_wanted, &attempt).await?;
         found.map(|info| described(info, &attempt)).transpose()
     }
 
@@ -80,11 +80,11 @@ impl Deployments for Aws {
         let group = &self.service(service)?.deployment_group;
         let attempt = format!("looking for the active deployment of group {group}");
         let active = |list: ListDeployments| list.set_include_only_statuses(Some(ACTIVE.to_vec()));
-        let infos = self.listed(group, active, &attempt).await?;
-        let mut found =
-            infos.into_iter().map(|info| described(info, &attempt)).collect::<Result<Vec<_>, _>>()?;
-        found.retain(|deployment| deployment.status == DeploymentStatus::Active);
-        Ok(found.into_iter().next())
+        let is_active = |info: &DeploymentInfo| {
+            info.status.as_ref().is_none_or(|status| deployment_status(status) == DeploymentStatus::Active)
+        };
+        let found = self.first_listed(group, active, is_active, &attempt).await?;
+        found.map(|info| described(info, &attempt)).transpose()
     }
 
     async fn deployment_targets(&self, id: &DeploymentId) -> PortResult<Vec<Target>> {
@@ -178,31 +178,36 @@ impl Deployments for Aws {
 }
 
 impl Aws {
-    /// Deployments of a group, of as many as one call can read.
-    async fn listed(
+    /// The first deployment of a group that fits, on every page: nothing is said of their order, and Auto Scaling may
+    /// have created many.
+    async fn first_listed(
         &self,
         group: &str,
-        which: impl FnOnce(ListDeployments) -> ListDeployments,
+        which: impl Fn(ListDeployments) -> ListDeployments,
+        fits: impl Fn(&DeploymentInfo) -> bool,
         attempt: &str,
-    ) -> Result<Vec<DeploymentInfo>, Failure> {
-        let list = self
-            .codedeploy
-            .list_deployments()
-            .application_name(&self.settings.application)
-            .deployment_group_name(group);
-        let mut ids = which(list)
-            .send()
-            .await
-            .map_err(|error| failure(attempt, error))?
-            .deployments
-            .unwrap_or_default();
-        ids.truncate(DEPLOYMENTS_PER_CALL);
-        if ids.is_empty() {
-            return Ok(Vec::new());
+    ) -> Result<Option<DeploymentInfo>, Failure> {
+        let mut page = None;
+        loop {
+            let list = self
+                .codedeploy
+                .list_deployments()
+                .application_name(&self.settings.application)
+                .deployment_group_name(group)
+                .set_next_token(page);
+            let listed = which(list).send().await.map_err(|error| failure(attempt, error))?;
+            for ids in listed.deployments.unwrap_or_default().chunks(DEPLOYMENTS_PER_CALL) {
+                let batch = self.codedeploy.batch_get_deployments().set_deployment_ids(Some(ids.to_vec()));
+                let output = batch.send().await.map_err(|error| failure(attempt, error))?;
+                if let Some(found) = output.deployments_info.unwrap_or_default().into_iter().find(&fits) {
+                    return Ok(Some(found));
+                }
+            }
+            page = listed.next_token;
+            if page.is_none() {
+                return Ok(None);
+            }
         }
-        let batch = self.codedeploy.batch_get_deployments().set_deployment_ids(Some(ids));
-        let output = batch.send().await.map_err(|error| failure(attempt, error))?;
-        Ok(output.deployments_info.unwrap_or_default())
     }
 
     /// Every page; empty while CodeDeploy has not started the deployment.

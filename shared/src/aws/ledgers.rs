@@ -8,6 +8,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
 use release::{Ledger, ServiceName};
 
 impl Aws {
@@ -45,6 +46,9 @@ impl Ledgers for Aws {
 
     /// `PutObject` with `If-Match`, or `If-None-Match: *` for the first. S3 answers 412 when another version is
     /// there, 409 when two writers race, 404 when the expected object is gone (S3 user guide, conditional writes).
+    ///
+    /// The SDK never repeats it: after a lost reply the second call would meet its own write, and 412 would say that
+    /// another writer was first.
     async fn write_ledger(
         &self,
         ledger: &Ledger,
@@ -69,7 +73,8 @@ impl Ledgers for Aws {
             Some(version) => call.if_match(&version.0),
             None => call.if_none_match("*"),
         };
-        match call.send().await {
+        let once = aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled());
+        match call.customize().config_override(once).send().await {
             Ok(output) => output.e_tag.map(LedgerVersion).ok_or_else(|| incomplete(attempt, "an ETag")),
             Err(error) if was_overtaken(&error) => Err(failed(
                 Class::Conflict,

@@ -97,7 +97,7 @@ impl ListenerRules for Aws {
         Ok(self.read_rules(service).await?.weights)
     }
 
-    async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
+    async fn rule_owner(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
         let attempt = format!("reading the tags of rule {rule}");
         let tags = match self.load_balancing.describe_tags().resource_arns(&rule.0).send().await {
             Ok(output) => output.tag_descriptions.unwrap_or_default(),
@@ -112,6 +112,9 @@ impl ListenerRules for Aws {
             let mut all = tags.iter().flat_map(TagDescription::tags);
             all.find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value())
         };
+        if value("greenlight:service") != Some(service.as_str()) {
+            return Ok(None);
+        }
         let number = value("greenlight:release").and_then(|text| text.parse().ok()).map(ReleaseNumber);
         let attempt = value("greenlight:attempt").and_then(|text| text.parse().ok());
         Ok(number.zip(attempt).map(|(number, attempt)| RuleOwner { number, attempt }))
@@ -201,13 +204,14 @@ mod tests {
     use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleOutput;
     use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleOutput;
     use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
     use aws_sdk_elasticloadbalancingv2::operation::modify_rule::ModifyRuleOutput;
     use aws_sdk_elasticloadbalancingv2::types::{
         Action, ActionTypeEnum, ForwardActionConfig, HostHeaderConditionConfig, Rule as ListenerRule,
         RuleCondition, TargetGroupTuple,
     };
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-    use release::ReleaseRule;
+    use release::{ReleaseRule, Routing};
 
     const RELEASE_RULE: &str =
         "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/1/2/release";
@@ -263,9 +267,11 @@ mod tests {
             ListenerRule::builder().rule_arn("arn:default").priority("default").is_default(true).build();
         let release = rule(RELEASE_RULE, "19", "API.shop.test", action(&[(BLUE, 90), (GREEN, 10)]));
         let seen = read(vec![other, release, base(), default]).await.unwrap();
-        let expected =
-            ReleaseRule { arn: RuleArn(RELEASE_RULE.to_owned()), weights: Weights::share(Colour::Green, 10) };
-        assert_eq!(seen, Rules { base: Weights::all_on(Colour::Blue), release: Some(expected) });
+        let expected = ReleaseRule {
+            arn: RuleArn(RELEASE_RULE.to_owned()),
+            weights: Weights::share(Colour::Green, 10).into(),
+        };
+        assert_eq!(seen, Rules { base: Weights::all_on(Colour::Blue).into(), release: Some(expected) });
     }
 
     #[tokio::test]
@@ -276,19 +282,69 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rules_that_are_not_as_the_stack_made_them_are_refused_by_name() {
-        let with = |action: Action| vec![rule(BASE_RULE, "20", "api.shop.test", action)];
+    async fn without_a_base_rule_that_leaves_a_place_for_a_release_nothing_is_known() {
         for (rules, says) in [
             (vec![], "is not on listener"),
-            (with(action(&[(BLUE, 1), ("arn:elsewhere", 1)])), "arn:elsewhere"),
-            (with(action(&[(BLUE, 0), (GREEN, 0)])), "no request would be served"),
-            (with(Action::builder().r#type(ActionTypeEnum::FixedResponse).build()), "one forward action"),
             (vec![rule(BASE_RULE, "1", "api.shop.test", action(&[(BLUE, 1)]))], "leaves no priority"),
-            (vec![base(), rule("arn:stranger", "19", "other.test", action(&[(BLUE, 1)]))], "arn:stranger"),
         ] {
             let failure = read(rules).await.unwrap_err();
             assert_eq!(failure.class(), Class::Permanent);
             assert!(failure.to_string().contains(says), "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_is_not_as_the_stack_made_it_says_so_and_hides_no_other() {
+        let release = || rule(RELEASE_RULE, "19", "old.shop.test", action(&[(BLUE, 90), (GREEN, 10)]));
+        let page = Action::builder().r#type(ActionTypeEnum::FixedResponse).build();
+        let login = Action::builder().r#type(ActionTypeEnum::AuthenticateOidc).build();
+        let with_login = || {
+            let rule = base();
+            ListenerRule::builder()
+                .rule_arn(BASE_RULE)
+                .priority("20")
+                .actions(login.clone())
+                .set_conditions(rule.conditions)
+                .actions(action(&[(BLUE, 0), (GREEN, 5)]))
+                .build()
+        };
+        let with = |action: Action| rule(BASE_RULE, "20", "api.shop.test", action);
+        for (base, says, gives_green, plain) in [
+            (with(action(&[(BLUE, 1), ("arn:elsewhere", 1)])), "arn:elsewhere", false, false),
+            (with(action(&[(GREEN, 1), ("arn:elsewhere", 1)])), "arn:elsewhere", true, false),
+            (with(action(&[(BLUE, 0), (GREEN, 0)])), "no request would be served", false, true),
+            (with(page), "one forward action", false, false),
+            (with_login(), "one forward action", true, false),
+        ] {
+            let seen = read(vec![base, release()]).await.unwrap();
+            let Routing::Odd(odd) = &seen.base else { panic!("{} was understood", seen.base) };
+            assert!(odd.why.contains(says), "{}", odd.why);
+            assert_eq!((seen.base.gives(Colour::Green), odd.plain), (gives_green, plain), "{}", odd.why);
+            let found = seen.release.unwrap();
+            assert_eq!((found.arn.0.as_str(), found.weights.per_mille(Colour::Green)), (RELEASE_RULE, 100));
+        }
+        let odd_release = rule(RELEASE_RULE, "19", "api.shop.test", action(&[(BLUE, 0), (GREEN, 0)]));
+        let seen = read(vec![base(), odd_release]).await.unwrap();
+        assert!(seen.base.are_all_on(Colour::Blue));
+        assert!(matches!(seen.release.unwrap().weights, Routing::Odd(_)));
+    }
+
+    #[tokio::test]
+    async fn whose_a_rule_is_its_tags_say_for_this_service_only() {
+        for (service, owner) in [("backend", Some(142)), ("frontend", None)] {
+            let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+            let tags = vec![
+                tag("greenlight:service", service),
+                tag("greenlight:release", "142"),
+                tag("greenlight:attempt", "1"),
+            ];
+            let described = mock!(Client::describe_tags).then_output(move || {
+                let of_the_rule = TagDescription::builder().set_tags(Some(tags.clone())).build();
+                DescribeTagsOutput::builder().tag_descriptions(of_the_rule).build()
+            });
+            let arn = RuleArn(RELEASE_RULE.to_owned());
+            let found = aws_with(&[&described]).rule_owner(&backend(), &arn).await.unwrap();
+            assert_eq!(found.map(|owner| owner.number.0), owner, "{service}");
         }
     }
 

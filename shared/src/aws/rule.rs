@@ -5,7 +5,7 @@ use crate::settings::ServiceSettings;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, Rule, RuleCondition, RuleTransform, TargetGroupTuple,
 };
-use release::{Colour, ReleaseRule, RuleArn, Rules, ServiceName, Weights};
+use release::{Colour, Odd, PerColour, ReleaseRule, Routing, RuleArn, Rules, ServiceName, Weights};
 
 pub(super) use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig as StickinessConfig;
 
@@ -24,7 +24,9 @@ pub(super) struct ServiceRules {
 }
 
 impl ServiceRules {
-    /// Picks the service's rules out of all of the listener's: the base rule by its ARN, the release's by its place.
+    /// Picks the service's rules out of all of the listener's: the base rule by its ARN, and what stands at the place of a
+    /// release's rule. Its ARN and its tags tell whose that is: its host changes with the stack's. What one rule does
+    /// that cannot be understood hides nothing of the other.
     pub(super) fn among(
         rules: &[Rule],
         service: &ServiceName,
@@ -45,18 +47,10 @@ impl ServiceRules {
             )));
         };
         let place = release_priority.to_string();
-        let release = match rules.iter().find(|rule| rule.priority.as_ref() == Some(&place)) {
-            None => None,
-            Some(rule) if hosts(rule) == hosts(base) => Some(release_rule(rule, own)?),
-            Some(stranger) => {
-                let arn = stranger.rule_arn.as_deref().unwrap_or("without ARN");
-                return Err(wrong(format!(
-                    "rule {arn} stands at priority {place}, which is reserved for releases of {service}: move it"
-                )));
-            }
-        };
+        let release = rules.iter().find(|rule| rule.priority.as_ref() == Some(&place));
+        let release = release.map(|rule| release_rule(rule, own)).transpose()?;
         Ok(Self {
-            weights: Rules { base: weights(base, base_arn, own)?, release },
+            weights: Rules { base: routing(base, own), release },
             conditions: base.conditions().iter().cloned().map(for_creation).collect(),
             transforms: base.transforms.clone().filter(|transforms| !transforms.is_empty()),
             stickiness: base
@@ -92,32 +86,48 @@ fn wrong(message: String) -> Failure {
 fn release_rule(rule: &Rule, own: &ServiceSettings) -> Result<ReleaseRule, Failure> {
     let arn =
         rule.rule_arn.clone().ok_or_else(|| wrong("AWS described a rule without its ARN".to_owned()))?;
-    Ok(ReleaseRule { weights: weights(rule, &arn, own)?, arn: RuleArn(arn) })
+    Ok(ReleaseRule { weights: routing(rule, own), arn: RuleArn(arn) })
 }
 
-fn weights(rule: &Rule, arn: &str, own: &ServiceSettings) -> Result<Weights, Failure> {
-    let [action] = rule.actions() else { return Err(not_one_forward(arn)) };
+fn routing(rule: &Rule, own: &ServiceSettings) -> Routing {
+    let arn = rule.rule_arn.as_deref().unwrap_or("without ARN");
+    let all = || rule.actions().iter().flat_map(shares);
+    let gives =
+        |colour: Colour| all().any(|(group, weight)| own.target_groups.of(colour) == group && weight > 0);
+    let odd = |why: String, plain: bool| {
+        let gives = PerColour { blue: gives(Colour::Blue), green: gives(Colour::Green) };
+        Routing::Odd(Odd { why, gives, plain })
+    };
+    let [action] = rule.actions() else { return odd(not_one_forward(arn), false) };
     if action.r#type != Some(ActionTypeEnum::Forward) {
-        return Err(not_one_forward(arn));
+        return odd(not_one_forward(arn), false);
     }
-    let mut blue_and_green = [0; 2];
-    for (group, weight) in shares(action) {
-        let place = Colour::BOTH.into_iter().position(|colour| own.target_groups.of(colour) == group);
-        let share = place.and_then(|place| blue_and_green.get_mut(place)).ok_or_else(|| {
-            wrong(format!("rule {arn} forwards to {group}, which is neither the blue nor the green group: update the stack, which makes it anew"))
-        })?;
-        *share = u32::try_from(weight).unwrap_or(0);
+    let known = |group: &str| Colour::BOTH.iter().any(|colour| own.target_groups.of(*colour) == group);
+    if let Some((group, _)) = shares(action).into_iter().find(|(group, _)| !known(group)) {
+        return odd(
+            format!(
+                "rule {arn} forwards to {group}, which is neither the blue nor the green group: update the stack, which makes it anew"
+            ),
+            false,
+        );
     }
-    let [blue, green] = blue_and_green;
-    Weights::new(blue, green).map_err(|error| {
-        wrong(format!("rule {arn} has weights that cannot be: {error}; set all weight on the live colour"))
-    })
+    let weight = |colour: Colour| {
+        let ours = all().find(|(group, _)| own.target_groups.of(colour) == *group);
+        ours.map_or(0, |(_, weight)| u32::try_from(weight).unwrap_or(0))
+    };
+    match Weights::new(weight(Colour::Blue), weight(Colour::Green)) {
+        Ok(weights) => Routing::Divides(weights),
+        Err(error) => odd(
+            format!("rule {arn} has weights that cannot be: {error}; set all weight on the live colour"),
+            true,
+        ),
+    }
 }
 
-fn not_one_forward(arn: &str) -> Failure {
-    wrong(format!(
+fn not_one_forward(arn: &str) -> String {
+    format!(
         "rule {arn} has other actions than one forward action, which a change of weights would remove: update the stack, which makes it anew"
-    ))
+    )
 }
 
 /// A rule with one group may name it beside the configuration or inside it; a weight that is not given is 1
@@ -128,18 +138,6 @@ fn shares(action: &Action) -> Vec<(&str, i32)> {
         return action.target_group_arn().map(|group| (group, 1)).into_iter().collect();
     }
     tuples.iter().filter_map(|tuple| Some((tuple.target_group_arn()?, tuple.weight().unwrap_or(1)))).collect()
-}
-
-/// Host names do not tell capitals from small letters (ELB API reference, `RuleCondition`).
-fn hosts(rule: &Rule) -> Vec<String> {
-    let conditions = rule.conditions().iter().filter(|condition| condition.field() == Some("host-header"));
-    let values = conditions.flat_map(|condition| match condition.host_header_config() {
-        Some(config) if !config.values().is_empty() => config.values(),
-        _ => condition.values(),
-    });
-    let mut hosts: Vec<String> = values.map(|host| host.to_lowercase()).collect();
-    hosts.sort();
-    hosts
 }
 
 /// A described condition carries its values twice, and a new one must not (ELB API reference, `RuleCondition`).

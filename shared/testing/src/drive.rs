@@ -4,8 +4,8 @@ use super::names::upload;
 use super::world::{Call, WeightChange, World};
 use release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    ReleaseRule, Revision, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus, UnknownFields,
-    Weights,
+    ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus,
+    UnknownFields, Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,10 +83,10 @@ impl World {
         self.end(service, &id, DeploymentStatus::Succeeded, &TargetStatus::Succeeded);
     }
 
-    /// Sets the base rule's weights, as an operator with the AWS console might.
-    pub fn set_base(&self, service: &ServiceName, weights: Weights) {
-        let now = self.state().now;
-        self.change(service, |service| service.reweigh(now, |service| service.base = weights));
+    /// Sets what the base rule does, as an operator with the AWS console might.
+    pub fn set_base(&self, service: &ServiceName, routing: impl Into<Routing>) {
+        let (now, routing) = (self.state().now, routing.into());
+        self.change(service, |service| service.reweigh(now, |service| service.base = routing));
     }
 
     /// Puts exactly this rule, ARN included, at the priority that is reserved for a release.
@@ -101,14 +101,22 @@ impl World {
         self.change(service, |service| service.reweigh(now, |service| service.release = None));
     }
 
-    /// The base rule's weights, and the release's rule.
-    pub fn rules_of(&self, service: &ServiceName) -> (Weights, Option<ReleaseRule>) {
-        self.change(service, |service| (service.base, service.release.clone()))
+    /// What the base rule does, and the rule at the priority that is reserved for a release's.
+    pub fn rules_of(&self, service: &ServiceName) -> (Routing, Option<ReleaseRule>) {
+        self.change(service, |service| (service.base.clone(), service.release.clone()))
     }
 
     /// How traffic is divided now.
-    pub fn traffic(&self, service: &ServiceName) -> Weights {
+    pub fn traffic(&self, service: &ServiceName) -> Routing {
         self.change(service, |service| service.traffic())
+    }
+
+    /// The next looks at the rules find them as they are now, whatever is written meanwhile.
+    pub fn rules_lag(&self, service: &ServiceName, looks: usize) {
+        self.change(service, |service| {
+            let seen = Rules { base: service.base.clone(), release: service.release.clone() };
+            service.lag = (looks, Some(seen));
+        });
     }
 
     /// Each change of how traffic is divided, oldest first.

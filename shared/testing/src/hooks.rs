@@ -39,6 +39,13 @@ impl World {
         self.state().new_deployment(service, creator, description, revision)
     }
 
+    /// Whether the lists of deployments do not show this one, as they do for a while after its creation.
+    pub fn hide_deployment(&self, id: &DeploymentId, hidden: bool) {
+        let mut state = self.state();
+        let records = state.services.values_mut().flat_map(|service| &mut service.deployments);
+        records.filter(|record| record.deployment.id == *id).for_each(|record| record.hidden = hidden);
+    }
+
     /// The active deployment reached `ValidateService` on every instance that has not failed, and the colour that it
     /// installs on is healthy there.
     pub fn install_done(&self, service: &ServiceName) {
@@ -93,6 +100,7 @@ impl World {
                 panic!("the active deployment has no instance {instance}")
             };
             target.status = status;
+            record.count_failures();
             record.end_when_done();
         });
     }

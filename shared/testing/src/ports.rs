@@ -91,7 +91,11 @@ impl ListenerRules for World {
     async fn rules(&self, service: &ServiceName) -> PortResult<Rules> {
         let mut state = self.called("rules", 1);
         let service = state.service(service)?;
-        Ok(Rules { base: service.base, release: service.release.clone() })
+        if let (looks @ 1.., Some(older)) = &mut service.lag {
+            *looks -= 1;
+            return Ok(older.clone());
+        }
+        Ok(Rules { base: service.base.clone(), release: service.release.clone() })
     }
 
     async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
@@ -129,7 +133,7 @@ impl ListenerRules for World {
         let now = state.now;
         state.service(service)?.reweigh(now, |service| match &mut service.release {
             Some(known) if known.arn == *rule => {
-                known.weights = weights;
+                known.weights = weights.into();
                 Ok(())
             }
             _ => Err(refused(Class::Conflict, format!("rule {rule} is gone: the way back was taken"))),
@@ -148,7 +152,7 @@ impl ListenerRules for World {
     async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> PortResult<()> {
         let mut state = self.called("set_base_weights", 1);
         let now = state.now;
-        state.service(service)?.reweigh(now, |service| service.base = weights);
+        state.service(service)?.reweigh(now, |service| service.base = weights.into());
         Ok(())
     }
 }
@@ -187,17 +191,18 @@ impl Deployments for World {
         _opened_at: Timestamp,
     ) -> PortResult<Option<Deployment>> {
         let mut state = self.called("find_deployment", 2);
-        let deployments =
-            state.service(&description.service)?.deployments.iter().rev().map(|record| &record.deployment);
-        Ok(deployments
-            .into_iter()
+        let listed =
+            state.service(&description.service)?.deployments.iter().rev().filter(|record| !record.hidden);
+        Ok(listed
+            .map(|record| &record.deployment)
             .find(|deployment| deployment.description.as_ref() == Some(description))
             .cloned())
     }
 
     async fn active_deployment(&self, service: &ServiceName) -> PortResult<Option<Deployment>> {
         let mut state = self.called("active_deployment", 2);
-        Ok(state.service(service)?.active().map(|record| record.deployment.clone()))
+        let active = state.service(service)?.active().filter(|record| !record.hidden);
+        Ok(active.map(|record| record.deployment.clone()))
     }
 
     async fn deployment_targets(&self, id: &DeploymentId) -> PortResult<Vec<Target>> {

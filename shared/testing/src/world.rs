@@ -4,8 +4,8 @@ use super::names::service;
 use jiff::Timestamp;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
-    PerColour, ReleaseRule, Revision, RuleArn, RuleOwner, ScalingProcess, ServiceName, Target, TargetHealth,
-    TargetStatus, Weights,
+    PerColour, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName,
+    Target, TargetHealth, TargetStatus, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ pub struct WeightChange {
     /// The time of the change.
     pub at: Timestamp,
     /// How it is divided from then on: by the release's rule if there is one, else by the base rule.
-    pub weights: Weights,
+    pub weights: Routing,
     /// How many targets of each colour were healthy at that time.
     pub healthy: PerColour<usize>,
 }
@@ -52,8 +52,10 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) ledger: Option<String>,
-    pub(super) base: Weights,
+    pub(super) base: Routing,
     pub(super) release: Option<ReleaseRule>,
+    /// How many looks at the rules find which older ones.
+    pub(super) lag: (usize, Option<Rules>),
     pub(super) instances: BTreeMap<InstanceId, PerColour<TargetHealth>>,
     pub(super) alarms: PerColour<BTreeMap<String, AlarmState>>,
     pub(super) deployments: Vec<StoredDeployment>,
@@ -68,6 +70,8 @@ pub(super) struct StoredDeployment {
     pub(super) deployment: Deployment,
     pub(super) revision: Revision,
     pub(super) targets: Vec<Target>,
+    /// No list shows it.
+    pub(super) hidden: bool,
 }
 
 impl World {
@@ -107,7 +111,7 @@ impl State {
                 "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/{service}/{}",
                 self.made
             )),
-            weights,
+            weights: weights.into(),
         }
     }
 
@@ -138,7 +142,7 @@ impl State {
             error: None,
             failed: 0,
         };
-        found.deployments.push(StoredDeployment { deployment, revision, targets });
+        found.deployments.push(StoredDeployment { deployment, revision, targets, hidden: false });
         id
     }
 }
@@ -149,8 +153,9 @@ impl Service {
         let alarm = |colour| BTreeMap::from([(format!("{name}-{colour}-errors"), AlarmState::Ok)]);
         Self {
             ledger: None,
-            base: Weights::all_on(Colour::Blue),
+            base: Weights::all_on(Colour::Blue).into(),
             release: None,
+            lag: (0, None),
             instances: (1..=2).map(|index| (InstanceId(format!("i-{name}-{index}")), nothing)).collect(),
             alarms: PerColour { blue: alarm(Colour::Blue), green: alarm(Colour::Green) },
             deployments: Vec::new(),
@@ -160,8 +165,8 @@ impl Service {
         }
     }
 
-    pub(super) fn traffic(&self) -> Weights {
-        self.release.as_ref().map_or(self.base, |rule| rule.weights)
+    pub(super) fn traffic(&self) -> Routing {
+        self.release.as_ref().map_or(&self.base, |rule| &rule.weights).clone()
     }
 
     /// Changes rules, and records the moment if traffic is divided anew by that.
@@ -230,12 +235,17 @@ impl StoredDeployment {
         }
     }
 
-    pub(super) fn end(&mut self, status: DeploymentStatus, rest: &TargetStatus) {
-        self.move_on(&TargetStatus::Installing, rest);
-        self.move_on(&TargetStatus::Validating, rest);
+    /// As CodeDeploy's overview counts them, while the deployment goes on too.
+    pub(super) fn count_failures(&mut self) {
         let failed =
             self.targets.iter().filter(|target| matches!(target.status, TargetStatus::Failed(_))).count();
         self.deployment.failed = u32::try_from(failed).unwrap_or(u32::MAX);
+    }
+
+    pub(super) fn end(&mut self, status: DeploymentStatus, rest: &TargetStatus) {
+        self.move_on(&TargetStatus::Installing, rest);
+        self.move_on(&TargetStatus::Validating, rest);
+        self.count_failures();
         self.deployment.status = status;
         self.deployment.error = match status {
             DeploymentStatus::Failed => Some("HEALTH_CONSTRAINTS: The overall deployment failed because too many individual instances failed deployment.".to_owned()),

@@ -116,7 +116,7 @@ impl Decision {
     /// Whether a colour was seen to get traffic from the release's rule.
     pub(super) fn has_traffic(&self, colour: Colour) -> bool {
         let rule = self.seen.rules.known().and_then(|rules| rules.release.as_ref());
-        rule.is_some_and(|rule| rule.weights.of(colour) > 0)
+        rule.is_some_and(|rule| rule.weights.gives(colour))
     }
 }
 

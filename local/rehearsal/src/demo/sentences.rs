@@ -10,6 +10,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         Reason::Installed
         | Reason::Adopted
         | Reason::AdoptsRule
+        | Reason::AdoptsRollback { .. }
         | Reason::CreatesRule
         | Reason::CreatesDeployment
         | Reason::FixForward { .. }
@@ -17,6 +18,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::Closed { .. } => Tone::Plain,
         Reason::NothingToDo
         | Reason::NotReplaced { .. }
+        | Reason::Missing { .. }
         | Reason::MayBeTheInstance { .. }
         | Reason::WaitsForInstallation { .. }
         | Reason::WaitsForTime { .. }
@@ -37,6 +39,8 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         Reason::NewerLedger { .. }
         | Reason::BaseRuleDrifted { .. }
         | Reason::StrayReleaseRule
+        | Reason::StrangersRule { .. }
+        | Reason::WaitsForBaseRule { .. }
         | Reason::ScalingSuspended { .. }
         | Reason::Ailing { .. }
         | Reason::LiveAlarm { .. }
@@ -65,6 +69,14 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::BaseRuleDrifted { weights } => {
             format!("the base rule says {weights}, and all traffic belongs on {live}")
         }
+        Reason::WaitsForBaseRule { todo } => format!("nothing opens while traffic is elsewhere: {todo}"),
+        Reason::AdoptsRollback { number } => {
+            format!("release {number} has the traffic by hand and can carry it: it is live again")
+        }
+        Reason::StrangersRule { rule } => {
+            format!("rule {rule} stands where the rule of a release would, and is not ours: move it")
+        }
+        Reason::Missing { what } => format!("the weight stays; if the next look says the same, {what}"),
         Reason::RepairsBaseRule => {
             format!("the base rule is repaired: all traffic on {live}, which is healthy")
         }
@@ -162,6 +174,17 @@ fn because(cause: &ReturnCause) -> String {
         ReturnCause::NotProven { waiting } => format!("it waited too long for {waiting}"),
         ReturnCause::InstanceLost { instance } => format!("{instance} went away, or serves neither version"),
         ReturnCause::Silent { seconds } => format!("its hooks have not asked for {seconds} s"),
+        ReturnCause::NoRule { detail } => format!("its rule could not be created: {detail}"),
+        ReturnCause::NoDeployment { waiting } => {
+            format!("CodeDeploy did not open its deployment in time, still waiting for {waiting}")
+        }
+        ReturnCause::NoInstances => "there is no instance to install it on".to_owned(),
+        ReturnCause::Paused { seconds } => {
+            format!("an operator had paused it until {seconds} s after it opened")
+        }
+        ReturnCause::Joined { instances } => {
+            format!("{} joined without it", counted(*instances, "instance"))
+        }
         ReturnCause::Aborted => "an operator gave it up".to_owned(),
         ReturnCause::Superseded { by } => format!("release {by} is newer"),
         ReturnCause::RuleDeleted => "its rule was deleted".to_owned(),

@@ -1,29 +1,91 @@
 //! Idle: nothing is open.
 
-use super::{Planning, schedule::since};
-use crate::{Action, Colour, Open, Phase, Purpose, Reason, Strategy, UnknownFields, Upload, Verdict};
+use super::own_rule::Whose;
+use super::{Planning, rollback::can_carry, schedule::since};
+use crate::{Action, Colour, Open, Phase, Purpose, Reason, Rules, Strategy, UnknownFields, Upload, Verdict};
 use std::time::Duration;
 
 impl Planning<'_> {
     pub(super) fn idle(&mut self) {
-        self.look_for_drift();
-        if self.rolls_back() {
+        let Some(live) = self.ledger.live.clone() else { return self.idle_with_nothing_live() };
+        if self.sees_traffic_on(&live) && self.opens() {
             return;
         }
-        if self.ledger.pending.is_some() && self.waits_for_drain() {
+        if self.ledger.open.is_some() {
             return;
-        }
-        if let Some(upload) = self.ledger.pending.take() {
-            return self.open_release(upload, self.policy.strategy, self.policy.bake);
-        }
-        if self.ledger.unsettled && !self.gave_up_settling() {
-            return self.settle(None);
         }
         self.look_for_suspended_processes();
         self.heal();
         if self.reasons.is_empty() {
             self.because(Reason::NothingToDo);
         }
+    }
+
+    /// Opens what is due, in the order of its urgency. Whether something was opened or is waited for.
+    fn opens(&mut self) -> bool {
+        if self.rolls_back() {
+            return true;
+        }
+        if self.ledger.pending.is_some() && self.waits_for_drain() {
+            return true;
+        }
+        if let Some(upload) = self.ledger.pending.take() {
+            let colour = self.live_colour().map_or(Colour::Blue, Colour::other);
+            self.open_release(upload, colour, self.policy.strategy, self.policy.bake);
+            return true;
+        }
+        let settles = self.ledger.unsettled && !self.gave_up_settling();
+        if settles {
+            self.settle(None);
+        }
+        settles
+    }
+
+    /// Before the first release, or with a ledger that was lost: then a colour may serve that nothing is known of, and
+    /// it is not taken down.
+    fn idle_with_nothing_live(&mut self) {
+        let Some(upload) = self.ledger.pending.clone() else {
+            return self.because(Reason::NothingToDo);
+        };
+        let Some(rules) = self.seen.rules.known().cloned() else {
+            return self
+                .because(Reason::Unknown { what: "rules: nothing opens before they were read".to_owned() });
+        };
+        let counts = Colour::BOTH.map(|colour| self.seen.healthy_count(colour));
+        let [Some(_), Some(_)] = counts else {
+            return self.because(Reason::Unknown { what: "the health of both colours".to_owned() });
+        };
+        let serves = |colour| {
+            let rule = rules.release.as_ref().is_some_and(|rule| rule.weights.gives(colour));
+            (rule || rules.base.gives(colour)) && self.seen.healthy_count(colour) > Some(0)
+        };
+        if serves(Colour::Blue) && serves(Colour::Green) {
+            return self.serves_on_both(&rules);
+        }
+        if self.waits_for_drain() {
+            return;
+        }
+        let colour = if serves(Colour::Blue) { Colour::Green } else { Colour::Blue };
+        self.ledger.pending = None;
+        self.open_release(upload, colour, self.policy.strategy, self.policy.bake);
+    }
+
+    /// A rule that a release left when its ledger was lost goes, if the base rule has all traffic on a colour that can
+    /// carry it. Otherwise somebody has to say which colour is to be kept.
+    fn serves_on_both(&mut self, rules: &Rules) {
+        let kept = Colour::BOTH.into_iter().find(|colour| rules.base.are_all_on(*colour));
+        if let (Some(found), Some(kept)) = (&rules.release, kept)
+            && can_carry(self.seen, kept)
+            && matches!(self.whose(found, None), Whose::LeftOver)
+        {
+            self.because(Reason::StrayReleaseRule);
+            self.ledger.emptied_at = Some(self.now);
+            self.delete_after_commit(found.arn.clone());
+            self.again = true;
+            return;
+        }
+        let todo = "nothing is known to be live and both colours serve: set all weight of the base rule on the one that is to be kept, and delete the rule before it, if there is one".to_owned();
+        self.because(Reason::WaitsForBaseRule { todo });
     }
 
     /// Whether the idle colour still drains: it lost its weight so recently that late requests may still reach it.
@@ -48,8 +110,13 @@ impl Planning<'_> {
     }
 
     /// Opens a release: written first, then the rule and the deployment are asked for.
-    pub(super) fn open_release(&mut self, upload: Upload, strategy: Strategy, bake: Duration) {
-        let colour = self.live_colour().map_or(Colour::Blue, Colour::other);
+    pub(super) fn open_release(
+        &mut self,
+        upload: Upload,
+        colour: Colour,
+        strategy: Strategy,
+        bake: Duration,
+    ) {
         let longest = self.policy.install_deadline + strategy.total() + bake;
         let open = self.new_open(Purpose::Release, upload, colour, strategy, bake);
         if longest > crate::Policy::HOOK_TIMEOUT {
@@ -99,6 +166,8 @@ impl Planning<'_> {
             deployment: None,
             refused: None,
             rule: None,
+            rule_refused: None,
+            missing_since: None,
             targets: Vec::new(),
             phase: Phase::Installing,
             since: self.now,

@@ -2,8 +2,8 @@
 
 use super::{Planning, schedule::since};
 use crate::{
-    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Promotion, Reason, Request,
-    ReturnCause, RuleOwner, Shift, TargetHealth, TargetStatus, Trial,
+    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Policy, Promotion, Reason,
+    Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
 };
 
 impl Planning<'_> {
@@ -16,9 +16,25 @@ impl Planning<'_> {
         if let Some(cause) = ended(&deployment, self.seen, &open) {
             return self.take_back(open, cause);
         }
-        match self.readiness(&open) {
+        let readiness = self.readiness(&open);
+        if !matches!(readiness, Readiness::Lost(_)) {
+            open.missing_since = None;
+        }
+        match readiness {
             Readiness::Failed(cause) => self.take_back(open, cause),
+            Readiness::Lost(instance) => {
+                let cause = ReturnCause::InstanceLost { instance };
+                if self.is_gone_for_good(&mut open, &cause) {
+                    return self.take_back(open, cause);
+                }
+                self.keep(open);
+            }
             Readiness::Waiting(waiting) => {
+                self.because(Reason::WaitsForInstallation { waiting });
+                self.keep(open);
+            }
+            Readiness::Ready(_) if self.lacks_its_rule(&open) => {
+                let waiting = format!("the release's rule: {}", self.why_no_rule(&open));
                 self.because(Reason::WaitsForInstallation { waiting });
                 self.keep(open);
             }
@@ -46,46 +62,54 @@ impl Planning<'_> {
         if let Some(detail) = &open.refused {
             return Some(ReturnCause::Refused { detail: detail.clone() });
         }
-        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| newer.number > open.upload.number) {
+        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
             return Some(ReturnCause::Superseded { by: newer.number });
         }
-        (since(open.opened_at, self.now) >= self.policy.install_deadline).then(|| {
-            let waiting = match self.readiness(open) {
-                Readiness::Waiting(waiting) => waiting,
-                Readiness::Failed(_) | Readiness::Ready(_) => "the last look came too late".to_owned(),
-            };
-            ReturnCause::InstallDeadline { waiting }
-        })
+        if let Some(waiting) = self.others(open) {
+            // Not ours to end. It may take as long as one of its hooks may.
+            return (since(open.opened_at, self.now) >= Policy::HOOK_TIMEOUT)
+                .then_some(ReturnCause::NoDeployment { waiting });
+        }
+        (since(open.since, self.now) >= self.policy.install_deadline).then(|| self.deadline_cause(open))
     }
 
-    /// Makes the release's rule if its creation was lost, and clears a rule that an earlier release left.
-    pub(super) fn repair_rule(&mut self, open: &mut Open) {
-        let Some(live) = self.live_colour() else { return };
-        if open.rule.is_some() {
-            return;
+    fn deadline_cause(&self, open: &Open) -> ReturnCause {
+        if open.deployment.is_none() {
+            let waiting = "the deployment to be created: see the function's log".to_owned();
+            return ReturnCause::NoDeployment { waiting };
         }
-        let Some(rules) = self.seen.rules.known() else { return };
-        if let Some(found) = &rules.release {
-            let Some(owner) = self.seen.rule_owner.known() else { return };
-            if *owner == Some(RuleOwner { number: open.upload.number, attempt: open.attempt }) {
-                // Its creator was interrupted, or has not come to write it down yet.
-                open.rule = Some(found.arn.clone());
-                self.because(Reason::AdoptsRule);
-                return;
+        let waiting = match self.readiness(open) {
+            Readiness::Ready(_) if self.lacks_its_rule(open) => {
+                return ReturnCause::NoRule { detail: self.why_no_rule(open) };
             }
-            // A rule of an earlier attempt must not be taken over: a late writer may still hold its ARN.
-            self.delete_after_commit(found.arn.clone());
-        }
-        // Written first: a pass that was overtaken by the end of the release would put all traffic back with a new rule.
-        self.ledger.looked_at = Some(self.now);
-        self.because(Reason::CreatesRule);
-        self.forward
-            .push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
+            Readiness::Waiting(waiting) => waiting,
+            Readiness::Failed(_) | Readiness::Lost(_) | Readiness::Ready(_) => {
+                "the last look came too late".to_owned()
+            }
+        };
+        ReturnCause::InstallDeadline { waiting }
     }
 
-    /// The deployment as this pass saw it. If there is none yet, asks CodeDeploy for one.
+    fn lacks_its_rule(&self, open: &Open) -> bool {
+        self.ledger.live.is_some() && open.rule.is_none()
+    }
+
+    /// The deployment of somebody else that keeps ours from being created: whose it is, and its id.
+    fn others(&self, open: &Open) -> Option<String> {
+        let active = self.seen.active.known().and_then(Option::as_ref)?;
+        let is_ours = active.description.as_ref().is_some_and(|text| text.service == self.ledger.service);
+        (open.deployment.is_none() && !is_ours)
+            .then(|| format!("deployment {}, created by {}, to end", active.id, active.creator))
+    }
+
+    /// The deployment as this pass saw it. If there is none yet, asks CodeDeploy for one, as soon as the group has no
+    /// other: it has one active deployment at most (CodeDeploy user guide, limits).
     pub(super) fn deployment_of(&mut self, open: &mut Open) -> Option<Deployment> {
-        match self.seen.deployment.known() {
+        let description = open.description(&self.ledger.service);
+        let active = self.seen.active.known().and_then(Option::as_ref);
+        // The list by description lags, and holds no more than a page: what is active is known all the same.
+        let ours = active.filter(|active| active.description.as_ref() == Some(&description));
+        match self.seen.deployment.known().map(|found| found.as_ref().or(ours)) {
             Some(Some(deployment)) => {
                 if open.deployment.is_none() {
                     self.because(Reason::Adopted);
@@ -95,11 +119,21 @@ impl Planning<'_> {
                 Some(deployment.clone())
             }
             Some(None) if open.deployment.is_none() => {
-                self.because(Reason::CreatesDeployment);
-                self.forward.push(Action::CreateDeployment {
-                    description: open.description(&self.ledger.service),
-                    revision: open.upload.revision.clone(),
-                });
+                if let Some(waiting) = self.others(open) {
+                    // The time of the installation counts from when it can begin.
+                    open.since = self.now;
+                    self.because(Reason::WaitsForInstallation { waiting });
+                } else if let Some(left_over) = active {
+                    // A late pass has created it for a release that has ended since.
+                    self.ledger.looked_at = Some(self.now);
+                    self.forward.push(Action::StopDeployment { id: left_over.id.clone() });
+                    let waiting = format!("deployment {}, which was left over, to stop", left_over.id);
+                    self.because(Reason::WaitsForInstallation { waiting });
+                } else {
+                    self.because(Reason::CreatesDeployment);
+                    let revision = open.upload.revision.clone();
+                    self.forward.push(Action::CreateDeployment { description, revision });
+                }
                 None
             }
             Some(None) | None => {
@@ -121,7 +155,7 @@ impl Planning<'_> {
         for target in targets {
             let instance = &target.instance;
             if health.is_some() && is_gone(self.seen, open, instance) {
-                return Readiness::Failed(ReturnCause::InstanceLost { instance: instance.clone() });
+                return Readiness::Lost(instance.clone());
             }
             match &target.status {
                 TargetStatus::Failed(detail) => {
@@ -149,6 +183,7 @@ impl Planning<'_> {
 enum Readiness {
     Waiting(String),
     Failed(ReturnCause),
+    Lost(InstanceId),
     Ready(Vec<InstanceId>),
 }
 
@@ -180,6 +215,10 @@ pub(super) fn ended(deployment: &Deployment, seen: &Observation, open: &Open) ->
         })
     }) {
         return Some(ReturnCause::TargetFailed { instance: failed.0, detail: failed.1 });
+    }
+    let is_empty = seen.targets.known().is_some_and(Vec::is_empty);
+    if deployment.status == DeploymentStatus::Succeeded && is_empty {
+        return Some(ReturnCause::NoInstances);
     }
     let detail = deployment.error.clone().unwrap_or_else(|| "no error was given".to_owned());
     Some(ReturnCause::DeploymentEnded { status: status.to_owned(), detail })

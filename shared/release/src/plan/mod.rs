@@ -8,7 +8,9 @@ mod effects;
 mod healing;
 mod idle;
 mod installing;
+mod missing;
 mod outcome;
+mod own_rule;
 mod promoting;
 mod reads;
 mod returning;
@@ -17,10 +19,11 @@ mod scaling;
 pub(crate) mod schedule;
 mod settling;
 mod shifting;
+mod telling;
 mod watch;
 
-pub use effects::{Effect, effects, is_stale};
-pub use outcome::{Outcome, note};
+pub use effects::{Effect, effects};
+pub use outcome::{Outcome, note, refusal};
 pub use reads::{Reads, reads};
 
 use crate::{
@@ -127,7 +130,7 @@ pub struct Plan {
     pub ledger: Ledger,
     /// Done before the ledger is written: only ever returns traffic to the live colour.
     pub back: Vec<Action>,
-    /// Done after the ledger is written.
+    /// Done after the ledger is written, which it always is before anything goes forward.
     pub forward: Vec<Action>,
     /// Its reasons; never empty.
     pub reasons: Vec<Reason>,
@@ -139,6 +142,7 @@ pub struct Plan {
 ///
 /// Pure: the same ledger, observation, policy and time give the same plan.
 pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let before = ledger.clone();
     let mut planning = Planning {
         ledger,
         seen: observation,
@@ -149,7 +153,6 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
         reasons: Vec::new(),
         again: false,
     };
-    planning.tell_verdicts();
     match planning.ledger.open.take() {
         None => planning.idle(),
         Some(open) => match open.phase {
@@ -159,6 +162,10 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
             Phase::Returning(_) => planning.returning(open),
             Phase::Settling => planning.settling(open),
         },
+    }
+    planning.tell_verdicts();
+    if !planning.forward.is_empty() && planning.ledger == before {
+        planning.ledger.acted_at = Some(now);
     }
     Plan {
         ledger: planning.ledger,
@@ -211,7 +218,7 @@ impl Planning<'_> {
     fn take_back(&mut self, mut open: Open, cause: ReturnCause) {
         self.because(Reason::Returns { cause: cause.clone() });
         // The phase may already have asked for actions. They must not follow the way back.
-        self.forward.retain(|action| matches!(action, Action::TellVerdict { .. }));
+        self.forward.clear();
         open.phase = Phase::Returning(Returning {
             cause,
             had_weight: open.had_weight(),
@@ -238,9 +245,11 @@ impl Planning<'_> {
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         let succeeded = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
         match cause {
-            ReturnCause::RuleDeleted | ReturnCause::InstanceLost { .. } | ReturnCause::NotProven { .. } => {
-                true
-            }
+            ReturnCause::RuleDeleted
+            | ReturnCause::InstanceLost { .. }
+            | ReturnCause::NotProven { .. }
+            | ReturnCause::Joined { .. }
+            | ReturnCause::Paused { .. } => true,
             ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
             _ => succeeded,
         }
@@ -259,19 +268,11 @@ impl Planning<'_> {
             opened_at: open.opened_at,
             closed_at: self.now,
             told,
+            tell_tried_at: None,
+            untold_for: None,
             unknown_fields: UnknownFields::default(),
         });
         self.again = true;
-    }
-
-    /// Verdicts that no tag carries yet: a crash between the commit and the tag heals here.
-    fn tell_verdicts(&mut self) {
-        for past in self.ledger.releases.iter().filter(|past| !past.told) {
-            self.forward.push(Action::TellVerdict {
-                revision: past.upload.revision.clone(),
-                verdict: past.verdict.clone(),
-            });
-        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! What an action brought about that must be remembered.
 
-use super::Action;
+use super::{Action, telling::is_about};
 use crate::{DeploymentId, Ledger, RuleArn};
+
+/// Bytes of a refusal that are remembered for the operator.
+const LONGEST: usize = 256;
 
 /// The answer to an action, where the ledger has a place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,23 +15,45 @@ pub enum Outcome {
     DeploymentCreated(DeploymentId),
     /// CodeDeploy refuses this deployment and always will, in its words.
     DeploymentRefused(String),
+    /// The load balancer refuses to create this rule, in its words.
+    RuleRefused(String),
+    /// S3 refuses the tags and always will, in its words.
+    VerdictRefused(String),
     /// Done; nothing to remember but that.
     Done,
+}
+
+/// What it means that AWS refuses an action and would refuse it again, in its words. `None`: it is a failure like any
+/// other.
+pub fn refusal(action: &Action, detail: &str) -> Option<Outcome> {
+    match action {
+        Action::CreateDeployment { .. } => Some(Outcome::DeploymentRefused(detail.to_owned())),
+        Action::CreateReleaseRule { .. } => Some(Outcome::RuleRefused(detail.to_owned())),
+        Action::TellVerdict { .. } => Some(Outcome::VerdictRefused(detail.to_owned())),
+        _ => None,
+    }
 }
 
 /// Writes an outcome into the ledger that was committed before the action. `None`: nothing changes.
 pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger> {
     let mut next = ledger.clone();
     match (action, outcome) {
-        (Action::TellVerdict { revision, .. }, Outcome::Done) => {
-            next.releases
-                .iter_mut()
-                .filter(|past| past.upload.revision == *revision)
-                .for_each(|past| past.told = true);
+        (Action::TellVerdict { revision, verdict }, outcome) => {
+            // Only what was told is told: the release may have ended anew.
+            let last = next.releases.iter_mut().rfind(|past| is_about(past, revision))?;
+            match outcome {
+                _ if last.verdict != *verdict => return None,
+                Outcome::VerdictRefused(mut detail) => {
+                    detail.truncate(detail.floor_char_boundary(LONGEST));
+                    last.untold_for = Some(detail);
+                }
+                _ => last.told = true,
+            }
         }
-        (_, Outcome::Done) => return None,
+        (_, Outcome::Done | Outcome::VerdictRefused(_)) => return None,
         (_, Outcome::RuleCreated(arn)) => next.open.as_mut()?.rule = Some(arn),
         (_, Outcome::DeploymentCreated(id)) => next.open.as_mut()?.deployment = Some(id),
+        (_, Outcome::RuleRefused(detail)) => next.open.as_mut()?.rule_refused = Some(detail),
         (_, Outcome::DeploymentRefused(detail)) => next.open.as_mut()?.refused = Some(detail),
     }
     (next != *ledger).then_some(next)

@@ -1,10 +1,11 @@
 //! Promoting: success is written; CodeDeploy agrees, the base rule moves, the release's rule goes.
 
 use super::Planning;
+use super::own_rule::Whose;
 use super::shifting::release_share;
 use super::watch::Watch;
 use crate::{
-    Action, DeploymentStatus, Live, Open, Phase, Previous, Promotion, Purpose, Reason, ReturnCause,
+    Action, DeploymentStatus, Live, Open, Phase, Previous, Promotion, Purpose, Reason, ReturnCause, Rules,
     UnknownFields, Verdict, Weights,
 };
 
@@ -37,10 +38,15 @@ impl Planning<'_> {
             return self.keep(open);
         };
         let moved = rules.base.are_all_on(open.colour);
+        if let Some(live) = self.live_colour()
+            && self.mends_odd_rule(&mut open, &rules, live)
+        {
+            return self.keep(open);
+        }
         match (open.rule.clone(), &rules.release) {
             // The rule goes only after the base rule was seen in place; what went before is the way back.
             (Some(ours), found) if found.as_ref().is_none_or(|found| found.arn != ours) => {
-                self.take_back(open, ReturnCause::RuleDeleted);
+                self.lose_the_rule(open);
             }
             // An operator has lowered the weight since. Raising it again must be proven like any raise.
             (Some(_), _) if release_share(&rules, open.colour) < 1000 => {
@@ -55,23 +61,49 @@ impl Planning<'_> {
                 self.again = true;
                 self.keep(open);
             }
-            (Some(_), _) => self.move_base_rule(open),
-            (None, Some(left_over)) => {
-                self.delete_after_commit(left_over.arn.clone());
+            (Some(_), _) => self.move_base_rule(open, &rules),
+            // The first release has no rule of its own, and a rollback may have to do without one. Any other release
+            // deleted it when the base rule was in place: then a way back that was late has won.
+            (None, _) if !moved && (self.ledger.live.is_none() || open.rule_refused.is_some()) => {
+                self.move_base_rule(open, &rules);
+            }
+            (None, _) if !moved => self.lose_the_rule(open),
+            (None, Some(found)) if !matches!(self.whose(found, None), Whose::Stranger) => {
+                self.delete_after_commit(found.arn.clone());
                 self.again = true;
                 self.keep(open);
             }
-            (None, None) if moved => self.go_live(open),
-            // The first release has no rule of its own. Any other deleted it when the base rule was in place: then
-            // a way back that was late has won.
-            (None, None) if self.ledger.live.is_none() => self.move_base_rule(open),
-            (None, None) => self.take_back(open, ReturnCause::RuleDeleted),
+            (None, _) => self.go_live(open),
         }
     }
 
+    /// The rule is not there, or the base rule is not where it was seen before the rule was deleted.
+    fn lose_the_rule(&mut self, mut open: Open) {
+        if self.is_gone_for_good(&mut open, &ReturnCause::RuleDeleted) {
+            return self.take_back(open, ReturnCause::RuleDeleted);
+        }
+        self.keep(open);
+    }
+
+    /// The base rule alone, at once, for a rollback whose rule the load balancer refuses to create.
+    pub(super) fn roll_back_by_the_base_rule(&mut self, mut open: Open) {
+        let Some(rules) = self.seen.rules.known().cloned() else { return self.keep(open) };
+        open.phase = Phase::Promoting(Promotion::default());
+        open.since = self.now;
+        self.move_base_rule(open, &rules);
+    }
+
     /// Written first, like everything forward: the swap proves that no way back was written since.
-    fn move_base_rule(&mut self, mut open: Open) {
+    fn move_base_rule(&mut self, mut open: Open, rules: &Rules) {
+        if !rules.base.is_plain() {
+            self.because(Reason::BaseRuleDrifted { weights: rules.base.clone() });
+            return self.keep(open);
+        }
         self.because(Reason::MovesBaseRule);
+        if open.rule.is_none() && rules.base.gives(open.colour.other()) {
+            // Nothing took the traffic from the other colour before: its drain counts from here.
+            self.ledger.emptied_at = Some(self.now);
+        }
         if let Phase::Promoting(promotion) = &mut open.phase {
             promotion.agreed = true;
         }
@@ -120,7 +152,7 @@ impl Planning<'_> {
         }
         // What ran on the idle colour is about to be replaced by the live revision.
         self.ledger.previous = None;
-        if !self.waits_for_drain() {
+        if self.is_on_live() && !self.waits_for_drain() {
             self.forward.push(Action::CreateDeployment {
                 description: open.description(&self.ledger.service),
                 revision: open.upload.revision.clone(),

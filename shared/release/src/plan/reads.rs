@@ -1,7 +1,7 @@
 //! What a pass has to look at before it can decide.
 
 use super::{rollback, scaling, schedule};
-use crate::{Ledger, PerColour, Phase, Policy, Purpose};
+use crate::{Ledger, PerColour, Phase, Policy, Purpose, ReturnCause};
 use jiff::Timestamp;
 
 /// What a pass has to read.
@@ -12,10 +12,12 @@ pub struct Reads {
     pub deployment: bool,
     /// That deployment's instances.
     pub targets: bool,
+    /// The active deployment of the group, whoever created it.
+    pub active: bool,
     /// The service's rules.
     pub rules: bool,
-    /// The release that owns the release's rule. It costs one more call, so it is read only where the ledger does not
-    /// know.
+    /// The release that owns the rule at the reserved priority, if one stands there. It costs one more call, so it is
+    /// read only where the ledger does not know.
     pub rule_owner: bool,
     /// The targets of these groups.
     pub health: PerColour<bool>,
@@ -36,6 +38,8 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     match &open.phase {
         Phase::Installing => {
             reads.targets = open.deployment.is_some();
+            // Somebody else's keeps ours from being created.
+            reads.active = open.deployment.is_none();
             *reads.health.of_mut(open.colour) = open.deployment.is_some();
             reads.rules = ledger.live.is_some() && open.rule.is_none();
             reads.rule_owner = reads.rules;
@@ -48,25 +52,39 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             // Only a raise is compared with the live colour's capacity.
             *reads.health.of_mut(open.colour.other()) = schedule::raise_may_be_due(ledger, open, policy, now);
         }
-        Phase::Returning(_) => {
+        Phase::Returning(back) => {
             reads.rules = true;
+            // A rule that stands and is not this release's is deleted only if it is one of ours.
+            reads.rule_owner = true;
             // Tells whether the bundle or an instance is to blame, and whether enough instances are there for another
             // attempt.
-            let had_targets = !open.targets.is_empty();
-            reads.health = PerColour { blue: had_targets, green: had_targets };
+            let compares = !open.targets.is_empty() || back.cause == ReturnCause::NoInstances;
+            reads.health = PerColour { blue: compares, green: compares };
         }
-        Phase::Settling => {}
+        Phase::Settling => {
+            reads.active = open.deployment.is_none();
+            // The colour that it is installed on must not have got the traffic meanwhile.
+            (reads.rules, reads.rule_owner) = (true, true);
+            let compares = ledger.drifted_at.is_some();
+            reads.health = PerColour { blue: compares, green: compares };
+        }
     }
     reads
 }
 
 /// Two calls a tick, three with healing; more only within the rollback window, after drift, and after a release.
 fn idle_reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
-    let Some(live) = &ledger.live else { return Reads::default() };
+    let Some(live) = &ledger.live else {
+        // The first release, or one after the ledger was lost: what serves must not be taken down.
+        let opens = ledger.pending.is_some();
+        let health = PerColour { blue: opens, green: opens };
+        return Reads { rules: opens, rule_owner: opens, health, ..Reads::default() };
+    };
     let may_roll_back = rollback::is_armed(ledger, policy, now);
     let compares = ledger.rollback || may_roll_back || ledger.drifted_at.is_some();
     let mut reads = Reads {
         rules: true,
+        rule_owner: true,
         alarms: may_roll_back || ledger.pending.is_some(),
         suspended: scaling::is_looked_at(ledger, now),
         ..Reads::default()

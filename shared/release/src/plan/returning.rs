@@ -1,10 +1,12 @@
 //! Returning: the release's rule goes, the deployment stops, the drain passes.
 
 use super::installing::is_gone;
+use super::missing::GRACE;
+use super::own_rule::Whose;
 use super::{Planning, schedule::since};
 use crate::{
-    Action, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reason, ReturnCause, Returning, Verdict,
-    Weights,
+    Action, Colour, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reading, Reason, ReturnCause,
+    Returning, Rules, Verdict, Weights,
 };
 use std::time::Duration;
 
@@ -14,13 +16,11 @@ const ATTEMPTS: u32 = 2;
 impl Planning<'_> {
     pub(super) fn returning(&mut self, mut open: Open) {
         let Phase::Returning(mut back) = open.phase.clone() else { return self.keep(open) };
-        if back.cause.may_be_a_lost_instance()
-            && let Some(instance) = self.dead_instance(&open)
-        {
+        if let Some(instance) = self.instance_to_blame(&open, &back.cause) {
             back.cause = ReturnCause::InstanceLost { instance };
         }
         let mut waiting = Vec::new();
-        if !self.is_weightless(&open, &mut back) {
+        if !self.is_weightless(&mut open, &mut back) {
             waiting.push("all weight to be back on the live colour");
             back.weightless_since = None;
         } else if back.weightless_since.is_none() {
@@ -38,6 +38,9 @@ impl Planning<'_> {
         if tries_again && self.lacks_instances(&open, &back) {
             waiting.push("the instances that went away to be replaced, for the next try");
         }
+        if tries_again && !self.is_on_live() {
+            waiting.push("the base rule to be on the live colour, for the next try");
+        }
         if waiting.is_empty() {
             return self.close_returned(open, &back, tries_again);
         }
@@ -47,28 +50,85 @@ impl Planning<'_> {
     }
 
     /// Whether no rule gives the candidate anything; what does is put right, before anything is written.
-    fn is_weightless(&mut self, open: &Open, back: &mut Returning) -> bool {
-        let Some(rules) = self.seen.rules.known().cloned() else { return false };
-        let drifted_from = self.live_colour().filter(|live| !rules.base.are_all_on(*live));
-        match (&rules.release, drifted_from) {
-            (None, None) => return true,
-            (Some(rule), None) if open.rule.as_ref() == Some(&rule.arn) => {
-                self.back.push(Action::DeleteReleaseRule { rule: rule.arn.clone() });
+    fn is_weightless(&mut self, open: &mut Open, back: &mut Returning) -> bool {
+        let is_first = back.weightless_since.is_none();
+        let Some(rules) = self.seen.rules.known().cloned() else {
+            // The way back needs no look. That it was enough is seen when the rules can be read again. A rule that
+            // never gave the candidate anything can wait for that: deleting it could only uncover a base rule that does.
+            if matches!(self.seen.rules, Reading::Unknown(_)) && back.had_weight {
+                self.delete_by_arn(open);
             }
-            (Some(rule), None) => self.delete_after_commit(rule.arn.clone()),
-            (rule, Some(live)) => {
-                // What the base rule gave the candidate it serves for the drain.
-                back.had_weight = true;
-                // Deleting the release's rule would uncover the base rule: it goes when that one was seen right.
-                let weights = Weights::all_on(live);
-                if let Some(rule) = rule {
-                    self.back.push(Action::SetReleaseWeights { rule: rule.arn.clone(), weights });
+            self.again |= self.seen.rules == Reading::NotRead;
+            return false;
+        };
+        let is_wrong = |live: &Colour| {
+            rules.base.gives(live.other()) || rules.base.is_plain() && !rules.base.are_all_on(*live)
+        };
+        let uncovers = self.live_colour().filter(is_wrong);
+        if let Some(live) = uncovers {
+            // What the base rule gave the candidate it serves for the drain.
+            back.had_weight = true;
+            self.covers_base_rule(open, &rules, live);
+            return false;
+        }
+        let Some(found) = &rules.release else {
+            return !is_first || self.is_deleted(open);
+        };
+        match self.whose(found, Some(open)) {
+            Whose::Ours => {
+                open.rule = Some(found.arn.clone());
+                open.missing_since = Some(self.now);
+                self.delete_by_arn(open);
+                self.again = true;
+                false
+            }
+            Whose::LeftOver => {
+                self.delete_after_commit(found.arn.clone());
+                self.again = true;
+                false
+            }
+            // Whosesoever it is, it is not in the way of a candidate that it gives nothing.
+            Whose::Stranger | Whose::Unknown(_) => {
+                let gives = found.weights.gives(open.colour);
+                if gives {
+                    self.because(Reason::StrangersRule { rule: found.arn.clone() });
                 }
-                self.back.push(Action::SetBaseWeights { weights });
+                (!is_first || self.is_deleted(open)) && !gives
             }
         }
-        self.again = true;
-        false
+    }
+
+    /// Going back may act before the commit, by the ARN alone: a rule that is gone is no failure.
+    fn delete_by_arn(&mut self, open: &Open) {
+        if let Some(rule) = open.rule.clone() {
+            self.back.push(Action::DeleteReleaseRule { rule });
+        }
+    }
+
+    /// Whether the rule that is not listed is gone: only after its deletion was asked for, because one list may be
+    /// incomplete.
+    fn is_deleted(&mut self, open: &mut Open) -> bool {
+        self.delete_by_arn(open);
+        let asked = open.rule.is_none() || open.missing_since.is_some();
+        open.missing_since = Some(self.now);
+        self.again |= !asked;
+        asked
+    }
+
+    /// Deleting the release's rule would uncover the base rule, which gives the candidate traffic: it goes when the base
+    /// rule was seen right.
+    fn covers_base_rule(&mut self, open: &Open, rules: &Rules, live: Colour) {
+        let weights = Weights::all_on(live);
+        let ours = rules.release.as_ref().filter(|rule| matches!(self.whose(rule, Some(open)), Whose::Ours));
+        if let Some(rule) = ours {
+            self.back.push(Action::SetReleaseWeights { rule: rule.arn.clone(), weights });
+        }
+        if rules.base.is_plain() {
+            self.back.push(Action::SetBaseWeights { weights });
+            self.again = true;
+        } else {
+            self.because(Reason::BaseRuleDrifted { weights: rules.base.clone() });
+        }
     }
 
     fn stop_deployment(&mut self, open: &mut Open) -> Stopped {
@@ -77,6 +137,8 @@ impl Planning<'_> {
         }
         match self.seen.deployment.known() {
             None => Stopped::No,
+            // The list may lag behind the call that created it.
+            Some(None) if open.refused.is_none() && since(open.since, self.now) < GRACE => Stopped::No,
             Some(None) => Stopped::Yes,
             Some(Some(deployment)) => {
                 open.deployment.get_or_insert_with(|| deployment.id.clone());
@@ -89,12 +151,19 @@ impl Planning<'_> {
         }
     }
 
-    /// An instance of the deployment that is gone, or that serves neither colour: it would have failed without the
-    /// release.
-    fn dead_instance(&self, open: &Open) -> Option<InstanceId> {
+    /// An instance of the deployment that is gone, or that serves neither colour, where that explains the cause: it
+    /// would have failed without the release.
+    fn instance_to_blame(&self, open: &Open, cause: &ReturnCause) -> Option<InstanceId> {
         let is_dead =
             |instance: &&InstanceId| is_gone(self.seen, open, instance) || self.seen.serves_neither(instance);
-        open.targets.iter().find(is_dead).cloned()
+        let mut dead = open.targets.iter().filter(is_dead);
+        match cause {
+            // Each failure must be explained: one that is left is the bundle's.
+            ReturnCause::PartialSuccess { failed } => {
+                dead.nth(usize::try_from(*failed).ok()?.checked_sub(1)?).cloned()
+            }
+            cause => dead.next().filter(|_| cause.may_be_a_lost_instance()).cloned(),
+        }
     }
 
     fn tries_again(&self, open: &Open, cause: &ReturnCause) -> bool {
@@ -102,15 +171,15 @@ impl Planning<'_> {
             && open.purpose == Purpose::Release
             && open.tries() < ATTEMPTS
             && self.ledger.pending.is_none()
-            && !self.has_succeeded()
     }
 
     /// Whether another attempt would find fewer instances than this one did, or a dead one. Auto Scaling replaces it
     /// now that no deployment suspends it. After the time of an installation the release waits no longer.
     fn lacks_instances(&self, open: &Open, back: &Returning) -> bool {
         let healthy = self.live_colour().map(|live| self.seen.healthy_count(live).unwrap_or(0));
+        let wanted = open.targets.len().max(usize::from(back.cause == ReturnCause::NoInstances));
         let waited = back.weightless_since.map_or(Duration::ZERO, |start| since(start, self.now));
-        healthy.is_some_and(|healthy| healthy < open.targets.len()) && waited < self.policy.install_deadline
+        healthy.is_some_and(|healthy| healthy < wanted) && waited < self.policy.install_deadline
     }
 
     fn has_succeeded(&self) -> bool {
@@ -120,25 +189,38 @@ impl Planning<'_> {
 
     fn close_returned(&mut self, open: Open, back: &Returning, tries_again: bool) {
         self.because(Reason::Closed { cause: back.cause.clone() });
-        self.ledger.unsettled |= self.has_succeeded();
+        self.ledger.unsettled |= self.has_succeeded() && self.ledger.live.is_some();
         if tries_again {
-            return self.try_again(open);
+            return self.try_again(open, back);
         }
-        let verdict = match &back.cause {
-            ReturnCause::Superseded { by } => Verdict::Superseded { by: *by },
-            cause => Verdict::Rejected { reason: cause.to_string() },
+        let newer = self.ledger.pending.as_ref().map(|newer| newer.number);
+        let verdict = match (&back.cause, newer) {
+            (ReturnCause::Superseded { by }, _) => Verdict::Superseded { by: *by },
+            // It would have been tried again.
+            (cause, Some(by)) if !cause.blames_the_bundle() && open.purpose == Purpose::Release => {
+                Verdict::Superseded { by }
+            }
+            (cause, _) => Verdict::Rejected { reason: cause.to_string() },
         };
         self.close(open, verdict);
-        if self.ledger.unsettled && self.ledger.pending.is_none() {
+        if self.ledger.unsettled && self.ledger.pending.is_none() && self.is_on_live() {
             self.settle(None);
         }
     }
 
-    fn try_again(&mut self, open: Open) {
+    /// Whether this pass saw the base rule give the live colour everything.
+    pub(super) fn is_on_live(&self) -> bool {
+        let rules = self.seen.rules.known();
+        self.live_colour().is_none_or(|live| rules.is_some_and(|rules| rules.base.are_all_on(live)))
+    }
+
+    fn try_again(&mut self, open: Open, back: &Returning) {
         let attempt = open.attempt + 1;
+        // A service that grows is no fault of an attempt.
+        let grown = u32::from(matches!(back.cause, ReturnCause::Joined { .. }));
         self.because(Reason::TriesAgain { attempt });
         let mut next = self.new_open(Purpose::Release, open.upload, open.colour, open.strategy, open.bake);
-        (next.attempt, next.first_attempt) = (attempt, open.first_attempt);
+        (next.attempt, next.first_attempt) = (attempt, open.first_attempt + grown);
         next.rolls_back = open.rolls_back;
         self.ask_for(&next);
         self.keep(next);

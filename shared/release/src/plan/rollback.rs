@@ -2,8 +2,8 @@
 
 use super::{Planning, schedule::since, watch::first_firing};
 use crate::{
-    Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Purpose, Reading, Reason,
-    RollbackCause, Strategy, Trial, Upload, Verdict,
+    Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Promotion, Purpose, Reading,
+    Reason, RollbackCause, Rules, Strategy, Trial, Upload, Verdict,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -41,15 +41,17 @@ impl Planning<'_> {
     /// An alarm of what went live a while ago. It judged the same version when it was the candidate.
     fn alarm_after_success(&mut self) -> Option<RollbackCause> {
         if !is_armed(&self.ledger, self.policy, self.now) {
+            self.ledger.dead_since.clear();
             return None;
         }
         let live = self.live_colour()?;
+        self.note_the_dead(live);
         if let Reading::Unknown(why) = self.seen.alarms.of(live) {
             self.because(Reason::Unknown { what: format!("alarms of the live colour: {why}") });
         }
         let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
         self.because(Reason::LiveAlarm { alarm: alarm.clone() });
-        if let Some(instance) = self.died_lately(live) {
+        if let Some(instance) = self.died_lately() {
             self.because(Reason::MayBeTheInstance { instance });
             return None;
         }
@@ -62,12 +64,16 @@ impl Planning<'_> {
 
     /// An instance that has served neither colour for less than `unknown_limit`. The alarm may have fired because of
     /// it. The load balancer sends it no more requests, so that alarm will clear.
-    fn died_lately(&self, live: Colour) -> Option<InstanceId> {
-        let ill_for =
-            self.ledger.ailing.as_ref().map_or(Duration::ZERO, |ailing| since(ailing.since, self.now));
-        let targets = self.seen.health.of(live).known()?;
-        let dead = targets.keys().find(|instance| self.seen.serves_neither(instance))?;
-        (ill_for < self.policy.unknown_limit).then(|| dead.clone())
+    fn died_lately(&self) -> Option<InstanceId> {
+        let lately = |start: &Timestamp| since(*start, self.now) < self.policy.unknown_limit;
+        self.ledger.dead_since.iter().find(|(_, start)| lately(start)).map(|(instance, _)| instance.clone())
+    }
+
+    fn note_the_dead(&mut self, live: Colour) {
+        let Some(targets) = self.seen.health.of(live).known() else { return };
+        let dead = targets.keys().filter(|instance| self.seen.serves_neither(instance));
+        let start = |instance: &InstanceId| self.ledger.dead_since.get(instance).copied().unwrap_or(self.now);
+        self.ledger.dead_since = dead.map(|instance| (instance.clone(), start(instance))).collect();
     }
 
     /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
@@ -80,7 +86,7 @@ impl Planning<'_> {
                 self.ledger.rollback = true;
                 return;
             }
-            self.open_release(previous.upload, Strategy::AllAtOnce, self.policy.bake);
+            self.open_release(previous.upload, previous.colour, Strategy::AllAtOnce, self.policy.bake);
             if let Some(open) = &mut self.ledger.open {
                 open.rolls_back = Some(cause);
             }
@@ -101,6 +107,38 @@ impl Planning<'_> {
         }
         self.keep(open);
         self.again = true;
+    }
+
+    /// An operator has moved the base rule to the previous colour, which carries the traffic: a rollback by hand. What
+    /// is live is what has the traffic from then on, so that the next release mends the other colour. By command at
+    /// once; by itself only after the live colour was unfit for so long that nobody can have it repaired.
+    pub(super) fn adopts_rollback_by_hand(&mut self, rules: &Rules, live: Colour, repairs: bool) -> bool {
+        let runs = |previous: &Previous| {
+            !previous.overwritten && previous.colour == live.other() && rules.base.are_all_on(previous.colour)
+        };
+        let Some(previous) = self.ledger.previous.clone().filter(runs) else { return false };
+        let stood = self.ledger.drifted_at.map_or(Duration::ZERO, |start| since(start, self.now));
+        let is_due = self.ledger.rollback
+            || repairs && stood >= self.policy.unknown_limit && !self.ledger.is_rejected(&previous.upload);
+        if !is_due || !can_carry(self.seen, previous.colour) {
+            return false;
+        }
+        self.because(Reason::AdoptsRollback { number: previous.upload.number });
+        let mut open = self.new_open(
+            Purpose::Rollback,
+            previous.upload,
+            previous.colour,
+            Strategy::AllAtOnce,
+            Duration::ZERO,
+        );
+        open.rolls_back = Some(RollbackCause::Operator);
+        // The base rule has moved already.
+        open.phase = Phase::Promoting(Promotion { agreed: true, ..Promotion::default() });
+        (self.ledger.rollback, self.ledger.drifted_at) = (false, None);
+        self.ledger.emptied_at = Some(self.now);
+        self.again = true;
+        self.keep(open);
+        true
     }
 
     /// The release that was put aside is a rejected one from now on: it is not tried again by itself.

@@ -1,6 +1,7 @@
 //! When the next raise is due.
 
-use crate::{Ledger, Open, Phase, Policy, Raised, Request};
+use crate::times::LATE_CREATION;
+use crate::{Ledger, Open, Phase, Policy, Purpose, Raised, Request};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -8,11 +9,6 @@ use std::time::Duration;
 pub(crate) fn since(earlier: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }
-
-/// How long after a release opened another pass may still create its rule: as long as a decision holds, plus one call
-/// with all its retries (see `reconcile`). A rule that is created after the release went live would return all traffic
-/// to the old version, so no release goes live sooner.
-const LATE_CREATION: Duration = Duration::from_secs(30);
 
 /// How long the present step or the bake still lasts. Zero when an operator is in a hurry, but for late creations.
 pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
@@ -30,9 +26,36 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     asked.max(least)
 }
 
+/// How long after a release opened a pause may still end without CodeDeploy ending the hooks first: the steps that
+/// remain and the bake must fit, and the kit gives up a minute before CodeDeploy does.
+pub(super) fn latest_resume(open: &Open) -> Duration {
+    let steps: Duration = match &open.phase {
+        Phase::Shifting(shift) => {
+            (shift.step..).map_while(|step| open.strategy.step(step)).map(|step| step.hold).sum()
+        }
+        Phase::Installing
+        | Phase::Baking(_)
+        | Phase::Promoting(_)
+        | Phase::Returning(_)
+        | Phase::Settling => Duration::ZERO,
+    };
+    Policy::HOOK_TIMEOUT.saturating_sub(KIT_GIVES_UP + TICK + steps + open.bake)
+}
+
+/// How long before CodeDeploy's time-out the kit's hook ends by itself (`instance/hooks/validate_service.sh`).
+const KIT_GIVES_UP: Duration = Duration::from_secs(60);
+
+/// The longest time between two looks.
+const TICK: Duration = Duration::from_secs(60);
+
 /// Whether this pass may raise a weight, and so has to read everything that a raise must prove.
 pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, now: Timestamp) -> bool {
     let lacks_a_raise = open.phase.trial().is_some_and(|trial| trial.raised != Raised::Decided);
     let next_raise = matches!(open.phase, Phase::Shifting(_)) && remaining(open, now).is_zero();
-    !ledger.paused && (lacks_a_raise || next_raise)
+    !is_paused(ledger, open) && (lacks_a_raise || next_raise)
+}
+
+/// Whether an operator holds this release. A pause holds no rollback: the version that is live may be the broken one.
+pub(super) fn is_paused(ledger: &Ledger, open: &Open) -> bool {
+    ledger.paused && open.purpose == Purpose::Release && open.rolls_back.is_none()
 }

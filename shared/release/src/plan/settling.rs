@@ -11,7 +11,12 @@ impl Planning<'_> {
         if let Some(detail) = open.refused.take() {
             return self.settle_again(open, &detail);
         }
-        if open.deployment.is_none() && self.waits_for_drain() {
+        let Some(live) = self.ledger.live.clone() else { return self.keep(open) };
+        let drifted = !self.sees_traffic_on(&live);
+        if open.deployment.is_none() && (drifted || self.waits_for_drain()) {
+            if open.is_requested(Request::Abort) {
+                return self.settle_again(open, "given up by an operator");
+            }
             return self.keep(open);
         }
         let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };
@@ -24,8 +29,11 @@ impl Planning<'_> {
             DeploymentStatus::Active => {
                 let waiting = "the live revision on the idle colour".to_owned();
                 let too_long = since(open.since, self.now) >= self.policy.install_deadline;
+                // The colour that it is about to be installed on has the traffic.
+                let serves = self.seen.rules.known().is_some() && !self.is_on_live();
                 // A newer bundle does better what settling is for.
-                if too_long || self.ledger.pending.is_some() || open.is_requested(Request::Abort) {
+                let yields = self.ledger.pending.is_some() || open.is_requested(Request::Abort);
+                if too_long || serves || yields {
                     self.forward.push(Action::StopDeployment { id: deployment.id });
                 }
                 self.because(Reason::WaitsForInstallation { waiting });

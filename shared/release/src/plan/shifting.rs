@@ -3,10 +3,9 @@
 use super::watch::Watch;
 use super::{Planning, schedule};
 use crate::{
-    Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Raised, Reason, Request, ReturnCause, Rules,
-    Shift, Weights,
+    Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Purpose, Raised, Reason, Request, ReturnCause,
+    Rules, Shift, TargetHealth, Weights,
 };
-use std::time::Duration;
 
 impl Planning<'_> {
     pub(super) fn shifting(&mut self, mut open: Open) {
@@ -18,13 +17,14 @@ impl Planning<'_> {
         let Some(live) = self.live_colour() else { return self.keep(open) };
         let Some(rules) = self.seen.rules.known().cloned() else { return self.keep(open) };
         if open.rule.is_none() {
-            self.repair_rule(&mut open);
-            self.again = true;
+            return self.without_its_rule(open);
+        }
+        if self.mends_odd_rule(&mut open, &rules, live) {
             return self.keep(open);
         }
         // Behind the release's rule the base rule gets no request, until the way back uncovers it.
         if !rules.base.are_all_on(live) {
-            self.because(Reason::BaseRuleDrifted { weights: rules.base });
+            self.because(Reason::BaseRuleDrifted { weights: rules.base.clone() });
             if self.policy.drift == Drift::Repair {
                 self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
             }
@@ -33,7 +33,7 @@ impl Planning<'_> {
         let share = release_share(&rules, open.colour);
         if share > intended.per_mille(open.colour) {
             if let Some(rule) = &rules.release {
-                self.because(Reason::LowersDrift { weights: rule.weights });
+                self.because(Reason::LowersDrift { weights: rule.weights.clone() });
             }
             // Commit first: without the swap an overtaken pass would lower a weight that was raised since.
             self.ledger.looked_at = Some(self.now);
@@ -55,13 +55,45 @@ impl Planning<'_> {
         self.next_step(open);
     }
 
-    fn next_step(&mut self, open: Open) {
-        if self.ledger.paused {
-            self.because(Reason::Paused);
+    /// Phases with weight need a rule to move it by. A rollback enters them before the rule is seen.
+    fn without_its_rule(&mut self, mut open: Open) {
+        let refused = open.rule_refused.is_some();
+        if open.purpose == Purpose::Rollback && refused && self.prove(&open).is_ok() {
+            return self.roll_back_by_the_base_rule(open);
+        }
+        self.repair_rule(&mut open);
+        self.again = !refused;
+        if open.rule.is_some() {
             return self.keep(open);
+        }
+        let limit = match open.purpose {
+            Purpose::Rollback => self.policy.unknown_limit,
+            Purpose::Release | Purpose::Settle => self.policy.install_deadline,
+        };
+        if schedule::since(open.opened_at, self.now) >= limit {
+            let detail = self.why_no_rule(&open);
+            return self.take_back(open, ReturnCause::NoRule { detail });
+        }
+        self.keep(open);
+    }
+
+    pub(super) fn is_paused(&self, open: &Open) -> bool {
+        schedule::is_paused(&self.ledger, open)
+    }
+
+    fn hold_for_pause(&mut self, mut open: Open) {
+        self.because(Reason::Paused);
+        open.phase.awaits_no_proof();
+        self.keep(open);
+    }
+
+    fn next_step(&mut self, mut open: Open) {
+        if self.is_paused(&open) {
+            return self.hold_for_pause(open);
         }
         let remaining = schedule::remaining(&open, self.now);
         if !remaining.is_zero() {
+            open.phase.awaits_no_proof();
             self.because(Reason::WaitsForTime {
                 seconds: remaining.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
             });
@@ -89,9 +121,8 @@ impl Planning<'_> {
 
     /// Raises to what `phase` asks for if that is proven safe by this very pass.
     pub(super) fn raise(&mut self, mut open: Open, phase: Phase) {
-        if self.ledger.paused {
-            self.because(Reason::Paused);
-            return self.keep(open);
+        if self.is_paused(&open) {
+            return self.hold_for_pause(open);
         }
         if let Err(waiting) = self.prove(&open) {
             return self.wait_for_proof(open, waiting);
@@ -100,6 +131,7 @@ impl Planning<'_> {
         if let Some(trial) = open.phase.trial_mut() {
             trial.raised = Raised::Decided;
         }
+        open.phase.awaits_no_proof();
         open.since = self.now;
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
@@ -112,18 +144,33 @@ impl Planning<'_> {
         self.forward.push(Action::SetReleaseWeights { rule, weights });
     }
 
-    fn wait_for_proof(&mut self, open: Open, waiting: String) {
-        let (waited, limit) = if open.had_weight() {
-            let due = open.strategy_time();
-            (schedule::since(open.since, self.now).saturating_sub(due), self.policy.unknown_limit)
+    fn wait_for_proof(&mut self, mut open: Open, waiting: String) {
+        let had_weight = open.had_weight();
+        let trial = open.phase.trial_mut();
+        let start = trial.map_or(self.now, |trial| *trial.unproven_since.get_or_insert(self.now));
+        let (start, limit) = if had_weight {
+            (start, self.policy.unknown_limit)
         } else {
-            (schedule::since(open.opened_at, self.now), self.policy.install_deadline)
+            (open.opened_at, self.policy.install_deadline)
         };
-        if waited >= limit {
-            return self.take_back(open, ReturnCause::NotProven { waiting });
+        if schedule::since(start, self.now) >= limit {
+            let cause = self.joined(&open).unwrap_or(ReturnCause::NotProven { waiting });
+            return self.take_back(open, cause);
         }
         self.because(Reason::NotProven { waiting });
         self.keep(open);
+    }
+
+    /// Instances that joined on the live colour and have no candidate, when nothing else is wrong: every instance of
+    /// the deployment is healthy.
+    fn joined(&self, open: &Open) -> Option<ReturnCause> {
+        let live = self.seen.health.of(open.colour.other()).known()?;
+        let joined = live.iter().filter(|(instance, health)| {
+            **health == TargetHealth::Healthy && !open.targets.contains(instance)
+        });
+        let instances = joined.count();
+        let healthy = open.targets.iter().all(|instance| self.seen.is_healthy(open.colour, instance));
+        (instances > 0 && healthy).then_some(ReturnCause::Joined { instances })
     }
 
     /// What a raise must prove now: every target of the deployment healthy, capacity at least that of the live colour,
@@ -162,19 +209,6 @@ impl Planning<'_> {
                 Err(format!("{} instances failed in deployment {}", deployment.failed, deployment.id))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-impl Open {
-    fn strategy_time(&self) -> Duration {
-        match &self.phase {
-            Phase::Shifting(shift) => self.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold),
-            Phase::Installing
-            | Phase::Baking(_)
-            | Phase::Promoting(_)
-            | Phase::Returning(_)
-            | Phase::Settling => Duration::ZERO,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What takes a release back while its candidate may carry traffic, whatever else it waits for.
 
-use super::installing::{ended, is_gone};
-use super::{Planning, schedule::since};
+use super::Planning;
+use super::installing::ended;
+use super::schedule::{latest_resume, since};
 use crate::{
     AlarmState, Colour, DeploymentStatus, Open, Phase, Purpose, Reading, Reason, Request, ReturnCause,
-    TargetHealth,
+    Routing, TargetHealth,
 };
 use std::collections::BTreeMap;
 
@@ -23,11 +24,14 @@ impl Planning<'_> {
         if open.is_requested(Request::Abort) {
             return Watch::Back(ReturnCause::Aborted);
         }
+        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
+            return Watch::Back(ReturnCause::Superseded { by: newer.number });
+        }
         // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.
         if let Some(alarm) = self.firing(open) {
             return Watch::Back(ReturnCause::Alarm { alarm });
         }
-        if let Some(cause) = self.ended_or_lost(open) {
+        if let Some(cause) = self.ended(open) {
             // `without_ledger` deletes the rule and stops the deployment. CodeDeploy then reports a manual stop, which
             // would hide the cause, so report RuleDeleted.
             let was_taken = self.is_stopped() && self.rule_is_gone(open);
@@ -36,51 +40,42 @@ impl Planning<'_> {
         if let Some(cause) = self.silent(open) {
             return Watch::Back(cause);
         }
+        if let Some(cause) = self.paused_too_long(open) {
+            return Watch::Back(cause);
+        }
         self.note_fix_forward(open.colour.other());
         let health = self.unhealthy(open);
-        if matches!(health, Watch::Fine | Watch::Hold) && self.rule_is_gone(open) {
-            return Watch::Back(ReturnCause::RuleDeleted);
+        if matches!(health, Watch::Back(_)) {
+            return health;
         }
-        match health {
-            Watch::Fine => self.unknown(open),
-            Watch::Hold | Watch::Back(_) => health,
-        }
+        let Some(cause) = self.missing(open) else {
+            open.missing_since = None;
+            return if matches!(health, Watch::Fine) { self.unknown(open) } else { health };
+        };
+        // Without the release's rule traffic follows the base rule, and that one is no incomplete answer.
+        let uncovered = cause == ReturnCause::RuleDeleted && !self.is_on_live();
+        if uncovered || self.is_gone_for_good(open, &cause) { Watch::Back(cause) } else { Watch::Hold }
     }
 
-    fn ended_or_lost(&self, open: &Open) -> Option<ReturnCause> {
-        match self.seen.deployment.known() {
-            Some(Some(deployment))
-                if deployment.status != DeploymentStatus::Succeeded
-                    || !matches!(open.phase, Phase::Promoting(_)) =>
-            {
-                if let Some(cause) = ended(deployment, self.seen, open) {
-                    return Some(cause);
-                }
-            }
-            Some(None) => {
-                let detail = "it no longer knows the deployment".to_owned();
-                return Some(ReturnCause::DeploymentEnded { status: "unknown".to_owned(), detail });
-            }
-            Some(Some(_)) | None => {}
-        }
-        let lost = open.targets.iter().find(|instance| is_gone(self.seen, open, instance))?;
-        Some(ReturnCause::InstanceLost { instance: lost.clone() })
+    fn ended(&self, open: &Open) -> Option<ReturnCause> {
+        let deployment = self.seen.deployment.known()?.as_ref()?;
+        let agrees =
+            deployment.status == DeploymentStatus::Succeeded && matches!(open.phase, Phase::Promoting(_));
+        if agrees { None } else { ended(deployment, self.seen, open) }
+    }
+
+    /// A pause that leaves no time for what remains: the hooks would be ended by CodeDeploy, which says nothing of a
+    /// pause.
+    fn paused_too_long(&self, open: &Open) -> Option<ReturnCause> {
+        let waited = since(open.opened_at, self.now);
+        let asks = matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
+        let too_long = self.is_paused(open) && asks && waited >= latest_resume(open);
+        too_long.then_some(ReturnCause::Paused { seconds: waited.as_secs() })
     }
 
     fn is_stopped(&self) -> bool {
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Stopped)
-    }
-
-    fn rule_is_gone(&self, open: &Open) -> bool {
-        let (Some(rules), Some(ours), Some(_)) = (self.seen.rules.known(), &open.rule, &self.ledger.live)
-        else {
-            return false;
-        };
-        // Once the base rule has moved, it is this release itself that deletes its rule.
-        let moved = matches!(open.phase, Phase::Promoting(_)) && rules.base.are_all_on(open.colour);
-        let stands = moved || rules.release.as_ref().is_some_and(|rule| rule.arn == *ours);
-        !stands
     }
 
     /// A firing candidate alarm. On a colour without weight an alarm decides nothing: it may well be down.
@@ -199,6 +194,12 @@ impl Planning<'_> {
         }
     }
 
+    /// A base rule that does something else than divide traffic. The way back would uncover it.
+    fn odd_base_rule(&self) -> Option<String> {
+        let Routing::Odd(odd) = &self.seen.rules.known()?.base else { return None };
+        Some(format!("base rule: {}", odd.why))
+    }
+
     fn unreadable(&self, open: &Open) -> Vec<String> {
         fn why<T>(name: &str, reading: &Reading<T>) -> Option<String> {
             match reading {
@@ -209,6 +210,7 @@ impl Planning<'_> {
         [
             why("deployment", &self.seen.deployment),
             why("rules", &self.seen.rules),
+            self.odd_base_rule(),
             why("candidate health", self.seen.health.of(open.colour)),
             why("live health", self.seen.health.of(open.colour.other())),
             why("alarms", self.seen.alarms.of(open.colour)),

@@ -1,6 +1,7 @@
-//! What only whole files show.
+//! What only whole files and whole passes show.
 
 // `cfg(test)` holds anyway; it tells clippy that a test may unwrap.
 #![cfg(test)]
 
+mod pass;
 mod stored_ledgers;

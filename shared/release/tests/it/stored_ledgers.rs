@@ -7,7 +7,7 @@ use release::{Ledger, LedgerError, NewerSchema, Raised, Request};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-const NEWEST: &str = "schema-2";
+const NEWEST: &str = "schema-3";
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ledgers").join(name)
@@ -40,13 +40,13 @@ fn written(ledger: &Ledger) -> Value {
 
 #[test]
 fn every_phase_of_every_format_is_read_and_written_in_the_newest() {
-    for of in ["schema-0", "schema-1", NEWEST] {
+    for of in ["schema-0", "schema-1", "schema-2", NEWEST] {
         assert!(!names(of).is_empty(), "{of}");
         for name in names(of) {
             let ledger = read(of, &name);
             assert!(name.starts_with(ledger.phase()), "{of}/{name} is {}", ledger.phase());
             let again = written(&ledger);
-            assert_eq!(again["schema"], 2, "{of}/{name}");
+            assert_eq!(again["schema"], 3, "{of}/{name}");
             assert_eq!(Ledger::from_json(again.to_string().as_bytes()).unwrap(), ledger, "{of}/{name}");
         }
     }
@@ -57,9 +57,11 @@ fn every_phase_of_every_format_is_read_and_written_in_the_newest() {
 
 #[test]
 fn an_older_format_says_the_same_in_the_newest() {
-    assert_eq!(names("schema-1"), names(NEWEST));
-    for name in names("schema-1") {
-        assert_eq!(written(&read("schema-1", &name)), document(&bytes(NEWEST, &name)), "{name}");
+    for older in ["schema-1", "schema-2"] {
+        assert_eq!(names(older), names(NEWEST));
+        for name in names(older) {
+            assert_eq!(written(&read(older, &name)), document(&bytes(NEWEST, &name)), "{older}/{name}");
+        }
     }
 }
 
@@ -139,13 +141,13 @@ fn what_stood_beside_the_first_format_survives_the_move_to_the_newest() {
 #[test]
 fn what_only_a_newer_version_reads_is_told_apart_from_what_is_no_ledger() {
     let mut newer = document(&bytes(NEWEST, "shifting.json"));
-    newer["schema"] = json!(3);
+    newer["schema"] = json!(4);
     newer["open"] = json!("in a way that nobody knows yet");
     let error = Ledger::from_json(newer.to_string().as_bytes()).unwrap_err();
-    assert!(matches!(error, LedgerError::Newer(NewerSchema { found: 3, known: 2 })), "{error:?}");
+    assert!(matches!(error, LedgerError::Newer(NewerSchema { found: 4, known: 3 })), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the ledger was written by a newer version of Greenlight (schema 3; this version reads up to 2): \
+        "the ledger was written by a newer version of Greenlight (schema 4; this version reads up to 3): \
          nothing is written and no release goes on, a candidate whose alarm fires still loses its traffic; \
          deploy the newer version of Greenlight again"
     );

@@ -138,6 +138,37 @@ async fn at_most_25_deployments_are_read_at_once() {
     assert!(aws_with(&[&list, &batch]).find_deployment(&description(), OPENED).await.unwrap().is_some());
 }
 
+/// Nothing is said of their order, and Auto Scaling may have created many since the release opened.
+#[tokio::test]
+async fn a_deployment_is_found_behind_any_number_of_others() {
+    let page = |ids: std::ops::Range<usize>, next: Option<&'static str>| {
+        mock!(Client::list_deployments).then_output(move || {
+            let ids = ids.clone().map(|index| format!("d-{index}")).collect();
+            ListDeploymentsOutput::builder()
+                .set_deployments(Some(ids))
+                .set_next_token(next.map(str::to_owned))
+                .build()
+        })
+    };
+    let batch = |size: usize, description: String| {
+        mock!(Client::batch_get_deployments)
+            .match_requests(move |request| request.deployment_ids().len() == size)
+            .then_output(move || {
+                BatchGetDeploymentsOutput::builder().deployments_info(info(&description)).build()
+            })
+    };
+    let other = || "of somebody else".to_owned();
+    let rules = [
+        page(0..30, Some("more")),
+        batch(25, other()),
+        batch(5, other()),
+        page(30..31, None),
+        batch(1, description().to_string()),
+    ];
+    let found = aws_with(&rules.each_ref()).find_deployment(&description(), OPENED).await.unwrap();
+    assert_eq!(found.unwrap().description, Some(description()));
+}
+
 #[tokio::test]
 async fn a_group_without_deployments_is_asked_once() {
     let list = mock!(Client::list_deployments).then_output(|| ListDeploymentsOutput::builder().build());

@@ -34,7 +34,7 @@ fn one_rule_fits_above_the_base_rule_and_a_new_one_has_another_arn() {
     let first = create().unwrap();
     assert!(create().unwrap_err().is_conflict());
     now(world.set_release_weights(&backend(), &first, Weights::share(Colour::Green, 10))).unwrap();
-    assert_eq!(world.traffic(&backend()), Weights::share(Colour::Green, 10));
+    assert_eq!(world.traffic(&backend()), Weights::share(Colour::Green, 10).into());
     now(world.delete_release_rule(&backend(), &first)).unwrap();
     let second = create().unwrap();
     assert_ne!(first, second);
@@ -45,9 +45,12 @@ fn one_rule_fits_above_the_base_rule_and_a_new_one_has_another_arn() {
     );
     now(world.delete_release_rule(&backend(), &first)).unwrap();
     assert_eq!(world.rules_of(&backend()).1.unwrap().arn, second);
-    let shares: Vec<u16> =
-        world.weight_changes(&backend()).iter().map(|change| change.weights.of(Colour::Green)).collect();
-    assert_eq!(shares, [10, 0]);
+    let shares: Vec<u16> = world
+        .weight_changes(&backend())
+        .iter()
+        .map(|change| change.weights.per_mille(Colour::Green))
+        .collect();
+    assert_eq!(shares, [100, 0]);
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_fault_strikes_the_call_that_it_names() {
         now(faulty.rules(&backend())).unwrap();
         let second = faulty.set_base_weights(&backend(), weights).now_or_never();
         assert_eq!(faulty.calls(), ["set_base_weights", "rules", "set_base_weights"]);
-        (second.map(|answer| answer.unwrap_err().class()), world.traffic(&backend()) == weights)
+        (second.map(|answer| answer.unwrap_err().class()), world.traffic(&backend()) == weights.into())
     };
     assert_eq!(set(Kind::Before(Class::Transient)), (Some(Class::Transient), false));
     assert_eq!(set(Kind::After(Class::OutcomeUnknown)), (Some(Class::OutcomeUnknown), true));

@@ -1,44 +1,21 @@
 //! What is done while no release is open: rollback by an alarm, healing, drift.
 
-use super::story::{Story, upload};
-use greenlight::reconcile::Reconciled;
+use super::story::{MINUTE, Story, says, upload};
 use release::{AlarmState, Colour, Command, Drift, Offer, Reason, ScalingProcess, TargetHealth, Weights};
 use std::time::Duration;
-
-const MINUTE: u64 = 60;
-
-/// A service on which release 2 went live on green just now, with release 1 still running on blue.
-async fn with_two() -> Story {
-    let mut story = Story::with_live("AllAtOnce").await;
-    story.policy.rollback_window = Duration::from_secs(30 * MINUTE);
-    story.policy.heal_after = Duration::from_secs(5 * MINUTE);
-    story.policy.drift = Drift::Repair;
-    story.push(2).await;
-    story.install().await;
-    story.after(5).await;
-    story.after(60).await;
-    story.codedeploy_agrees().await;
-    story.is_at_rest();
-    assert_eq!(story.live(), Some((2, Colour::Green)));
-    story
-}
 
 fn alarm(story: &Story) {
     story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
 }
 
-fn says(reconciled: &Reconciled, word: &str) -> bool {
-    reconciled.passes.iter().flat_map(|pass| &pass.plan.reasons).any(|reason| reason.word() == word)
-}
-
 #[tokio::test]
 async fn an_alarm_within_the_window_puts_the_previous_colour_back_and_rejects_the_release() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.pass(Duration::from_secs(29 * MINUTE));
     alarm(&story);
     story.tick().await;
     assert_eq!(story.share(Colour::Blue), 1000);
-    story.after(30).await;
+    story.after(36).await;
     assert_eq!((story.live(), story.phase()), (Some((1, Colour::Blue)), "settling"));
     story.after(61).await;
     story.install().await;
@@ -55,7 +32,7 @@ async fn an_alarm_within_the_window_puts_the_previous_colour_back_and_rejects_th
 #[tokio::test]
 async fn an_alarm_that_an_instances_death_explains_rolls_nothing_back_unless_it_goes_on() {
     for goes_on in [false, true] {
-        let story = with_two().await;
+        let story = Story::with_two().await;
         for colour in Colour::BOTH {
             story.world.set_target_health("i-backend-2", colour, TargetHealth::Unhealthy);
         }
@@ -76,7 +53,7 @@ async fn an_alarm_that_an_instances_death_explains_rolls_nothing_back_unless_it_
 #[tokio::test]
 async fn after_the_window_an_alarm_changes_nothing() {
     for off in [false, true] {
-        let mut story = with_two().await;
+        let mut story = Story::with_two().await;
         if off {
             story.policy.rollback_window = Duration::ZERO;
         } else {
@@ -91,7 +68,7 @@ async fn after_the_window_an_alarm_changes_nothing() {
 
 #[tokio::test]
 async fn the_previous_colour_gets_nothing_when_it_cannot_carry_the_traffic() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.world.set_target_health("i-backend-1", Colour::Blue, TargetHealth::Unhealthy);
     alarm(&story);
     let looked = story.tick().await;
@@ -105,7 +82,7 @@ async fn the_previous_colour_gets_nothing_when_it_cannot_carry_the_traffic() {
 
 #[tokio::test]
 async fn a_colour_on_which_something_else_was_installed_is_not_the_previous_one_any_more() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.pass(Duration::from_secs(MINUTE));
     story.push(3).await;
     story.install().await;
@@ -126,7 +103,7 @@ async fn a_colour_on_which_something_else_was_installed_is_not_the_previous_one_
 
 #[tokio::test]
 async fn a_rollback_that_is_taken_back_is_not_tried_again_by_the_same_alarm() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Firing);
     alarm(&story);
     story.tick().await;
@@ -139,10 +116,11 @@ async fn a_rollback_that_is_taken_back_is_not_tried_again_by_the_same_alarm() {
 
 #[tokio::test]
 async fn an_operators_rollback_rejects_the_release_too() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.say(Command::Rollback).await;
-    story.after(30).await;
+    story.after(36).await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
+    story.after(31).await;
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();
     assert_eq!(
         (verdict.as_str(), reason.starts_with("rolled back by an operator")),
@@ -153,7 +131,7 @@ async fn an_operators_rollback_rejects_the_release_too() {
 
 #[tokio::test]
 async fn an_instance_that_stays_unhealthy_on_the_live_colour_is_replaced_once() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     let service = &story.world.service;
     story.world.set_target_health("i-backend-1", Colour::Green, TargetHealth::Unhealthy);
     story.tick().await;
@@ -172,7 +150,7 @@ async fn an_instance_that_stays_unhealthy_on_the_live_colour_is_replaced_once() 
 
 #[tokio::test]
 async fn what_heals_by_itself_or_is_ill_on_the_idle_colour_is_not_replaced() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     for round in 0..10 {
         let health = if round % 2 == 0 { TargetHealth::Unhealthy } else { TargetHealth::Healthy };
         story.world.set_target_health("i-backend-1", Colour::Green, health);
@@ -184,7 +162,7 @@ async fn what_heals_by_itself_or_is_ill_on_the_idle_colour_is_not_replaced() {
 
 #[tokio::test]
 async fn where_no_other_instance_is_healthy_none_is_replaced() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.world.set_health(Colour::Green, TargetHealth::Unhealthy);
     story.tick().await;
     let looked = story.after(600).await;
@@ -194,7 +172,7 @@ async fn where_no_other_instance_is_healthy_none_is_replaced() {
 
 #[tokio::test]
 async fn nothing_is_replaced_during_a_release_and_its_time_starts_anew_after_it() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.world.set_target_health("i-backend-1", Colour::Green, TargetHealth::Unhealthy);
     story.tick().await;
     story.push(3).await;
@@ -208,7 +186,7 @@ async fn nothing_is_replaced_during_a_release_and_its_time_starts_anew_after_it(
 
 #[tokio::test]
 async fn weights_that_nothing_explains_are_put_right_where_the_live_colour_is_healthy() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.world.world.set_base(&story.world.service, Weights::all_on(Colour::Blue));
     let looked = story.tick().await;
     assert!(says(&looked, "base_rule_drifted") && says(&looked, "repairs_base_rule"));
@@ -220,7 +198,7 @@ async fn weights_that_nothing_explains_are_put_right_where_the_live_colour_is_he
 #[tokio::test]
 async fn weights_that_nothing_explains_are_only_reported_when_the_live_colour_is_ill_or_the_policy_says_so() {
     for ill in [true, false] {
-        let mut story = with_two().await;
+        let mut story = Story::with_two().await;
         if ill {
             story.world.set_health(Colour::Green, TargetHealth::Unhealthy);
         } else {
@@ -236,7 +214,7 @@ async fn weights_that_nothing_explains_are_only_reported_when_the_live_colour_is
 #[tokio::test]
 async fn a_base_rule_that_drifts_behind_an_open_release_is_right_before_the_way_back_uncovers_it() {
     for drift in [Drift::Repair, Drift::Report] {
-        let mut story = with_two().await;
+        let mut story = Story::with_two().await;
         story.policy.drift = drift;
         story.policy.strategy = "canary:10%:10m".parse().unwrap();
         story.pass(Duration::from_secs(MINUTE));
@@ -260,7 +238,7 @@ async fn a_base_rule_that_drifts_behind_an_open_release_is_right_before_the_way_
 
 #[tokio::test]
 async fn a_release_rule_that_is_deleted_is_the_way_back_even_when_the_base_rule_has_drifted() {
-    let mut story = with_two().await;
+    let mut story = Story::with_two().await;
     story.policy.strategy = "canary:10%:10m".parse().unwrap();
     story.pass(Duration::from_secs(MINUTE));
     story.push(3).await;
@@ -278,7 +256,7 @@ async fn a_release_rule_that_is_deleted_is_the_way_back_even_when_the_base_rule_
 #[tokio::test]
 async fn processes_that_stay_suspended_after_a_release_are_resumed_or_reported() {
     for (drift, left) in [(Drift::Repair, 0), (Drift::Report, 2)] {
-        let mut story = with_two().await;
+        let mut story = Story::with_two().await;
         story.policy.drift = drift;
         let service = &story.world.service;
         story.world.world.suspend(service, &[ScalingProcess::Terminate, ScalingProcess::AzRebalance]);
@@ -294,7 +272,7 @@ async fn processes_that_stay_suspended_after_a_release_are_resumed_or_reported()
 
 #[tokio::test]
 async fn a_tick_long_after_a_release_costs_three_calls() {
-    let story = with_two().await;
+    let story = Story::with_two().await;
     story.pass(Duration::from_secs(60 * MINUTE));
     story.world.expect_faults(&[]);
     story.tick().await;

@@ -6,11 +6,23 @@
 
 mod after_success;
 mod alarms;
+mod blind;
 mod call_budget;
+mod commands;
+mod deployments;
+mod drift;
 mod faults;
+mod instances;
 mod newer_ledger;
+mod order;
+mod own_rule;
+mod pauses;
+mod questions;
 mod random;
 mod stage;
 mod stories;
 mod story;
+mod uploads;
+mod verdicts;
+mod waiting;
 mod way_back;

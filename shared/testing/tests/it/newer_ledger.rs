@@ -3,7 +3,7 @@
 use super::story::{Story, policy, upload};
 use greenlight::failure::chain;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
-use greenlight::way_back::WayBack;
+use release::pass::WayBack;
 use release::{AlarmState, Colour, Command, DeploymentStatus, Wake, accept_command, accept_upload};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 async fn with_newer_ledger() -> (Story, String) {
     let story = Story::shifting("Canary10Percent5Minutes").await;
     let mut document: Value = serde_json::from_str(&stored(&story)).unwrap();
-    document["schema"] = json!(3);
+    document["schema"] = json!(4);
     document["open"]["phase"] = json!("pondering");
     let text = document.to_string();
     story.world.world.put_ledger_text(&story.world.service, text.clone());
@@ -38,7 +38,7 @@ async fn what_a_newer_version_wrote_is_never_rewritten_and_nothing_goes_forward(
         assert_eq!(held.reason().unwrap().word(), "newer_ledger");
         assert_eq!(held.way_back.unwrap(), WayBack::NotNeeded);
         let why = chain(&held.failure);
-        assert!(why.contains("newer version of Greenlight (schema 3; this version reads up to 2)"), "{why}");
+        assert!(why.contains("newer version of Greenlight (schema 4; this version reads up to 3)"), "{why}");
     }
     assert_eq!(stored(&story), text);
     assert_eq!(story.world.world.count("write_ledger"), 0);
@@ -77,7 +77,7 @@ async fn the_newer_version_finds_what_the_older_one_took_back_and_rejects_it() {
     let story = Story::shifting("Canary10Percent5Minutes").await;
     let readable = stored(&story);
     let mut newer: Value = serde_json::from_str(&readable).unwrap();
-    newer["schema"] = json!(3);
+    newer["schema"] = json!(4);
     story.world.world.put_ledger_text(&story.world.service, newer.to_string());
     story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
     assert!(looks(&story).await.is_err());

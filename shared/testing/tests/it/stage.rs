@@ -45,7 +45,7 @@ impl Stage {
     pub(crate) fn drift(&self, weights: Weights) {
         let rule = self.rules().release.unwrap();
         self.world.delete_release_rule_by_hand(&self.service);
-        self.world.put_release_rule_as(&self.service, ReleaseRule { weights, ..rule });
+        self.world.put_release_rule_as(&self.service, ReleaseRule { weights: weights.into(), ..rule });
     }
 
     pub(crate) fn traffic_per_mille(&self, colour: Colour) -> u16 {

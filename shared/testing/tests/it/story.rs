@@ -1,14 +1,15 @@
 //! One service on an AWS in memory, driven step by step.
 
 use super::stage::Stage;
-use greenlight::failure::Failure;
+use greenlight::failure::{Class, Failure};
 use greenlight::ports::Clock;
 use greenlight::reconcile::{Reconciled, amend, reconcile};
 use release::{
-    Colour, Command, CommandAnswer, DeploymentStatus, Drift, Ledger, Offer, Policy, TargetHealth, Upload,
-    Wake, accept_command, accept_upload,
+    Colour, Command, CommandAnswer, DeploymentStatus, Drift, Ledger, Offer, Policy, Routing, TargetHealth,
+    Upload, Wake, accept_command, accept_upload,
 };
 use std::time::Duration;
+use testing::{At, FaultAt, Kind};
 
 pub(crate) struct Story {
     pub(crate) world: Stage,
@@ -16,6 +17,12 @@ pub(crate) struct Story {
 }
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: u64 = 60;
+
+/// Whether a pass gave this reason.
+pub(crate) fn says(reconciled: &Reconciled, word: &str) -> bool {
+    reconciled.passes.iter().flat_map(|pass| &pass.plan.reasons).any(|reason| reason.word() == word)
+}
 
 pub(crate) fn policy(strategy: &str) -> Policy {
     Policy {
@@ -62,6 +69,50 @@ impl Story {
         story
     }
 
+    /// A service on which release 2 went live on green just now, with release 1 still running on blue, and a policy as
+    /// the template has it.
+    pub(crate) async fn with_two() -> Self {
+        let mut story = Self::with_live("AllAtOnce").await;
+        story.policy.rollback_window = Duration::from_secs(30 * MINUTE);
+        story.policy.heal_after = Duration::from_secs(5 * MINUTE);
+        story.policy.drift = Drift::Repair;
+        story.release(2).await;
+        assert_eq!(story.live(), Some((2, Colour::Green)));
+        story
+    }
+
+    /// Releases this number to its good end.
+    pub(crate) async fn release(&self, number: u64) {
+        self.push(number).await;
+        self.install().await;
+        for _ in 0..30 {
+            if self.phase() == "promoting" {
+                break;
+            }
+            self.after(61).await;
+        }
+        self.codedeploy_agrees().await;
+        self.is_at_rest();
+    }
+
+    /// A minute passes, then somebody looks, so many times.
+    pub(crate) async fn minutes(&self, count: u64) {
+        for _ in 0..count {
+            self.after(MINUTE).await;
+        }
+    }
+
+    /// Somebody moves the base rule by hand, or a stack update does.
+    pub(crate) fn base_rule_moves(&self, routing: impl Into<Routing>) {
+        self.world.world.set_base(&self.world.service, routing);
+    }
+
+    /// Every such call fails from now on, without being carried out.
+    pub(crate) fn refuses(&self, calls: &[&'static str], class: Class) {
+        let faults = calls.iter().map(|call| FaultAt { at: At::Every(call), kind: Kind::Before(class) });
+        self.world.expect_faults(&faults.collect::<Vec<_>>());
+    }
+
     pub(crate) fn ledger(&self) -> Ledger {
         self.world.ledger()
     }
@@ -79,7 +130,9 @@ impl Story {
     }
 
     pub(crate) async fn try_wake(&self, wake: Wake) -> Result<Reconciled, Failure> {
-        reconcile(&*self.world.ports(), &self.world.service, &self.policy, self.world.world, wake).await
+        reconcile(&*self.world.ports(), &self.world.service, &self.policy, self.world.world, wake)
+            .await
+            .map_err(|no_ledger| no_ledger.failure)
     }
 
     pub(crate) async fn try_amend<T>(&self, change: impl Fn(Ledger) -> (Ledger, T)) -> Result<T, Failure> {

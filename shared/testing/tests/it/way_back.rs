@@ -3,7 +3,7 @@
 use super::story::Story;
 use greenlight::failure::Class;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
-use greenlight::way_back::WayBack;
+use release::pass::WayBack;
 use release::{AlarmState, Colour, DeploymentStatus, Wake, Weights};
 use testing::{At, FaultAt, Kind};
 
@@ -101,12 +101,32 @@ async fn without_a_firing_alarm_of_the_candidate_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn a_base_rule_that_names_no_live_colour_tells_nothing() {
+async fn the_open_deployment_names_the_candidate_whatever_the_base_rule_says() {
+    for base in [Weights::all_on(Colour::Green), Weights::share(Colour::Green, 50)] {
+        let story = shifting().await;
+        story.world.world.set_base(&story.world.service, base);
+        story.world.expect_faults(&refuses(&["read_ledger"]));
+        // Where the base rule is believed, the live colour is taken for the candidate.
+        story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Firing);
+        assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+        assert_eq!(story.share(Colour::Green), 100);
+        // Without the release's rule traffic would follow the base rule: the rule stays, with nothing for the candidate.
+        alarm(&story);
+        let taken = wake(&story).await.unwrap_err().way_back.unwrap();
+        assert!(matches!(taken, WayBack::Taken { candidate: Colour::Green, by: "set_release_weights", .. }));
+        assert_eq!(story.share(Colour::Green), 0);
+        assert_eq!(story.world.newest().unwrap().1, DeploymentStatus::Stopped);
+    }
+}
+
+#[tokio::test]
+async fn where_neither_codedeploy_nor_the_base_rule_names_the_candidate_nothing_is_changed() {
     let story = shifting().await;
     alarm(&story);
     story.world.world.set_base(&story.world.service, Weights::share(Colour::Green, 50));
-    story.world.expect_faults(&refuses(&["read_ledger"]));
-    assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+    story.world.expect_faults(&refuses(&["read_ledger", "active_deployment"]));
+    let held = wake(&story).await.unwrap_err().way_back.unwrap();
+    assert_eq!(held, WayBack::NoCandidate { alarm: "backend-green-errors".to_owned() });
     assert_eq!(story.share(Colour::Green), 100);
 }
 

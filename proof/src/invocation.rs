@@ -1,0 +1,318 @@
+//! An invocation that runs: production's machine, and AWS as it answers here.
+//!
+//! Every call is one step. Between two of them anything may happen: another invocation's call, a crash, a tick.
+
+use crate::machine::Machine;
+use crate::safety::{self, Before, Saw};
+use crate::step::{Input, Setting};
+use crate::world::{World, at, bundle};
+use jiff::Timestamp;
+use release::pass::{
+    Amend, Class, Decided, Failed, Given, Kept, LedgerVersion, Next, Records, SeenWithoutLedger,
+};
+use release::plan::{Action, Outcome};
+use release::{Colour, Ledger, Observation, PerColour, Reading, Wake, accept_command};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// An invocation that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Running {
+    /// How many ticks it runs already.
+    pub age: u8,
+    /// Where it stands.
+    pub at: At,
+}
+
+/// Where an invocation stands.
+#[expect(clippy::large_enum_variant, reason = "it lives behind a shared pointer, and most of them reconcile")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum At {
+    /// It reconciles.
+    Reconciles(Next<Failure>, Saw),
+    /// It writes an input into the ledger.
+    Amends(Input, Amend<(), Failure>),
+}
+
+/// A call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Failure(pub Class);
+
+impl Failed for Failure {
+    fn class(&self) -> Class {
+        self.0
+    }
+
+    fn told(&self) -> String {
+        self.0.word().to_owned()
+    }
+}
+
+/// The proof judges what is done, not what is told of it.
+#[derive(Debug)]
+struct Unrecorded;
+
+impl Records for Unrecorded {
+    type Failure = Failure;
+    fn decided(&mut self, _: &Decided<'_>) {}
+    fn did(&mut self, _: &'static str, _: impl FnOnce() -> Option<String>) {}
+    fn failed(&mut self, _: Failure) {}
+}
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrong {
+    /// The reply was lost; the call was carried out.
+    LostAfter,
+    /// The reply was lost; the call was not carried out.
+    LostBefore,
+    /// It is refused for good.
+    Refused,
+    /// It is throttled: nothing was done.
+    Throttled,
+}
+
+/// What a look cannot read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blind {
+    /// The deployment and its instances.
+    Deployment,
+    /// The rules.
+    Rules,
+    /// Both colours' health.
+    Health,
+    /// The alarms.
+    Alarms,
+}
+
+impl Running {
+    /// A function that was woken and has read the ledger, or could not read it.
+    pub fn woken(world: &World, setting: &Setting, wake: Wake, reads: bool) -> Self {
+        let stored =
+            if reads { Ok((world.ledger_or_new(), world.version())) } else { Err(Failure(Class::Transient)) };
+        let next = match Next::woken(wake) {
+            Next::ReadLedger(read) => read.answered(stored, &mut setting.given(world, &mut Unrecorded)),
+            next => next,
+        };
+        Self { age: 0, at: At::Reconciles(next, Saw::default()) }
+    }
+
+    /// A function that was given an input and has read the ledger; `None`: it changes nothing.
+    pub fn given(world: &World, machine: &Machine, input: Input) -> Option<Self> {
+        let next = match Amend::default() {
+            Amend::Read(read) => read.answered(Ok((world.ledger_or_new(), world.version())), |ledger| {
+                change(world, machine, input, ledger)
+            }),
+            next => next,
+        };
+        (!matches!(next, Amend::Ended(_))).then_some(Self { age: 0, at: At::Amends(input, next) })
+    }
+}
+
+/// What an input changes.
+fn change(world: &World, machine: &Machine, input: Input, ledger: Ledger) -> (Ledger, ()) {
+    match input {
+        Input::Upload(number) => ((machine.accept)(ledger, bundle(number), false, at(world.tick)).0, ()),
+        Input::Command(command) => (accept_command(&ledger, command).0, ()),
+    }
+}
+
+impl Setting {
+    fn given<'a, R>(&'a self, world: &World, records: &'a mut R) -> Given<'a, R> {
+        Given { decisions: &self.machine.decisions, policy: &self.policy, now: now(world), records }
+    }
+
+    /// The next call of an invocation and its answer; `None`: it has ended.
+    pub fn run(
+        &self,
+        world: &mut World,
+        running: &Running,
+        blind: Option<Blind>,
+        wrong: Option<Wrong>,
+    ) -> Option<Running> {
+        let at = match running.at.clone() {
+            At::Reconciles(next, saw) => self.reconciles(world, next, saw, blind, wrong)?,
+            At::Amends(input, next) => At::Amends(input, self.amends(world, input, next, wrong)?),
+        };
+        Some(Running { age: running.age, at })
+    }
+
+    fn reconciles(
+        &self,
+        world: &mut World,
+        next: Next<Failure>,
+        mut saw: Saw,
+        blind: Option<Blind>,
+        wrong: Option<Wrong>,
+    ) -> Option<At> {
+        let next = match next {
+            Next::ReadLedger(read) => {
+                let stored = (world.ledger_or_new(), world.version());
+                read.answered(Ok(stored), &mut self.given(world, &mut Unrecorded))
+            }
+            Next::Look(look) => {
+                let mut seen = world.observe(look.ledger(), look.reads());
+                if let Some(blind) = blind {
+                    make_blind(&mut seen, blind);
+                }
+                saw = Saw::of(world, look.ledger(), &seen);
+                look.answered(&seen, &mut self.given(world, &mut Unrecorded))
+            }
+            Next::Write(write) => {
+                let (ledger, over) = (write.ledger().clone(), write.over().cloned());
+                let answer = self.write(world, &ledger, over.as_ref(), wrong);
+                write.answered(answer, &mut self.given(world, &mut Unrecorded))
+            }
+            Next::Act(act) => {
+                let before = Before::of(world);
+                let answer = perform(world, act.action(), wrong);
+                safety::after(world, act.plan(), saw, act.action(), before, is_done(answer.as_ref(), wrong));
+                act.answered(answer, &mut self.given(world, &mut Unrecorded))
+            }
+            Next::LookBack(back) => {
+                let (rules, stored) = (world.rules(), (world.ledger_or_new(), world.version()));
+                back.answered(Some(&rules), Ok(stored), &mut self.given(world, &mut Unrecorded))
+            }
+            Next::LookWithoutLedger(look) => {
+                let seen = SeenWithoutLedger {
+                    rules: Ok(world.rules()),
+                    owner: Ok(world.rule.map(|rule| rule.owner)),
+                    alarms: Ok(PerColour {
+                        blue: world.alarm_states(Colour::Blue),
+                        green: world.alarm_states(Colour::Green),
+                    }),
+                    active: Ok(world.active().map(|index| world.described(index))),
+                };
+                look.answered(seen, &self.given(world, &mut Unrecorded))
+            }
+            Next::TakeBack(back) => {
+                let rule = world.rule;
+                let answer = perform(world, back.action(), wrong);
+                safety::taken_back_without_ledger(world, rule);
+                back.answered(answer)
+            }
+            Next::Ended(_) => return None,
+        };
+        (!matches!(next, Next::Ended(_))).then_some(At::Reconciles(next, saw))
+    }
+
+    fn amends(
+        &self,
+        world: &mut World,
+        input: Input,
+        next: Amend<(), Failure>,
+        wrong: Option<Wrong>,
+    ) -> Option<Amend<(), Failure>> {
+        let next = match next {
+            Amend::Read(read) => {
+                let stored = (world.ledger_or_new(), world.version());
+                read.answered(Ok(stored), |ledger| change(world, &self.machine, input, ledger))
+            }
+            Amend::Write(write) => {
+                let before = world.ledger_or_new();
+                let answer = self.write(world, write.ledger(), write.over(), wrong);
+                if is_done(answer.as_ref(), wrong) {
+                    safety::obeyed(world, input, &before);
+                }
+                write.answered(answer)
+            }
+            Amend::Ended(_) => return None,
+        };
+        (!matches!(next, Amend::Ended(_))).then_some(next)
+    }
+
+    /// Swaps the ledger.
+    fn write(
+        &self,
+        world: &mut World,
+        next: &Kept<Ledger>,
+        over: Option<&LedgerVersion>,
+        wrong: Option<Wrong>,
+    ) -> Result<LedgerVersion, Failure> {
+        fails_before(wrong)?;
+        if self.machine.swaps && world.version().as_ref() != over {
+            return Err(Failure(Class::Conflict));
+        }
+        safety::written(world, next);
+        world.ledger = Some(next.clone());
+        fails_after(wrong)?;
+        Ok(world.version().unwrap_or_else(|| LedgerVersion(String::new())))
+    }
+}
+
+/// Whether a call was carried out, whatever its caller hears.
+fn is_done<T>(answer: Result<&T, &Failure>, wrong: Option<Wrong>) -> bool {
+    match answer {
+        Ok(_) => true,
+        Err(failure) => failure.0 != Class::Conflict && wrong == Some(Wrong::LostAfter),
+    }
+}
+
+fn fails_before(wrong: Option<Wrong>) -> Result<(), Failure> {
+    match wrong {
+        None | Some(Wrong::LostAfter) => Ok(()),
+        Some(Wrong::LostBefore) => Err(Failure(Class::OutcomeUnknown)),
+        Some(Wrong::Refused) => Err(Failure(Class::Permanent)),
+        Some(Wrong::Throttled) => Err(Failure(Class::Transient)),
+    }
+}
+
+fn fails_after(wrong: Option<Wrong>) -> Result<(), Failure> {
+    if wrong == Some(Wrong::LostAfter) { Err(Failure(Class::OutcomeUnknown)) } else { Ok(()) }
+}
+
+/// The time within a tick: later than the look that the ledger remembers. Two passes never look in one instant.
+fn now(world: &World) -> Timestamp {
+    let tick = at(world.tick);
+    let after = |looked: Timestamp| looked.checked_add(Duration::from_nanos(1)).unwrap_or(tick);
+    let last =
+        world.ledger.as_ref().and_then(|ledger| ledger.looked_at.max(ledger.drifted_at).max(ledger.acted_at));
+    last.filter(|looked| *looked >= tick).map_or(tick, after)
+}
+
+fn make_blind(seen: &mut Observation, blind: Blind) {
+    fn hide<T>(reading: &mut Reading<T>) {
+        if reading.known().is_some() {
+            *reading = Reading::Unknown("throttled".to_owned());
+        }
+    }
+    match blind {
+        Blind::Deployment => {
+            hide(&mut seen.deployment);
+            hide(&mut seen.targets);
+        }
+        Blind::Rules => hide(&mut seen.rules),
+        Blind::Health => Colour::BOTH.iter().for_each(|colour| hide(seen.health.of_mut(*colour))),
+        Blind::Alarms => Colour::BOTH.iter().for_each(|colour| hide(seen.alarms.of_mut(*colour))),
+    }
+}
+
+/// Carries an action out as AWS would.
+fn perform(world: &mut World, action: &Action, wrong: Option<Wrong>) -> Result<Outcome, Failure> {
+    fails_before(wrong)?;
+    let conflict = Failure(Class::Conflict);
+    let mut outcome = Outcome::Done;
+    match action {
+        Action::CreateReleaseRule { live, release } => {
+            outcome = Outcome::RuleCreated(world.create_rule(*live, release).ok_or(conflict)?);
+        }
+        Action::CreateDeployment { description, .. } => {
+            outcome = Outcome::DeploymentCreated(world.create_deployment(description).ok_or(conflict)?);
+        }
+        Action::SetReleaseWeights { rule, weights } => {
+            let known = world.rule.as_mut().filter(|known| known.arn() == *rule).ok_or(conflict)?;
+            known.weights = *weights;
+        }
+        Action::DeleteReleaseRule { rule } => {
+            world.rule.take_if(|known| known.arn() == *rule);
+        }
+        Action::SetBaseWeights { weights } => world.base = *weights,
+        Action::StopDeployment { id } => world.stop(id),
+        Action::ReplaceInstance { instance } => world.replace(instance),
+        Action::ResumeProcesses { .. } | Action::TellVerdict { .. } => {}
+    }
+    fails_after(wrong)?;
+    Ok(outcome)
+}

@@ -1,0 +1,100 @@
+//! What an operator's command does in the situation in which it comes.
+
+use super::story::{Story, upload};
+use greenlight::failure::Class;
+use release::{Colour, Command, DeploymentStatus, Offer, ReleaseNumber, accept_command};
+use testing::{At, FaultAt, Kind};
+
+#[tokio::test]
+async fn promote_that_means_nothing_lifts_no_pause() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.say(Command::Pause).await;
+    assert!(!story.say(Command::Promote).await.changed, "nothing is open");
+    story.push(2).await;
+    let said = story.say(Command::Promote).await;
+    assert!(
+        !said.changed && said.says.starts_with("nothing to promote while release 2 is installing"),
+        "{said:?}"
+    );
+    story.install().await;
+    story.after(5).await;
+    assert_eq!((story.share(Colour::Green), story.ledger().paused), (0, true), "nobody resumed");
+}
+
+#[tokio::test]
+async fn promote_that_means_something_ends_the_pause() {
+    let story = Story::shifting("Canary10Percent5Minutes").await;
+    story.say(Command::Pause).await;
+    assert!(story.say(Command::Promote).await.changed);
+    assert_eq!((story.share(Colour::Green), story.ledger().paused), (1000, false));
+    assert!(!story.say(Command::Promote).await.changed);
+}
+
+#[tokio::test]
+async fn abort_promises_no_more_than_it_can_keep_after_success_was_written() {
+    let story = Story::shifting("AllAtOnce").await;
+    story.after(60).await;
+    assert_eq!(story.phase(), "promoting");
+    story.world.end_newest(DeploymentStatus::Succeeded);
+    let said = story.say(Command::Abort).await;
+    assert!(said.says.contains("unless CodeDeploy has called it a success already"), "{said:?}");
+    for _ in 0..3 {
+        story.after(61).await;
+    }
+    assert_eq!(story.live(), Some((2, Colour::Green)));
+}
+
+#[tokio::test]
+async fn abort_changes_nothing_once_codedeploy_has_agreed_and_says_what_does() {
+    let story = Story::shifting("AllAtOnce").await;
+    story.after(60).await;
+    story.world.end_newest(DeploymentStatus::Succeeded);
+    // The base rule cannot be written, so the release stays where CodeDeploy has agreed.
+    let stuck = FaultAt { at: At::Every("set_base_weights"), kind: Kind::Before(Class::Transient) };
+    story.world.expect_faults(&[stuck]);
+    story.tick().await;
+    let said = story.say(Command::Abort).await;
+    assert_eq!((story.phase(), said.changed), ("promoting", false), "{said:?}");
+    assert!(said.says.ends_with("rollback makes the previous release live again"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_second_abort_says_that_it_is_the_second() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    let (once, first) = accept_command(&story.ledger(), Command::Abort);
+    let (twice, second) = accept_command(&once, Command::Abort);
+    assert!(first.changed && !second.changed && once == twice, "{second:?}");
+    assert!(!accept_command(&once, Command::Promote).1.changed, "what is given up is not hurried");
+}
+
+#[tokio::test]
+async fn retry_does_not_throw_away_what_waits() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.say(Command::Abort).await;
+    for _ in 0..3 {
+        story.after(61).await;
+    }
+    assert_eq!((story.phase(), story.offer(upload(3)).await), ("idle", Offer::Opens));
+    let (ledger, said) = accept_command(&story.ledger(), Command::Retry);
+    assert_eq!((ledger.pending, said.changed), (Some(upload(3)), false));
+    story.tick().await;
+    assert_eq!(story.ledger().open.unwrap().upload.number, ReleaseNumber(3));
+}
+
+#[tokio::test]
+async fn a_command_whose_reply_was_lost_is_answered_as_what_it_was() {
+    for command in [Command::Pause, Command::Retry] {
+        let story = Story::with_live("AllAtOnce").await;
+        story.push(2).await;
+        story.say(Command::Abort).await;
+        for _ in 0..3 {
+            story.after(61).await;
+        }
+        let lost = FaultAt { at: At::NthOf("write_ledger", 1), kind: Kind::After(Class::OutcomeUnknown) };
+        story.world.expect_faults(&[lost]);
+        let said = story.try_amend(|ledger| accept_command(&ledger, command)).await.unwrap();
+        assert!(said.changed, "{said:?}");
+    }
+}
