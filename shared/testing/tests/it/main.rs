@@ -18,3 +18,4 @@ mod story;
 mod uploads;
 mod verdicts;
 mod way_back;
+mod written_first;
