@@ -75,7 +75,7 @@ impl FromStr for Drift {
 }
 
 impl Policy {
-    /// How long the kit's last hook waits to hear how its release ended (instance/hooks/validate_service.sh), a minute
+    /// How long the kit's last hook waits to hear how its release ended (`instance/hooks/validate_service.sh`), a minute
     /// less than the 3,600 s that CodeDeploy lets one event take (codedeploy user guide, limits).
     pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3540);
 
