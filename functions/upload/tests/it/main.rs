@@ -4,3 +4,4 @@
 
 mod events;
 mod handler;
+mod verdicts;
