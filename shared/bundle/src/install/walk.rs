@@ -12,8 +12,6 @@ pub(super) struct Laid {
     pub(super) place: String,
     pub(super) node: NodeId,
     pub(super) what: What,
-    /// How many folders of the copied one lie above it.
-    pub(super) depth: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +65,7 @@ pub(super) fn walk(
         Source::Link(_) => (What::Link, None),
         Source::Folder(folder) => (What::Folder, Some(folder)),
     };
-    let laid = Laid { place: copy.place.clone(), node: copy.source.node(), what, depth: 0 };
+    let laid = Laid { place: copy.place.clone(), node: copy.source.node(), what };
     let level = |folder, place, links, link| Level {
         folder,
         place,
@@ -92,7 +90,7 @@ pub(super) fn walk(
             return Err(Stop::Enough);
         }
         let (what, inner) = if links > LINKS_PER_PATH { (What::Link, None) } else { resolve(tree, node) };
-        let laid = Laid { place, node, what, depth: open.len() - 1 };
+        let laid = Laid { place, node, what };
         match (visit(&laid, budget), inner) {
             (Next::Stop, _) => return Err(Stop::Enough),
             (Next::In, Some(inner)) => {
