@@ -99,9 +99,11 @@ fn check(
     // Links may multiply what is copied; a few of them are nothing special.
     let most = tree.entries().len().saturating_mul(4).saturating_add(1000);
     let (mut laid_down, mut lost) = (0_usize, None);
-    let mut visit = |laid: &Laid, _: &mut Budget| {
+    let mut visit = |laid: &Laid, budget: &mut Budget| {
         laid_down += 1;
-        if lost.is_none() && is_lost(tree, laid, all) && matches!(tree.find_target(laid.node), Found::File(_))
+        if lost.is_none()
+            && is_lost(tree, laid, all, budget)
+            && matches!(tree.find_target(laid.node), Found::File(_))
         {
             lost = Some(laid.node);
         }
@@ -116,6 +118,11 @@ fn check(
         let what = format!("source {source} holds {link}, a link to {target}, a folder that it lies in");
         say(Code::LinkCircle, what, "remove the link");
     }
+    if let Some(Stop::TooLong { node }) = stop {
+        let what =
+            format!("the path of {} is longer than Linux allows at its destination", shown(&tree.path(node)));
+        say(Code::LongName, what, "shorten it, or the destination");
+    }
     if laid_down > most {
         let what = format!("links make more than {most} files and folders of source {source}");
         say(Code::ManyFiles, what, "replace links to folders by what they are for");
@@ -129,16 +136,17 @@ fn check(
 }
 
 /// Whether a link is copied and what it leads to is not, so that it leads nowhere on the instance.
-pub(super) fn is_lost(tree: &Tree, laid: &Laid, copies: &[Copy<'_>]) -> bool {
+pub(super) fn is_lost(tree: &Tree, laid: &Laid, copies: &[Copy<'_>], budget: &mut Budget) -> bool {
     if laid.what != What::Link {
         return false;
     }
     let Some(target) = tree.target(laid.node).filter(|target| !target.starts_with('/')) else { return false };
     let folder = laid.place.rsplit_once('/').map_or("", |(folder, _)| folder);
     let target = expand(&format!("{folder}/{target}"));
-    let lays_it =
-        |copy: &Copy<'_>| below(&target, &copy.place).and_then(|below| laid_at(tree, copy, below)).is_some();
-    !copies.iter().any(lays_it)
+    let mut lays_it = |copy: &Copy<'_>| {
+        !budget.step() || below(&target, &copy.place).and_then(|below| laid_at(tree, copy, below)).is_some()
+    };
+    !copies.iter().any(&mut lays_it)
 }
 
 /// What Install laid down it deletes before it lays down the next revision.

@@ -56,7 +56,7 @@ pub(super) fn check(
                         format!("a pattern, an exception or a default acl is given to the file {place}");
                     findings.push(at(rule.position, Code::PermissionOfFile, what, REMEDY));
                 }
-                if is_lost(tree, laid, copies) && of_lost.insert(index) {
+                if is_lost(tree, laid, copies, budget) && of_lost.insert(index) {
                     let what =
                         format!("permissions are set on {}, a link that leads nowhere", shown(&laid.place));
                     let remedy = "copy what it leads to, or leave the link out with except";

@@ -27,6 +27,8 @@ pub(super) enum What {
 pub(super) enum Stop {
     /// A link leads to a folder in which it lies.
     Circle { link: NodeId },
+    /// A path is longer than the kernel takes.
+    TooLong { node: NodeId },
     /// The visitor, or the budget, has had enough.
     Enough,
 }
@@ -39,7 +41,7 @@ pub(super) enum Next {
     Stop,
 }
 
-/// Links that a path may go through (Linux: `MAXSYMLINKS`), and its bytes (`PATH_MAX`).
+/// Links that a path may go through (Linux: `MAXSYMLINKS`), and its bytes, the zero at its end included (`PATH_MAX`).
 const LINKS_PER_PATH: usize = 40;
 const PATH_BYTES: usize = 4096;
 
@@ -86,8 +88,11 @@ pub(super) fn walk(
         let place = join(&last.place, tree.name(node));
         let is_link = tree.kind(node) == Kind::Link;
         let (links, link) = (last.links + usize::from(is_link), if is_link { Some(node) } else { last.link });
-        if !budget.step() || place.len() > PATH_BYTES {
+        if !budget.step() {
             return Err(Stop::Enough);
+        }
+        if place.len() >= PATH_BYTES {
+            return Err(Stop::TooLong { node });
         }
         let (what, inner) = if links > LINKS_PER_PATH { (What::Link, None) } else { resolve(tree, node) };
         let laid = Laid { place, node, what };
