@@ -1,7 +1,6 @@
 //! Which services an alarm wakes, on an AWS in memory.
 
 use crate::handler::handle;
-use appspec::finding::Agent;
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::{Drift, PerColour, Policy, ServiceName};
@@ -41,7 +40,7 @@ fn settings() -> Settings {
             heal_after: Duration::ZERO,
             drift: Drift::Report,
         },
-        instances: InstanceSettings { agent: Agent::One, disk_bytes: 8 << 30 },
+        instances: InstanceSettings::default(),
     }
 }
 
