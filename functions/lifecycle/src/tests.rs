@@ -311,7 +311,7 @@ async fn with_an_old_ledger() -> (Service, String) {
         service.world.pass(Duration::from_secs(5));
         service.tick().await;
     }
-    assert_eq!(service.world.traffic(&service.name).of(Colour::Green), 10);
+    assert_eq!(service.world.traffic(&service.name).per_mille(Colour::Green), 100);
     service.world.put_ledger(&earlier);
     (service, deployment)
 }
@@ -323,7 +323,7 @@ async fn a_hook_that_the_ledger_does_not_know_waits_with_a_reason_and_its_questi
     assert_eq!((&heard["status"], &heard["weight"]), (&json!("wait"), &json!(10)));
     let reason = heard["reason"].as_str().unwrap();
     assert!(reason.starts_with("release 2 of backend is not open, but it is not taken down"), "{reason}");
-    assert_eq!(service.world.traffic(&service.name).of(Colour::Green), 0, "by a pass that the question woke");
+    assert_eq!(service.world.traffic(&service.name).per_mille(Colour::Green), 0, "by a pass that the question woke");
     assert_eq!(service.ask("ValidateService", &deployment).await["status"], "wait", "it drains");
     service.world.pass(Duration::from_mins(1));
     assert_eq!(
