@@ -43,7 +43,9 @@ HAS_ROLE = {"AWS::Lambda::Function": "Role", "AWS::IAM::InstanceProfile": "Roles
 def role_of(resource: dict[str, Any]) -> str | None:
     """The logical id of the role that a function or an instance profile has."""
     named = resource.get("Properties", {}).get(HAS_ROLE.get(resource["Type"], ""))
-    reference = named[0] if isinstance(named, list) else named or {}
+    reference = named[0] if isinstance(named, list) else named
+    if not isinstance(reference, dict):
+        return None
     return reference.get("Ref") or (reference.get("Fn::GetAtt") or [None])[0]
 
 

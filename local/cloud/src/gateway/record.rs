@@ -20,6 +20,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Headers that say what is asked, besides those that begin with `x-amz`.
 const ASKING: [&str; 5] = ["content-type", "if-match", "if-none-match", "range", "smithy-protocol"];
+
 /// Parts of headers' names that are about the signature, the client, or a key of its own.
 const AUTHENTICATING: [&str; 5] = ["token", "date", "content-sha256", "user-agent", "customer-key"];
 
