@@ -69,17 +69,17 @@ pub struct Alarms {
 }
 
 impl Alarms {
-    /// On a clock that runs `speed` times as fast as AWS's. The seed decides how late each minute is.
+    /// On a clock that runs `speed` times as fast as AWS's. `chance` decides how late each minute is.
     pub fn new(
         aws: &SdkConfig,
         functions: Arc<Functions>,
         traffic: Arc<Traffic>,
         speed: u32,
-        seed: u64,
+        chance: u64,
     ) -> Self {
-        let publication = Publication::new(seed);
+        let publication = Publication::new(chance);
         let mut hasher = DefaultHasher::new();
-        seed.hash(&mut hasher);
+        chance.hash(&mut hasher);
         Self {
             client: Client::new(aws),
             functions,

@@ -8,7 +8,7 @@ use crate::event_sources;
 use crate::firewall::Firewall;
 use crate::functions::{Functions, Journal, Queue};
 use crate::gateway::{Control, Faults, Gateway, Uploads};
-use crate::instances;
+use crate::instances::{self, Addresses};
 use crate::places::Places;
 use crate::processes;
 use crate::queues::Queues;
@@ -126,17 +126,8 @@ impl Cloud {
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
         firewall.load().await?;
-        let draw = if options.in_turn { Draw::InTurn } else { Draw::ByChance { seed: options.seed } };
-        let balancer = LoadBalancer::new()
-            .nodes(NODES)
-            .draw(draw)
-            .idle_timeout(traffic::idle_timeout(&inner, &stack.listener).await?);
-        let handle = balance(balancer, options.load_balancer_port, Arc::clone(&firewall)).await?;
+        let traffic = balance(options, &inner, &stack, addresses.clone(), Arc::clone(&firewall)).await?;
         let speed = options.speed.max(1);
-        let listener_arn = stack.listener.clone();
-        let traffic =
-            Arc::new(Traffic::new(handle, &inner, listener_arn, addresses.clone(), speed, options.seed));
-        traffic.load().await?;
 
         let revisions = Arc::new(Revisions::new(&inner));
         let codedeploy = CodeDeploy::new(codedeploy_settings(&stack), fleet.clone(), revisions);
@@ -232,17 +223,27 @@ impl Cloud {
 
 /// The load balancer behind the web ACL.
 async fn balance(
-    balancer: LoadBalancer,
-    port: u16,
+    options: &Options,
+    aws: &SdkConfig,
+    stack: &Stack,
+    addresses: Addresses,
     firewall: Arc<Firewall>,
-) -> Result<load_balancer::Handle> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    balancer
+) -> Result<Arc<Traffic>> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.load_balancer_port));
+    let draw = if options.in_turn { Draw::InTurn } else { Draw::ByChance { seed: options.seed } };
+    let handle = LoadBalancer::new()
+        .nodes(NODES)
+        .draw(draw)
+        .idle_timeout(traffic::idle_timeout(aws, &stack.listener).await?)
         .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
         .judge(move |facts| firewall.judge(facts))
         .start(address)
         .await
-        .with_context(|| format!("the load balancer cannot listen on {address}"))
+        .with_context(|| format!("the load balancer cannot listen on {address}"))?;
+    let (listener, speed) = (stack.listener.clone(), options.speed.max(1));
+    let traffic = Traffic::new(handle, aws, listener, addresses, speed, options.seed);
+    traffic.load().await?;
+    Ok(Arc::new(traffic))
 }
 
 fn codedeploy_settings(stack: &Stack) -> codedeploy::Settings {

@@ -93,7 +93,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Takes over a data plane. `speed` divides the times of health checks and of propagation, `seed` decides how late
+    /// Takes over a data plane. `speed` divides the times of health checks and of propagation, `chance` decides how late
     /// each change is.
     pub fn new(
         handle: Handle,
@@ -101,7 +101,7 @@ impl Traffic {
         listener: String,
         addresses: Addresses,
         speed: u32,
-        seed: u64,
+        chance: u64,
     ) -> Self {
         Self {
             handle,
@@ -110,7 +110,7 @@ impl Traffic {
             addresses,
             speed,
             propagation: Mutex::new(Propagation::AsOnAws),
-            seed,
+            seed: chance,
             changes: AtomicU64::default(),
             history: Mutex::default(),
             retried: AtomicU64::default(),

@@ -237,6 +237,7 @@ mod tests {
     /// guide's older edition for one fresh breach, of which the newer one says only that it is no ALARM yet.
     #[test]
     fn the_tables_of_the_user_guide_come_out_as_they_say() {
+        assert_eq!(condition(3, 3, MissingData::Missing).evaluation_range(), 5);
         for (m, written, expected) in [
             (3, "0 - X - X", ["OK", "OK", "OK", "OK"]),
             (3, "0 - - - -", ["OK", "OK", "OK", "OK"]),

@@ -338,9 +338,9 @@ mod tests {
     /// The guide's own examples: "Comparison and logical operators" and "Using IF expressions".
     #[test]
     fn the_examples_of_the_user_guide_come_out_as_it_says() {
-        let (metric1, metric2) =
+        let (one, other) =
             ([Some(30.0), Some(20.0), Some(0.0), Some(0.0)], [Some(20.0), None, Some(20.0), None]);
-        let metrics: &[(&str, &[Option<f64>])] = &[("metric1", &metric1), ("metric2", &metric2)];
+        let metrics: &[(&str, &[Option<f64>])] = &[("metric1", &one), ("metric2", &other)];
         for (text, expected) in [
             ("metric1 < metric2", [0.0, 0.0, 1.0, 0.0]),
             ("metric1 >= 30", [1.0, 0.0, 0.0, 0.0]),

@@ -63,7 +63,7 @@ fn noticed(alarm: &AlarmDefinition, seed: u64, phase: u64, offset: u64, failing:
         let now = ended + Duration::from_secs(phase);
         state = evaluate(&alarm.condition, &alarm.datapoints(&history, now).unwrap(), state).state;
         if state == AlarmState::Alarm {
-            return Some(now - (Duration::from_mins(BEFORE) + Duration::from_secs(offset)));
+            return now.checked_sub(Duration::from_mins(BEFORE) + Duration::from_secs(offset));
         }
     }
     None
