@@ -300,6 +300,19 @@ pub(super) mod tests {
         assert!(seen(210).iter().all(|value| *value == Some(200.0)), "{:?}", seen(210));
     }
 
+    /// The guide's own example: a thousand samples for p99.
+    #[test]
+    fn a_percentile_says_nothing_of_a_few_values() {
+        let says_nothing = |statistic: &str, samples| {
+            Metric { statistic: statistic.to_owned(), ..metric("TargetResponseTime", 1) }
+                .says_nothing_of(samples)
+        };
+        for (statistic, enough) in [("p99", 1000), ("p90", 100), ("p50", 20), ("p10", 100)] {
+            assert!(says_nothing(statistic, enough - 1) && !says_nothing(statistic, enough), "{statistic}");
+        }
+        assert!(!says_nothing("Sum", 0));
+    }
+
     #[test]
     fn what_the_load_balancer_answers_itself_is_in_its_own_metrics_and_in_those_of_no_group() {
         let mut history = history(&[], &at_once());
