@@ -474,6 +474,23 @@ fn an_alarm_waits_for_late_minutes_fills_nothing_in_and_wakes_the_alarm_function
     assert_eq!(permission["SourceAccount"], json!(ACCOUNT));
 }
 
+/// A 504 of nginx is a 5xx of its colour. One of the load balancer's own belongs to no target group, so no alarm of a
+/// colour would see a version that hangs.
+#[test]
+fn nginx_gives_up_on_a_version_that_hangs_before_the_load_balancer_does() {
+    let template = Template::read();
+    let balancer = template.resource("LoadBalancer").properties();
+    let attributes = balancer["LoadBalancerAttributes"].as_array().unwrap();
+    let idle = attributes.iter().find(|own| own["Key"] == "idle_timeout.timeout_seconds").unwrap();
+    let idle: u64 = text(&idle["Value"]).parse().unwrap();
+    let nginx = include_str!("../../instance/nginx/nginx.conf");
+    for setting in ["proxy_read_timeout", "proxy_send_timeout"] {
+        let line = nginx.lines().find_map(|line| line.trim().strip_prefix(setting)).unwrap();
+        let seconds: u64 = line.trim().strip_suffix("s;").unwrap().parse().unwrap();
+        assert!(seconds < idle, "{setting}: {seconds} s, and the load balancer gives up after {idle} s");
+    }
+}
+
 #[test]
 fn the_services_differ_in_name_and_priority_only() {
     let template = Template::read();
