@@ -26,7 +26,7 @@ async fn balance(listen: &str, targets: &[&str]) -> Result<(), Box<dyn Error>> {
     }
     let handle = LoadBalancer::new().start(listen.parse()?).await?;
     handle.set_target_groups(vec![group]);
-    handle.set_routing(Routing::new(vec![Rule {
+    handle.set_routing(&Routing::new(vec![Rule {
         priority: 1,
         hosts: vec!["*".to_owned()],
         action: ListenerAction::Forward(vec![Forward { target_group: "group".to_owned(), weight: 1 }]),

@@ -2,7 +2,7 @@
 
 use crate::percentiles::Percentiles;
 use anyhow::{Context, Result};
-use cloud::{Cloud, Invocation, Options, Places};
+use cloud::{Cloud, Invocation, Options, Places, Propagation};
 use rehearsal::{Display, Product, Release, Releases, Tally, Upload};
 use serde::Serialize;
 use serde_json::json;
@@ -18,8 +18,8 @@ const RATE: u32 = 350;
 /// Longer than a release or a return takes.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// How much faster AWS's own clocks run than on AWS, unless told otherwise: an alarm looks every two seconds.
-pub(crate) const SPEED: u32 = 30;
+/// How much faster AWS's own clocks run than on AWS, unless told otherwise: an alarm looks every second.
+pub(crate) const SPEED: u32 = 60;
 
 /// After so many returns comes a good release, so that the colours swap and both are returned from.
 const RETURNS_TO_A_RELEASE: u32 = 10;
@@ -70,7 +70,7 @@ pub(crate) async fn run(places: Places, options: &Options, returns: u32, output:
     let plan_per_second = plan_per_second(&places, &display).await?;
     display.line(&format!("starting the local cloud for {returns} returns"));
     let cloud = Cloud::start(places, options).await?;
-    cloud.traffic.set_propagation(Duration::ZERO);
+    cloud.traffic.set_propagation(Propagation::After([Duration::ZERO; 2]));
     let measured = measure(&cloud, &display, returns).await;
     cloud.stop().await;
     display.finish();

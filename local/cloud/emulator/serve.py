@@ -1,6 +1,6 @@
 """Starts the AWS emulator of the local cloud: moto's server with the resource types that moto lacks.
 
-usage: serve.py PORT
+usage: LOCAL_CLOUD=http://HOST:PORT serve.py PORT
 """
 
 import os

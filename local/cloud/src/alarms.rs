@@ -1,10 +1,16 @@
-//! CloudWatch alarms: definitions from the emulator, metrics from the data plane, actions to the functions.
+//! CloudWatch: metrics from the data plane, as late as AWS publishes them; alarms on them, with definitions and states
+//! from the emulator and actions to the functions.
 
 mod definition;
 mod evaluation;
 mod expression;
 mod metrics;
 mod notice;
+#[cfg(test)]
+mod noticing;
+mod publication;
+mod query;
+mod sources;
 
 pub use evaluation::AlarmState;
 
@@ -20,8 +26,12 @@ use definition::AlarmDefinition;
 use evaluation::{Evaluated, evaluate};
 use jiff::Timestamp;
 use metrics::History;
+use publication::Publication;
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -41,25 +51,45 @@ pub struct Transition {
     pub reason: String,
 }
 
-/// Evaluates all alarms, once per period.
+/// Keeps the metrics, and evaluates all alarms once per period.
 #[derive(Debug)]
 pub struct Alarms {
     client: Client,
     functions: Arc<Functions>,
     traffic: Arc<Traffic>,
-    period: Duration,
+    speed: u32,
+    began: Instant,
+    /// From a minute's end to the evaluation; AWS's has nothing to do with the minutes either.
+    phase: Duration,
+    as_on_aws: Publication,
+    publication: Mutex<Publication>,
+    history: Mutex<History>,
     known: Mutex<BTreeMap<String, AlarmState>>,
     transitions: Mutex<Vec<Transition>>,
 }
 
 impl Alarms {
-    /// On a clock that runs `speed` times as fast as AWS's.
-    pub fn new(aws: &SdkConfig, functions: Arc<Functions>, traffic: Arc<Traffic>, speed: u32) -> Self {
+    /// On a clock that runs `speed` times as fast as AWS's. `chance` decides how late each minute is.
+    pub fn new(
+        aws: &SdkConfig,
+        functions: Arc<Functions>,
+        traffic: Arc<Traffic>,
+        speed: u32,
+        chance: u64,
+    ) -> Self {
+        let publication = Publication::new(chance);
+        let mut hasher = DefaultHasher::new();
+        chance.hash(&mut hasher);
         Self {
             client: Client::new(aws),
             functions,
             traffic,
-            period: PERIOD / speed.max(1),
+            speed: speed.max(1),
+            began: Instant::now(),
+            phase: Duration::from_secs(hasher.finish() % PERIOD.as_secs()) / speed.max(1),
+            as_on_aws: publication.clone(),
+            publication: Mutex::new(publication),
+            history: Mutex::default(),
             known: Mutex::default(),
             transitions: Mutex::default(),
         }
@@ -70,21 +100,48 @@ impl Alarms {
         self.transitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How late the minutes are published that end from now on, on AWS's clock; none for as late as on AWS.
+    pub fn set_lateness(&self, after: Option<RangeInclusive<Duration>>) {
+        let publication = after.map_or_else(|| self.as_on_aws.clone(), |after| self.as_on_aws.with(after));
+        *self.publication.lock().unwrap_or_else(PoisonError::into_inner) = publication;
+    }
+
+    /// `GetMetricData`, in the names of AWS's API.
+    ///
+    /// # Errors
+    /// When a query is none, with what is wrong with it.
+    pub(crate) fn metric_data(&self, request: &Value) -> Result<Value> {
+        query::answer(request, &self.history(), self.now())
+    }
+
     /// Evaluates until it is dropped.
     pub async fn run(&self) {
-        let mut history = History::default();
-        let mut ticks = tokio::time::interval_at(Instant::now() + self.period, self.period);
+        let period = PERIOD / self.speed;
+        let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut began = clock::now();
         loop {
             ticks.tick().await;
-            history.push(self.traffic.take_metrics());
-            if let Err(error) = self.evaluate(&history).await {
+            let publication = self.publication.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.history().push(began, self.now(), publication, self.traffic.take_metrics());
+            began = clock::now();
+            tokio::time::sleep(self.phase).await;
+            if let Err(error) = self.evaluate().await {
                 tracing::warn!(error = %format!("{error:#}"), "alarms could not be evaluated");
             }
         }
     }
 
-    async fn evaluate(&self, history: &History) -> Result<()> {
+    /// On AWS's clock, from the start.
+    fn now(&self) -> Duration {
+        self.began.elapsed() * self.speed
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn evaluate(&self) -> Result<()> {
         let described = self.client.describe_alarms().send().await?;
         for alarm in described.metric_alarms() {
             let definition = AlarmDefinition::read(alarm)?;
@@ -99,7 +156,14 @@ impl Alarms {
                 self.remember(&definition, stored);
                 continue;
             }
-            let datapoints = definition.datapoints(history)?;
+            let now = self.now();
+            let datapoints = {
+                let history = self.history();
+                if definition.has_too_few_samples(&history, now) {
+                    continue;
+                }
+                definition.datapoints(&history, now)?
+            };
             let evaluated = evaluate(&definition.condition, &datapoints, stored);
             if evaluated.state != stored {
                 self.client

@@ -8,7 +8,7 @@ use crate::event_sources;
 use crate::firewall::Firewall;
 use crate::functions::{Functions, Journal, Queue};
 use crate::gateway::{Control, Edge, Faults, Gateway, Recorder, Uploads};
-use crate::instances;
+use crate::instances::{self, Addresses};
 use crate::places::Places;
 use crate::processes;
 use crate::queues::Queues;
@@ -16,11 +16,11 @@ use crate::revisions::Revisions;
 use crate::scaling::{Booting, Scaling};
 use crate::schedule;
 use crate::stack::{DeploymentGroup, Stack};
-use crate::traffic::Traffic;
+use crate::traffic::{self, NODES, Traffic};
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances, Pace};
-use load_balancer::LoadBalancer;
+use load_balancer::{Draw, LoadBalancer};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,14 +28,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// How late an ALB carries out a change of a rule, on AWS's clock. AWS publishes no number; users report seconds.
-pub const PROPAGATION: Duration = Duration::from_secs(5);
-
 /// How a local cloud is started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many times faster AWS's own clocks run: health checks, alarm periods, schedules, retries, propagation.
+    /// How many times faster AWS's own clocks run: health checks, metrics, alarms, schedules, retries, propagation.
     pub speed: u32,
+    /// Decides what AWS leaves to chance: which colour a request gets, how late a metric is, how late a node of the
+    /// load balancer moves.
+    pub seed: u64,
+    /// Whether the load balancer weighs in strict turn; AWS draws by chance.
+    pub in_turn: bool,
     /// The stack's name.
     pub stack: String,
     /// Values for the template's parameters.
@@ -53,7 +55,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            speed: 10,
+            speed: 20,
+            seed: 1,
+            in_turn: false,
             stack: "greenlight".to_owned(),
             parameters: Vec::new(),
             gateway_port: 4566,
@@ -118,7 +122,7 @@ impl Cloud {
         clear(&rest).await?;
         let listener = listen(options.gateway_port, "the gateway").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let emulator = Arc::new(Emulator::start(&places).await?);
+        let emulator = Arc::new(Emulator::start(&places, &endpoint).await?);
         let made = emulator.deploy(&places, &options.stack, &options.parameters).await?;
         let inner = aws::config(&emulator.endpoint(), aws::OWN_KEY);
         let stack = Stack::read(&emulator, &inner).await?;
@@ -131,12 +135,8 @@ impl Cloud {
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
         firewall.load().await?;
-        let handle = balance(options.load_balancer_port, Arc::clone(&firewall)).await?;
+        let traffic = balance(options, &inner, &stack, addresses.clone(), Arc::clone(&firewall)).await?;
         let speed = options.speed.max(1);
-        let (listener_arn, propagation) = (stack.listener.clone(), PROPAGATION / speed);
-        let traffic =
-            Arc::new(Traffic::new(handle, &inner, listener_arn, addresses.clone(), speed, propagation));
-        traffic.load().await?;
 
         let revisions = Arc::new(Revisions::new(&inner));
         let codedeploy = CodeDeploy::new(codedeploy_settings(&stack), fleet.clone(), revisions);
@@ -153,6 +153,8 @@ impl Cloud {
         let deliveries = || Arc::new(Deliveries::new(Arc::clone(&functions)));
         let (uploads, events) = (deliveries(), deliveries());
         let faults = Arc::new(Faults::default());
+        let alarms =
+            Arc::new(Alarms::new(&inner, Arc::clone(&functions), Arc::clone(&traffic), speed, options.seed));
         let control = Control {
             functions: Arc::clone(&functions),
             fleet: fleet.clone(),
@@ -161,8 +163,8 @@ impl Cloud {
             uploads: Arc::clone(&uploads),
             events: Arc::clone(&events),
             faults: Arc::clone(&faults),
+            alarms: Arc::clone(&alarms),
         };
-        let alarms = Arc::new(Alarms::new(&inner, Arc::clone(&functions), Arc::clone(&traffic), speed));
 
         let mut tasks = JoinSet::new();
         for rule in &stack.rules {
@@ -229,14 +231,28 @@ impl Cloud {
 }
 
 /// The load balancer behind the web ACL.
-async fn balance(port: u16, firewall: Arc<Firewall>) -> Result<load_balancer::Handle> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    LoadBalancer::new()
+async fn balance(
+    options: &Options,
+    aws: &SdkConfig,
+    stack: &Stack,
+    addresses: Addresses,
+    firewall: Arc<Firewall>,
+) -> Result<Arc<Traffic>> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.load_balancer_port));
+    let draw = if options.in_turn { Draw::InTurn } else { Draw::ByChance { seed: options.seed } };
+    let handle = LoadBalancer::new()
+        .nodes(NODES)
+        .draw(draw)
+        .idle_timeout(traffic::idle_timeout(aws, &stack.listener).await?)
         .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
         .judge(move |facts| firewall.judge(facts))
         .start(address)
         .await
-        .with_context(|| format!("the load balancer cannot listen on {address}"))
+        .with_context(|| format!("the load balancer cannot listen on {address}"))?;
+    let (listener, speed) = (stack.listener.clone(), options.speed.max(1));
+    let traffic = Traffic::new(handle, aws, listener, addresses, speed, options.seed);
+    traffic.load().await?;
+    Ok(Arc::new(traffic))
 }
 
 fn codedeploy_settings(stack: &Stack) -> codedeploy::Settings {

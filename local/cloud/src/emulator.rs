@@ -36,14 +36,18 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts it and waits until it answers.
+    /// Starts it and waits until it answers. What it lacks itself it asks of the gateway.
     ///
     /// # Errors
     /// When it cannot be started or does not answer within a minute; its log says why.
-    pub async fn start(places: &Places) -> Result<Self> {
+    pub async fn start(places: &Places, gateway: &str) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(places.python());
-        command.arg(places.emulator("serve.py")).arg(port.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+            .arg(places.emulator("serve.py"))
+            .arg(port.to_string())
+            .env("LOCAL_CLOUD", gateway)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         let log = places.log("emulator.log");
         let mut process = ProcessGroup::start(command, &places.state, &log)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

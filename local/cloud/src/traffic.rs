@@ -12,7 +12,9 @@ use load_balancer::{
     TargetHealth,
 };
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +28,55 @@ pub struct Weights {
     pub hosts: BTreeMap<String, BTreeMap<String, u16>>,
 }
 
+/// Of how many nodes the load balancer consists: AWS wants two zones, and puts at least one node into each.
+pub(crate) const NODES: usize = 2;
+
+/// How late a node of an ALB carries out a change of a rule. AWS publishes no figures; users report seconds, weights
+/// that came back for 30 s at a promotion (argo-rollouts #2064), and no more 503s once the old side was kept for 120 s
+/// (argo-rollouts #4595).
+const PROPAGATION: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(30);
+
+/// How long after a change of a rule each node carries it out, on AWS's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Propagation {
+    /// Each change on each node by itself, 2 to 30 s.
+    AsOnAws,
+    /// Always so long, one time for each node.
+    After([Duration; NODES]),
+}
+
+impl Propagation {
+    /// Of the change with this number.
+    fn delays(self, seed: u64, change: u64) -> [Duration; NODES] {
+        if let Self::After(delays) = self {
+            return delays;
+        }
+        std::array::from_fn(|node| {
+            let mut hasher = DefaultHasher::new();
+            (seed, change, node).hash(&mut hasher);
+            let span = PROPAGATION.end().saturating_sub(*PROPAGATION.start()).as_secs() * 1000;
+            *PROPAGATION.start() + Duration::from_millis(hasher.finish() % (span + 1))
+        })
+    }
+}
+
+/// How long a listener's load balancer waits for a target and for an idle client. It is as long here as on AWS, whatever
+/// the speed, because nginx waits as long as there as well.
+///
+/// # Errors
+/// When the emulator does not answer.
+pub(crate) async fn idle_timeout(aws: &SdkConfig, listener: &str) -> Result<Duration> {
+    let client = Client::new(aws);
+    let described = client.describe_listeners().listener_arns(listener).send().await?;
+    let balancer = described.listeners().first().and_then(api::Listener::load_balancer_arn);
+    let balancer = balancer.with_context(|| format!("listener {listener} has no load balancer"))?;
+    let described = client.describe_load_balancer_attributes().load_balancer_arn(balancer).send().await?;
+    let own = described.attributes().iter().find(|own| own.key() == Some("idle_timeout.timeout_seconds"));
+    let seconds = own.and_then(|own| own.value()).and_then(|value| value.parse().ok());
+    // Source: Elastic Load Balancing user guide, "Connection idle timeout": 60 s by default.
+    Ok(Duration::from_secs(seconds.unwrap_or(60)))
+}
+
 /// The running data plane and how it learns of changes.
 #[derive(Debug)]
 pub struct Traffic {
@@ -34,25 +85,36 @@ pub struct Traffic {
     listener: String,
     addresses: Addresses,
     speed: u32,
-    propagation: Mutex<Duration>,
+    propagation: Mutex<Propagation>,
+    seed: u64,
+    changes: AtomicU64,
     history: Mutex<Vec<Weights>>,
     retried: AtomicU64,
 }
 
 impl Traffic {
-    /// Takes over a data plane. `propagation` is how long after a change the data plane carries it out; `speed`
-    /// divides the times of health checks.
+    /// Takes over a data plane. `speed` divides the times of health checks and of propagation, `chance` decides how late
+    /// each change is.
     pub fn new(
         handle: Handle,
         aws: &SdkConfig,
         listener: String,
         addresses: Addresses,
         speed: u32,
-        propagation: Duration,
+        chance: u64,
     ) -> Self {
-        let (propagation, history) = (Mutex::new(propagation), Mutex::default());
-        let (client, retried) = (Client::new(aws), AtomicU64::new(0));
-        Self { handle, client, listener, addresses, speed, propagation, history, retried }
+        Self {
+            handle,
+            client: Client::new(aws),
+            listener,
+            addresses,
+            speed,
+            propagation: Mutex::new(Propagation::AsOnAws),
+            seed: chance,
+            changes: AtomicU64::default(),
+            history: Mutex::default(),
+            retried: AtomicU64::default(),
+        }
     }
 
     /// Where visitors go.
@@ -60,9 +122,9 @@ impl Traffic {
         self.handle.address()
     }
 
-    /// How long after a change the data plane carries it out.
-    pub fn set_propagation(&self, delay: Duration) {
-        *self.propagation.lock().unwrap_or_else(PoisonError::into_inner) = delay;
+    /// How long after a change of a rule the data plane carries it out, from the next change on.
+    pub fn set_propagation(&self, propagation: Propagation) {
+        *self.propagation.lock().unwrap_or_else(PoisonError::into_inner) = propagation;
     }
 
     /// Every change of weights so far.
@@ -75,11 +137,12 @@ impl Traffic {
         self.handle.target_health(arn)
     }
 
-    /// What was counted since the last call.
-    pub fn take_metrics(&self) -> Metrics {
-        let metrics = self.handle.take_metrics();
-        self.retried.fetch_add(metrics.load_balancer.retried, Ordering::Relaxed);
-        metrics
+    /// What each node has counted since the last call.
+    pub fn take_metrics(&self) -> Vec<Metrics> {
+        let nodes = self.handle.take_metrics();
+        let retried = nodes.iter().map(|node| node.load_balancer.retried).sum();
+        self.retried.fetch_add(retried, Ordering::Relaxed);
+        nodes
     }
 
     /// How many requests the load balancer has sent again on a fresh connection, up to the last period of metrics.
@@ -93,7 +156,7 @@ impl Traffic {
     /// When the emulator does not answer or a group is described in a way that the data plane does not know.
     pub async fn load(&self) -> Result<()> {
         self.load_targets().await?;
-        self.handle.set_routing(self.routing().await?);
+        self.handle.set_routing(&self.routing().await?);
         Ok(())
     }
 
@@ -110,14 +173,16 @@ impl Traffic {
         Ok(())
     }
 
-    /// Reads the rules, and carries them out after the propagation delay.
+    /// Reads the rules, and lets each node carry them out when it learns of them.
     ///
     /// # Errors
     /// As [`Traffic::load`].
     pub async fn rules_changed(&self) -> Result<()> {
         let routing = self.routing().await?;
-        let delay = *self.propagation.lock().unwrap_or_else(PoisonError::into_inner);
-        self.handle.set_routing_after(delay, routing);
+        let change = self.changes.fetch_add(1, Ordering::Relaxed);
+        let propagation = *self.propagation.lock().unwrap_or_else(PoisonError::into_inner);
+        let delays = propagation.delays(self.seed, change).map(|delay| delay / self.speed);
+        self.handle.set_routing_after(&delays, &routing);
         Ok(())
     }
 
@@ -209,4 +274,23 @@ fn action(action: &api::Action) -> Option<ListenerAction> {
         Some(Forward { target_group: group.target_group_arn()?.to_owned(), weight })
     });
     Some(ListenerAction::Forward(forwards.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_learn_of_a_change_each_at_its_own_time() {
+        let mut apart = 0;
+        for change in 0..200 {
+            let delays = Propagation::AsOnAws.delays(1, change);
+            assert!(delays.iter().all(|delay| PROPAGATION.contains(delay)), "{delays:?}");
+            assert_eq!(delays, Propagation::AsOnAws.delays(1, change), "the seed decides");
+            apart += usize::from(delays[0].abs_diff(delays[1]) > Duration::from_secs(5));
+        }
+        assert!(apart > 100, "{apart} of 200");
+        let minute = [Duration::ZERO, Duration::from_mins(1)];
+        assert_eq!(Propagation::After(minute).delays(1, 0), minute);
+    }
 }

@@ -19,7 +19,7 @@ use crate::headers;
 use crate::locked::lock;
 use crate::pool::{ConnectError, RequestBody, Sender};
 use crate::routing::host_of;
-use crate::shared::Shared;
+use crate::shared::{Node, Shared};
 use crate::table::{GroupEntry, Route, TargetEntry};
 
 /// The longest request body, in bytes, that is read whole before it is sent, so that it can be sent twice.
@@ -43,11 +43,13 @@ impl Forwarded {
 /// Answers one request of a client.
 pub(crate) async fn serve(
     shared: &Shared,
+    node: &Node,
     peer: SocketAddr,
     time: Timestamp,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let begun = Instant::now();
+    let mut waiting = Waiting { node, answered: false };
     let (mut head, body) = request.into_parts();
     let client = shared.callbacks.client(peer, &head.headers);
     headers::add_trace_id(&mut head.headers, time);
@@ -63,22 +65,23 @@ pub(crate) async fn serve(
     let (method, uri) = (head.method.clone(), head.uri.clone());
 
     let outcome = if blocked {
-        lock(&shared.metrics).blocked += 1;
+        lock(&node.metrics).blocked += 1;
         Forwarded::own(answer::own(StatusCode::FORBIDDEN))
     } else {
-        match shared.table().route(&host) {
+        match node.table().route(&host, &node.drawing) {
             Route::Fixed(response) => Forwarded::own(answer::fixed(&response)),
             Route::Nowhere => Forwarded::own(answer::own(StatusCode::SERVICE_UNAVAILABLE)),
             Route::Group(group) => {
                 headers::remove_hop_by_hop(&mut head.headers);
                 headers::add_forwarded(&mut head.headers, client, shared.port);
-                to_group(shared, group, head, body).await
+                to_group(shared, node, group, head, body).await
             }
         }
     };
+    waiting.answered = true;
     let status = outcome.response.status();
     if !outcome.from_target {
-        lock(&shared.metrics).count_own(status);
+        lock(&node.metrics).count_own(status);
     }
     if let Some(observer) = &shared.callbacks.observer {
         observer(&Access {
@@ -98,22 +101,41 @@ pub(crate) async fn serve(
     outcome.response
 }
 
+/// A client that waits for its answer. If it goes away first, that is 460: one of the load balancer's own 4xx.
+struct Waiting<'a> {
+    node: &'a Node,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            lock(&self.node.metrics).count_client_gone();
+        }
+    }
+}
+
 /// Sends a request to the next target of its group. There is no second target and no second group.
-async fn to_group(shared: &Shared, group: Arc<GroupEntry>, head: Parts, body: Incoming) -> Forwarded {
+async fn to_group(
+    shared: &Shared,
+    node: &Node,
+    group: Arc<GroupEntry>,
+    head: Parts,
+    body: Incoming,
+) -> Forwarded {
     let Some((entry, fail_open)) = group.choose().map(|(entry, open)| (Arc::clone(entry), open)) else {
         let response = answer::own(StatusCode::SERVICE_UNAVAILABLE);
         return Forwarded { group: Some(group), ..Forwarded::own(response) };
     };
-    lock(&shared.metrics).request_count += 1;
-    {
-        let mut metrics = lock(&group.metrics);
+    lock(&node.metrics).request_count += 1;
+    group.count_at(node.index, |metrics| {
         metrics.request_count += 1;
         metrics.unhealthy_routing_requests += u64::from(fail_open);
-    }
-    let mut attempt = Attempt { shared, group: &group, entry: &entry, retried: false };
+    });
+    let mut attempt = Attempt { shared, node, group: &group, entry: &entry, retried: false };
     let answered = attempt.run(head, body).await;
     let (from_target, retried) = (answered.is_ok(), attempt.retried);
-    lock(&shared.metrics).retried += u64::from(retried);
+    lock(&node.metrics).retried += u64::from(retried);
     let response = answered.unwrap_or_else(answer::own);
     Forwarded { response, target: Some(entry.target.address), group: Some(group), from_target, retried }
 }
@@ -121,6 +143,7 @@ async fn to_group(shared: &Shared, group: Arc<GroupEntry>, head: Parts, body: In
 /// One request on its way to one target.
 struct Attempt<'a> {
     shared: &'a Shared,
+    node: &'a Node,
     group: &'a GroupEntry,
     entry: &'a TargetEntry,
     retried: bool,
@@ -160,7 +183,7 @@ impl Attempt<'_> {
 
     async fn connect(&self) -> Result<Sender, StatusCode> {
         self.entry.pool.connect(self.shared.limits.connect).await.map_err(|error| {
-            lock(&self.group.metrics).target_connection_errors += 1;
+            self.group.count_at(self.node.index, |metrics| metrics.target_connection_errors += 1);
             match error {
                 ConnectError::Refused(error) => {
                     tracing::debug!(address = %self.entry.target.address, %error, "target refused the connection");
@@ -183,7 +206,8 @@ impl Attempt<'_> {
                 .await
                 .map_err(|_| Unanswered::TimedOut)?
                 .map_err(|error| if error.is_parse() { Unanswered::Garbled } else { Unanswered::Closed })?;
-        lock(&self.group.metrics).count_answer(response.status(), sent.elapsed());
+        let (status, time) = (response.status(), sent.elapsed());
+        self.group.count_at(self.node.index, |metrics| metrics.count_answer(status, time));
         let stays = response.version() == Version::HTTP_11 && !headers::says_close(response.headers());
         headers::remove_hop_by_hop(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;

@@ -12,7 +12,7 @@
 //!     id: "i-1".to_owned(),
 //!     address: "127.0.1.1:8080".parse()?,
 //! })]);
-//! balancer.set_routing(Routing::new(vec![Rule {
+//! balancer.set_routing(&Routing::new(vec![Rule {
 //!     priority: 10,
 //!     hosts: vec!["shop.example.com".to_owned()],
 //!     action: ListenerAction::Forward(vec![Forward { target_group: "blue".to_owned(), weight: 100 }]),
@@ -33,15 +33,19 @@
 //!   is not asked again and no other is asked instead. ("Troubleshoot your Application Load Balancers".)
 //! - A target taken out of its group gets no new request and is shown as `draining` for the deregistration delay.
 //!
+//! - Weights are kept on average: each request is drawn by chance ([`Draw`]).
+//! - Several nodes, each of which learns of a change of the rules at its own time and publishes its own counts.
+//!   Meanwhile the same client may get either answer, by the node that it reaches.
+//! - 460 in the counts when a client does not wait for its answer. Answers and time-outs of the load balancer's own
+//!   belong to no target group: a target that hangs is seen in no metric of its group.
+//!
 //! # Not as on AWS
-//! - Weights are kept exactly, by smooth weighted round robin: of ten requests at 90/10, nine and one. AWS keeps
-//!   them on average only.
 //! - If a target closes a *reused* connection without an answer, the request is sent once more over a fresh connection,
 //!   because an idle connection that closes in the very moment of its reuse says nothing about the release under test.
 //!   This holds for bodies of at most [`REPLAYABLE_BODY`] bytes; a longer body always gets a fresh connection. The
 //!   price: a target that is killed while it works on such a request causes no 502. [`LoadBalancerMetrics::retried`]
 //!   counts each such retry, so none is hidden.
-//! - One node, no zones, no TLS, no HTTP/2, no WebSocket upgrade, no stickiness, no slow start.
+//! - All nodes share one health check for each target. No zones, no TLS, no HTTP/2, no WebSocket upgrade, no stickiness, no slow start.
 
 mod access;
 mod answer;
@@ -66,3 +70,4 @@ pub use health::{Reason, State, TargetHealth};
 pub use metrics::{GroupMetrics, HostCount, LoadBalancerMetrics, Metrics, ResponseTimes};
 pub use routing::{FixedResponse, Forward, ListenerAction, Routing, Rule};
 pub use server::{Handle, LoadBalancer};
+pub use weights::Draw;

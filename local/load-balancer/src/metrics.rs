@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// Counters since they were last taken.
+/// Counters of one node since they were last taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metrics {
     /// Published with the dimension `LoadBalancer` alone.
@@ -22,8 +22,11 @@ pub struct LoadBalancerMetrics {
     pub request_count: u64,
     /// `NewConnectionCount`, of clients.
     pub new_connections: u64,
-    /// `HTTPCode_ELB_4XX_Count`: own answers, blocked requests among them.
+    /// `HTTPCode_ELB_4XX_Count`: own answers, blocked requests and those of clients that did not wait among them.
     pub elb_4xx: u64,
+    /// 460, of a client that closed its connection before the answer was there. A status of the access log, with no
+    /// metric of its own.
+    pub elb_460: u64,
     /// `HTTPCode_ELB_5XX_Count`: own answers. A default action that answers 503 counts here too.
     pub elb_5xx: u64,
     /// `HTTPCode_ELB_502_Count`.
@@ -52,6 +55,12 @@ impl LoadBalancerMetrics {
             StatusCode::GATEWAY_TIMEOUT => self.elb_504 += 1,
             _ => {}
         }
+    }
+
+    /// Counts a client that went away before its answer was there.
+    pub(crate) fn count_client_gone(&mut self) {
+        self.elb_4xx += 1;
+        self.elb_460 += 1;
     }
 }
 

@@ -22,22 +22,43 @@ use crate::health::TargetHealth;
 use crate::locked::lock;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
-use crate::shared::{Limits, Shared};
+use crate::shared::{Limits, Node, Shared};
+use crate::weights::Draw;
 
 /// A load balancer that is not started yet.
 #[derive(Debug)]
 pub struct LoadBalancer {
     callbacks: Callbacks,
     limits: Limits,
+    nodes: usize,
+    draw: Draw,
 }
 
 impl LoadBalancer {
-    /// With AWS's limits: 10 s to connect to a target, 60 s for it to answer and for idle clients.
+    /// One node that draws by chance, with AWS's limits: 10 s to connect to a target, 60 s for it to answer and for
+    /// idle clients.
     pub fn new() -> Self {
         Self {
             callbacks: Callbacks::default(),
             limits: Limits { connect: Duration::from_secs(10), idle: Duration::from_mins(1) },
+            nodes: 1,
+            draw: Draw::ByChance { seed: 0 },
         }
+    }
+
+    /// Of how many nodes it consists, at least one. Each connection of a client belongs to one of them; DNS spreads
+    /// clients over them, and here connections take turns.
+    #[must_use]
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes.max(1);
+        self
+    }
+
+    /// How the nodes pick a request's target group.
+    #[must_use]
+    pub fn draw(mut self, draw: Draw) -> Self {
+        self.draw = draw;
+        self
     }
 
     /// Asks `judge` about every request before it is routed, as a web ACL is asked.
@@ -88,7 +109,8 @@ impl LoadBalancer {
     pub async fn start(self, listen: SocketAddr) -> io::Result<Handle> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(self.callbacks, self.limits, address.port()));
+        let shared =
+            Arc::new(Shared::new(self.callbacks, self.limits, address.port(), self.nodes, self.draw));
         let (stop, stopping) = watch::channel(());
         tokio::spawn(accept(listener, Arc::clone(&shared), stopping));
         Ok(Handle { shared, address, stop })
@@ -117,21 +139,28 @@ impl Handle {
     }
 
     /// Routes every request that begins from now on by `routing`, also those on connections that are open.
-    pub fn set_routing(&self, routing: Routing) {
-        self.shared.set_routing(self.shared.take_turn(), routing);
+    pub fn set_routing(&self, routing: &Routing) {
+        let turn = self.shared.take_turn();
+        for node in self.shared.nodes() {
+            self.shared.set_routing(turn, node.index, routing.clone());
+        }
     }
 
-    /// Changes the routing after `delay`: an ALB answers a change before it has carried it out. An earlier request
-    /// never replaces the routing of a later one.
-    pub fn set_routing_after(&self, delay: Duration, routing: Routing) {
+    /// Changes the routing of each node after its delay: an ALB answers a change before it has carried it out, and
+    /// does not carry it out everywhere at once. A node without a delay of its own has the last one. An earlier
+    /// request never replaces the routing of a later one.
+    pub fn set_routing_after(&self, delays: &[Duration], routing: &Routing) {
         let turn = self.shared.take_turn();
-        let shared = Arc::downgrade(&self.shared);
-        tokio::spawn(async move {
-            sleep(delay).await;
-            if let Some(shared) = shared.upgrade() {
-                shared.set_routing(turn, routing);
-            }
-        });
+        for node in self.shared.nodes() {
+            let delay = delays.get(node.index).or(delays.last()).copied().unwrap_or_default();
+            let (shared, index, routing) = (Arc::downgrade(&self.shared), node.index, routing.clone());
+            tokio::spawn(async move {
+                sleep(delay).await;
+                if let Some(shared) = shared.upgrade() {
+                    shared.set_routing(turn, index, routing);
+                }
+            });
+        }
     }
 
     /// Replaces all target groups. Targets that stay keep their health and their connections.
@@ -144,8 +173,8 @@ impl Handle {
         self.shared.target_health(arn)
     }
 
-    /// What was counted since the last call.
-    pub fn take_metrics(&self) -> Metrics {
+    /// What each node has counted since the last call.
+    pub fn take_metrics(&self) -> Vec<Metrics> {
         self.shared.take_metrics()
     }
 
@@ -160,6 +189,7 @@ impl Handle {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopping: watch::Receiver<()>) {
+    let mut nodes = shared.nodes().iter().cycle();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -167,8 +197,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopping: watch:
         };
         match accepted {
             Ok((stream, peer)) => {
-                lock(&shared.metrics).new_connections += 1;
-                tokio::spawn(connection(stream, peer, Arc::clone(&shared), stopping.clone()));
+                let Some(node) = nodes.next() else { break };
+                lock(&node.metrics).new_connections += 1;
+                let (shared, node) = (Arc::clone(&shared), Arc::clone(node));
+                tokio::spawn(connection(stream, peer, shared, node, stopping.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: others have to close theirs first.
@@ -184,6 +216,7 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     shared: Arc<Shared>,
+    node: Arc<Node>,
     mut stopping: watch::Receiver<()>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -192,8 +225,8 @@ async fn connection(
     }
     let idle = shared.limits.idle;
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(forward::serve(&shared, peer, now(), request).await) }
+        let (shared, node) = (Arc::clone(&shared), Arc::clone(&node));
+        async move { Ok::<_, Infallible>(forward::serve(&shared, &node, peer, now(), request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,6 +1,6 @@
 //! What the handle, the connections and the health checks share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::health::{Reason, State, TargetHealth};
 use crate::locked::lock;
 use crate::metrics::{HostCount, LoadBalancerMetrics, Metrics};
 use crate::routing::Routing;
-use crate::table::{GroupEntry, MetricsByGroup, Table};
+use crate::table::{GroupEntry, Groups, MetricsByGroup, Table};
+use crate::weights::{Draw, Drawing};
 
 /// Time limits towards targets.
 #[derive(Debug, Clone, Copy)]
@@ -28,21 +29,44 @@ pub(crate) struct Shared {
     pub(crate) callbacks: Callbacks,
     pub(crate) limits: Limits,
     pub(crate) port: u16,
+    nodes: Vec<Arc<Node>>,
+    control: Mutex<Control>,
+}
+
+/// One of the machines that a load balancer consists of: it learns of new rules by itself, draws by itself and counts
+/// by itself. Groups, targets and their health are the same for all.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) index: usize,
+    pub(crate) drawing: Drawing,
     pub(crate) metrics: Mutex<LoadBalancerMetrics>,
     table: RwLock<Arc<Table>>,
-    control: Mutex<Control>,
+}
+
+impl Node {
+    pub(crate) fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What the caller handed over, and what runs because of it.
 #[derive(Debug, Default)]
 struct Control {
-    routing: Routing,
+    /// One for each node.
+    rules: Vec<Rules>,
     groups: Vec<TargetGroup>,
+    entries: Arc<Groups>,
     checks: BTreeMap<(Arc<str>, Target), Check>,
     draining: Vec<Draining>,
     /// Those of groups that are gone stay until they are taken.
     metrics: MetricsByGroup,
     asked: u64,
+}
+
+/// The rules that a node goes by, and the turn in which they were asked for.
+#[derive(Debug, Default)]
+struct Rules {
+    routing: Routing,
     applied: u64,
 }
 
@@ -70,19 +94,25 @@ struct Draining {
 pub(crate) struct Turn(u64);
 
 impl Shared {
-    pub(crate) fn new(callbacks: Callbacks, limits: Limits, port: u16) -> Self {
+    pub(crate) fn new(callbacks: Callbacks, limits: Limits, port: u16, nodes: usize, draw: Draw) -> Self {
+        let node = |index| Node {
+            index,
+            drawing: Drawing::new(draw, index),
+            metrics: Mutex::default(),
+            table: RwLock::default(),
+        };
+        let rules = (0..nodes).map(|_| Rules::default()).collect();
         Self {
             callbacks,
             limits,
             port,
-            metrics: Mutex::default(),
-            table: RwLock::default(),
-            control: Mutex::default(),
+            nodes: (0..nodes).map(|index| Arc::new(node(index))).collect(),
+            control: Mutex::new(Control { rules, ..Control::default() }),
         }
     }
 
-    pub(crate) fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn nodes(&self) -> &[Arc<Node>] {
+        &self.nodes
     }
 
     pub(crate) fn take_turn(&self) -> Turn {
@@ -91,14 +121,11 @@ impl Shared {
         Turn(control.asked)
     }
 
-    /// Applies a routing unless a later one has been applied already.
-    pub(crate) fn set_routing(self: &Arc<Self>, turn: Turn, routing: Routing) {
+    /// Applies a routing to one node, unless a later one has been applied there already.
+    pub(crate) fn set_routing(self: &Arc<Self>, turn: Turn, node: usize, routing: Routing) {
         let mut control = lock(&self.control);
-        if turn.0 < control.applied {
-            return;
-        }
-        control.applied = turn.0;
-        control.routing = routing;
+        let Some(rules) = control.rules.get_mut(node).filter(|rules| turn.0 >= rules.applied) else { return };
+        *rules = Rules { routing, applied: turn.0 };
         self.rebuild(&mut control);
     }
 
@@ -125,24 +152,35 @@ impl Shared {
     }
 
     fn rebuild(self: &Arc<Self>, control: &mut Control) {
-        let before = self.table();
-        let table = Arc::new(before.next(&control.routing, &control.groups, &mut control.metrics));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&table);
-        self.reconcile_checks(control, &table);
-        for group in table.groups.values() {
+        let in_use: BTreeSet<&str> =
+            control.rules.iter().flat_map(|rules| rules.routing.groups_in_use()).collect();
+        let mut groups = Groups::new();
+        for group in &control.groups {
+            let before = control.entries.get(group.arn.as_str()).map(|entry| &**entry);
+            let in_use = in_use.contains(group.arn.as_str());
+            let entry = GroupEntry::next(before, group, in_use, self.nodes.len(), &mut control.metrics);
+            groups.insert(Arc::clone(&entry.arn), Arc::new(entry));
+        }
+        control.entries = Arc::new(groups);
+        for (node, rules) in self.nodes.iter().zip(&control.rules) {
+            let table = node.table().next(&rules.routing, Arc::clone(&control.entries));
+            *node.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        }
+        self.reconcile_checks(control);
+        for group in control.entries.values() {
             group.note_hosts();
         }
         for (arn, metrics) in &control.metrics {
-            if !table.groups.contains_key(arn) {
-                lock(metrics).forget_hosts();
+            if !control.entries.contains_key(arn) {
+                metrics.iter().for_each(|metrics| lock(metrics).forget_hosts());
             }
         }
     }
 
     /// Starts the checks that are missing and stops those that are not needed any more.
-    fn reconcile_checks(self: &Arc<Self>, control: &mut Control, table: &Table) {
+    fn reconcile_checks(self: &Arc<Self>, control: &mut Control) {
         let mut running = std::mem::take(&mut control.checks);
-        for group in table.groups.values().filter(|group| group.in_use) {
+        for group in control.entries.values().filter(|group| group.in_use) {
             for entry in &group.targets {
                 let key = (Arc::clone(&group.arn), entry.target.clone());
                 let definition = &group.definition.health_check;
@@ -161,14 +199,13 @@ impl Shared {
     }
 
     pub(crate) fn target_health(&self, arn: &str) -> Option<Vec<TargetHealth>> {
-        let table = self.table();
-        let group = table.groups.get(arn)?;
+        let control = lock(&self.control);
+        let group = control.entries.get(arn)?;
         let registered = group.targets.iter().map(|entry| {
             let health = *lock(&entry.health);
             TargetHealth { target: entry.target.clone(), state: health.state(), reason: health.reason() }
         });
         let now = Instant::now();
-        let control = lock(&self.control);
         let draining = control
             .draining
             .iter()
@@ -181,17 +218,22 @@ impl Shared {
         Some(registered.chain(draining).collect())
     }
 
-    pub(crate) fn take_metrics(&self) -> Metrics {
-        let table = self.table();
+    /// Of each node.
+    pub(crate) fn take_metrics(&self) -> Vec<Metrics> {
         let mut control = lock(&self.control);
-        let groups = control
-            .metrics
-            .iter()
-            .map(|(arn, metrics)| (arn.to_string(), lock(metrics).take()))
-            .filter(|(_, metrics)| !metrics.is_empty())
-            .collect();
-        control.metrics.retain(|arn, _| table.groups.contains_key(arn));
-        Metrics { load_balancer: std::mem::take(&mut *lock(&self.metrics)), groups }
+        let of_node = |node: &Arc<Node>| {
+            let groups = control
+                .metrics
+                .iter()
+                .filter_map(|(arn, metrics)| Some((arn.to_string(), lock(metrics.get(node.index)?).take())))
+                .filter(|(_, metrics)| !metrics.is_empty())
+                .collect();
+            Metrics { load_balancer: std::mem::take(&mut *lock(&node.metrics)), groups }
+        };
+        let taken = self.nodes.iter().map(of_node).collect();
+        let Control { metrics, entries, .. } = &mut *control;
+        metrics.retain(|arn, _| entries.contains_key(arn));
+        taken
     }
 
     /// Stops all health checks.
@@ -201,7 +243,8 @@ impl Shared {
 }
 
 fn note_hosts(shared: &Weak<Shared>, arn: &str) {
-    if let Some(group) = shared.upgrade().and_then(|shared| shared.table().groups.get(arn).cloned()) {
+    let group = shared.upgrade().and_then(|shared| lock(&shared.control).entries.get(arn).cloned());
+    if let Some(group) = group {
         group.note_hosts();
     }
 }
@@ -209,12 +252,14 @@ fn note_hosts(shared: &Weak<Shared>, arn: &str) {
 impl GroupEntry {
     /// Brings the gauges up to date.
     fn note_hosts(&self) {
-        let mut metrics = lock(&self.metrics);
-        if self.in_use {
-            HostCount::see(&mut metrics.healthy_hosts, self.count(State::Healthy));
-            HostCount::see(&mut metrics.unhealthy_hosts, self.count(State::Unhealthy));
-        } else {
-            metrics.forget_hosts();
+        for metrics in &*self.metrics {
+            let mut metrics = lock(metrics);
+            if self.in_use {
+                HostCount::see(&mut metrics.healthy_hosts, self.count(State::Healthy));
+                HostCount::see(&mut metrics.unhealthy_hosts, self.count(State::Unhealthy));
+            } else {
+                metrics.forget_hosts();
+            }
         }
     }
 }

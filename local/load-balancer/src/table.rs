@@ -10,17 +10,21 @@ use crate::locked::lock;
 use crate::metrics::GroupMetrics;
 use crate::pool::Pool;
 use crate::routing::{FixedResponse, Forward, HostPattern, ListenerAction, Routing, Rule};
-use crate::weights::Weights;
+use crate::weights::{Drawing, Weights};
 
 /// The counters of each group, by its ARN.
-pub(crate) type MetricsByGroup = BTreeMap<Arc<str>, Arc<Mutex<GroupMetrics>>>;
+pub(crate) type MetricsByGroup = BTreeMap<Arc<str>, Arc<[Mutex<GroupMetrics>]>>;
 
-/// One state of the tables. A request takes the table that stands when it arrives and keeps it to its end.
+/// All groups, by ARN.
+pub(crate) type Groups = BTreeMap<Arc<str>, Arc<GroupEntry>>;
+
+/// One state of a node's rules, and the groups that all nodes share. A request takes the table that stands when it
+/// arrives and keeps it to its end.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rules: Vec<RuleEntry>,
     default: Option<ActionEntry>,
-    pub(crate) groups: BTreeMap<Arc<str>, Arc<GroupEntry>>,
+    pub(crate) groups: Arc<Groups>,
 }
 
 #[derive(Debug)]
@@ -44,7 +48,8 @@ pub(crate) struct GroupEntry {
     pub(crate) definition: TargetGroup,
     pub(crate) targets: Vec<Arc<TargetEntry>>,
     pub(crate) turn: Arc<AtomicUsize>,
-    pub(crate) metrics: Arc<Mutex<GroupMetrics>>,
+    /// One for each node.
+    pub(crate) metrics: Arc<[Mutex<GroupMetrics>]>,
 }
 
 #[derive(Debug)]
@@ -64,15 +69,8 @@ pub(crate) enum Route {
 }
 
 impl Table {
-    /// Builds the next table. What did not change keeps its state: the shares of a rule, the turn of a group, the
-    /// health and the connections of a target.
-    pub(crate) fn next(
-        &self,
-        routing: &Routing,
-        groups: &[TargetGroup],
-        metrics: &mut MetricsByGroup,
-    ) -> Self {
-        let in_use = routing.groups_in_use();
+    /// Builds the next table. A rule that did not change keeps its shares.
+    pub(crate) fn next(&self, routing: &Routing, groups: Arc<Groups>) -> Self {
         let mut rules: Vec<RuleEntry> = routing
             .rules
             .iter()
@@ -86,13 +84,6 @@ impl Table {
             })
             .collect();
         rules.sort_by_key(|entry| entry.rule.priority);
-        let groups = groups
-            .iter()
-            .map(|group| {
-                let entry = self.next_group(group, in_use.contains(group.arn.as_str()), metrics);
-                (Arc::clone(&entry.arn), Arc::new(entry))
-            })
-            .collect();
         let default = match &self.default {
             Some(entry) if entry.is_for(&routing.default) => entry.clone(),
             _ => ActionEntry::new(&routing.default),
@@ -100,38 +91,14 @@ impl Table {
         Self { rules, default: Some(default), groups }
     }
 
-    fn next_group(&self, group: &TargetGroup, in_use: bool, metrics: &mut MetricsByGroup) -> GroupEntry {
-        let before = self.groups.get(group.arn.as_str());
-        let targets = group
-            .targets
-            .iter()
-            .map(|target| {
-                let entry = before
-                    .and_then(|before| before.targets.iter().find(|entry| entry.target == *target))
-                    .map_or_else(|| Arc::new(TargetEntry::new(target)), Arc::clone);
-                lock(&entry.health).set_in_use(in_use);
-                entry
-            })
-            .collect();
-        let arn: Arc<str> = group.arn.as_str().into();
-        GroupEntry {
-            metrics: Arc::clone(metrics.entry(Arc::clone(&arn)).or_default()),
-            arn,
-            in_use,
-            definition: group.clone(),
-            targets,
-            turn: before.map(|before| Arc::clone(&before.turn)).unwrap_or_default(),
-        }
-    }
-
     /// `host` without port, in lower case.
-    pub(crate) fn route(&self, host: &str) -> Route {
+    pub(crate) fn route(&self, host: &str, drawing: &Drawing) -> Route {
         let matching =
             self.rules.iter().find(|entry| entry.hosts.iter().any(|pattern| pattern.matches(host)));
         match matching.map(|entry| &entry.action).or(self.default.as_ref()) {
             Some(ActionEntry::Fixed(response)) => Route::Fixed(response.clone()),
             Some(ActionEntry::Forward { forwards, weights }) => weights
-                .choose()
+                .choose(drawing)
                 .and_then(|index| forwards.get(index))
                 .and_then(|forward| self.groups.get(forward.target_group.as_str()))
                 .map_or(Route::Nowhere, |group| Route::Group(Arc::clone(group))),
@@ -161,6 +128,45 @@ impl ActionEntry {
 }
 
 impl GroupEntry {
+    /// The next state of a group on this many nodes. What did not change keeps its state: the turn of the group, the
+    /// health and the connections of a target.
+    pub(crate) fn next(
+        before: Option<&Self>,
+        group: &TargetGroup,
+        in_use: bool,
+        nodes: usize,
+        metrics: &mut MetricsByGroup,
+    ) -> Self {
+        let targets = group
+            .targets
+            .iter()
+            .map(|target| {
+                let entry = before
+                    .and_then(|before| before.targets.iter().find(|entry| entry.target == *target))
+                    .map_or_else(|| Arc::new(TargetEntry::new(target)), Arc::clone);
+                lock(&entry.health).set_in_use(in_use);
+                entry
+            })
+            .collect();
+        let arn: Arc<str> = group.arn.as_str().into();
+        let fresh = || (0..nodes).map(|_| Mutex::default()).collect();
+        Self {
+            metrics: Arc::clone(metrics.entry(Arc::clone(&arn)).or_insert_with(fresh)),
+            arn,
+            in_use,
+            definition: group.clone(),
+            targets,
+            turn: before.map(|before| Arc::clone(&before.turn)).unwrap_or_default(),
+        }
+    }
+
+    /// Counts something at one node.
+    pub(crate) fn count_at(&self, node: usize, count: impl FnOnce(&mut GroupMetrics)) {
+        if let Some(metrics) = self.metrics.get(node) {
+            count(&mut lock(metrics));
+        }
+    }
+
     /// The next healthy target in turn; when none is healthy, the next of all ("fail open"), told by `true`. None
     /// without targets.
     pub(crate) fn choose(&self) -> Option<(&Arc<TargetEntry>, bool)> {
@@ -202,7 +208,16 @@ mod tests {
     use crate::group::HealthCheck;
 
     fn next(table: &Table, routing: &Routing, groups: &[TargetGroup]) -> Table {
-        table.next(routing, groups, &mut MetricsByGroup::new())
+        let entries = groups.iter().map(|group| {
+            let before = table.groups.get(group.arn.as_str()).map(|entry| &**entry);
+            let entry = GroupEntry::next(before, group, true, 1, &mut MetricsByGroup::new());
+            (Arc::clone(&entry.arn), Arc::new(entry))
+        });
+        table.next(routing, Arc::new(entries.collect()))
+    }
+
+    fn route(table: &Table, host: &str) -> Route {
+        table.route(host, &Drawing::InTurn)
     }
 
     fn group(arn: &str, ports: &[u16]) -> TargetGroup {
@@ -232,23 +247,23 @@ mod tests {
         let routing =
             Routing::new(vec![rule(20, "*", &[("rest", 1)]), rule(10, "shop.example.com", &[("shop", 1)])]);
         let table = next(&Table::default(), &routing, &[group("rest", &[]), group("shop", &[])]);
-        assert_eq!(arn(&table.route("shop.example.com")), "shop");
-        assert_eq!(arn(&table.route("else.example.com")), "rest");
+        assert_eq!(arn(&route(&table, "shop.example.com")), "shop");
+        assert_eq!(arn(&route(&table, "else.example.com")), "rest");
     }
 
     #[test]
     fn without_a_match_the_default_action_answers() {
         let table = next(&Table::default(), &Routing::default(), &[]);
-        assert!(matches!(table.route("a"), Route::Fixed(response) if response.status == 503));
-        assert!(matches!(Table::default().route("a"), Route::Nowhere));
+        assert!(matches!(route(&table, "a"), Route::Fixed(response) if response.status == 503));
+        assert!(matches!(route(&Table::default(), "a"), Route::Nowhere));
     }
 
     #[test]
     fn an_action_without_weight_or_with_an_unknown_group_leads_nowhere() {
         let routing = Routing::new(vec![rule(1, "a", &[("blue", 0)]), rule(2, "b", &[("unknown", 1)])]);
         let table = next(&Table::default(), &routing, &[group("blue", &[1])]);
-        assert!(matches!(table.route("a"), Route::Nowhere));
-        assert!(matches!(table.route("b"), Route::Nowhere));
+        assert!(matches!(route(&table, "a"), Route::Nowhere));
+        assert!(matches!(route(&table, "b"), Route::Nowhere));
     }
 
     #[test]
@@ -259,7 +274,7 @@ mod tests {
         let mut green = 0;
         for _ in 0..100 {
             table = next(&table, &routing, &groups);
-            green += usize::from(arn(&table.route("a")) == "green");
+            green += usize::from(arn(&route(&table, "a")) == "green");
         }
         assert_eq!(green, 10);
     }

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use visitors::{HostRate, Plan, Visitors};
 
 /// How much faster AWS's own clocks run than on AWS, unless told otherwise.
-const SPEED: u32 = 20;
+const SPEED: u32 = 30;
 
 /// Longer than a release takes that is tried twice and waits for AWS to answer again.
 const LIMIT: Duration = Duration::from_secs(150);

@@ -23,7 +23,7 @@ use visitors::{Counts, HostRate, Log, Plan, Visitors};
 const RATES: [u32; 2] = [300, 250];
 
 /// How many times faster AWS's own clocks run in the demo.
-pub const SPEED: u32 = 10;
+pub const SPEED: u32 = 20;
 
 /// Runs the story on a local cloud of its own and leaves the tally in `target/local/tally.json`. True when it went
 /// as it should: every release ended as it had to, and no request was lost.

@@ -5,10 +5,10 @@ use cloud::Options;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Policy times that make a story of minutes out of one of hours. They are real time; an alarm needs up to one of its
-/// periods, which is six seconds at the demo's speed.
+/// Policy times that make a story of minutes out of one of hours. They are real time. An alarm notices after 2 to 4 of
+/// AWS's minutes, which are 6 to 12 s at the demo's speed, so that the canary lasts 5 of them.
 const PARAMETERS: [(&str, &str); 8] = [
-    ("Strategy", "canary:10%:12s"),
+    ("Strategy", "canary:10%:15s"),
     ("Bake", "7s"),
     ("InstallDeadline", "90s"),
     ("Drain", "3s"),
@@ -21,9 +21,15 @@ const PARAMETERS: [(&str, &str); 8] = [
 /// Options of a command.
 #[derive(Debug, Args)]
 pub struct Start {
-    /// How many times faster AWS's own clocks run [default: 10; 20 for chaos, 30 for the bench].
+    /// How many times faster AWS's own clocks run [default: 20; 30 for chaos, 60 for the bench].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
     speed: Option<u32>,
+    /// Decides what AWS leaves to chance: draws of the load balancer, how late metrics and changes of rules are.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Let the load balancer weigh in strict turn; AWS draws by chance.
+    #[arg(long)]
+    in_turn: bool,
     /// A value for a parameter of the template.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
@@ -52,6 +58,8 @@ impl Start {
     pub fn options(&self, speed: u32, own: &[(&str, &str)]) -> Options {
         Options {
             speed: self.speed.unwrap_or(speed),
+            seed: self.seed,
+            in_turn: self.in_turn,
             parameters: parameters(own, &self.parameters),
             gateway_port: self.port,
             load_balancer_port: self.load_balancer_port,

@@ -1,11 +1,12 @@
 //! An alarm as the emulator describes it.
 
 use super::evaluation::{AlarmState, Comparison, Condition, MissingData};
-use super::expression::{Expression, Series};
-use super::metrics::{History, Metric};
+use super::expression::Series;
+use super::metrics::History;
+use super::sources::{self, Source, Value};
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudwatch::types as api;
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One alarm.
 #[derive(Debug, Clone)]
@@ -15,25 +16,10 @@ pub(super) struct AlarmDefinition {
     pub(super) description: String,
     pub(super) condition: Condition,
     pub(super) sources: Vec<Source>,
+    ignores_few_samples: bool,
     alarm_actions: Vec<String>,
     ok_actions: Vec<String>,
     other_actions: Vec<String>,
-}
-
-/// A line of the alarm's metrics: a metric or an expression over the others.
-#[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) id: String,
-    pub(super) label: Option<String>,
-    /// Whether this is the line that the threshold is compared with.
-    pub(super) returned: bool,
-    pub(super) value: Value,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Value {
-    Metric { metric: Metric, namespace: String, dimensions: BTreeMap<String, String>, period: i32 },
-    Expression { text: String, parsed: Expression },
 }
 
 impl AlarmDefinition {
@@ -61,7 +47,8 @@ impl AlarmDefinition {
                 datapoints_to_alarm: count(alarm.datapoints_to_alarm()).unwrap_or(evaluation_periods),
                 missing_data: MissingData::from_api(alarm.treat_missing_data()),
             },
-            sources: sources(alarm)?,
+            sources: read_sources(alarm)?,
+            ignores_few_samples: alarm.evaluate_low_sample_count_percentile() == Some("ignore"),
             alarm_actions: actions(alarm.alarm_actions()),
             ok_actions: actions(alarm.ok_actions()),
             other_actions: actions(alarm.insufficient_data_actions()),
@@ -77,44 +64,38 @@ impl AlarmDefinition {
         }
     }
 
-    /// The datapoints that the threshold is compared with, oldest first.
-    pub(super) fn datapoints(&self, history: &History) -> Result<Series> {
-        let periods = self.condition.evaluation_periods;
-        let mut series: BTreeMap<String, Series> = BTreeMap::new();
-        for source in &self.sources {
-            if let Value::Metric { metric, .. } = &source.value {
-                let mut datapoints = history.datapoints(metric, periods);
-                // Before the first period there was no data.
-                while datapoints.len() < periods {
-                    datapoints.insert(0, None);
-                }
-                series.insert(source.id.clone(), datapoints);
-            }
-        }
-        // Expressions may use each other, in any order; a circle stays unresolved.
-        let expressions = || {
-            self.sources.iter().filter_map(|source| match &source.value {
-                Value::Expression { parsed, .. } => Some((&source.id, parsed)),
-                Value::Metric { .. } => None,
-            })
-        };
-        for _ in expressions() {
-            for (id, parsed) in expressions() {
-                if let Ok(values) = parsed.evaluate(&series, periods) {
-                    series.insert(id.clone(), values);
-                }
-            }
-        }
+    /// The datapoints of the evaluation range that the threshold is compared with, oldest first, as they can be read
+    /// at a time of AWS's clock.
+    pub(super) fn datapoints(&self, history: &History, now: Duration) -> Result<Series> {
+        let minutes = self.sources.iter().find_map(Source::minutes).unwrap_or(1);
+        let range = self.condition.evaluation_range();
+        let ended = history.ended();
+        let latest = ended.end.saturating_sub(range * minutes)..ended.end;
+        let mut series = sources::evaluate(&self.sources, history, latest, now)?;
         let returned = self.sources.iter().find(|source| source.returned).context("it returns no data")?;
-        match (series.remove(&returned.id), &returned.value) {
-            (Some(values), _) => Ok(values),
-            (None, Value::Expression { parsed, .. }) => Ok(parsed.evaluate(&series, periods)?),
-            (None, Value::Metric { .. }) => bail!("{} has no values", returned.id),
-        }
+        let mut values = series.remove(&returned.id).context("its circle of expressions has no value")?;
+        // Before the first minute there was no data.
+        let before = range.saturating_sub(values.len());
+        values.splice(0..0, std::iter::repeat_n(None, before));
+        Ok(values)
+    }
+
+    /// Whether only too few samples for the percentile can be read, and the alarm then stays as it is.
+    pub(super) fn has_too_few_samples(&self, history: &History, now: Duration) -> bool {
+        let Some(Value::Metric { metric, .. }) = self.sources.first().map(|source| &source.value) else {
+            return false;
+        };
+        let ended = history.ended();
+        let latest = ended.end.saturating_sub(self.condition.evaluation_range() * metric.minutes)..ended.end;
+        let datapoints = history.datapoints(metric, latest, now);
+        let samples = datapoints.iter().flatten().rev().take(self.condition.evaluation_periods);
+        let samples: Vec<u64> = samples.filter_map(|datapoint| datapoint.samples).collect();
+        let few = |samples: &u64| metric.says_nothing_of(*samples);
+        self.ignores_few_samples && !samples.is_empty() && samples.iter().all(few)
     }
 }
 
-fn sources(alarm: &api::MetricAlarm) -> Result<Vec<Source>> {
+fn read_sources(alarm: &api::MetricAlarm) -> Result<Vec<Source>> {
     if alarm.metrics().is_empty() {
         let statistic = alarm.statistic().map(|statistic| statistic.as_str().to_owned());
         let statistic =
@@ -140,9 +121,7 @@ fn sources(alarm: &api::MetricAlarm) -> Result<Vec<Source>> {
                     stat.period().unwrap_or(60),
                 )
             }
-            (None, Some(text)) => {
-                Value::Expression { text: text.to_owned(), parsed: Expression::parse(text)? }
-            }
+            (None, Some(text)) => Value::expression(text)?,
             (None, None) => bail!("{:?} is neither a metric nor an expression", line.id()),
         };
         Ok(Source {
@@ -162,12 +141,9 @@ fn metric(
     statistic: String,
     period: i32,
 ) -> Value {
-    let dimensions: BTreeMap<String, String> = dimensions
+    let dimensions = dimensions
         .iter()
         .filter_map(|dimension| Some((dimension.name()?.to_owned(), dimension.value()?.to_owned())))
         .collect();
-    let target_group = dimensions.get("TargetGroup").cloned().unwrap_or_default();
-    let minutes = usize::try_from(period / 60).unwrap_or(1).max(1);
-    let metric = Metric { name: name.to_owned(), target_group, statistic, minutes };
-    Value::Metric { metric, namespace: namespace.to_owned(), dimensions, period }
+    Value::metric(namespace, name, dimensions, statistic, period)
 }

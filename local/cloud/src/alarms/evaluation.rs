@@ -109,12 +109,23 @@ pub(super) struct Condition {
     pub comparison: Comparison,
     /// With what it is compared.
     pub threshold: f64,
-    /// How many of the latest periods are looked at.
+    /// How many of the latest periods are looked at: N.
     pub evaluation_periods: usize,
-    /// How many of them must breach.
+    /// How many of them must breach: M.
     pub datapoints_to_alarm: usize,
     /// What a period without data counts as.
     pub missing_data: MissingData,
+}
+
+/// How many periods more than N are retrieved, so that late data and gaps leave something to evaluate. The guide's
+/// examples retrieve 5 for N = 3, and say that the number depends on the period.
+const BEYOND: usize = 2;
+
+impl Condition {
+    /// How many of the latest periods are retrieved: the evaluation range.
+    pub(super) fn evaluation_range(&self) -> usize {
+        self.evaluation_periods + BEYOND
+    }
 }
 
 /// A state and CloudWatch's sentence for it.
@@ -126,96 +137,155 @@ pub(super) struct Evaluated {
     pub reason: String,
 }
 
-/// Evaluates the latest datapoints, oldest first. `current` is what the alarm says now.
-pub(super) fn evaluate(condition: &Condition, datapoints: &[Option<f64>], current: AlarmState) -> Evaluated {
-    let skip = datapoints.len().saturating_sub(condition.evaluation_periods);
-    let range: Vec<Option<f64>> = datapoints.iter().skip(skip).copied().collect();
+/// Evaluates the datapoints of the evaluation range, oldest first. `current` is what the alarm says now.
+pub(super) fn evaluate(condition: &Condition, range: &[Option<f64>], current: AlarmState) -> Evaluated {
+    let wanted = condition.evaluation_periods;
+    // The most recent that exist, however old they are inside the range. Missing ones are used as few times as possible.
+    let existing: Vec<f64> = range.iter().rev().copied().flatten().take(wanted).collect();
+    let filled = wanted - existing.len();
     let breached = |value: f64| condition.comparison.breached(value, condition.threshold);
-    let present: Vec<f64> = range.iter().copied().flatten().collect();
-    let missing = condition.evaluation_periods.saturating_sub(present.len());
-    let breaching = present.iter().copied().filter(|value| breached(*value)).count();
-    let (breaching, decided) = match condition.missing_data {
-        MissingData::Breaching => (breaching + missing, true),
-        MissingData::NotBreaching => (breaching, true),
-        MissingData::Missing | MissingData::Ignore => (breaching, !present.is_empty()),
+    let breaching = existing.iter().filter(|value| breached(**value)).count();
+    let fires = |breaching: usize| {
+        if breaching >= condition.datapoints_to_alarm { AlarmState::Alarm } else { AlarmState::Ok }
     };
-    let state = if !decided {
-        match condition.missing_data {
-            MissingData::Ignore => current,
-            _ => AlarmState::InsufficientData,
+    let state = match condition.missing_data {
+        _ if filled == 0 => fires(breaching),
+        MissingData::Breaching => fires(breaching + filled),
+        MissingData::NotBreaching => fires(breaching),
+        // Something speaks for OK, or enough for ALARM.
+        _ if breaching < existing.len() || breaching >= condition.datapoints_to_alarm => fires(breaching),
+        MissingData::Ignore => current,
+        MissingData::Missing => {
+            // "Premature": only breaching data and gaps, and the oldest is at least M periods old.
+            let age = range.iter().position(Option::is_some).map_or(0, |oldest| range.len() - oldest);
+            if age >= condition.datapoints_to_alarm.max(1) && !existing.is_empty() {
+                AlarmState::Alarm
+            } else {
+                AlarmState::InsufficientData
+            }
         }
-    } else if breaching >= condition.datapoints_to_alarm {
-        AlarmState::Alarm
-    } else {
-        AlarmState::Ok
     };
-    Evaluated { state, reason: reason(condition, state, &present) }
+    Evaluated { state, reason: reason(condition, state, &existing, breaching) }
 }
 
-fn reason(condition: &Condition, state: AlarmState, present: &[f64]) -> String {
-    let points = present.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let was = if state == AlarmState::Alarm { "was" } else { "was not" };
-    if present.is_empty() {
-        format!("No datapoints were received for {} periods", condition.evaluation_periods)
-    } else {
-        format!(
-            "Threshold Crossed: {} datapoints [{points}] {was} {} the threshold ({}).",
-            present.len(),
-            condition.comparison.words(),
-            condition.threshold
-        )
+/// The sentence that CloudWatch gives, without the minutes of the datapoints.
+fn reason(condition: &Condition, state: AlarmState, existing: &[f64], breaching: usize) -> String {
+    let (wanted, to_alarm) = (condition.evaluation_periods, condition.datapoints_to_alarm);
+    if existing.is_empty() {
+        return format!("No datapoints were received for {wanted} periods.");
     }
+    let points = existing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (count, verb) = match state {
+        AlarmState::Alarm => (breaching, if breaching == 1 { "was" } else { "were" }),
+        _ => (existing.len() - breaching, if existing.len() == 1 { "was not" } else { "were not" }),
+    };
+    format!(
+        "Threshold Crossed: {count} out of the last {wanted} datapoints [{points}] {verb} {} the threshold ({}) \
+         (minimum {to_alarm} datapoint{} for OK -> ALARM transition).",
+        condition.comparison.words(),
+        condition.threshold,
+        if to_alarm == 1 { "" } else { "s" },
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn condition(missing_data: MissingData) -> Condition {
+    const TREATMENTS: [MissingData; 4] =
+        [MissingData::Missing, MissingData::Ignore, MissingData::Breaching, MissingData::NotBreaching];
+
+    fn condition(m: usize, n: usize, missing_data: MissingData) -> Condition {
         Condition {
             comparison: Comparison::Greater,
             threshold: 5.0,
-            evaluation_periods: 3,
-            datapoints_to_alarm: 2,
+            evaluation_periods: n,
+            datapoints_to_alarm: m,
             missing_data,
         }
     }
 
-    fn state(missing_data: MissingData, datapoints: &[Option<f64>]) -> AlarmState {
-        evaluate(&condition(missing_data), datapoints, AlarmState::Ok).state
+    /// `0` is within the threshold, `X` outside, `-` missing; the latest stands last.
+    fn points(written: &str) -> Vec<Option<f64>> {
+        let point = |letter| match letter {
+            '0' => Some(0.0),
+            'X' => Some(6.0),
+            '-' => None,
+            other => panic!("{other:?} is no datapoint"),
+        };
+        written.split(' ').map(|letters| point(letters.chars().next().unwrap())).collect()
     }
 
-    const HIGH: Option<f64> = Some(6.0);
-    const LOW: Option<f64> = Some(5.0);
+    /// The state as the guide's tables write it: with an alarm that was OK and one that was in ALARM, a state that is
+    /// retained shows.
+    fn states(m: usize, n: usize, written: &str) -> [&'static str; 4] {
+        TREATMENTS.map(|treatment| {
+            let from = |current| evaluate(&condition(m, n, treatment), &points(written), current).state;
+            match (from(AlarmState::Ok), from(AlarmState::Alarm)) {
+                (AlarmState::Ok, AlarmState::Alarm) => "retain",
+                (one, other) if one == other => match one {
+                    AlarmState::Ok => "OK",
+                    AlarmState::Alarm => "ALARM",
+                    AlarmState::InsufficientData => "INSUFFICIENT",
+                },
+                both => panic!("{written}: {both:?}"),
+            }
+        })
+    }
 
+    /// CloudWatch user guide, "How alarm state is evaluated when data is missing": both tables, and the row of the
+    /// guide's older edition for one fresh breach, of which the newer one says only that it is no ALARM yet.
     #[test]
-    fn as_many_datapoints_as_asked_for_must_breach() {
-        assert_eq!(state(MissingData::Missing, &[HIGH, LOW, LOW]), AlarmState::Ok);
-        assert_eq!(state(MissingData::Missing, &[HIGH, LOW, HIGH]), AlarmState::Alarm);
-        assert_eq!(state(MissingData::Missing, &[HIGH, HIGH, LOW, LOW, LOW]), AlarmState::Ok);
+    fn the_tables_of_the_user_guide_come_out_as_they_say() {
+        assert_eq!(condition(3, 3, MissingData::Missing).evaluation_range(), 5);
+        for (m, written, expected) in [
+            (3, "0 - X - X", ["OK", "OK", "OK", "OK"]),
+            (3, "0 - - - -", ["OK", "OK", "OK", "OK"]),
+            (3, "- - - - -", ["INSUFFICIENT", "retain", "ALARM", "OK"]),
+            (3, "0 X X - X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            (3, "- - X - -", ["ALARM", "retain", "ALARM", "OK"]),
+            (3, "- - - - X", ["INSUFFICIENT", "retain", "ALARM", "OK"]),
+            (3, "- - - X -", ["INSUFFICIENT", "retain", "ALARM", "OK"]),
+            (2, "0 - X - X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            (2, "0 0 X 0 X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            (2, "0 - X - -", ["OK", "OK", "ALARM", "OK"]),
+            (2, "- - - - 0", ["OK", "OK", "ALARM", "OK"]),
+            (2, "- - - X -", ["ALARM", "retain", "ALARM", "OK"]),
+        ] {
+            assert_eq!(states(m, 3, written), expected, "{m} of 3: {written}");
+        }
     }
 
     #[test]
-    fn missing_data_count_as_the_alarm_says() {
-        assert_eq!(state(MissingData::Missing, &[None, None, None]), AlarmState::InsufficientData);
-        assert_eq!(state(MissingData::NotBreaching, &[None, None, None]), AlarmState::Ok);
-        assert_eq!(state(MissingData::Breaching, &[None, None, LOW]), AlarmState::Alarm);
-        assert_eq!(state(MissingData::Ignore, &[None, None, None]), AlarmState::Ok);
-        assert_eq!(state(MissingData::NotBreaching, &[]), AlarmState::Ok);
-    }
-
-    #[test]
-    fn ignored_missing_data_keep_an_alarm_firing() {
-        let ignore = condition(MissingData::Ignore);
-        assert_eq!(evaluate(&ignore, &[None], AlarmState::Alarm).state, AlarmState::Alarm);
+    fn one_of_three_fires_for_a_breach_among_the_latest_three_that_exist() {
+        for (written, expected) in [
+            ("0 0 X - -", "ALARM"),
+            ("X 0 - 0 -", "ALARM"),
+            ("X 0 0 0 -", "OK"),
+            ("X X 0 0 0", "OK"),
+            ("- - - - X", "ALARM"),
+            ("X - - - -", "ALARM"),
+        ] {
+            assert_eq!(states(1, 3, written)[3], expected, "{written}");
+        }
     }
 
     #[test]
     fn the_reason_reads_as_cloudwatch_writes_it() {
-        let evaluated = evaluate(&condition(MissingData::Missing), &[HIGH, HIGH, LOW], AlarmState::Ok);
+        let said = |written: &str| {
+            evaluate(&condition(1, 3, MissingData::NotBreaching), &points(written), AlarmState::Ok).reason
+        };
         assert_eq!(
-            evaluated.reason,
-            "Threshold Crossed: 3 datapoints [6, 6, 5] was greater than the threshold (5)."
+            [said("0 X 0 - -"), said("X X X X X"), said("0 - - - -"), said("- - - - -")],
+            [
+                "Threshold Crossed: 1 out of the last 3 datapoints [0, 6, 0] was greater than the threshold (5) \
+                 (minimum 1 datapoint for OK -> ALARM transition).",
+                "Threshold Crossed: 3 out of the last 3 datapoints [6, 6, 6] were greater than the threshold (5) \
+                 (minimum 1 datapoint for OK -> ALARM transition).",
+                "Threshold Crossed: 1 out of the last 3 datapoints [0] was not greater than the threshold (5) \
+                 (minimum 1 datapoint for OK -> ALARM transition).",
+                "No datapoints were received for 3 periods.",
+            ]
         );
     }
 }

@@ -1,7 +1,9 @@
 //! CloudWatch metric math, as far as alarms of web services use it: numbers, metric ids, `+ - * / ^`, comparisons,
-//! `AND`, `OR`, and the functions `FILL`, `IF`, `MIN`, `MAX`, `SUM`, `AVG`, `ABS`, `NOT`.
+//! `AND`, `OR`, and the functions `FILL` and `IF`.
 //!
-//! Source: CloudWatch user guide, "Using math expressions with CloudWatch metrics".
+//! Source: CloudWatch user guide, "Using math expressions with CloudWatch metrics". What it leaves open is assumed to
+//! be unkind: an expression has no value at all where one of its metrics has not one datapoint in the time asked for,
+//! also where `FILL` stands around that metric.
 
 use std::collections::BTreeMap;
 
@@ -59,12 +61,6 @@ enum Operator {
 enum Function {
     Fill,
     If,
-    Minimum,
-    Maximum,
-    Sum,
-    Average,
-    Absolute,
-    Not,
 }
 
 impl Function {
@@ -72,12 +68,6 @@ impl Function {
         Some(match name {
             "FILL" => Self::Fill,
             "IF" => Self::If,
-            "MIN" => Self::Minimum,
-            "MAX" => Self::Maximum,
-            "SUM" => Self::Sum,
-            "AVG" => Self::Average,
-            "ABS" => Self::Absolute,
-            "NOT" => Self::Not,
             _ => return None,
         })
     }
@@ -86,8 +76,6 @@ impl Function {
         match self {
             Self::Fill => count == 2,
             Self::If => count == 2 || count == 3,
-            Self::Absolute | Self::Not => count == 1,
-            Self::Minimum | Self::Maximum | Self::Sum | Self::Average => count >= 1,
         }
     }
 }
@@ -117,54 +105,67 @@ impl Expression {
         metrics: &BTreeMap<String, Series>,
         length: usize,
     ) -> Result<Series, ExpressionError> {
-        evaluate(&self.0, metrics, length)
+        let mut empty = false;
+        for id in self.0.ids() {
+            let series = metrics.get(id).ok_or_else(|| ExpressionError::UnknownId(id.to_owned()))?;
+            empty |= series.iter().all(Option::is_none);
+        }
+        if empty {
+            return Ok(vec![None; length]);
+        }
+        Ok((0..length).map(|at| self.0.value(metrics, at)).collect())
     }
 }
 
-fn evaluate(
-    node: &Node,
-    metrics: &BTreeMap<String, Series>,
-    length: usize,
-) -> Result<Series, ExpressionError> {
-    let part = |node: &Node| evaluate(node, metrics, length);
-    Ok(match node {
-        Node::Number(number) => vec![Some(*number); length],
-        Node::Repeat => vec![None; length],
-        Node::Id(id) => metrics.get(id).cloned().ok_or_else(|| ExpressionError::UnknownId(id.clone()))?,
-        Node::Negative(inner) => part(inner)?.into_iter().map(|value| value.map(|value| -value)).collect(),
-        Node::Binary(operator, left, right) => part(left)?
-            .into_iter()
-            .zip(part(right)?)
-            .map(|(left, right)| calculate(*operator, left?, right?))
-            .collect(),
-        Node::Call(Function::Fill, arguments) => match arguments.as_slice() {
-            [series, Node::Repeat] => repeat(part(series)?),
-            [series, with] => {
-                part(series)?.into_iter().zip(part(with)?).map(|(value, with)| value.or(with)).collect()
+impl Node {
+    fn ids(&self) -> Vec<&str> {
+        match self {
+            Self::Number(_) | Self::Repeat => Vec::new(),
+            Self::Id(id) => vec![id],
+            Self::Negative(inner) => inner.ids(),
+            Self::Binary(_, left, right) => [left.ids(), right.ids()].concat(),
+            Self::Call(_, arguments) => arguments.iter().flat_map(Self::ids).collect(),
+        }
+    }
+
+    /// Whether it is the same in every period.
+    fn is_scalar(&self) -> bool {
+        self.ids().is_empty()
+    }
+
+    /// The value in one period; none where there is none.
+    fn value(&self, metrics: &BTreeMap<String, Series>, at: usize) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Repeat => None,
+            Self::Id(id) => metrics.get(id)?.get(at).copied().flatten(),
+            Self::Negative(inner) => inner.value(metrics, at).map(|value| -value),
+            Self::Binary(operator, left, right) => {
+                let series = !left.is_scalar() && !right.is_scalar();
+                // Of two series, the one that lacks a value counts as 0 where the other has one.
+                let (left, right) = match (left.value(metrics, at), right.value(metrics, at)) {
+                    (Some(left), None) if series => (left, 0.0),
+                    (None, Some(right)) if series => (0.0, right),
+                    (left, right) => (left?, right?),
+                };
+                calculate(*operator, left, right)
             }
-            _ => vec![None; length],
-        },
-        Node::Call(Function::If, arguments) => {
-            let mut parts = arguments.iter().map(part);
-            let mut next = || parts.next().transpose().map(|part| part.unwrap_or_else(|| vec![None; length]));
-            let (condition, then, otherwise) = (next()?, next()?, next()?);
-            condition
-                .into_iter()
-                .zip(then.into_iter().zip(otherwise))
-                .map(|(condition, (then, otherwise))| if condition? == 0.0 { otherwise } else { then })
-                .collect()
+            Self::Call(Function::Fill, arguments) => match arguments.as_slice() {
+                [series, Self::Repeat] => (0..=at).rev().find_map(|at| series.value(metrics, at)),
+                [series, with] => series.value(metrics, at).or_else(|| with.value(metrics, at)),
+                _ => None,
+            },
+            Self::Call(Function::If, arguments) => {
+                let part = |number: usize| arguments.get(number).and_then(|part| part.value(metrics, at));
+                if part(0)? == 0.0 {
+                    part(2)
+                } else {
+                    // As the guide's table has it: true without a value is 0, false without a value is nothing.
+                    Some(part(1).unwrap_or(0.0))
+                }
+            }
         }
-        Node::Call(function, arguments) => {
-            let parts = arguments.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-            (0..length)
-                .map(|at| {
-                    let present: Vec<f64> =
-                        parts.iter().filter_map(|part| part.get(at).copied().flatten()).collect();
-                    aggregate(*function, &present)
-                })
-                .collect()
-        }
-    })
+    }
 }
 
 /// None where the result is no number, which CloudWatch drops: a division by zero, for one.
@@ -186,32 +187,6 @@ fn calculate(operator: Operator, left: f64, right: f64) -> Option<f64> {
         Operator::Or => truth(left != 0.0 || right != 0.0),
     };
     value.is_finite().then_some(value)
-}
-
-fn aggregate(function: Function, present: &[f64]) -> Option<f64> {
-    let first = *present.first()?;
-    #[expect(clippy::cast_precision_loss, reason = "an alarm has at most ten metrics")]
-    let count = present.len() as f64;
-    Some(match function {
-        Function::Minimum => present.iter().copied().fold(first, f64::min),
-        Function::Maximum => present.iter().copied().fold(first, f64::max),
-        Function::Sum => present.iter().sum(),
-        Function::Average => present.iter().sum::<f64>() / count,
-        Function::Absolute => first.abs(),
-        Function::Not => f64::from(u8::from(first == 0.0)),
-        Function::Fill | Function::If => return None,
-    })
-}
-
-fn repeat(series: Series) -> Series {
-    let mut last = None;
-    series
-        .into_iter()
-        .map(|value| {
-            last = value.or(last);
-            last
-        })
-        .collect()
 }
 
 struct Parser<'a> {
@@ -355,31 +330,57 @@ mod tests {
             ("-2 + 5", 3.0),
             ("1 + 1 > 1 AND 0 < 1", 1.0),
             ("0 OR 1 AND 0", 0.0),
-            ("MAX(1, 3, 2) - MIN(4, 5)", -1.0),
         ] {
             assert_eq!(value(text, &[]), [Some(expected)], "{text}");
         }
     }
 
+    /// The guide's own examples: "Comparison and logical operators" and "Using IF expressions".
     #[test]
-    fn missing_data_stays_missing_until_it_is_filled() {
+    fn the_examples_of_the_user_guide_come_out_as_it_says() {
+        let (one, other) =
+            ([Some(30.0), Some(20.0), Some(0.0), Some(0.0)], [Some(20.0), None, Some(20.0), None]);
+        let metrics: &[(&str, &[Option<f64>])] = &[("metric1", &one), ("metric2", &other)];
+        for (text, expected) in [
+            ("metric1 < metric2", [0.0, 0.0, 1.0, 0.0]),
+            ("metric1 >= 30", [1.0, 0.0, 0.0, 0.0]),
+            ("metric1 > 15 AND metric2 > 15", [1.0, 0.0, 0.0, 0.0]),
+        ] {
+            assert_eq!(value(text, metrics), expected.map(Some), "{text}");
+        }
+
+        let condition = [Some(1.0), Some(1.0), Some(0.0), Some(0.0), None];
+        let then = [Some(30.0), None, Some(0.0), Some(0.0), Some(30.0)];
+        let otherwise = [Some(0.0), Some(0.0), Some(20.0), None, Some(20.0)];
+        let metrics: &[(&str, &[Option<f64>])] = &[("c", &condition), ("t", &then), ("o", &otherwise)];
+        for (text, expected) in [
+            ("IF(c, t, o)", [Some(30.0), Some(0.0), Some(20.0), None, None]),
+            ("IF(c, 5, o)", [Some(5.0), Some(5.0), Some(20.0), None, None]),
+            ("IF(c, t, 5)", [Some(30.0), Some(0.0), Some(5.0), Some(5.0), None]),
+            ("IF(c, t)", [Some(30.0), Some(0.0), None, None, None]),
+        ] {
+            assert_eq!(value(text, metrics), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn missing_data_stays_missing_beside_a_number_until_it_is_filled() {
         let errors: &[Option<f64>] = &[Some(4.0), None];
         assert_eq!(value("errors + 1", &[("errors", errors)]), [Some(5.0), None]);
         assert_eq!(value("FILL(errors, 0) + 1", &[("errors", errors)]), [Some(5.0), Some(1.0)]);
         assert_eq!(value("FILL(errors, REPEAT)", &[("errors", errors)]), [Some(4.0), Some(4.0)]);
+        assert_eq!(value("1 / requests", &[("requests", &[Some(0.0)])]), [None]);
     }
 
     #[test]
-    fn a_rate_below_the_floor_of_requests_is_zero_and_no_division_by_zero() {
-        let text =
-            "IF(FILL(requests, 0) >= 20, 100 * (FILL(errors, 0) + FILL(refused, 0)) / FILL(requests, 0), 0)";
-        let metrics: &[(&str, &[Option<f64>])] = &[
-            ("requests", &[Some(100.0), Some(10.0), None]),
-            ("errors", &[Some(15.0), Some(10.0), None]),
-            ("refused", &[Some(5.0), None, None]),
-        ];
-        assert_eq!(value(text, metrics), [Some(20.0), Some(0.0), Some(0.0)]);
-        assert_eq!(value("1 / requests", &[("requests", &[Some(0.0)])]), [None]);
+    fn a_metric_without_a_datapoint_takes_its_whole_expression_along() {
+        let metrics: &[(&str, &[Option<f64>])] =
+            &[("errors", &[Some(9.0), Some(9.0)]), ("refused", &[None, None])];
+        for text in
+            ["FILL(refused, 0)", "FILL(errors, 0) + FILL(refused, 0)", "IF(errors > 1, errors, refused)"]
+        {
+            assert_eq!(value(text, metrics), [None, None], "{text}");
+        }
     }
 
     #[test]

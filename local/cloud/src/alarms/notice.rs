@@ -2,8 +2,9 @@
 //!
 //! Source: CloudWatch user guide, "Invoke a Lambda function from an alarm". Times end in `+0000`.
 
-use super::definition::{AlarmDefinition, Value};
+use super::definition::AlarmDefinition;
 use super::evaluation::{AlarmState, Evaluated};
+use super::sources::Value;
 use crate::aws;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

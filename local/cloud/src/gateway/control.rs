@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `GET /_local/faults`, `PUT /_local/faults` | the fault rules, see [`super::Fault`] |
 //! | `GET /_local/deliveries/<s3\|events>`, `PUT` the same | how events arrive, see [`crate::deliveries::Knobs`] |
-//! | `PUT /_local/propagation` with `{"milliseconds":500}` | how late the load balancer carries a change out |
+//! | `PUT /_local/propagation` with `{"seconds":[2,60]}` | how late each node of the load balancer carries a change out |
+//! | `PUT /_local/lateness` with `{"seconds":[240,240]}` | how long after its end a minute of a metric is there |
+//! | `POST /_local/metric-data` with a `GetMetricData` | its results, for the emulator |
 //! | `POST /_local/functions/<name>/kill` | kills the function's processes |
 //! | `POST /_local/instances/<id>/kill` | the instance is gone, with all that ran on it; Auto Scaling replaces it |
 //! | `POST /_local/instances/<id>/restart-agent` | stops and starts its `CodeDeploy` agent |
@@ -12,10 +14,11 @@
 
 use super::answers::{Body, json_answer};
 use super::faults::{Fault, Faults};
+use crate::alarms::Alarms;
 use crate::deliveries::{Deliveries, Knobs};
 use crate::functions::Functions;
 use crate::scaling::Scaling;
-use crate::traffic::Traffic;
+use crate::traffic::{Propagation, Traffic};
 use bytes::Bytes;
 use codedeploy::Fleet;
 use http::{Method, Response, StatusCode};
@@ -42,12 +45,24 @@ pub(crate) struct Control {
     pub events: Arc<Deliveries>,
     /// What goes wrong.
     pub faults: Arc<Faults>,
+    /// The metrics, and how late they are.
+    pub alarms: Arc<Alarms>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Propagation {
-    milliseconds: u64,
+struct Seconds {
+    /// On AWS's clock; none for as on AWS.
+    seconds: Option<[f64; 2]>,
+}
+
+impl Seconds {
+    fn durations(&self) -> Result<Option<[Duration; 2]>, (StatusCode, String)> {
+        let duration = |seconds| {
+            Duration::try_from_secs_f64(seconds).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+        };
+        self.seconds.map(|[first, second]| Ok([duration(first)?, duration(second)?])).transpose()
+    }
 }
 
 impl Control {
@@ -71,9 +86,18 @@ impl Control {
                 deliveries.set(read::<Knobs>(body)?);
                 Ok(json!(deliveries.knobs()))
             }),
-            ("PUT", ["propagation"]) => read::<Propagation>(body).map(|propagation| {
-                self.traffic.set_propagation(Duration::from_millis(propagation.milliseconds));
-                Value::Null
+            ("PUT", ["propagation"]) => read::<Seconds>(body).and_then(|seconds| {
+                let delays = seconds.durations()?;
+                self.traffic.set_propagation(delays.map_or(Propagation::AsOnAws, Propagation::After));
+                Ok(Value::Null)
+            }),
+            ("PUT", ["lateness"]) => read::<Seconds>(body).and_then(|seconds| {
+                self.alarms.set_lateness(seconds.durations()?.map(|[earliest, latest]| earliest..=latest));
+                Ok(Value::Null)
+            }),
+            ("POST", ["metric-data"]) => read::<Value>(body).and_then(|request| {
+                let refused = |error: anyhow::Error| (StatusCode::BAD_REQUEST, format!("{error:#}"));
+                self.alarms.metric_data(&request).map_err(refused)
             }),
             ("POST", ["functions", name, "kill"]) => match self.functions.kill(name) {
                 Ok(killed) => Ok(json!({ "killed": killed })),

@@ -5,7 +5,7 @@ use http::Request;
 use http_body_util::Full;
 use load_balancer::{Admission, LoadBalancer};
 
-use crate::support::{Client, NEVER, Upstream, group, nobody, split, start, target};
+use crate::support::{Client, NEVER, Upstream, counted, group, nobody, split, start, target};
 
 /// The client that the header `x-client` names.
 fn by_header(peer: std::net::SocketAddr, headers: &http::HeaderMap) -> IpAddr {
@@ -36,7 +36,7 @@ async fn a_judge_blocks_before_any_target_is_asked() {
     let requests = blue.requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].1["x-forwarded-for"], "203.0.113.8");
-    let metrics = handle.take_metrics().load_balancer;
+    let metrics = counted(&handle).load_balancer;
     assert_eq!((metrics.blocked, metrics.elb_4xx, metrics.request_count), (2, 2, 1));
 }
 

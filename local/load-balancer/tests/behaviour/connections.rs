@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{
-    Client, NEVER, Upstream, group, in_front_of, split, start, until, until_healthy, visit,
+    Client, NEVER, Upstream, counted, group, in_front_of, split, start, until, until_healthy, visit,
 };
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn connections_to_targets_are_kept() {
         assert_eq!(visit(&handle, "a", 10).await.len(), 10);
     }
     assert_eq!(blue.connections() - before, 1);
-    assert_eq!(handle.take_metrics().load_balancer.new_connections, 5);
+    assert_eq!(counted(&handle).load_balancer.new_connections, 5);
 }
 
 #[tokio::test]

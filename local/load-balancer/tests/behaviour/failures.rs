@@ -8,7 +8,9 @@ use load_balancer::{LoadBalancer, REPLAYABLE_BODY};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Client, NEVER, group, in_front_of, nobody, split, start, target, visit};
+use crate::support::{
+    Client, NEVER, counted, group, in_front_of, nobody, split, start, target, until, visit,
+};
 
 /// A target that lets `talk` have every connection with its number from 0 on; health checks are not among them.
 async fn upstream<F>(talk: impl Fn(TcpStream, Vec<u8>, usize) -> F + Send + Clone + 'static) -> SocketAddr
@@ -60,7 +62,7 @@ async fn a_refused_connection_is_502_and_no_other_target_is_asked() {
     let mut statuses: Vec<u16> = visit(&handle, "a", 10).await.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [[200; 5], [502; 5]].concat());
-    let metrics = handle.take_metrics();
+    let metrics = counted(&handle);
     assert_eq!(metrics.groups["blue"].target_connection_errors, 5);
     assert_eq!((metrics.load_balancer.elb_5xx, metrics.load_balancer.elb_502), (5, 5));
 }
@@ -70,7 +72,7 @@ async fn a_fresh_connection_closed_without_answer_is_502() {
     let address = upstream(|stream, _, _| async move { drop(stream) }).await;
     let handle = in_front_of(address).await;
     assert_eq!(visit(&handle, "a", 1).await[0].status, 502);
-    let metrics = handle.take_metrics();
+    let metrics = counted(&handle);
     assert_eq!(metrics.load_balancer.retried, 0);
     assert_eq!(metrics.groups["blue"].target_connection_errors, 0);
 }
@@ -95,7 +97,7 @@ async fn a_reused_connection_closed_without_answer_is_tried_afresh_and_counted()
         let request = Request::post("/").header("host", "a").body(Full::from(body)).unwrap();
         assert_eq!(client.send(request).await.status, 200, "{body:?}");
         assert_eq!(client.get("a").await.status, 200);
-        let metrics = handle.take_metrics();
+        let metrics = counted(&handle);
         assert_eq!(metrics.load_balancer.retried, 1);
         assert_eq!(metrics.groups["blue"].request_count, 3);
         assert_eq!(metrics.groups["blue"].target_2xx, 3);
@@ -119,7 +121,7 @@ async fn a_body_too_long_to_keep_never_takes_a_used_connection() {
     let body = Bytes::from(vec![b'x'; usize::try_from(REPLAYABLE_BODY).unwrap() + 1]);
     let request = Request::post("/").header("host", "a").body(Full::from(body)).unwrap();
     assert_eq!(client.send(request).await.status, 200);
-    assert_eq!(handle.take_metrics().load_balancer.retried, 0);
+    assert_eq!(counted(&handle).load_balancer.retried, 0);
 }
 
 #[tokio::test]
@@ -132,7 +134,11 @@ async fn a_target_that_does_not_answer_in_time_is_504() {
     let groups = vec![group("blue", NEVER, &[target("i-1", address)])];
     let handle = start(balancer, split(&[("blue", 1)]), groups).await;
     assert_eq!(visit(&handle, "a", 1).await[0].status, 504);
-    assert_eq!(handle.take_metrics().load_balancer.elb_504, 1);
+    let metrics = counted(&handle);
+    assert_eq!((metrics.load_balancer.elb_504, metrics.load_balancer.elb_5xx), (1, 1));
+    let blue = &metrics.groups["blue"];
+    assert_eq!((blue.request_count, blue.target_5xx, blue.target_connection_errors), (1, 0, 0));
+    assert_eq!(blue.response_time.count(), 0, "a target that never answered has no response time");
 }
 
 #[tokio::test]
@@ -167,5 +173,31 @@ async fn a_connection_that_the_target_says_it_closes_is_not_used_again() {
     let answers = visit(&handle, "a", 100).await;
     assert!(answers.iter().all(|answer| answer.status == 200 && &answer.body[..] == b"ok"));
     assert!(answers.iter().all(|answer| !answer.headers.contains_key("connection")));
-    assert_eq!(handle.take_metrics().load_balancer.retried, 0);
+    assert_eq!(counted(&handle).load_balancer.retried, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_wait_is_the_load_balancers_own_4xx() {
+    let (asked, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let address = upstream(move |mut stream, _, _| {
+        asked.send(()).unwrap();
+        async move {
+            read(&mut stream).await;
+        }
+    })
+    .await;
+    let handle = in_front_of(address).await;
+    let mut stream = TcpStream::connect(handle.address()).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    hears.recv().await.unwrap();
+    drop(stream);
+    let gone = std::cell::RefCell::new(load_balancer::Metrics::default());
+    until("a 460", || {
+        *gone.borrow_mut() = counted(&handle);
+        gone.borrow().load_balancer.elb_460 == 1
+    })
+    .await;
+    let gone = gone.into_inner();
+    assert_eq!((gone.load_balancer.elb_4xx, gone.load_balancer.elb_5xx), (1, 0));
+    assert_eq!(gone.groups.get("blue").map_or(0, |blue| blue.target_4xx + blue.target_5xx), 0);
 }

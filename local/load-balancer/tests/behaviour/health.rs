@@ -5,7 +5,8 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::support::{
-    HEALTHY, NEVER, Upstream, group, nobody, split, start, state, target, until, until_healthy, visit,
+    HEALTHY, NEVER, Upstream, counted, group, nobody, split, start, state, target, until, until_healthy,
+    visit,
 };
 
 const OFTEN: Duration = Duration::from_millis(10);
@@ -70,11 +71,11 @@ async fn weight_zero_is_checked_and_a_group_without_rule_is_not() {
     assert_eq!(state(&handle, "green"), [(State::Unused, Some(Reason::NotInUse))]);
     assert_eq!(green.checks(), 0);
 
-    handle.set_routing(split(&[("blue", 100), ("green", 0)]));
+    handle.set_routing(&split(&[("blue", 100), ("green", 0)]));
     until_state(&handle, "green", HEALTHY).await;
     assert!(visit(&handle, "a", 20).await.iter().all(|answer| answer.name() == "blue"));
 
-    handle.set_routing(split(&[("blue", 1)]));
+    handle.set_routing(&split(&[("blue", 1)]));
     assert_eq!(state(&handle, "green"), [(State::Unused, Some(Reason::NotInUse))]);
     sleep(OFTEN).await;
     let checks = green.checks();
@@ -100,7 +101,7 @@ async fn only_healthy_targets_are_asked_until_none_is() {
     let answers = visit(&handle, "a", 10).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(answers.iter().filter(|answer| answer.name() == "first").count(), 5);
-    let metrics = handle.take_metrics();
+    let metrics = counted(&handle);
     assert_eq!(metrics.groups["blue"].unhealthy_routing_requests, 10);
 }
 

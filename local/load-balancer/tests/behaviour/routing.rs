@@ -59,7 +59,7 @@ async fn new_weights_count_for_open_connections_at_once() {
     for _ in 0..20 {
         assert_eq!(client.get("a").await.name(), "blue");
     }
-    handle.set_routing(split(&[("blue", 0), ("green", 100)]));
+    handle.set_routing(&split(&[("blue", 0), ("green", 100)]));
     for _ in 0..20 {
         assert_eq!(client.get("a").await.name(), "green");
     }
@@ -70,15 +70,43 @@ async fn weights_take_effect_after_the_delay_and_the_last_writer_wins() {
     let handle = blue_and_green((100, 0)).await;
     let mut client = Client::connect(handle.address()).await;
     let green = || split(&[("blue", 0), ("green", 100)]);
-    handle.set_routing_after(Duration::from_millis(60), green());
+    handle.set_routing_after(&[Duration::from_millis(60)], &green());
     assert_eq!(client.get("a").await.name(), "blue");
     sleep(Duration::from_millis(90)).await;
     assert_eq!(client.get("a").await.name(), "green");
 
-    handle.set_routing_after(Duration::from_millis(30), green());
-    handle.set_routing(split(&[("blue", 100), ("green", 0)]));
+    handle.set_routing_after(&[Duration::from_millis(30)], &green());
+    handle.set_routing(&split(&[("blue", 100), ("green", 0)]));
     sleep(Duration::from_millis(60)).await;
     assert_eq!(client.get("a").await.name(), "blue");
+}
+
+#[tokio::test]
+async fn a_change_reaches_one_node_before_the_other_and_each_counts_for_itself() {
+    let (blue, green) = (Upstream::start("blue").await, Upstream::start("green").await);
+    let groups = vec![group("blue", NEVER, &[blue.target()]), group("green", NEVER, &[green.target()])];
+    let only =
+        |name: &str| split(&[("blue", u16::from(name == "blue")), ("green", u16::from(name == "green"))]);
+    let handle = start(LoadBalancer::new().nodes(2), only("blue"), groups).await;
+    let (mut early, mut late) =
+        (Client::connect(handle.address()).await, Client::connect(handle.address()).await);
+    handle.set_routing_after(&[Duration::ZERO, NEVER], &only("green"));
+    until_green(&mut early).await;
+    assert_eq!(late.get("a").await.name(), "blue");
+    assert_eq!(early.get("a").await.name(), "green", "the nodes do not agree, and neither is wrong");
+
+    let nodes = handle.take_metrics();
+    let of = |node: usize, name: &str| nodes[node].groups.get(name).map_or(0, |group| group.request_count);
+    assert_eq!((of(1, "blue"), of(1, "green")), (1, 0));
+    assert!(of(0, "green") >= 2);
+    // Both see every target: host counts are not halves.
+    assert!(nodes.iter().all(|node| node.groups["green"].healthy_hosts.is_some()));
+}
+
+async fn until_green(client: &mut Client) {
+    while client.get("a").await.name() != "green" {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -128,7 +156,7 @@ async fn nothing_is_lost_while_weights_change_under_load() {
     let visitors = visitors::Visitors::start(visitors::Plan::new(handle.address(), vec![host])).unwrap();
     for weight in [10, 50, 100, 0, 100] {
         sleep(Duration::from_millis(60)).await;
-        handle.set_routing(split(&[("blue", 100 - weight), ("green", weight)]));
+        handle.set_routing(&split(&[("blue", 100 - weight), ("green", weight)]));
     }
     let log = visitors.stop().await;
     assert!(log.records().len() > 40);

@@ -14,8 +14,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use load_balancer::{
-    Forward, Handle, HealthCheck, ListenerAction, LoadBalancer, Reason, Routing, Rule, State, Target,
-    TargetGroup,
+    Draw, Forward, Handle, HealthCheck, ListenerAction, LoadBalancer, Metrics, Reason, Routing, Rule, State,
+    Target, TargetGroup,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
@@ -157,11 +157,19 @@ pub(crate) fn split(forwards: &[(&str, u16)]) -> Routing {
     Routing::new(vec![rule(1, "*", forwards)])
 }
 
+/// Weighs in turn, so that shares are exact.
 pub(crate) async fn start(balancer: LoadBalancer, routing: Routing, groups: Vec<TargetGroup>) -> Handle {
-    let handle = balancer.start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let handle = balancer.draw(Draw::InTurn).start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     handle.set_target_groups(groups);
-    handle.set_routing(routing);
+    handle.set_routing(&routing);
     handle
+}
+
+/// What the only node has counted.
+pub(crate) fn counted(handle: &Handle) -> Metrics {
+    let mut nodes = handle.take_metrics();
+    assert_eq!(nodes.len(), 1);
+    nodes.remove(0)
 }
 
 /// A load balancer in front of one group with one target.

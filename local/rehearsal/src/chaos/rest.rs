@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(300);
 
 /// Visitors stay for so long after everything is at rest.
-pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(1);
+pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// How many answers tell who carries the traffic.
 const ANSWERS: usize = 50;

@@ -32,14 +32,14 @@ pub(super) enum Setting {
 impl Setting {
     pub(super) const ALL: [Self; 2] = [Self::Releasing, Self::AfterSuccess];
 
-    /// Times that make seconds out of minutes.
+    /// Times that make seconds out of minutes. An alarm notices after 4 to 8 s, within the canary.
     pub(super) fn parameters(self) -> [(&'static str, &'static str); 10] {
         let window = match self {
             Self::Releasing => "0",
             Self::AfterSuccess => "60s",
         };
         [
-            ("Strategy", "canary:20%:6s"),
+            ("Strategy", "canary:20%:10s"),
             ("Bake", "4s"),
             ("InstallDeadline", "60s"),
             ("Drain", "2s"),

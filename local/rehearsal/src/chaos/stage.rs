@@ -5,7 +5,7 @@ use crate::display::Display;
 use crate::product::Product;
 use crate::releases::{Releases, ToldVerdict, Upload};
 use anyhow::{Context, Result};
-use cloud::{Cloud, Fault, FaultKind, Knobs, PROPAGATION};
+use cloud::{Cloud, Fault, FaultKind, Knobs, Propagation};
 use codedeploy::Delivery;
 use jiff::Timestamp;
 use load_balancer::State;
@@ -112,7 +112,8 @@ impl<'a> Stage<'a> {
         self.cloud.uploads.set(Knobs::default());
         self.cloud.events.set(Knobs::default());
         self.cloud.codedeploy.deliver_events(Delivery::default());
-        self.cloud.traffic.set_propagation(PROPAGATION / self.cloud.speed);
+        self.cloud.traffic.set_propagation(Propagation::AsOnAws);
+        self.cloud.alarms.set_lateness(None);
     }
 
     // --- Releases ---
