@@ -221,7 +221,7 @@ pub fn gaming_shop(traffic: &mut Traffic, random: &mut Random) {
     }
 }
 
-/// For ten minutes pages name assets that were not uploaded.
+/// For ten minutes pages name assets and fragments that were not uploaded.
 pub fn release_without_assets(traffic: &mut Traffic, random: &mut Random) {
     for _ in 0..500 {
         let agent = random.of(&BROWSERS);
@@ -230,7 +230,8 @@ pub fn release_without_assets(traffic: &mut Traffic, random: &mut Random) {
         for _ in 0..1 + random.below(4) {
             pen.ask(at, "GET", format!("/products/{}", random.below(500)), 200);
             for part in 0..60 {
-                pen.ask(at + 100 + part * 10, "GET", format!("/assets/chunk-{part}.9f3c.js"), 404);
+                let path = if part % 4 == 0 { format!("/assets/chunk-{part}.js") } else { format!("/fragments/{part}") };
+                pen.ask(at + 100 + part * 10, "GET", path, 404);
             }
             at += 20_000;
         }

@@ -40,6 +40,9 @@ pub struct Record<'a> {
     pub method: Text<'a>,
     /// `httpRequest.requestId`. Empty when the record has none.
     pub request_id: Text<'a>,
+    /// Whether a label of AWS's Bot Control says that this is the crawler that it claims to be.
+    /// <https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-bot.html>
+    pub is_verified_bot: bool,
     /// The whole record, for what only a few of them need: headers, the rule inside a group.
     pub json: &'a [u8],
 }
@@ -195,6 +198,9 @@ const CLIENT: &[u8] = b",\"httpRequest\":{\"clientIp\":\"";
 
 const GROUP_RULE: &[u8] = b"\"terminatingRule\":{\"ruleId\":\"";
 
+const VERIFIED_BOT: &str = "awswaf:managed:aws:bot-control:bot:verified";
+const VERIFIED_BOT_LABEL: &[u8] = b"{\"name\":\"awswaf:managed:aws:bot-control:bot:verified\"";
+
 static FIND_GROUP_RULE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(GROUP_RULE));
 static FIND_CLIENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CLIENT));
 static FIND_TIMESTAMP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"timestamp\":"));
@@ -227,7 +233,7 @@ impl RecordReader {
         if fits > 0 {
             self.templates.swap(fits, fits - 1);
         }
-        let RequestLine { client_ip, uri, method, request_id, rest } = request_line(request)?;
+        let RequestLine { client_ip, uri, method, request_id, is_verified_bot, rest } = request_line(request)?;
         let length = lines.len()
             - rest.len()
             - usize::from(lines.len() > rest.len() && lines[lines.len() - rest.len() - 1] == b'\n');
@@ -243,6 +249,7 @@ impl RecordReader {
             uri: Text::new(uri),
             method: Text::new(method),
             request_id: Text::new(request_id),
+            is_verified_bot,
             json,
         };
         Some((record, rest))
@@ -320,6 +327,7 @@ struct RequestLine<'a> {
     uri: &'a [u8],
     method: &'a [u8],
     request_id: &'a [u8],
+    is_verified_bot: bool,
     rest: &'a [u8],
 }
 
@@ -356,14 +364,17 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     // What follows is passed over, unless another record begins in it: an object that is neither a value nor in a list,
     // or, when this one was cut off where a value was due, one that begins as records do.
     let mut from = 0;
+    let mut is_verified_bot = false;
     loop {
         let Some(at) = memchr2(b'{', b'\n', &rest[from..]) else {
-            return Some(RequestLine { client_ip, uri, method, request_id, rest: &[] });
+            return Some(RequestLine { client_ip, uri, method, request_id, is_verified_bot, rest: &[] });
         };
         let at = from + at;
         if rest[at] == b'\n' {
-            return Some(RequestLine { client_ip, uri, method, request_id, rest: &rest[at + 1..] });
+            let rest = &rest[at + 1..];
+            return Some(RequestLine { client_ip, uri, method, request_id, is_verified_bot, rest });
         }
+        is_verified_bot |= rest[at..].starts_with(VERIFIED_BOT_LABEL);
         if at == 0 || !matches!(rest[at - 1], b':' | b'[' | b',') || rest[at..].starts_with(START) {
             return None;
         }
@@ -461,7 +472,7 @@ fn next_start(text: &[u8]) -> Option<usize> {
 }
 
 /// The keys that are looked for. In a record whose keys are written with escapes, they are found by their meaning.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "timestamp",
     "action",
     "terminatingRuleId",
@@ -470,6 +481,7 @@ const KEYS: [&str; 16] = [
     "uri",
     "httpMethod",
     "requestId",
+    "labels",
     "headers",
     "name",
     "Name",
@@ -502,6 +514,7 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
         uri: Text::default(),
         method: Text::default(),
         request_id: Text::default(),
+        is_verified_bot: false,
         json: b"",
     };
     cursor.object(|key, cursor| {
@@ -519,6 +532,16 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
                         _ => {}
                     }
                     cursor.skip().map(|_| ())
+                });
+            }
+            b"labels" => {
+                return in_array(cursor, |cursor| {
+                    in_object(cursor, |key, cursor| {
+                        if name(key) == b"name" {
+                            record.is_verified_bot |= text(cursor)?.is(VERIFIED_BOT);
+                        }
+                        cursor.skip().map(|_| ())
+                    })
                 });
             }
             b"logEvents" => envelope = Some(*cursor),
