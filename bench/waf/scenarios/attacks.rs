@@ -8,12 +8,30 @@ use crate::traffic::{BROWSERS, Firewall, HOUR, MINUTE, Pen, Traffic, home};
 
 /// What scanners ask for.
 const PROBED: [&str; 16] = [
-    "/.env", "/.git/config", "/wp-login.php", "/phpmyadmin/index.php", "/actuator/env", "/cgi-bin/luci", "/xmlrpc.php",
-    "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php", "/server-status", "/.aws/credentials", "/backup.zip",
-    "/owa/auth/logon.aspx", "/solr/admin/info/system", "/boaform/admin/formLogin", "/HNAP1", "/old/wp-admin/setup-config.php",
+    "/.env",
+    "/.git/config",
+    "/wp-login.php",
+    "/phpmyadmin/index.php",
+    "/actuator/env",
+    "/cgi-bin/luci",
+    "/xmlrpc.php",
+    "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php",
+    "/server-status",
+    "/.aws/credentials",
+    "/backup.zip",
+    "/owa/auth/logon.aspx",
+    "/solr/admin/info/system",
+    "/boaform/admin/formLogin",
+    "/HNAP1",
+    "/old/wp-admin/setup-config.php",
 ];
 
-fn bots(traffic: &mut Traffic, random: &mut Random, count: u32, mut work: impl FnMut(&mut Pen<'_>, &mut Random)) {
+fn bots(
+    traffic: &mut Traffic,
+    random: &mut Random,
+    count: u32,
+    mut work: impl FnMut(&mut Pen<'_>, &mut Random),
+) {
     for _ in 0..count {
         let (from, agent) = (home(random), random.of(&BROWSERS));
         work(&mut traffic.sender(true, from, agent), random);

@@ -115,25 +115,47 @@ fn old_link(random: &mut Random) -> Page {
 
 /// 2 % of the links that they follow are of a WordPress site that is no more.
 pub fn crawlers_with_old_links(traffic: &mut Traffic, random: &mut Random) {
-    crawl(traffic, random, 20, 1_000, |random| if random.per_mille(20) { old_link(random) } else { crawled(random) });
+    crawl(
+        traffic,
+        random,
+        20,
+        1_000,
+        |random| if random.per_mille(20) { old_link(random) } else { crawled(random) },
+    );
 }
 
 /// Three in four are.
 pub fn crawlers_with_mostly_old_links(traffic: &mut Traffic, random: &mut Random) {
-    crawl(traffic, random, 5, 3_000, |random| if random.per_mille(750) { old_link(random) } else { crawled(random) });
+    crawl(
+        traffic,
+        random,
+        5,
+        3_000,
+        |random| if random.per_mille(750) { old_link(random) } else { crawled(random) },
+    );
 }
 
 /// 1 % of what they ask for looks like an attack to a rule.
 pub fn crawlers_with_false_positives(traffic: &mut Traffic, random: &mut Random) {
     crawl(traffic, random, 20, 1_000, |random| {
         let (path, ..) = crawled(random);
-        if random.per_mille(10) { (path, 403, Firewall::Block("common-rules")) } else { (path, 200, Firewall::Allow) }
+        if random.per_mille(10) {
+            (path, 403, Firewall::Block("common-rules"))
+        } else {
+            (path, 200, Firewall::Allow)
+        }
     });
 }
 
 /// Eight pages a second.
 pub fn fast_crawlers(traffic: &mut Traffic, random: &mut Random) {
-    crawl(traffic, random, 3, 125, |random| if random.per_mille(20) { old_link(random) } else { crawled(random) });
+    crawl(
+        traffic,
+        random,
+        3,
+        125,
+        |random| if random.per_mille(20) { old_link(random) } else { crawled(random) },
+    );
 }
 
 /// A site on WordPress.
@@ -145,7 +167,12 @@ pub fn wordpress(traffic: &mut Traffic, random: &mut Random) {
         for _ in 0..1 + random.below(4) {
             pen.ask(at, "GET", format!("/2026/11/post-{}", random.below(60)), 200);
             for part in 0..14 {
-                let folder = random.of(&["wp-content/themes/shop", "wp-content/uploads/2026", "wp-includes/js", "wp-json/wp/v2"]);
+                let folder = random.of(&[
+                    "wp-content/themes/shop",
+                    "wp-content/uploads/2026",
+                    "wp-includes/js",
+                    "wp-json/wp/v2",
+                ]);
                 pen.ask(at + 200 + part * 30, "GET", format!("/{folder}/{part}-{}", random.below(20)), 200);
             }
             at += 20_000 + random.below(60_000);
@@ -230,7 +257,11 @@ pub fn release_without_assets(traffic: &mut Traffic, random: &mut Random) {
         for _ in 0..1 + random.below(4) {
             pen.ask(at, "GET", format!("/products/{}", random.below(500)), 200);
             for part in 0..60 {
-                let path = if part % 4 == 0 { format!("/assets/chunk-{part}.js") } else { format!("/fragments/{part}") };
+                let path = if part % 4 == 0 {
+                    format!("/assets/chunk-{part}.js")
+                } else {
+                    format!("/fragments/{part}")
+                };
                 pen.ask(at + 100 + part * 10, "GET", path, 404);
             }
             at += 20_000;
@@ -247,7 +278,11 @@ pub fn login_outage(traffic: &mut Traffic, random: &mut Random) {
         }
     }
     for number in 0..400_u16 {
-        let from_home = if number % 4 == 0 { Ipv6Addr::new(0x2a02, 0x810d, number, 7, 0, 0, 0, 9).into() } else { home(random) };
+        let from_home = if number % 4 == 0 {
+            Ipv6Addr::new(0x2a02, 0x810d, number, 7, 0, 0, 0, 9).into()
+        } else {
+            home(random)
+        };
         let mut pen = traffic.sender(false, from_home, BROWSERS[0]);
         // Before it, they got in.
         if number % 2 == 0 {

@@ -110,7 +110,16 @@ impl Pen<'_> {
         firewall: Firewall,
     ) {
         let (sender, from, agent) = (self.sender, self.from, self.agent);
-        self.traffic.requests.push(Request { at, sender, from, method, path: path.into(), status, agent, firewall });
+        self.traffic.requests.push(Request {
+            at,
+            sender,
+            from,
+            method,
+            path: path.into(),
+            status,
+            agent,
+            firewall,
+        });
     }
 
     /// A page with what belongs to it.

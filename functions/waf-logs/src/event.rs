@@ -112,7 +112,10 @@ fn objects(notification: &Value) -> PortResult<Named> {
                 named.skipped.push(format!("{:?} is a folder", Excerpt(created.key.as_str())));
             }
             Ok(Notice::Created(created)) if created.key.as_str().ends_with(TEST_FILE) => {
-                named.skipped.push(format!("{:?} is the file with which a load balancer tries the bucket", Excerpt(created.key.as_str())));
+                named.skipped.push(format!(
+                    "{:?} is the file with which a load balancer tries the bucket",
+                    Excerpt(created.key.as_str())
+                ));
             }
             Ok(Notice::Created(created)) => named.objects.push(log_object(created).map_err(unusable)),
             Ok(Notice::Other(other)) => named.skipped.push(other.to_string()),

@@ -148,7 +148,8 @@ async fn merge(
 ) -> PortResult<(Tally, Vec<(String, String)>)> {
     let (from, until) = decide::window_steps(&facts.configuration, LATENESS, now);
     let requests_from = decide::requests_from(&facts.configuration, LATENESS, now);
-    let mut window = Tally::new(Room::of_window(settings.clients), step_at(now)).with_requests_from(requests_from);
+    let mut window =
+        Tally::new(Room::of_window(settings.clients), step_at(now)).with_requests_from(requests_from);
     if let Some(key) = &facts.state.window {
         match ports.read(key).await? {
             Some((bytes, _)) => {

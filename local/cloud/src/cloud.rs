@@ -1,11 +1,12 @@
 //! The whole local cloud: started, running, stopped.
 
+use crate::access_log::{self, AccessLog};
 use crate::alarms::Alarms;
 use crate::aws;
 use crate::deliveries::Deliveries;
 use crate::emulator::Emulator;
 use crate::event_sources;
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, load_balancer_of};
 use crate::functions::{Functions, Journal, Queue};
 use crate::gateway::{Control, Faults, Gateway, Uploads};
 use crate::instances;
@@ -122,7 +123,9 @@ impl Cloud {
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
         firewall.load().await?;
-        let handle = balance(options.load_balancer_port, Arc::clone(&firewall)).await?;
+        let access_log = Arc::new(AccessLog::new(&load_balancer_of(&stack.listener)));
+        let handle =
+            balance(options.load_balancer_port, Arc::clone(&firewall), Arc::clone(&access_log)).await?;
         let speed = options.speed.max(1);
         let (listener_arn, propagation) = (stack.listener.clone(), PROPAGATION / speed);
         let traffic =
@@ -185,6 +188,10 @@ impl Cloud {
         let delivered = Arc::clone(&firewall)
             .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);
         tasks.spawn(async move { match delivered.await {} });
+        let balancing = aws_sdk_elasticloadbalancingv2::Client::new(&inner);
+        let (delivery, interval) =
+            (aws::config(&endpoint, aws::LOG_DELIVERY_KEY), access_log::INTERVAL / speed);
+        tasks.spawn(async move { match access_log.deliver(balancing, delivery, interval).await {} });
         let evaluated = Arc::clone(&alarms);
         tasks.spawn(async move { evaluated.run().await });
 
@@ -220,11 +227,16 @@ impl Cloud {
 }
 
 /// The load balancer behind the web ACL.
-async fn balance(port: u16, firewall: Arc<Firewall>) -> Result<load_balancer::Handle> {
+async fn balance(
+    port: u16,
+    firewall: Arc<Firewall>,
+    access_log: Arc<AccessLog>,
+) -> Result<load_balancer::Handle> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     LoadBalancer::new()
         .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
         .judge(move |facts| firewall.judge(facts))
+        .observer(move |access| access_log.note(access))
         .start(address)
         .await
         .with_context(|| format!("the load balancer cannot listen on {address}"))

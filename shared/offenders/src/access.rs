@@ -91,7 +91,8 @@ impl AccessReader {
             self.began = whole.parse::<Timestamp>().ok()?.as_millisecond();
             self.minute = *minute;
         }
-        let digit = |at: usize| rest.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'));
+        let digit =
+            |at: usize| rest.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'));
         let seconds = digit(1)? * 10 + digit(2)?;
         let fraction = if rest.get(3) == Some(&b'.') {
             digit(4)? * 100 + digit(5).unwrap_or(0) * 10 + digit(6).unwrap_or(0)
@@ -219,7 +220,10 @@ mod tests {
         ] {
             let forged = line.replace("GET http://www.example.com:80/ HTTP/1.1", forged);
             if let (Ok(found), Ok(honest)) = (read(&forged), read(line)) {
-                assert_eq!((found.client, found.status, found.timestamp), (honest.client, honest.status, honest.timestamp));
+                assert_eq!(
+                    (found.client, found.status, found.timestamp),
+                    (honest.client, honest.status, honest.timestamp)
+                );
             }
         }
     }
@@ -232,7 +236,10 @@ mod tests {
         assert_eq!(told("http x"), "no request in quotes");
         assert_eq!(told(&line.replace("2018-07-02T22:23:00.186641Z", "yesterday")), "a time that is none");
         assert_eq!(told(&line.replace(" 34 366 ", " ")), "no sizes");
-        assert_eq!(told(&line.replace(" 34 366 ", " 34 x ")), "fields in another order than a load balancer's");
+        assert_eq!(
+            told(&line.replace(" 34 366 ", " 34 x ")),
+            "fields in another order than a load balancer's"
+        );
         for length in 0..line.len() {
             assert!(read(&line[..length]).is_err() || length > 150, "{length}");
         }

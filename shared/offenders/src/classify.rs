@@ -147,8 +147,8 @@ impl Remembered {
 
 /// What the names of assets end with.
 const ASSETS: &[&[u8]] = &[
-    b".css", b".js", b".mjs", b".map", b".png", b".jpg", b".jpeg", b".gif", b".webp", b".avif", b".svg", b".ico", b".woff",
-    b".woff2", b".ttf", b".mp4", b".webm",
+    b".css", b".js", b".mjs", b".map", b".png", b".jpg", b".jpeg", b".gif", b".webp", b".avif", b".svg",
+    b".ico", b".woff", b".woff2", b".ttf", b".mp4", b".webm",
 ];
 
 /// Paths remembered, two to a place: a site has some thousand that are asked for often.
@@ -175,7 +175,8 @@ impl Classifier {
     /// For one configuration. `own_rule` is the name of the web ACL's rule that blocks by our IP sets.
     pub fn new(configuration: &Configuration, own_rule: Option<&str>) -> Self {
         let detectors = &configuration.detectors;
-        let usual: Vec<String> = detectors.odd_paths.except.iter().map(|part| part.to_ascii_lowercase()).collect();
+        let usual: Vec<String> =
+            detectors.odd_paths.except.iter().map(|part| part.to_ascii_lowercase()).collect();
         Self {
             ipv6_prefix: configuration.clients.ipv6_prefix,
             allowed: configuration.allow.iter().collect(),
@@ -213,8 +214,9 @@ impl Classifier {
                 return Meaning::Hit(Hit { client, kinds: Kinds::KNOCK, path: None, mark });
             }
             WafAction::Block => {
-                // Nothing was answered: what is kept of it is that it was asked for.
-                if !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) {
+                // Nothing was answered: what is kept of it is that it was asked for. A busy office meets a rate-based
+                // rule too, and that one lets it in again.
+                if !record.is_rate_based && !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) {
                     kinds = kinds.and(Kinds::BLOCKED);
                     kept = if is_secret { path.kept(PathKind::Probed) } else { None };
                 }
@@ -328,7 +330,8 @@ impl Classifier {
         if newer.key == key {
             return newer;
         }
-        let found = if older.key == key { older } else { self.look_at_path(text.bytes(&mut Vec::new()), key) };
+        let found =
+            if older.key == key { older } else { self.look_at_path(text.bytes(&mut Vec::new()), key) };
         self.remembered[place] = [found, newer];
         found
     }

@@ -132,11 +132,8 @@ pub fn command(
             state.bans.insert(*network, ban);
         }
         Command::Allow(network, time, note) => {
-            let allowed = Allowed {
-                since: now,
-                until: time.map(|time| after(now, time)),
-                note: note.clone(),
-            };
+            let allowed =
+                Allowed { since: now, until: time.map(|time| after(now, time)), note: note.clone() };
             state.allowed.insert(*network, allowed);
             let never = never_blocked(&state, configuration);
             release(&mut state, &never, now, &mut Vec::new());

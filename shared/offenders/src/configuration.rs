@@ -133,7 +133,7 @@ const fn threshold(max_retry: u32, minutes: u64) -> Threshold {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Detectors {
-    /// Requests that a rule of the web ACL blocked.
+    /// Requests that a rule of the web ACL blocked, but for rate-based ones: those let their clients in again.
     pub blocked: Option<Threshold>,
     /// Requests of any kind. Floods are stopped sooner by a rate-based rule in the web ACL.
     pub rate: Option<Threshold>,

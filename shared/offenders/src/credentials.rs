@@ -86,7 +86,10 @@ impl CredentialPaths {
     /// Whether this answer refuses them.
     pub(crate) fn refuses(&self, place: Place, status: u16) -> bool {
         self.refused.contains(&status)
-            || self.refused_at.get(usize::from(place.0)).is_some_and(|(_, statuses)| statuses.contains(&status))
+            || self
+                .refused_at
+                .get(usize::from(place.0))
+                .is_some_and(|(_, statuses)| statuses.contains(&status))
     }
 }
 
@@ -135,7 +138,15 @@ mod tests {
         ] {
             assert!(place(path).is_some(), "{path}");
         }
-        for path in ["/", "/logins", "/login/help", "/products/login-7", "/api/v1/orders", "/oauth/token/refresh", "/blogin"] {
+        for path in [
+            "/",
+            "/logins",
+            "/login/help",
+            "/products/login-7",
+            "/api/v1/orders",
+            "/oauth/token/refresh",
+            "/blogin",
+        ] {
             assert_eq!(place(path), None, "{path}");
         }
     }
@@ -145,7 +156,9 @@ mod tests {
         let paths = CredentialPaths::new(&Credentials::default());
         let wordpress = paths.place(b"/blog/wp-login.php").unwrap();
         let usual = paths.place(b"/login").unwrap();
-        assert!(paths.refuses(wordpress, 200) && paths.refuses(wordpress, 403) && !paths.refuses(wordpress, 302));
+        assert!(
+            paths.refuses(wordpress, 200) && paths.refuses(wordpress, 403) && !paths.refuses(wordpress, 302)
+        );
         assert!(!paths.refuses(usual, 200) && paths.refuses(usual, 422));
         assert!(paths.has_method(b"put") && !paths.has_method(b"GET"));
     }

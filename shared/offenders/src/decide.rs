@@ -129,7 +129,8 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
         subscribers: 0,
         network: None,
     };
-    window.each(|client, activity| review.client(client.network(configuration.clients.ipv6_prefix), activity));
+    window
+        .each(|client, activity| review.client(client.network(configuration.clients.ipv6_prefix), activity));
     review.end_of_network();
     let Review { mut candidates, mut spared, mut news, seen, subscribers, .. } = review;
 
@@ -440,7 +441,8 @@ fn brake(
         return None;
     }
     let excess = |candidate: &Candidate| candidate.findings.iter().map(Finding::excess).max();
-    let mut worst: Vec<_> = doubtful().map(|(network, candidate)| (std::cmp::Reverse(excess(candidate)), *network)).collect();
+    let mut worst: Vec<_> =
+        doubtful().map(|(network, candidate)| (std::cmp::Reverse(excess(candidate)), *network)).collect();
     worst.sort_unstable();
     let networks: Vec<IpNet> = worst.into_iter().map(|(_, network)| network).collect();
     candidates.retain(|_, candidate| candidate.is_clear);
@@ -484,7 +486,9 @@ fn find_bystanders(window: &Tally, state: &mut State, configuration: &Configurat
         }
     }
     groups.retain(|_, count| *count >= configuration.neighbours.members);
-    let is_in = |network: &IpNet| neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group));
+    let is_in = |network: &IpNet| {
+        neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group))
+    };
     let mut bystanders: BTreeSet<IpNet> = std::mem::take(&mut state.bystanders);
     bystanders.retain(|network| is_in(network) && !state.bans.contains_key(network));
     if !groups.is_empty() {

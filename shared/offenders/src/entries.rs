@@ -139,9 +139,8 @@ impl Entries {
         let badness = |network: &IpNet| {
             let members = self.neighbourhoods.get(network).copied().unwrap_or(1);
             let ban = bans.get(network);
-            let excess = ban.map_or(0, |ban| {
-                ban.findings.iter().map(crate::judge::Finding::excess).max().unwrap_or(0)
-            });
+            let excess = ban
+                .map_or(0, |ban| ban.findings.iter().map(crate::judge::Finding::excess).max().unwrap_or(0));
             let is_manual = ban.is_some_and(|ban| ban.detector == Detector::Manual);
             (is_manual, members, ban.map_or(0, |ban| ban.times_before), excess, ban.and_then(|ban| ban.until))
         };

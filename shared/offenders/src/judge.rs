@@ -115,23 +115,34 @@ pub fn findings(
     ignore_until: Option<u32>,
 ) -> Vec<Finding> {
     let detectors = &configuration.detectors;
+    // Most clients have done nothing that anybody could judge.
+    let has_offences =
+        activity.offences.iter().any(|records| !records.is_empty()) || !activity.paths.is_empty();
+    if !has_offences && detectors.rate.is_none_or(|rate| activity.requests.len() < rate.max_retry as usize) {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
-    let mut judge = |detector, threshold: Option<Threshold>, worst: &dyn Fn(Threshold) -> Option<(u32, u32)>| {
-        let Some(threshold) = threshold else { return };
-        if let Some((count, last)) = worst(threshold).filter(|&(count, _)| count >= threshold.max_retry) {
-            findings.push(Finding {
-                detector,
-                count,
-                max_retry: threshold.max_retry,
-                find_time: threshold.find_time,
-                from: time_of((last + 1).saturating_sub(steps(threshold))),
-                until: time_of(last + 1),
-                ban_time: threshold.ban_time.unwrap_or(configuration.ban.time),
-            });
-        }
-    };
+    let mut judge =
+        |detector, threshold: Option<Threshold>, worst: &dyn Fn(Threshold) -> Option<(u32, u32)>| {
+            let Some(threshold) = threshold else { return };
+            if let Some((count, last)) = worst(threshold).filter(|&(count, _)| count >= threshold.max_retry) {
+                findings.push(Finding {
+                    detector,
+                    count,
+                    max_retry: threshold.max_retry,
+                    find_time: threshold.find_time,
+                    from: time_of((last + 1).saturating_sub(steps(threshold))),
+                    until: time_of(last + 1),
+                    ban_time: threshold.ban_time.unwrap_or(configuration.ban.time),
+                });
+            }
+        };
     let since = |records: &[(u32, u16)]| -> Vec<u32> {
-        records.iter().map(|&(step, _)| step).filter(|&step| ignore_until.is_none_or(|until| step > until)).collect()
+        records
+            .iter()
+            .map(|&(step, _)| step)
+            .filter(|&step| ignore_until.is_none_or(|until| step > until))
+            .collect()
     };
     let requests = since(&activity.requests);
     let blocked = since(activity.blocked());
@@ -255,7 +266,8 @@ fn excused(activity: &Activity, from: u32, until: u32) -> u32 {
 
 fn accepted(activity: &Activity, from: u32, until: u32) -> u32 {
     let records = activity.accepted();
-    let count = records.partition_point(|&(step, _)| step <= until) - records.partition_point(|&(step, _)| step < from);
+    let count = records.partition_point(|&(step, _)| step <= until)
+        - records.partition_point(|&(step, _)| step < from);
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
@@ -349,7 +361,8 @@ mod tests {
     #[test]
     fn a_window_slides_and_never_holds_more_than_its_length() {
         let counts = [(100, 40), (105, 30), (111, 30), (112, 1)];
-        let records: Vec<u32> = counts.iter().flat_map(|&(step, count)| (0..count).map(move |_| step)).collect();
+        let records: Vec<u32> =
+            counts.iter().flat_map(|&(step, count)| (0..count).map(move |_| step)).collect();
         assert_eq!(busiest(&records, in_steps(12), nothing), Some((100, 111)));
         assert_eq!(busiest(&records, in_steps(11), nothing), Some((70, 105)));
         assert_eq!(busiest(&records, in_steps(1), nothing), Some((40, 100)));

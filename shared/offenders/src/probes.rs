@@ -109,10 +109,12 @@ pub(crate) struct Probes {
 impl Probes {
     /// The built-in ones, and parts that an operator calls odd.
     pub(crate) fn and(also: &[String]) -> Self {
-        let built_in = |list: &[&'static str], probe| list.iter().map(move |part| (*part, probe)).collect::<Vec<_>>();
+        let built_in =
+            |list: &[&'static str], probe| list.iter().map(move |part| (*part, probe)).collect::<Vec<_>>();
         let mut texts = Vec::new();
         let mut meanings = Vec::new();
-        for (part, probe) in [built_in(SECRETS, Probe::Secret), built_in(SOFTWARE, Probe::Software)].concat() {
+        for (part, probe) in [built_in(SECRETS, Probe::Secret), built_in(SOFTWARE, Probe::Software)].concat()
+        {
             let (text, place) = match part.as_bytes().first() {
                 Some(b'^') => (part.trim_start_matches('^'), Place::Begin),
                 Some(b'$') => (part.trim_start_matches('$'), Place::End),

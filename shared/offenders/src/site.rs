@@ -78,12 +78,14 @@ impl Site {
                 used.push(without_requests(activity));
             }
         });
-        site.linked = missed.into_iter().filter(|&(_, clients)| clients >= LINKED).map(|(path, _)| path).collect();
+        site.linked =
+            missed.into_iter().filter(|&(_, clients)| clients >= LINKED).map(|(path, _)| path).collect();
         site.dark = dark(&got_in, &used);
         site.count_campaign(&used, configuration);
         let usual = usual(state, hour);
         let Hour { trying, failing } = site.hour;
-        site.campaign = failing >= MANY && u64::from(failing) * 1000 >= u64::from(TIMES_USUAL * usual) * u64::from(trying);
+        site.campaign = failing >= MANY
+            && u64::from(failing) * 1000 >= u64::from(TIMES_USUAL * usual) * u64::from(trying);
         site
     }
 
@@ -153,8 +155,10 @@ fn dark(got_in: &BTreeMap<u32, u32>, used: &[Activity]) -> Vec<u32> {
 
 /// Of a thousand clients that use credentials, how many keep failing: the median of the hours before.
 fn usual(state: &State, hour: i64) -> u32 {
-    let hours = state.hours.iter().filter(|&(&before, seen)| before < hour && seen.trying >= ENOUGH_IN_AN_HOUR);
-    let mut shares: Vec<u32> = hours.map(|(_, seen)| seen.failing.saturating_mul(1000) / seen.trying).collect();
+    let hours =
+        state.hours.iter().filter(|&(&before, seen)| before < hour && seen.trying >= ENOUGH_IN_AN_HOUR);
+    let mut shares: Vec<u32> =
+        hours.map(|(_, seen)| seen.failing.saturating_mul(1000) / seen.trying).collect();
     shares.sort_unstable();
     shares.get(shares.len() / 2).copied().unwrap_or(0).max(USUAL)
 }

@@ -396,8 +396,7 @@ fn a_million_clients_fit_and_the_worst_are_still_found() {
     for n in 0..1_000_000_u32 {
         let bits = (0x2001_0db8_u128 << 96) | (u128::from(n) << 64);
         let kinds = Kinds::REQUEST;
-        tally
-            .hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, path: None, mark: 0 });
+        tally.hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, path: None, mark: 0 });
         if n % 500 == 0 {
             tally.hit(START + n / 4000, &hit(7, kinds));
         }
