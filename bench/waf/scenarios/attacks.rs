@@ -123,7 +123,7 @@ pub fn stuffing(traffic: &mut Traffic, random: &mut Random) {
     });
 }
 
-/// One guesses the password of a WordPress site's author.
+/// One guesses the password of a `WordPress` site's author.
 pub fn wordpress_guessed(traffic: &mut Traffic, random: &mut Random) {
     benign::wordpress(traffic, random);
     let mut pen = traffic.sender(true, Ipv4Addr::new(198, 18, 7, 7).into(), "Mozilla/5.0");

@@ -20,7 +20,7 @@ pub fn visitors(traffic: &mut Traffic, random: &mut Random, count: u32) {
             pen.log_in(random, at, 150);
             at += 30_000;
         }
-        for _ in 0..1 + random.below(5) {
+        for _ in 0..=random.below(5) {
             pen.page(random, at);
             at += 5_000 + random.below(60_000);
         }
@@ -113,7 +113,7 @@ fn old_link(random: &mut Random) -> Page {
     (format!("/wp-content/uploads/{}.jpg", random.below(9_000)), 404, Firewall::Allow)
 }
 
-/// 2 % of the links that they follow are of a WordPress site that is no more.
+/// 2 % of the links that they follow are of a blog that is no more.
 pub fn crawlers_with_old_links(traffic: &mut Traffic, random: &mut Random) {
     crawl(
         traffic,
@@ -158,13 +158,13 @@ pub fn fast_crawlers(traffic: &mut Traffic, random: &mut Random) {
     );
 }
 
-/// A site on WordPress.
+/// A site on `WordPress`.
 pub fn wordpress(traffic: &mut Traffic, random: &mut Random) {
     for _ in 0..600 {
         let agent = random.of(&BROWSERS);
         let mut pen = traffic.sender(false, home(random), agent);
         let mut at = random.below(HOUR);
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             pen.ask(at, "GET", format!("/2026/11/post-{}", random.below(60)), 200);
             for part in 0..14 {
                 let folder = random.of(&[
@@ -254,7 +254,7 @@ pub fn release_without_assets(traffic: &mut Traffic, random: &mut Random) {
         let agent = random.of(&BROWSERS);
         let mut pen = traffic.sender(false, home(random), agent);
         let mut at = 20 * MINUTE + random.below(8 * MINUTE);
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             pen.ask(at, "GET", format!("/products/{}", random.below(500)), 200);
             for part in 0..60 {
                 let path = if part % 4 == 0 {

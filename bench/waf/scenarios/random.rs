@@ -21,7 +21,7 @@ impl Random {
 
     /// Less than `bound`.
     pub const fn below(&mut self, bound: u32) -> u32 {
-        ((self.next() >> 32) * bound as u64 >> 32) as u32
+        (((self.next() >> 32) * bound as u64) >> 32) as u32
     }
 
     /// In `of` thousand cases `true` so often.

@@ -241,7 +241,8 @@ mod tests {
             "fields in another order than a load balancer's"
         );
         for length in 0..line.len() {
-            assert!(read(&line[..length]).is_err() || length > 150, "{length}");
+            let cut: String = line.chars().take(length).collect();
+            assert!(read(&cut).is_err() || length > 150, "{length}");
         }
     }
 }

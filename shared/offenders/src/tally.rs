@@ -89,7 +89,7 @@ pub(crate) const OFFENCES: [Kinds; 6] =
 
 /// Packed, because a million of them shall fit into little memory.
 #[derive(Debug, Clone, Copy)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Client {
     key: u128,
     weight: u32,

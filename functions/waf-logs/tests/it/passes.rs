@@ -90,7 +90,8 @@ async fn what_the_application_answered_decides_and_a_request_in_both_logs_counts
     let listed = shop.invoke(json!({ "command": "blocked" })).await.unwrap();
     let summary = listed["blocked"][0]["summary"].as_str().unwrap().to_owned();
     assert!(summary.contains("brute force 60 in 10m (threshold 50)"), "{summary}");
-    assert!(summary.contains("POST /login (answered 401)"), "{summary}");
+    let evidence = listed["blocked"][0]["evidence"]["samples"].as_array().unwrap();
+    assert!(evidence.iter().any(|sample| sample["rule"] == "answered 401"), "{evidence:?}");
 }
 
 #[tokio::test]
