@@ -514,8 +514,10 @@ fn samples_by_network<T>(
     let mut samples: BTreeMap<IpNet, Vec<Sample>> = BTreeMap::new();
     for (client, sample) in window.samples() {
         let network = Address::network(client, configuration.clients.ipv6_prefix);
-        if wanted.contains_key(&network) {
-            let kept = samples.entry(network).or_default();
+        // Of a neighbourhood that is judged as one, what any of its members did.
+        let offender = [Some(network), neighbourhood(&network, configuration)];
+        if let Some(offender) = offender.into_iter().flatten().find(|network| wanted.contains_key(network)) {
+            let kept = samples.entry(offender).or_default();
             if kept.len() < MOST_SAMPLES {
                 kept.push(sample.clone());
             }

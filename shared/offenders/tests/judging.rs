@@ -14,7 +14,7 @@ use offenders::entries::{Family, MOST_ENTRIES, entries};
 use offenders::judge::{Detector, step_at, time_of};
 use offenders::partial::{self, Header};
 use offenders::state::{Hour, State};
-use offenders::tally::{Room, Tally};
+use offenders::tally::{Room, Sample, Tally};
 
 /// A step at the beginning of five minutes, and of an hour.
 const START: u32 = 359_069_760;
@@ -52,7 +52,9 @@ impl Logs {
             self.count = self.count.wrapping_add(40_503);
             let step = START + from * MINUTE + n * (until - from) * MINUTE / count;
             let client = Address::parse(client.as_bytes()).unwrap().judged(64);
-            self.tally.hit(step, &Hit { client, kinds, path: path(n), mark: self.count });
+            if self.tally.hit(step, &Hit { client, kinds, path: path(n), mark: self.count }) {
+                self.tally.keep_sample(client, || sample(step));
+            }
         }
         self
     }
@@ -86,6 +88,18 @@ impl Logs {
     fn blocked(&self) -> Vec<String> {
         let decision = self.decide(&State::default(), &Configuration::default());
         decision.state.bans.keys().map(ToString::to_string).collect()
+    }
+}
+
+fn sample(step: u32) -> Sample {
+    let text = str::to_owned;
+    let timestamp = time_of(step).as_millisecond();
+    Sample {
+        timestamp,
+        method: text("GET"),
+        path: text("/"),
+        rule: text("answered 404"),
+        action: text("ALLOW"),
     }
 }
 
@@ -229,6 +243,8 @@ fn a_network_that_uses_a_prefix_for_each_request_is_one_client_if_it_only_fails(
         logs
     };
     assert_eq!(rotating().blocked(), ["2001:db8:bad::/48"]);
+    let state = rotating().decide(&State::default(), &Configuration::default()).state;
+    assert!(state.bans.values().all(|ban| !ban.samples.is_empty()), "every block has its evidence");
     // A carrier's network, in which others get on well.
     let mut shared = rotating();
     for n in 100..120 {
