@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-waf chaos prove
+.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-waf bench-offenders chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs
 # What the local cloud runs: the functions, the program that is released, and itself.
@@ -73,6 +73,9 @@ bench-waf: ## Measure how fast waf-logs reads, beside DuckDB, Python and plain s
 	.venv/bin/pip install --quiet --requirement bench/waf/requirements.txt
 	cargo build --release -p bench-waf
 	.venv/bin/python bench/waf/run.py
+
+bench-offenders: ## Play traffic with known attackers to waf-logs, fail2ban's rule and AWS's Security Automations.
+	cargo run --release -p bench-waf --bin judge
 
 chaos: ## Break everything that AWS lets break, under load, and see that it comes to rest.
 	@local/prepare demo

@@ -2,11 +2,13 @@
 """Makes WAF logs to measure with: the same arguments give the same bytes.
 
   generate.py FOLDER --records 200000 --files 20     mixed traffic of a shop under attack, about 2 KB a record
+  generate.py FOLDER --access                        the same traffic as the load balancer logs it, about 600 bytes a line
   generate.py FOLDER --distinct 1000000              one object, every record from an IPv6 network of its own
 
 The layout is that of WAF's delivery to S3 from a load balancer. Beside the objects stands clients.json: who is who.
 """
 import argparse
+import datetime
 import gzip
 import itertools
 import json
@@ -103,6 +105,29 @@ def record(source, at, client, ip):
     return CODER.encode({**whole, **extra, "ja3Fingerprint": client.ja3, "ja4Fingerprint": client.ja4})
 
 
+def access(source, at, client, ip):
+    """The line of the load balancer's access log for a request like that of `record`."""
+    method, path, status = "GET", source.choice(PAGES), 200
+    if client.role == "flood":
+        path = f"/search?q={hexadecimal(source, 10)}"
+    elif client.role == "login":
+        method, path, status = "POST", "/login", 401
+    elif client.role in ("scanner", "injection"):
+        path, status = source.choice(PROBES), 404
+    elif source.random() < 0.2:
+        status = 304
+    stopped = client.role == "injection" or (client.role == "scanner" and source.random() < 0.5)
+    time = datetime.datetime.fromtimestamp(at / 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    target, times, codes, actions = "10.0.1.17:8080", "0.001 0.004 0.000", f"{status} {status}", "waf,forward"
+    if stopped:
+        target, times, codes, actions = "-", "-1 -1 -1", "403 -", "waf"
+    return (f'https {time} app/shop/50dc6c495c0c9188 {ip}:{source.randrange(1024, 65536)} {target} {times} {codes} {source.randrange(200, 900)} '
+            f'{source.randrange(200, 90000)} "{method} https://www.example.com:443{path} HTTP/2.0" "{client.agent}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 '
+            f'arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-blue/73e2d6bc24d8a067 "Root=1-{at // 1000:08x}-{hexadecimal(source, 24)}" '
+            f'"www.example.com" "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012" 100 {time} "{actions}" "-" "-" '
+            f'"{target}" "{codes.split()[1]}" "-" "-" TID_{hexadecimal(source, 32)} "-" "-" "-"')
+
+
 def write(folder, number, lines):
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"waflogs_{number:04d}.log.gz")
@@ -114,7 +139,7 @@ def write(folder, number, lines):
     os.utime(path, (START // 1000 + 3600, START // 1000 + 3600))
 
 
-def mixed(folder, n_records, n_files):
+def mixed(folder, n_records, n_files, line):
     source = random.Random(7)
     people = [Client(source, "person") for _ in range(20_000)]
     weights = list(itertools.accumulate(1 / (place + 1) for place in range(len(people))))
@@ -138,7 +163,7 @@ def mixed(folder, n_records, n_files):
                 ip = client.ip
                 if client is rotating:
                     ip = rotating.prefix + ":" + ":".join(f"{source.randrange(1, 65536):x}" for _ in range(4))
-                yield record(source, START + at, client, ip)
+                yield line(source, START + at, client, ip)
         write(folder, number, lines())
     with open(os.path.join(folder, "clients.json"), "w", encoding="ascii") as out:
         json.dump({client.ip: client.role for client in bad}, out)
@@ -164,11 +189,12 @@ def main():
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--files", type=int, default=20)
     parser.add_argument("--distinct", type=int)
+    parser.add_argument("--access", action="store_true")
     options = parser.parse_args()
     if options.distinct:
         distinct(options.folder, options.distinct)
     else:
-        mixed(options.folder, options.records, options.files)
+        mixed(options.folder, options.records, options.files, access if options.access else record)
 
 
 if __name__ == "__main__":

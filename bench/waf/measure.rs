@@ -140,11 +140,14 @@ fn plain_serde(files: &[String], threshold: u32) -> Result<Measured, Failure> {
     Ok(measured)
 }
 
-/// Counts by clock minute, from steps of five seconds.
+/// Counts by clock minute: requests from steps of five seconds, and what a load balancer's log says went well.
 fn add_minutes(minutes: &mut Minutes, client: Address, activity: &Activity) {
     let per_minute = u32::try_from(60 / offenders::BUCKET_SECONDS).unwrap_or(1);
     for &(step, _) in &activity.requests {
         *minutes.entry((client, step / per_minute)).or_default() += 1;
+    }
+    for &(minute, count) in &activity.successes {
+        *minutes.entry((client, minute / per_minute)).or_default() += count;
     }
 }
 

@@ -58,15 +58,18 @@ fn an_update_of_the_stack_has_no_address_of_its_own_to_write() {
 #[test]
 fn logs_reach_the_function_through_a_queue_that_waits_long_enough_and_gives_up() {
     let template = Template::read();
-    let bucket = template.resource("WafLogBucket").properties();
-    assert_eq!(
-        bucket["NotificationConfiguration"],
-        json!({ "QueueConfigurations": [{ "Event": "s3:ObjectCreated:*", "Queue": "WafLogQueue.Arn" }] })
-    );
+    let mut arns = Vec::new();
+    for id in ["WafLogBucket", "AccessLogBucket"] {
+        let bucket = template.resource(id).properties();
+        assert_eq!(
+            bucket["NotificationConfiguration"],
+            json!({ "QueueConfigurations": [{ "Event": "s3:ObjectCreated:*", "Queue": "WafLogQueue.Arn" }] })
+        );
+        arns.push(format!("arn:aws:s3:::{}", text(&bucket["BucketName"])));
+    }
     let policy = template.resource("WafLogQueuePolicy").properties();
     let condition = &policy["PolicyDocument"]["Statement"][0]["Condition"];
-    let arn = format!("arn:aws:s3:::{}", text(&bucket["BucketName"]));
-    assert_eq!(condition["ArnLike"]["aws:SourceArn"], json!(arn));
+    assert_eq!(condition["ArnLike"]["aws:SourceArn"], json!(arns));
 
     let mappings = template.of_type("AWS::Lambda::EventSourceMapping");
     let [mapping] = mappings.into_values().collect::<Vec<_>>()[..] else { panic!("one was expected") };
@@ -169,9 +172,43 @@ fn without_a_firewall_nothing_of_it_is_there_and_nothing_else_is_missing() {
         .map(|(id, _)| id)
         .collect();
     for (id, resource) in template.resources().filter(|(id, _)| !firewall.contains(id)) {
-        let written = resource.raw().to_string();
+        // CloudFormation waits for what there is.
+        let mut written = resource.raw().clone();
+        written.as_object_mut().unwrap().remove("DependsOn");
+        let written = written.to_string();
         for part in &firewall {
             assert!(!written.contains(&format!("\"{part}\"")), "{id} needs {part}");
         }
     }
+}
+
+#[test]
+fn the_load_balancer_says_what_was_answered_into_a_bucket_that_takes_it_and_forgets_in_time() {
+    let template = Template::read();
+    let load_balancer = template.resource("LoadBalancer");
+    let attributes = load_balancer.properties()["LoadBalancerAttributes"].clone();
+    let value = |key: &str| {
+        let mut attributes = attributes.as_array().unwrap().iter();
+        attributes
+            .find(|attribute| attribute["Key"] == json!(key))
+            .map(|attribute| attribute["Value"].clone())
+    };
+    assert_eq!(value("access_logs.s3.enabled"), Some(json!("true")));
+    let bucket = template.resource("AccessLogBucket").properties();
+    assert_eq!(value("access_logs.s3.bucket"), Some(bucket["BucketName"].clone()));
+    assert_eq!(load_balancer.raw()["DependsOn"], json!("AccessLogBucketPolicy"));
+    assert!(bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"].is_u64());
+    // Elastic Load Balancing writes with no other kind of encryption.
+    let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+    assert_eq!(encryption["ServerSideEncryptionByDefault"], json!({ "SSEAlgorithm": "AES256" }));
+
+    let policy = template.resource("AccessLogBucketPolicy").properties();
+    let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+    let delivery = statements.iter().find(|statement| {
+        statement["Principal"]["Service"] == json!("logdelivery.elasticloadbalancing.amazonaws.com")
+    });
+    let delivery = delivery.unwrap();
+    assert_eq!(delivery["Action"], json!("s3:PutObject"));
+    let of_this_account = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/*");
+    assert_eq!(delivery["Condition"]["ArnLike"]["aws:SourceArn"], json!(of_this_account));
 }

@@ -4,8 +4,8 @@ use greenlight::failure::{Class, Excerpt, Failure};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use offenders::address::Address;
+use offenders::command::{self, Command};
 use offenders::configuration::{Configuration, Span};
-use offenders::decide::{self, Command};
 use offenders::state::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -156,7 +156,7 @@ fn network_of(command: &Command) -> Option<String> {
 async fn store(ports: &impl Ports, configuration: &Configuration, command: &Command) -> PortResult<()> {
     for _ in 0..stored::ATTEMPTS {
         let (state, tag) = stored::state(ports).await?;
-        let changed = decide::command(&state, configuration, command, ports.now())
+        let changed = command::command(&state, configuration, command, ports.now())
             .map_err(|refused| Failure::new(Class::Permanent, "nothing was changed").caused_by(refused))?;
         if stored::commit(ports, &changed, tag.as_ref()).await? {
             return Ok(());

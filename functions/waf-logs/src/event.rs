@@ -111,6 +111,12 @@ fn objects(notification: &Value) -> PortResult<Named> {
             Ok(Notice::Created(created)) if created.key.as_str().ends_with('/') => {
                 named.skipped.push(format!("{:?} is a folder", Excerpt(created.key.as_str())));
             }
+            Ok(Notice::Created(created)) if created.key.as_str().ends_with(TEST_FILE) => {
+                named.skipped.push(format!(
+                    "{:?} is the file with which a load balancer tries the bucket",
+                    Excerpt(created.key.as_str())
+                ));
+            }
             Ok(Notice::Created(created)) => named.objects.push(log_object(created).map_err(unusable)),
             Ok(Notice::Other(other)) => named.skipped.push(other.to_string()),
             Err(bad) => named.objects.push(Err(unusable(bad))),
@@ -118,6 +124,10 @@ fn objects(notification: &Value) -> PortResult<Named> {
     }
     Ok(named)
 }
+
+/// What Elastic Load Balancing writes once when access logs are switched on.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html>
+const TEST_FILE: &str = "/ELBAccessLogTestFile";
 
 fn unusable(unusable: s3_event::Unusable) -> Failure {
     unknown("a record names no object").caused_by(unusable)

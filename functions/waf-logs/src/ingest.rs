@@ -55,7 +55,7 @@ pub async fn object(
     let (summary, tally) = reader.finish().map_err(|bad| refused(object, bad))?;
     if summary.records == 0 && summary.bad > 0 {
         let message = format!(
-            "none of the {} lines of {object} is a record of WAF's log; send WAF's logs to a prefix of their own. The first: {}",
+            "none of the {} lines of {object} is of WAF's log or of a load balancer's access log; send these logs to a prefix of their own. The first: {}",
             summary.bad,
             summary.complaints.first().map_or("", String::as_str)
         );
@@ -155,6 +155,7 @@ async fn store(
         bad_records = summary.bad,
         allowed_records = summary.allowed,
         records_without_client = summary.without_client,
+        records_without_meaning = summary.without_meaning,
         clients = tally.len(),
         count_error = tally.error(),
         inflated_bytes = summary.bytes,

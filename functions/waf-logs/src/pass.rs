@@ -61,6 +61,9 @@ pub struct Passed {
     pub sets_changed: usize,
     /// Whether the brake holds.
     pub is_held: bool,
+    /// Whether the load balancer's log told what was answered; without it, refused credentials and paths that are not
+    /// here are not seen.
+    pub sees_answers: bool,
     /// `block` or `count`.
     pub mode: Mode,
 }
@@ -144,7 +147,9 @@ async fn merge(
     now: Timestamp,
 ) -> PortResult<(Tally, Vec<(String, String)>)> {
     let (from, until) = decide::window_steps(&facts.configuration, LATENESS, now);
-    let mut window = Tally::new(Room::of_window(settings.clients), step_at(now));
+    let requests_from = decide::requests_from(&facts.configuration, LATENESS, now);
+    let mut window =
+        Tally::new(Room::of_window(settings.clients), step_at(now)).with_requests_from(requests_from);
     if let Some(key) = &facts.state.window {
         match ports.read(key).await? {
             Some((bytes, _)) => {
@@ -347,6 +352,7 @@ fn passed(
         left_out: wanted.values().map(|entries| entries.left_out.len()).sum(),
         sets_changed,
         is_held: decision.state.held.is_some(),
+        sees_answers: decision.sees_answers,
         mode,
     }
 }
@@ -377,12 +383,20 @@ fn log(passed: &Passed, decision: &Decision) {
         released = passed.released,
         spared_allowed = spared(Spared::Allowed),
         spared_proxies = spared(Spared::Proxy),
+        spared_verified_crawlers = spared(Spared::Verified),
         held_back = spared(Spared::Brake),
         bans = passed.bans,
         sets_changed = passed.sets_changed,
         mode = ?passed.mode,
+        sees_answers = passed.sees_answers,
         "pass decided"
     );
+    if passed.clients > 0 && !passed.sees_answers {
+        tracing::warn!(
+            "no access log of the load balancer was read in the last hour, so refused credentials and paths that are not \
+             here are not seen; check that the load balancer writes access logs (access_logs.s3.enabled)"
+        );
+    }
     if passed.left_out > 0 {
         tracing::error!(
             left_out = passed.left_out,

@@ -41,11 +41,24 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
                 section(
                     &mut text,
                     &format!(
-                        "Held: this pass would block {} of {} clients seen, more than the brake allows. Nobody new is blocked until \
-                     you send {{\"command\":\"confirm\"}}, raise brake.percent, or the share falls. The worst: {}",
+                        "Held: this pass would write {} doubtful blocks, with {} clients seen, more than the brake allows. They may \
+                         be the site's own fault: a rule that blocks visitors, a threshold that they reach. Who is beyond doubt \
+                         is blocked all the same. These are not, until you send {{\"command\":\"confirm\"}}, raise brake.percent, or the share falls. The worst: {}",
                         held.count,
                         held.seen,
                         examples.join(", ")
+                    ),
+                );
+            }
+            News::Campaign(campaign) => {
+                headlines.push(format!("{} ADDRESSES TRY CREDENTIALS", campaign.clients.failing));
+                section(
+                    &mut text,
+                    &format!(
+                        "Campaign: of {} clients that used credentials within the last hour, {} only fail, and go on. Those are \
+                         blocked one by one, as detectors.campaign says. Consider a challenge on the login path for everybody \
+                         else.",
+                        campaign.clients.trying, campaign.clients.failing
                     ),
                 );
             }

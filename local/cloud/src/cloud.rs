@@ -1,11 +1,12 @@
 //! The whole local cloud: started, running, stopped.
 
+use crate::access_log::{self, AccessLog};
 use crate::alarms::Alarms;
 use crate::aws;
 use crate::deliveries::Deliveries;
 use crate::emulator::Emulator;
 use crate::event_sources;
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, load_balancer_of};
 use crate::functions::{Functions, Journal, Queue};
 use crate::gateway::{Control, Edge, Faults, Gateway, Recorder, Uploads};
 use crate::instances::{self, Addresses};
@@ -135,7 +136,9 @@ impl Cloud {
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
         firewall.load().await?;
-        let traffic = balance(options, &inner, &stack, addresses.clone(), Arc::clone(&firewall)).await?;
+        let access_log = Arc::new(AccessLog::new(&load_balancer_of(&stack.listener)));
+        let seen = (Arc::clone(&firewall), Arc::clone(&access_log));
+        let traffic = balance(options, &inner, &stack, addresses.clone(), seen).await?;
         let speed = options.speed.max(1);
 
         let revisions = Arc::new(Revisions::new(&inner));
@@ -196,6 +199,10 @@ impl Cloud {
         let delivered = Arc::clone(&firewall)
             .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);
         tasks.spawn(async move { match delivered.await {} });
+        let balancing = aws_sdk_elasticloadbalancingv2::Client::new(&inner);
+        let (delivery, interval) =
+            (aws::config(&endpoint, aws::LOG_DELIVERY_KEY), access_log::INTERVAL / speed);
+        tasks.spawn(async move { match access_log.deliver(balancing, delivery, interval).await {} });
         let evaluated = Arc::clone(&alarms);
         tasks.spawn(async move { evaluated.run().await });
 
@@ -236,7 +243,7 @@ async fn balance(
     aws: &SdkConfig,
     stack: &Stack,
     addresses: Addresses,
-    firewall: Arc<Firewall>,
+    (firewall, access_log): (Arc<Firewall>, Arc<AccessLog>),
 ) -> Result<Arc<Traffic>> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.load_balancer_port));
     let draw = if options.in_turn { Draw::InTurn } else { Draw::ByChance { seed: options.seed } };
@@ -246,6 +253,7 @@ async fn balance(
         .idle_timeout(traffic::idle_timeout(aws, &stack.listener).await?)
         .client_address(|peer, _| visitors::addresses::stands_for(peer.ip()))
         .judge(move |facts| firewall.judge(facts))
+        .observer(move |access| access_log.note(access))
         .start(address)
         .await
         .with_context(|| format!("the load balancer cannot listen on {address}"))?;

@@ -212,7 +212,7 @@ impl Firewall {
 }
 
 /// A listener's ARN is that of its load balancer, with an id of its own.
-fn load_balancer_of(listener: &str) -> String {
+pub(crate) fn load_balancer_of(listener: &str) -> String {
     let own = listener.rsplit_once('/').map_or(listener, |(balancer, _)| balancer);
     own.replace(":listener/", ":loadbalancer/")
 }

@@ -5,6 +5,7 @@
 //! alarms that are evaluated, and events that arrive as well or as badly as they do on AWS. What is played on it,
 //! and the commands, are in `local/rehearsal`.
 
+mod access_log;
 mod alarms;
 mod aws;
 mod clock;

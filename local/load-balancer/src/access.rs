@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use jiff::Timestamp;
 
 /// A request before it is routed.
@@ -40,12 +40,22 @@ pub struct Access<'a> {
     pub duration: Duration,
     /// The client, as the client-address function tells.
     pub client: IpAddr,
+    /// The port that it sent from.
+    pub port: u16,
     /// The Host header without port, in lower case.
     pub host: &'a str,
     /// The request's method.
     pub method: &'a Method,
-    /// The request's path, without query.
-    pub path: &'a str,
+    /// What was asked for, as the client sent it.
+    pub uri: &'a Uri,
+    /// The request's version.
+    pub version: Version,
+    /// `User-Agent`, when it is text.
+    pub agent: Option<&'a str>,
+    /// `X-Amzn-Trace-Id`, as the load balancer sends it on.
+    pub trace_id: Option<&'a str>,
+    /// Whether the judge blocked it.
+    pub blocked: bool,
     /// The status that the client gets.
     pub status: StatusCode,
     /// The chosen target group's ARN; none when no rule or only a fixed response matched, or the judge blocked.

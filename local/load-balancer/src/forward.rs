@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{HOST, USER_AGENT};
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Either, Full};
@@ -62,7 +62,9 @@ pub(crate) async fn serve(
     );
     let facts = RequestFacts { time, client, host: &host, head: &head };
     let blocked = shared.callbacks.judge.as_ref().is_some_and(|judge| judge(&facts) == Admission::Block);
-    let (method, uri) = (head.method.clone(), head.uri.clone());
+    let (method, uri, version) = (head.method.clone(), head.uri.clone(), head.version);
+    let (agent, trace_id) =
+        (head.headers.get(USER_AGENT).cloned(), head.headers.get("x-amzn-trace-id").cloned());
 
     let outcome = if blocked {
         lock(&node.metrics).blocked += 1;
@@ -88,9 +90,14 @@ pub(crate) async fn serve(
             time,
             duration: begun.elapsed(),
             client,
+            port: peer.port(),
             host: &host,
             method: &method,
-            path: uri.path(),
+            uri: &uri,
+            version,
+            agent: agent.as_ref().and_then(|agent| agent.to_str().ok()),
+            trace_id: trace_id.as_ref().and_then(|id| id.to_str().ok()),
+            blocked,
             status,
             target_group: outcome.group.as_ref().map(|group| &*group.arn),
             target: outcome.target,

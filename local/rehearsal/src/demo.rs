@@ -70,6 +70,7 @@ async fn tell(cloud: &Cloud, display: &Display, options: &Options) -> Result<(Ta
     let mut tally = Tally::draw_up(cloud, &product, &log, &uploads, &ledgers)?;
     if let Some(told) = attack {
         let mut attack = Attack::draw_up(&told.attackers, &told.attempts, &Counts::of(&log).total());
+        attack.add_office(&told.office);
         told.explain(&mut attack);
         deviations.extend(attack.deviations());
         tally.attack = Some(attack);
@@ -97,6 +98,7 @@ async fn play(
     story.first_releases().await?;
     let visitors =
         Visitors::start(Plan::new(cloud.traffic.address(), hosts)).context("a host name is no header")?;
+    let office = attack::office(cloud, &attacked)?;
     let visited = async {
         story.with_visitors().await?;
         if !cloud.firewall.is_up() {
@@ -105,11 +107,15 @@ async fn play(
         }
         attack::run(cloud, &attacked, options, display).await.map(Some)
     };
-    let attack = tokio::select! {
+    let mut attack = tokio::select! {
         attack = visited => attack,
         never = display.watch(&visitors) => match never {},
     };
     display.line("no visitor comes any more; the last ones get their answers");
     let log = visitors.stop().await;
+    let logged_in = office.stop().await;
+    if let Ok(Some(told)) = &mut attack {
+        told.office = logged_in;
+    }
     attack.map(|attack| (log, attack))
 }

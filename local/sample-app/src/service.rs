@@ -48,10 +48,10 @@ impl Service {
     }
 
     async fn work(&self, request: Request<impl Body>) -> StatusCode {
+        let is_here = is_here(request.uri().path());
         // Read to its end, or the connection could not be kept.
-        if request.into_body().collect().await.is_err() {
-            return StatusCode::BAD_REQUEST;
-        }
+        let Ok(body) = request.into_body().collect().await else { return StatusCode::BAD_REQUEST };
+        let body = body.to_bytes();
         let number = self.requests.get() + 1;
         self.requests.set(number);
         let behaviour = self.behaviour.borrow().clone();
@@ -59,8 +59,25 @@ impl Service {
             sleep(behaviour.latency()).await;
         }
         let fails = behaviour.error_one_in > 0 && number.is_multiple_of(behaviour.error_one_in);
-        if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
+        match (fails, is_here) {
+            (true, _) => StatusCode::INTERNAL_SERVER_ERROR,
+            (false, false) => StatusCode::NOT_FOUND,
+            (false, true) if refuses(&body) => StatusCode::UNAUTHORIZED,
+            (false, true) => StatusCode::OK,
+        }
     }
+}
+
+/// A page, an API, and a login that is lenient about its spelling, as servers are.
+fn is_here(path: &str) -> bool {
+    let path = path.to_ascii_lowercase().replace("%6c", "l");
+    path == "/" || path.starts_with("/api/") || path.trim_matches('/') == "login"
+}
+
+/// Whether a password came, and not the right one.
+fn refuses(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    body.contains("\"password\":") && !body.contains("\"password\":\"correct\"")
 }
 
 #[cfg(test)]
@@ -91,6 +108,20 @@ mod tests {
             let body = response.into_body().collect().await.unwrap().to_bytes();
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body, json!({ "release": 142, "path": path, "status": 200 }));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_here_is_not_found_and_a_wrong_password_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, "{}");
+        assert_eq!(get(&service, "/.env").await.status(), 404);
+        for (path, password, status) in
+            [("/login", "guess", 401), ("//Login/", "guess", 401), ("/%6cogin", "correct", 200)]
+        {
+            let body = Full::new(Bytes::from(format!(r#"{{"user":"kim","password":"{password}"}}"#)));
+            let response = service.answer(Request::post(path).body(body).unwrap()).await;
+            assert_eq!(response.status(), status, "{path} {password}");
         }
     }
 

@@ -62,6 +62,17 @@ impl Attacker {
         Self { name: "brute force".to_owned(), per_second, sources: vec![address], requests }
     }
 
+    /// No attacker: an office behind one address, where people log in all day, and now and then are mistaken.
+    pub fn office(address: IpAddr, per_second: u32) -> Self {
+        let page = |path: &str| (Method::GET, path.to_owned(), "");
+        let log_in = |body| (Method::POST, "/login".to_owned(), body);
+        let (right, wrong) =
+            (r#"{"user":"kim","password":"correct"}"#, r#"{"user":"kim","password":"mistyped"}"#);
+        let requests =
+            vec![page("/"), log_in(right), page("/api/items/7"), log_in(wrong), log_in(right), log_in(right)];
+        Self { name: "office".to_owned(), per_second, sources: vec![address], requests }
+    }
+
     /// Copies the catalogue, each page from another address of one IPv6 subscriber's /64.
     pub fn rotating(per_second: u32) -> Self {
         let sources = (1..=u16::MAX).map(subscriber).collect();

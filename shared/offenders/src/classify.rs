@@ -2,88 +2,18 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::AhoCorasick;
 
+use crate::access::Access;
 use crate::action::WafAction;
 use crate::address::{Address, Networks};
 use crate::configuration::Configuration;
+use crate::credentials::{CredentialPaths, Place};
 use crate::json::Text;
 use crate::mark;
 use crate::path;
+use crate::probes::{Probe, Probes, automaton};
 use crate::record::Record;
-
-/// Parts of a normal path that only scanners ask for, on sites that do not have them. What a site does have goes into
-/// `detectors.odd_paths.except`.
-pub const PROBES: &[&str] = &[
-    "/.env",
-    "/.git/",
-    "/.gitignore",
-    "/.svn/",
-    "/.hg/",
-    "/.aws/",
-    "/.ssh/",
-    "/.docker",
-    "/.vscode/",
-    "/.ds_store",
-    "/.htpasswd",
-    "/.htaccess",
-    "/.npmrc",
-    "/.kube/",
-    "wp-login.php",
-    "/wp-admin",
-    "/wp-includes/",
-    "/wp-content/",
-    "/wp-json/",
-    "wlwmanifest.xml",
-    "xmlrpc.php",
-    "phpmyadmin",
-    "/pma/",
-    "/adminer",
-    "phpinfo",
-    "/info.php",
-    "/vendor/phpunit",
-    "eval-stdin.php",
-    "/actuator/",
-    "/cgi-bin/",
-    "/boaform",
-    "/hnap1",
-    "/goform/",
-    "/gponform",
-    "/server-status",
-    "/server-info",
-    "/solr/admin",
-    "/owa/",
-    "/ecp/",
-    "/autodiscover/",
-    "/remote/login",
-    "/manager/html",
-    "/jmx-console",
-    "/_ignition/",
-    "/telescope/",
-    "/debug/default/view",
-    "/etc/passwd",
-    "/proc/self/",
-    "/bin/sh",
-    "/backup.",
-    "/dump.sql",
-    "/config.json",
-    "/config.php",
-    "/web.config",
-    "/appsettings.json",
-    "/docker-compose.y",
-    "/id_rsa",
-    ".sql.gz",
-    ".bak",
-    "/shell.php",
-    "/c99.php",
-    "/setup-config.php",
-    "/console/",
-    "/geoserver/",
-    "/struts",
-    "/login.action",
-    "/api/jsonws",
-    "/_cat/indices",
-];
 
 /// What a request counts as; several at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,12 +24,18 @@ impl Kinds {
     pub const REQUEST: Self = Self(1);
     /// Blocked by a rule of the web ACL.
     pub const BLOCKED: Self = Self(2);
-    /// Sent to a place where credentials are tried.
+    /// Sent to a place where credentials are tried. WAF's log does not say what was answered.
     pub const CREDENTIALS: Self = Self(4);
-    /// Sent away with a CAPTCHA or a challenge that it had no valid token for.
-    pub const CHALLENGED: Self = Self(8);
     /// Blocked by the rule that enforces our own IP sets: the client goes on knocking.
-    pub const KNOCK: Self = Self(16);
+    pub const KNOCK: Self = Self(8);
+    /// The application refused credentials.
+    pub const REFUSED: Self = Self(16);
+    /// The application accepted credentials.
+    pub const ACCEPTED: Self = Self(32);
+    /// AWS has verified that this is the crawler that it says it is.
+    pub const VERIFIED: Self = Self(64);
+    /// The application answered with what was asked for, or led on: 1xx, 2xx, 3xx.
+    pub const SUCCESS: Self = Self(128);
 
     /// Whether all of `other` is in it.
     #[inline]
@@ -113,6 +49,56 @@ impl Kinds {
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// Whether there is more to it than a request and its success.
+    #[inline]
+    pub(crate) const fn stands_out(self) -> bool {
+        self.0 & !(Self::REQUEST.0 | Self::SUCCESS.0) != 0
+    }
+}
+
+/// Why a path is kept of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// Something that scanners look for, and that is not here.
+    Probed,
+    /// Something else that is not here.
+    Missing,
+    /// WAF asked for a token here, and got none.
+    Challenged,
+    /// A secret, of which WAF's log does not say whether it is here.
+    Asked,
+}
+
+/// A path of a client: which one, and why it is kept. Thirty bits tell it from the client's others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeptPath(u32);
+
+impl KeptPath {
+    /// From a path's hash.
+    pub const fn new(hash: u32, kind: PathKind) -> Self {
+        Self(hash & !3 | kind as u32)
+    }
+
+    /// As it is stored.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// As it was stored.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Why it is kept.
+    pub const fn kind(self) -> PathKind {
+        match self.0 & 3 {
+            0 => PathKind::Probed,
+            1 => PathKind::Missing,
+            2 => PathKind::Challenged,
+            _ => PathKind::Asked,
+        }
+    }
 }
 
 /// What a record means.
@@ -124,6 +110,8 @@ pub enum Meaning {
     Allowed,
     /// No client to count it against: no address, or a proxy that names no client.
     NoClient,
+    /// It says nothing about its client: another log tells of it, or the application failed.
+    Nothing,
 }
 
 /// One request to count.
@@ -131,10 +119,10 @@ pub enum Meaning {
 pub struct Hit {
     /// Who it is counted against: an address, or the first one of an IPv6 prefix.
     pub client: Address,
-    /// The offences that it counts as.
+    /// What it counts as.
     pub kinds: Kinds,
-    /// Its path's hash, when the path is odd or was blocked.
-    pub odd_path: Option<u32>,
+    /// Its path, when that is kept.
+    pub path: Option<KeptPath>,
     /// Which of the client's records it is.
     pub mark: u16,
 }
@@ -143,10 +131,25 @@ pub struct Hit {
 struct Remembered {
     /// Keyed by a secret of this process, so that no client can craft a path that is taken for another.
     key: u64,
+    /// 0: not known.
     path: u32,
-    is_odd: bool,
-    has_credentials: bool,
+    probe: Probe,
+    /// A picture, a style, a script: what a page brings along.
+    is_asset: bool,
+    credentials: Option<Place>,
 }
+
+impl Remembered {
+    fn kept(self, kind: PathKind) -> Option<KeptPath> {
+        (self.path != 0).then_some(KeptPath::new(self.path, kind))
+    }
+}
+
+/// What the names of assets end with.
+const ASSETS: &[&[u8]] = &[
+    b".css", b".js", b".mjs", b".map", b".png", b".jpg", b".jpeg", b".gif", b".webp", b".avif", b".svg",
+    b".ico", b".woff", b".woff2", b".ttf", b".mp4", b".webm",
+];
 
 /// Paths remembered, two to a place: a site has some thousand that are asked for often.
 const PLACES: usize = 2048;
@@ -160,38 +163,20 @@ pub struct Classifier {
     forwarding_header: Option<String>,
     own_rule: Option<Vec<u8>>,
     ignored_rules: Vec<Vec<u8>>,
-    credentials: Vec<(Vec<u8>, bool)>,
-    methods: Vec<Vec<u8>>,
-    odd: Option<AhoCorasick>,
+    credentials: CredentialPaths,
+    probes: Probes,
     usual: Option<AhoCorasick>,
     secrets: [u64; 2],
     remembered: Vec<[Remembered; 2]>,
     scratch: Vec<u8>,
 }
 
-/// One automaton for all parts, so that a site with a path for every product does not pay for each part. `None` when
-/// there are no parts.
-fn automaton<'a>(parts: impl Iterator<Item = &'a str>) -> Option<AhoCorasick> {
-    let parts: Vec<String> = parts.map(str::to_ascii_lowercase).collect();
-    // The only limit is on the number of states; a configuration with that many parts is refused for its size.
-    (!parts.is_empty())
-        .then(|| AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&parts).ok())
-        .flatten()
-}
-
 impl Classifier {
     /// For one configuration. `own_rule` is the name of the web ACL's rule that blocks by our IP sets.
     pub fn new(configuration: &Configuration, own_rule: Option<&str>) -> Self {
         let detectors = &configuration.detectors;
-        let credentials = detectors.credentials.paths.iter().map(|path| {
-            let (path, is_prefix) =
-                path.strip_suffix('*').map_or((path.as_str(), false), |path| (path, true));
-            let mut bytes = path::normalise(path.as_bytes()).bytes;
-            if is_prefix && path.ends_with('/') && !bytes.ends_with(b"/") {
-                bytes.push(b'/');
-            }
-            (bytes, is_prefix)
-        });
+        let usual: Vec<String> =
+            detectors.odd_paths.except.iter().map(|part| part.to_ascii_lowercase()).collect();
         Self {
             ipv6_prefix: configuration.clients.ipv6_prefix,
             allowed: configuration.allow.iter().collect(),
@@ -199,22 +184,16 @@ impl Classifier {
             forwarding_header: configuration.clients.forwarding_header.clone(),
             own_rule: own_rule.map(|rule| rule.as_bytes().to_vec()),
             ignored_rules: detectors.ignore_rules.iter().map(|rule| rule.as_bytes().to_vec()).collect(),
-            credentials: credentials.collect(),
-            methods: detectors
-                .credentials
-                .methods
-                .iter()
-                .map(|m| m.to_ascii_uppercase().into_bytes())
-                .collect(),
-            odd: automaton(PROBES.iter().copied().chain(detectors.odd_paths.also.iter().map(String::as_str))),
-            usual: automaton(detectors.odd_paths.except.iter().map(String::as_str)),
+            credentials: CredentialPaths::new(&detectors.credentials),
+            probes: Probes::and(&detectors.odd_paths.also),
+            usual: automaton(&usual),
             secrets: [(); 2].map(|()| RandomState::new().build_hasher().finish()),
             remembered: vec![[Remembered::default(); 2]; PLACES],
             scratch: Vec::new(),
         }
     }
 
-    /// What `record` means.
+    /// What a record of WAF's log means.
     #[inline]
     pub fn classify(&mut self, record: &Record<'_>) -> Meaning {
         let Some(client) = self.client(record) else { return Meaning::NoClient };
@@ -222,39 +201,83 @@ impl Classifier {
             return Meaning::Allowed;
         }
         let client = client.judged(self.ipv6_prefix);
-        let path = self.path(record);
+        let mark = mark::of(record);
+        let path = self.path_of(record);
         let mut kinds = Kinds::REQUEST;
-        let mut is_odd = path.is_odd;
+        if record.is_verified_bot {
+            kinds = kinds.and(Kinds::VERIFIED);
+        }
+        let is_secret = path.probe == Probe::Secret;
+        let mut kept = if is_secret { path.kept(PathKind::Asked) } else { None };
         match record.action {
             WafAction::Block if self.own_rule.as_deref().is_some_and(|rule| record.rule.is(rule)) => {
-                return Meaning::Hit(Hit {
-                    client,
-                    kinds: Kinds::KNOCK,
-                    odd_path: None,
-                    mark: mark::of(record),
-                });
+                return Meaning::Hit(Hit { client, kinds: Kinds::KNOCK, path: None, mark });
             }
-            WafAction::Block if !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) => {
-                kinds = kinds.and(Kinds::BLOCKED);
-                is_odd = true;
+            WafAction::Block => {
+                // Nothing was answered: what is kept of it is that it was asked for. A busy office meets a rate-based
+                // rule too, and that one lets it in again.
+                if !record.is_rate_based && !self.ignored_rules.iter().any(|rule| record.rule.is(rule)) {
+                    kinds = kinds.and(Kinds::BLOCKED);
+                    kept = if is_secret { path.kept(PathKind::Probed) } else { None };
+                }
             }
-            WafAction::Captcha | WafAction::Challenge => kinds = kinds.and(Kinds::CHALLENGED),
-            WafAction::Allow | WafAction::Block | WafAction::Other => {}
+            WafAction::Captcha | WafAction::Challenge => kept = path.kept(PathKind::Challenged),
+            WafAction::Allow | WafAction::Other => {
+                if path.credentials.is_some() && self.tries_credentials(record) {
+                    kinds = kinds.and(Kinds::CREDENTIALS);
+                }
+            }
         }
-        if path.has_credentials && self.is_credentials_method(record.method) {
-            kinds = kinds.and(Kinds::CREDENTIALS);
-        }
-        let odd_path = (is_odd && path.path != 0).then_some(path.path);
-        Meaning::Hit(Hit { client, kinds, odd_path, mark: mark::of(record) })
+        Meaning::Hit(Hit { client, kinds, path: kept, mark })
     }
 
-    fn is_credentials_method(&self, method: Text<'_>) -> bool {
+    fn tries_credentials(&self, record: &Record<'_>) -> bool {
         let mut scratch = Vec::new();
-        let method = method.bytes(&mut scratch);
+        let method = record.method.bytes(&mut scratch);
         // A redacted method could be any.
-        self.methods.is_empty()
-            || method == REDACTED
-            || self.methods.iter().any(|wanted| wanted.eq_ignore_ascii_case(method))
+        method == REDACTED || self.credentials.has_method(method)
+    }
+
+    /// What a line of the load balancer's log means: only what the application answered. What WAF answered, WAF's log
+    /// tells.
+    #[inline]
+    pub fn classify_access(&mut self, access: &Access<'_>) -> Meaning {
+        let Some(status) = access.status else { return Meaning::Nothing };
+        let Some(client) = Address::parse(without_port(access.client)) else { return Meaning::NoClient };
+        // A trusted proxy's client does not stand in this log.
+        if !self.proxies.is_empty() && self.proxies.contains(client) {
+            return Meaning::NoClient;
+        }
+        if self.allowed.contains(client) {
+            return Meaning::Allowed;
+        }
+        let client = client.judged(self.ipv6_prefix);
+        let path = self.path(Text::new(access.path));
+        let is_success = (100..400).contains(&status);
+        let mut kinds = if is_success { Kinds::SUCCESS } else { Kinds::default() };
+        let mut kept = None;
+        let place = path.credentials.filter(|_| self.credentials.has_method(access.method));
+        if let Some(place) = place {
+            if self.credentials.refuses(place, status) {
+                kinds = Kinds::REFUSED;
+            } else if is_success {
+                kinds = kinds.and(Kinds::ACCEPTED);
+            }
+        } else if (400..500).contains(&status) {
+            kept = match path.probe {
+                Probe::Secret => path.kept(PathKind::Probed),
+                // Crawlers know what was here years ago.
+                _ if names_a_crawler(access.agent) => None,
+                Probe::Software => path.kept(PathKind::Probed),
+                // Whoever made the page is to blame for what it lacks.
+                Probe::None if matches!(status, 404 | 410) && !path.is_asset => path.kept(PathKind::Missing),
+                Probe::None => None,
+            };
+        }
+        if kinds == Kinds::default() && kept.is_none() {
+            return Meaning::Nothing;
+        }
+        Meaning::Hit(Hit { client, kinds, path: kept, mark: mark::of_access(access) })
     }
 
     /// The client that a request is counted against.
@@ -290,43 +313,61 @@ impl Classifier {
     }
 
     #[inline]
-    fn path(&mut self, record: &Record<'_>) -> Remembered {
-        let raw = record.uri.raw;
-        if raw == REDACTED {
+    fn path_of(&mut self, record: &Record<'_>) -> Remembered {
+        if record.uri.raw == REDACTED {
             return Remembered::default();
         }
+        self.path(record.uri)
+    }
+
+    /// What is known of a path by its text in a log, as JSON or as it is.
+    #[inline]
+    fn path(&mut self, text: Text<'_>) -> Remembered {
+        let raw = text.raw;
         let key = keyed_hash(self.secrets, raw) | 1;
         let place = usize::try_from(key >> 48).unwrap_or(0) % PLACES;
         let [newer, older] = self.remembered[place];
         if newer.key == key {
             return newer;
         }
-        let found = if older.key == key { older } else { self.look_at_path(record, key) };
+        let found =
+            if older.key == key { older } else { self.look_at_path(text.bytes(&mut Vec::new()), key) };
         self.remembered[place] = [found, newer];
         found
     }
 
     #[cold]
-    fn look_at_path(&self, record: &Record<'_>, key: u64) -> Remembered {
-        let mut scratch = Vec::new();
-        let mut normal = path::normalise(record.uri.bytes(&mut scratch));
-        let is_in = |parts: &Option<AhoCorasick>, path: &[u8]| {
-            parts.as_ref().is_some_and(|parts| parts.is_match(path))
-        };
-        let has_credentials = self.credentials.iter().any(|(path, is_prefix)| {
-            if *is_prefix { normal.bytes.starts_with(path) } else { normal.bytes == *path }
-        });
+    fn look_at_path(&self, path: &[u8], key: u64) -> Remembered {
+        let mut normal = path::normalise(path);
+        let credentials = self.credentials.place(&normal.bytes);
+        let is_asset = ASSETS.iter().any(|ending| normal.bytes.ends_with(ending));
         let hash = path::hash(&normal.bytes);
         // A directory probe often comes without its last slash, and `/.git` is `/.git/`.
         normal.bytes.push(b'/');
-        let is_odd = normal.is_hostile || is_in(&self.odd, &normal.bytes);
-        Remembered {
-            key,
-            path: u32::try_from(hash >> 32).unwrap_or(0) | 1,
-            is_odd: is_odd && !is_in(&self.usual, &normal.bytes),
-            has_credentials,
-        }
+        let is_usual = self.usual.as_ref().is_some_and(|parts| parts.is_match(&normal.bytes));
+        let probe = match self.probes.find(&normal.bytes) {
+            _ if is_usual => Probe::None,
+            _ if normal.is_hostile => Probe::Secret,
+            found => found,
+        };
+        Remembered { key, path: u32::try_from(hash >> 32).unwrap_or(0) | 4, probe, is_asset, credentials }
     }
+}
+
+/// The address of `ADDRESS:PORT`, IPv6 with or without brackets.
+#[inline]
+fn without_port(client: &[u8]) -> &[u8] {
+    let end = memchr::memrchr(b':', client).unwrap_or(client.len());
+    let address = &client[..end];
+    address.strip_prefix(b"[").and_then(|address| address.strip_suffix(b"]")).unwrap_or(address)
+}
+
+/// Whether a user agent is that of a crawler which says so, and where its owner can be asked. Anybody can say so: it
+/// excuses old links, and nothing else.
+fn names_a_crawler(agent: &[u8]) -> bool {
+    let agent = agent.to_ascii_lowercase();
+    let has = |word: &str| memchr::memmem::find(&agent, word.as_bytes()).is_some();
+    has("http") && (has("bot") || has("crawl") || has("spider"))
 }
 
 /// A hash of `bytes` that cannot be foreseen without the secrets: eight bytes at a time, multiplied and folded.

@@ -3,6 +3,7 @@
 //! Every part has a default that a small site can live with; a file names only what it changes. An unknown word in it
 //! is an error, because a misspelt threshold that is silently ignored blocks the wrong people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -54,6 +55,9 @@ pub const SHORTEST_BAN: Duration = Duration::from_secs(1);
 
 /// The longest memory of an offender, `ban.forget`.
 const LONGEST_MEMORY: Duration = Duration::from_secs(400 * 86400);
+
+/// Most paths with refusals of their own.
+const MOST_REFUSED_AT: usize = 200;
 
 /// Block, or only say who would be blocked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -129,17 +133,21 @@ const fn threshold(max_retry: u32, minutes: u64) -> Threshold {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Detectors {
-    /// Requests that a rule of the web ACL blocked.
+    /// Requests that a rule of the web ACL blocked, but for rate-based ones: those let their clients in again.
     pub blocked: Option<Threshold>,
     /// Requests of any kind. Floods are stopped sooner by a rate-based rule in the web ACL.
     pub rate: Option<Threshold>,
-    /// Requests to the paths where credentials are tried.
+    /// Credentials that the application refused.
     pub brute_force: Option<Threshold>,
-    /// Distinct paths that were blocked or that only scanners ask for.
+    /// The same, of an address that does nothing else, while many such addresses try at once.
+    pub campaign: Option<Threshold>,
+    /// Distinct paths that scanners ask for, and that are not here.
     pub scan: Option<Threshold>,
-    /// CAPTCHA and challenge answers that were missing or wrong.
+    /// Distinct other paths that are not here.
+    pub not_found: Option<Threshold>,
+    /// Distinct paths at which a CAPTCHA or a challenge was met once, and not answered.
     pub challenge: Option<Threshold>,
-    /// Where `brute_force` looks.
+    /// Where `brute_force` and `campaign` look.
     pub credentials: Credentials,
     /// What `scan` takes for odd.
     pub odd_paths: OddPaths,
@@ -151,9 +159,13 @@ impl Default for Detectors {
     fn default() -> Self {
         Self {
             blocked: Some(threshold(25, 10)),
-            rate: Some(threshold(2000, 5)),
-            brute_force: Some(threshold(20, 10)),
+            // 67 a second: a thousand people behind one address, each with four requests a minute.
+            rate: Some(threshold(20_000, 5)),
+            // A program that goes on with an old password every quarter of a minute comes to 40.
+            brute_force: Some(threshold(50, 10)),
+            campaign: Some(threshold(5, 60)),
             scan: Some(threshold(10, 10)),
+            not_found: Some(threshold(40, 10)),
             challenge: Some(threshold(20, 10)),
             credentials: Credentials::default(),
             odd_paths: OddPaths::default(),
@@ -162,34 +174,67 @@ impl Default for Detectors {
     }
 }
 
-/// Where credentials are tried.
+impl Detectors {
+    /// Each with its name in the file.
+    fn thresholds(&self) -> [(&'static str, Option<Threshold>); 7] {
+        [
+            ("blocked", self.blocked),
+            ("rate", self.rate),
+            ("brute_force", self.brute_force),
+            ("campaign", self.campaign),
+            ("scan", self.scan),
+            ("not_found", self.not_found),
+            ("challenge", self.challenge),
+        ]
+    }
+}
+
+/// Where credentials are tried, and what refuses them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Credentials {
-    /// Paths in any spelling; one that ends in `*` stands for everything that starts so.
+    /// Paths in any spelling, with or without what a file's name ends with; `*` at the beginning or the end stands for
+    /// anything.
     pub paths: Vec<String>,
     /// HTTP methods; empty means all.
     pub methods: Vec<String>,
+    /// Answers that refuse credentials.
+    pub refused: Vec<u16>,
+    /// Answers that refuse them at one path only, beside the others. The path need not be in `paths`.
+    pub refused_at: BTreeMap<String, Vec<u16>>,
 }
 
 impl Default for Credentials {
     fn default() -> Self {
         let paths = [
-            "/login",
-            "/signin",
-            "/sign-in",
-            "/users/sign_in",
-            "/session",
-            "/sessions",
-            "/auth/login",
-            "/api/login",
-            "/api/auth/login",
-            "/api/v1/login",
-            "/oauth/token",
-            "/wp-login.php",
-            "/xmlrpc.php",
+            "*/login",
+            "*/log-in",
+            "*/logon",
+            "*/login_check",
+            "*/signin",
+            "*/sign-in",
+            "*/sign_in",
+            "*/session",
+            "*/sessions",
+            "*/authenticate",
+            "*/auth",
+            "*/auth/local",
+            "*/callback/credentials",
+            "*/j_security_check",
+            "*/oauth/token",
+            "*/oauth2/token",
+            "*/connect/token",
+            "*/openid-connect/token",
+            "*/api/token",
+            "*/xmlrpc.php",
         ];
-        Self { paths: paths.map(str::to_owned).to_vec(), methods: vec!["POST".to_owned()] }
+        Self {
+            paths: paths.map(str::to_owned).to_vec(),
+            methods: ["POST", "PUT"].map(str::to_owned).to_vec(),
+            refused: vec![401, 403, 422, 429],
+            // WordPress shows its form again with 200, and leads on with 302.
+            refused_at: BTreeMap::from([("*/wp-login.php".to_owned(), vec![200])]),
+        }
     }
 }
 
@@ -197,7 +242,7 @@ impl Default for Credentials {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OddPaths {
-    /// Parts of a path that are odd here, beside the built-in ones ([`crate::classify::PROBES`]).
+    /// Parts of a path that are odd here, beside the built-in ones ([`crate::probes`]).
     pub also: Vec<String>,
     /// Parts of a path that are usual here after all, such as `/wp-admin` on a site that runs on it.
     pub except: Vec<String>,
@@ -269,26 +314,15 @@ impl Default for Brake {
 impl Configuration {
     /// The longest find time of a detector that is on.
     pub fn longest_find_time(&self) -> Duration {
-        let detectors = &self.detectors;
-        [detectors.blocked, detectors.rate, detectors.brute_force, detectors.scan, detectors.challenge]
-            .into_iter()
-            .flatten()
-            .map(|threshold| threshold.find_time.0)
-            .max()
-            .unwrap_or_default()
+        let thresholds = self.detectors.thresholds();
+        thresholds.into_iter().filter_map(|(_, t)| Some(t?.find_time.0)).max().unwrap_or_default()
     }
 
     /// Everything that is out of range, in words; empty when the configuration can be used.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let detectors = &self.detectors;
-        for (name, threshold) in [
-            ("blocked", detectors.blocked),
-            ("rate", detectors.rate),
-            ("brute_force", detectors.brute_force),
-            ("scan", detectors.scan),
-            ("challenge", detectors.challenge),
-        ] {
+        for (name, threshold) in detectors.thresholds() {
             let Some(threshold) = threshold else { continue };
             if threshold.max_retry == 0 {
                 faults.push(format!(
@@ -304,9 +338,9 @@ impl Configuration {
             if let Some(time) = threshold.ban_time.filter(|time| !self.ban.allows(*time)) {
                 faults.push(format!("detectors.{name}.ban_time is {time}; it must be 1s to ban.max"));
             }
-            if name == "scan" && threshold.max_retry > MOST_PATHS {
+            if ["scan", "not_found", "challenge"].contains(&name) && threshold.max_retry > MOST_PATHS {
                 faults.push(format!(
-                    "detectors.scan.max_retry is {}; at most {} distinct paths are told apart",
+                    "detectors.{name}.max_retry is {}; at most {} distinct paths are told apart",
                     threshold.max_retry, MOST_PATHS
                 ));
             }
@@ -346,9 +380,24 @@ impl Configuration {
                 faults.push(format!("`{network}` is everybody; to block nobody use mode: count"));
             }
         }
-        for path in &detectors.credentials.paths {
-            if !path.starts_with('/') {
-                faults.push(format!("detectors.credentials.paths: `{path}` does not start with a slash"));
+        let credentials = &detectors.credentials;
+        for path in credentials.paths.iter().chain(credentials.refused_at.keys()) {
+            if !path.starts_with(['/', '*']) {
+                faults.push(format!("detectors.credentials: `{path}` starts with neither a slash nor `*`"));
+            }
+            if path.trim_matches(['/', '*']).is_empty() {
+                faults.push(format!("detectors.credentials: `{path}` is every path"));
+            }
+        }
+        if credentials.refused_at.len() > MOST_REFUSED_AT {
+            faults.push(format!(
+                "detectors.credentials.refused_at has {} paths; at most {MOST_REFUSED_AT}",
+                credentials.refused_at.len()
+            ));
+        }
+        for status in credentials.refused.iter().chain(credentials.refused_at.values().flatten()) {
+            if !(100..600).contains(status) {
+                faults.push(format!("detectors.credentials: {status} is no status"));
             }
         }
         for part in detectors.odd_paths.also.iter().chain(&detectors.odd_paths.except) {

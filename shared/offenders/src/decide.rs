@@ -1,7 +1,12 @@
 //! Who is blocked from now on: `decide(window, state, configuration, now)`. Pure: the same arguments give the same
 //! decision, in any order of the log objects, and deciding again on what was decided changes nothing.
+//!
+//! **The brake** holds blocks that may be the site's own fault: a rule that blocks everybody, a threshold that visitors
+//! reach, a release that answers wrongly. It counts the entries that would be written for them, so that one network with
+//! many addresses is one. What cannot be the site's fault is never held ([`is_clear`]), so nobody stays free because
+//! somebody else makes himself many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -9,20 +14,25 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::address::{Address, Networks};
-use crate::configuration::{Configuration, Mode, SHORTEST_BAN};
+use crate::classify::PathKind;
+use crate::configuration::{Configuration, Mode};
+use crate::entries::supernet_of;
 use crate::judge::{self, Detector, Finding, findings, step_at, time_of};
-use crate::state::{Ban, Held, Past, State};
+use crate::site::Site;
+use crate::state::{Ban, Campaign, Held, Past, State};
 use crate::tally::{Activity, MOST_SAMPLES, Sample, Tally};
-
-/// Longest note that is kept with a block or an allowance, bytes. The state is read every minute, and a block's note
-/// stands in messages.
-const LONGEST_NOTE: usize = 1024;
 
 /// Examples named when the brake holds.
 const MOST_EXAMPLES: usize = 20;
 
-/// How long an operator's go-ahead lasts.
-pub const CONFIRMATION: Duration = Duration::from_secs(600);
+/// Who fails so many times as often as anything goes well does nothing else.
+const FAILS_ONLY: u64 = 9;
+
+/// So many per cent of a threshold are beyond doubt.
+const BEYOND_DOUBT: u64 = 500;
+
+/// Hours of which it is remembered how many used credentials.
+const HOURS: i64 = 48;
 
 /// What a pass has decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +45,9 @@ pub struct Decision {
     pub spared: Vec<(IpNet, Spared)>,
     /// Clients in the window.
     pub seen: usize,
+    /// Whether a load balancer's log told what was answered. Without it nobody is judged by refused credentials and by
+    /// paths that are not here.
+    pub sees_answers: bool,
 }
 
 /// Something worth telling.
@@ -46,6 +59,8 @@ pub enum News {
     Extended(IpNet),
     /// A ban has ended.
     Released(IpNet),
+    /// Many try credentials at once.
+    Campaign(Campaign),
     /// The brake holds.
     Held(Held),
     /// The brake holds no longer.
@@ -59,6 +74,8 @@ pub enum Spared {
     Allowed,
     /// It is a trusted proxy.
     Proxy,
+    /// AWS has verified which crawler it is.
+    Verified,
     /// The brake holds.
     Brake,
 }
@@ -68,6 +85,7 @@ impl fmt::Display for Spared {
         f.write_str(match self {
             Self::Allowed => "an allowed address is in it",
             Self::Proxy => "a trusted proxy is in it",
+            Self::Verified => "it is a crawler that AWS has verified",
             Self::Brake => "the brake holds",
         })
     }
@@ -75,12 +93,14 @@ impl fmt::Display for Spared {
 
 /// Networks that are never blocked: by configuration, by command, and the proxies.
 pub fn never_blocked(state: &State, configuration: &Configuration) -> Networks {
-    configuration
-        .allow
-        .iter()
-        .chain(&configuration.clients.trusted_proxies)
-        .chain(state.allowed.keys())
-        .collect()
+    never_blocked_list(state, configuration).collect()
+}
+
+pub(crate) fn never_blocked_list<'a>(
+    state: &'a State,
+    configuration: &'a Configuration,
+) -> impl Iterator<Item = &'a IpNet> {
+    configuration.allow.iter().chain(&configuration.clients.trusted_proxies).chain(state.allowed.keys())
 }
 
 /// Decides on everything that is known. `window` holds the recent activity of all clients.
@@ -93,53 +113,38 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
     release(&mut state, &never, now, &mut news);
     let forget = configuration.ban.forget.0;
     state.past.retain(|_, past| after(past.ended, forget) > now);
+    let site = Site::new(window, &state, configuration, hour_of(now));
+    remember(&mut state, &site, now, &mut news);
 
-    let proxies: Networks = configuration.clients.trusted_proxies.iter().collect();
-    let mut candidates: BTreeMap<IpNet, Candidate> = BTreeMap::new();
-    let mut spared = Vec::new();
-    let mut seen = 0;
-    window.each(|client, activity| {
-        let Some(span) = activity.span() else { return };
-        seen += 1;
-        let network = client.network(configuration.clients.ipv6_prefix);
-        if let Some(ban) = state.bans.get_mut(&network) {
-            if watch(ban, activity, span, configuration) {
-                news.push(News::Extended(network));
+    let mut review = Review {
+        configuration,
+        site: &site,
+        proxies: configuration.clients.trusted_proxies.iter().collect(),
+        never,
+        state: &mut state,
+        candidates: BTreeMap::new(),
+        spared: Vec::new(),
+        news,
+        seen: 0,
+        subscribers: 0,
+        network: None,
+    };
+    window
+        .each(|client, activity| review.client(client.network(configuration.clients.ipv6_prefix), activity));
+    review.end_of_network();
+    let Review { mut candidates, mut spared, mut news, seen, subscribers, .. } = review;
+
+    let held = brake(&mut candidates, subscribers, &state, configuration, now);
+    match held {
+        Some((held, networks)) => {
+            if state.held.is_none() {
+                news.push(News::Held(held.clone()));
             }
-            return;
+            state.held = Some(held);
+            spared.extend(networks.into_iter().map(|network| (network, Spared::Brake)));
         }
-        let ignore_until = state.past.get(&network).map(|past| step_at(past.ended));
-        let findings = findings(activity, configuration, ignore_until);
-        if findings.is_empty() || is_covered(&state, &network) {
-            return;
-        }
-        if proxies.overlaps(&network) {
-            spared.push((network, Spared::Proxy));
-        } else if never.overlaps(&network) {
-            spared.push((network, Spared::Allowed));
-        } else {
-            candidates.insert(network, Candidate { findings, span });
-        }
-    });
-
-    if brakes(candidates.len(), seen, &state, configuration, now) {
-        let mut worst: Vec<_> = candidates.iter().collect();
-        worst.sort_by_key(|(network, candidate)| (std::cmp::Reverse(excess(&candidate.findings)), **network));
-        let held = Held {
-            since: state.held.as_ref().map_or(now, |held| held.since),
-            count: candidates.len(),
-            seen,
-            examples: worst.iter().take(MOST_EXAMPLES).map(|(network, _)| **network).collect(),
-        };
-        if state.held.is_none() {
-            news.push(News::Held(held.clone()));
-        }
-        state.held = Some(held);
-        spared.extend(candidates.into_keys().map(|network| (network, Spared::Brake)));
-        return Decision { state, news, spared, seen };
-    }
-    if state.held.take().is_some() {
-        news.push(News::Resumed);
+        None if state.held.take().is_some() => news.push(News::Resumed),
+        None => {}
     }
     let mut samples = samples_by_network(window, configuration, &candidates);
     for (network, candidate) in candidates {
@@ -150,11 +155,179 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
         state.past.remove(&network);
         news.push(News::Blocked(network));
     }
-    Decision { state, news, spared, seen }
+    find_bystanders(window, &mut state, configuration, &site);
+    Decision { state, news, spared, seen, sees_answers: site.sees_answers }
+}
+
+fn hour_of(now: Timestamp) -> i64 {
+    now.as_second().div_euclid(3600)
+}
+
+/// Keeps what is usual, and says when a campaign begins.
+fn remember(state: &mut State, site: &Site, now: Timestamp, news: &mut Vec<News>) {
+    let hour = hour_of(now);
+    if site.sees_answers {
+        state.hours.insert(hour, site.hour);
+    }
+    state.hours.retain(|&before, _| before > hour - HOURS);
+    if !site.campaign {
+        state.campaign = None;
+    } else if state.campaign.is_none() {
+        let campaign = Campaign { since: now, clients: site.hour };
+        state.campaign = Some(campaign.clone());
+        news.push(News::Campaign(campaign));
+    }
+}
+
+/// All clients, looked at one after the other in the order of their addresses.
+struct Review<'a> {
+    configuration: &'a Configuration,
+    site: &'a Site,
+    proxies: Networks,
+    never: Networks,
+    state: &'a mut State,
+    candidates: BTreeMap<IpNet, Candidate>,
+    spared: Vec<(IpNet, Spared)>,
+    news: Vec<News>,
+    seen: usize,
+    /// Clients, those of one IPv6 neighbourhood together.
+    subscribers: usize,
+    network: Option<Neighbourhood>,
+}
+
+/// An IPv6 neighbourhood as if it were one client. Who has a /48 can send each request from another /64.
+struct Neighbourhood {
+    network: IpNet,
+    activity: Activity,
+    members: Vec<IpNet>,
+    failing: usize,
+    sum: Balance,
+}
+
+impl Review<'_> {
+    fn client(&mut self, network: IpNet, activity: &Activity) {
+        let Some(span) = activity.span() else { return };
+        self.seen += 1;
+        self.join(network, activity);
+        if let Some(ban) = self.state.bans.get_mut(&network) {
+            if watch(ban, activity, span, self.configuration) {
+                self.news.push(News::Extended(network));
+            }
+            return;
+        }
+        self.judge(network, activity, span);
+    }
+
+    fn judge(&mut self, network: IpNet, activity: &Activity, span: (u32, u32)) {
+        let ignore_until = self.state.past.get(&network).map(|past| step_at(past.ended));
+        let findings = findings(activity, self.configuration, self.site, ignore_until);
+        if findings.is_empty() || is_covered(self.state, &network) {
+            return;
+        }
+        let why = if self.proxies.overlaps(&network) {
+            Spared::Proxy
+        } else if self.never.overlaps(&network) {
+            Spared::Allowed
+        } else if activity.is_verified() {
+            Spared::Verified
+        } else {
+            let is_clear = is_clear(&findings, &Balance::of(activity, self.site));
+            self.candidates.insert(network, Candidate { findings, span, is_clear });
+            return;
+        };
+        self.spared.push((network, why));
+    }
+
+    /// Takes a client into its neighbourhood; neighbours come one after the other.
+    fn join(&mut self, client: IpNet, activity: &Activity) {
+        let of = match client {
+            IpNet::V4(_) => None,
+            IpNet::V6(_) => supernet_of(&client, self.configuration.neighbours.ipv6_prefix),
+        };
+        if self.network.as_ref().map(|network| network.network) != of || of.is_none() {
+            self.end_of_network();
+            self.subscribers += 1;
+            self.network = of.map(|network| Neighbourhood {
+                network,
+                activity: Activity::default(),
+                members: Vec::new(),
+                failing: 0,
+                sum: Balance::default(),
+            });
+        }
+        let Some(network) = &mut self.network else { return };
+        let balance = Balance::of(activity, self.site);
+        network.failing += usize::from(balance.fails_only());
+        network.sum.well += balance.well;
+        network.sum.badly += balance.badly;
+        network.members.push(client);
+        network.activity.absorb(activity);
+    }
+
+    fn end_of_network(&mut self) {
+        let Some(mut all) = self.network.take() else { return };
+        let Some(span) = all.activity.span() else { return };
+        let ban = self.state.bans.get_mut(&all.network);
+        let is_one = all.failing >= self.configuration.neighbours.members && all.sum.fails_only();
+        if ban.is_none() && !is_one {
+            return;
+        }
+        all.activity.sort();
+        if let Some(ban) = ban {
+            if watch(ban, &all.activity, span, self.configuration) {
+                self.news.push(News::Extended(all.network));
+            }
+            return;
+        }
+        self.judge(all.network, &all.activity, span);
+        if self.candidates.contains_key(&all.network) {
+            for member in &all.members {
+                self.candidates.remove(member);
+            }
+        }
+    }
+}
+
+/// How much of what a client did went well, and how much badly.
+#[derive(Debug, Clone, Copy, Default)]
+struct Balance {
+    well: u64,
+    badly: u64,
+}
+
+impl Balance {
+    fn of(activity: &Activity, site: &Site) -> Self {
+        let paths = |wanted: &dyn Fn(PathKind) -> bool| {
+            activity.paths.iter().filter(|(path, ..)| wanted(path.kind())).count() as u64
+        };
+        let blocked = activity.blocked().len() as u64;
+        if site.sees_answers {
+            let well = activity.successes.iter().map(|&(_, count)| u64::from(count)).sum();
+            let gone = paths(&|kind| kind != PathKind::Asked);
+            return Self { well, badly: blocked + activity.refused().len() as u64 + gone };
+        }
+        let badly = blocked + activity.credentials().len() as u64 + paths(&|kind| kind != PathKind::Missing);
+        Self { well: (activity.requests.len() as u64).saturating_sub(badly), badly }
+    }
+
+    /// Whether hardly anything went well.
+    fn fails_only(&self) -> bool {
+        self.badly > 0 && self.badly >= self.well.saturating_mul(FAILS_ONLY)
+    }
+}
+
+/// Whether what was found cannot be the site's own fault. Visitors do not ask for secrets, whatever is wrong with a site.
+/// Refused credentials count only while others get in. Nobody who is only unlucky is so far beyond a threshold.
+fn is_clear(findings: &[Finding], balance: &Balance) -> bool {
+    findings.iter().any(|finding| match finding.detector {
+        Detector::Scan => true,
+        Detector::BruteForce | Detector::Campaign if balance.fails_only() => true,
+        _ => finding.excess() >= BEYOND_DOUBT,
+    })
 }
 
 /// Ends bans whose time has come, or whose network is allowed now.
-fn release(state: &mut State, never: &Networks, now: Timestamp, news: &mut Vec<News>) {
+pub(crate) fn release(state: &mut State, never: &Networks, now: Timestamp, news: &mut Vec<News>) {
     let ended: Vec<(IpNet, Timestamp)> = state
         .bans
         .iter()
@@ -215,7 +388,7 @@ fn lengthened(first: Duration, times_before: u32, configuration: &Configuration)
     doubled.min(configuration.ban.max.0)
 }
 
-fn after(time: Timestamp, span: Duration) -> Timestamp {
+pub(crate) fn after(time: Timestamp, span: Duration) -> Timestamp {
     time.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
@@ -223,6 +396,8 @@ fn after(time: Timestamp, span: Duration) -> Timestamp {
 struct Candidate {
     findings: Vec<Finding>,
     span: (u32, u32),
+    /// Nothing that the brake could hold.
+    is_clear: bool,
 }
 
 impl Candidate {
@@ -248,16 +423,87 @@ impl Candidate {
     }
 }
 
-/// How far the worst finding is over its threshold, in percent of it.
-fn excess(findings: &[Finding]) -> u64 {
-    findings.iter().map(|f| u64::from(f.count) * 100 / u64::from(f.max_retry.max(1))).max().unwrap_or(0)
+/// Takes the doubtful ones out of `candidates` when they are too many to be right.
+fn brake(
+    candidates: &mut BTreeMap<IpNet, Candidate>,
+    subscribers: usize,
+    state: &State,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Option<(Held, Vec<IpNet>)> {
+    let doubtful = || candidates.iter().filter(|(_, candidate)| !candidate.is_clear);
+    let entries = written(doubtful().map(|(network, _)| network), configuration);
+    let brake = &configuration.brake;
+    let holds = entries > brake.at_least
+        && entries.saturating_mul(100) > subscribers.saturating_mul(usize::from(brake.percent))
+        && state.confirmed_until.is_none_or(|until| until <= now);
+    if !holds {
+        return None;
+    }
+    let excess = |candidate: &Candidate| candidate.findings.iter().map(Finding::excess).max();
+    let mut worst: Vec<_> =
+        doubtful().map(|(network, candidate)| (std::cmp::Reverse(excess(candidate)), *network)).collect();
+    worst.sort_unstable();
+    let networks: Vec<IpNet> = worst.into_iter().map(|(_, network)| network).collect();
+    candidates.retain(|_, candidate| candidate.is_clear);
+    let held = Held {
+        since: state.held.as_ref().map_or(now, |held| held.since),
+        count: entries,
+        seen: subscribers,
+        examples: networks.iter().take(MOST_EXAMPLES).copied().collect(),
+    };
+    Some((held, networks))
 }
 
-fn brakes(new: usize, seen: usize, state: &State, configuration: &Configuration, now: Timestamp) -> bool {
-    let brake = &configuration.brake;
-    new > brake.at_least
-        && new.saturating_mul(100) > seen.saturating_mul(usize::from(brake.percent))
-        && state.confirmed_until.is_none_or(|until| until <= now)
+/// The widest network that an offender may become part of.
+fn neighbourhood(network: &IpNet, configuration: &Configuration) -> Option<IpNet> {
+    let widest = match network {
+        IpNet::V4(_) => configuration.neighbours.ipv4_prefix,
+        IpNet::V6(_) => configuration.neighbours.ipv6_prefix,
+    };
+    supernet_of(network, widest)
+}
+
+/// How many entries these would be, neighbours together.
+fn written<'n>(networks: impl Iterator<Item = &'n IpNet>, configuration: &Configuration) -> usize {
+    let mut groups: BTreeMap<IpNet, usize> = BTreeMap::new();
+    for network in networks {
+        *groups.entry(neighbourhood(network, configuration).unwrap_or(*network)).or_default() += 1;
+    }
+    let members = configuration.neighbours.members;
+    groups.into_values().map(|count| if count >= members { 1 } else { count }).sum()
+}
+
+/// Finds those who do nothing wrong and whose neighbours are about to become one network. They are remembered for as
+/// long as that lasts, because they need not be here all the time.
+fn find_bystanders(window: &Tally, state: &mut State, configuration: &Configuration, site: &Site) {
+    let mut groups: BTreeMap<IpNet, usize> = BTreeMap::new();
+    for (network, ban) in &state.bans {
+        if ban.detector != Detector::Manual
+            && let Some(group) = neighbourhood(network, configuration)
+        {
+            *groups.entry(group).or_default() += 1;
+        }
+    }
+    groups.retain(|_, count| *count >= configuration.neighbours.members);
+    let is_in = |network: &IpNet| {
+        neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group))
+    };
+    let mut bystanders: BTreeSet<IpNet> = std::mem::take(&mut state.bystanders);
+    bystanders.retain(|network| is_in(network) && !state.bans.contains_key(network));
+    if !groups.is_empty() {
+        window.each(|client, activity| {
+            let network = client.network(configuration.clients.ipv6_prefix);
+            if !is_in(&network) || state.bans.contains_key(&network) {
+                return;
+            }
+            let Balance { well, badly } = Balance::of(activity, site);
+            if well > badly {
+                bystanders.insert(network);
+            }
+        });
+    }
+    state.bystanders = bystanders;
 }
 
 fn samples_by_network<T>(
@@ -268,153 +514,16 @@ fn samples_by_network<T>(
     let mut samples: BTreeMap<IpNet, Vec<Sample>> = BTreeMap::new();
     for (client, sample) in window.samples() {
         let network = Address::network(client, configuration.clients.ipv6_prefix);
-        if wanted.contains_key(&network) {
-            let kept = samples.entry(network).or_default();
+        // Of a neighbourhood that is judged as one, what any of its members did.
+        let offender = [Some(network), neighbourhood(&network, configuration)];
+        if let Some(offender) = offender.into_iter().flatten().find(|network| wanted.contains_key(network)) {
+            let kept = samples.entry(offender).or_default();
             if kept.len() < MOST_SAMPLES {
                 kept.push(sample.clone());
             }
         }
     }
     samples
-}
-
-/// What an operator may ask for; see [`command`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Lift a ban and forgive it.
-    Unblock(IpNet),
-    /// Block a network, for a time or for good.
-    Block(IpNet, Option<Duration>, Option<String>),
-    /// Never block a network, for a time or for good; lifts bans in it.
-    Allow(IpNet, Option<Duration>, Option<String>),
-    /// Take back an [`Command::Allow`].
-    Disallow(IpNet),
-    /// Go ahead with what the brake holds.
-    Confirm,
-}
-
-/// Why a command was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// There is nothing to lift.
-    #[error("{0} is not blocked by us; `blocked` lists what is")]
-    NotBlocked(IpNet),
-    /// Allowed networks win over commands too.
-    #[error("{0} holds an allowed address or a trusted proxy; take that out of the allow list first")]
-    Allowed(IpNet),
-    /// All addresses of its kind.
-    #[error("{0} is everybody; block at most a /16 of IPv4 or a /32 of IPv6")]
-    BlockEverybody(IpNet),
-    /// All addresses of its kind.
-    #[error("{0} is everybody; to block no client at all, write `mode: count` into waf/configuration.yaml")]
-    AllowEverybody(IpNet),
-    /// The note would be read every minute.
-    #[error("the note has {0} bytes; give at most {LONGEST_NOTE}")]
-    LongNote(usize),
-    /// Wider than anybody means.
-    #[error("{0} is too wide; block at most a /16 of IPv4 or a /32 of IPv6")]
-    TooWide(IpNet),
-    /// Shorter than a firewall takes to follow.
-    #[error("{} is too short; give a time of at least 1s, or leave it out for good", duration::show(*.0))]
-    TooShort(Duration),
-    /// There is nothing to take back.
-    #[error("{0} was not allowed by command; the configuration file has an allow list of its own")]
-    NotAllowed(IpNet),
-    /// The brake does not hold.
-    #[error("nothing is held")]
-    NothingHeld,
-}
-
-/// Carries out an operator's command; the next pass brings the IP sets into line.
-///
-/// # Errors
-/// The command means nothing now; the state is as it was.
-pub fn command(
-    state: &State,
-    configuration: &Configuration,
-    command: &Command,
-    now: Timestamp,
-) -> Result<State, Refused> {
-    if let Command::Block(_, Some(time), _) | Command::Allow(_, Some(time), _) = command
-        && *time < SHORTEST_BAN
-    {
-        return Err(Refused::TooShort(*time));
-    }
-    if let Command::Block(_, _, Some(note)) | Command::Allow(_, _, Some(note)) = command
-        && note.len() > LONGEST_NOTE
-    {
-        return Err(Refused::LongNote(note.len()));
-    }
-    match command {
-        Command::Block(network, ..) if network.prefix_len() == 0 => {
-            return Err(Refused::BlockEverybody(*network));
-        }
-        Command::Allow(network, ..) if network.prefix_len() == 0 => {
-            return Err(Refused::AllowEverybody(*network));
-        }
-        _ => {}
-    }
-    let mut state = state.clone();
-    match command {
-        Command::Unblock(network) => {
-            let inside: Vec<IpNet> =
-                state.bans.keys().filter(|ban| network.contains(*ban)).copied().collect();
-            if inside.is_empty() {
-                return Err(Refused::NotBlocked(*network));
-            }
-            for network in inside {
-                state.bans.remove(&network);
-                // Forgiven: the offences that are still in the window do not count again.
-                state.past.insert(network, Past { times: 0, ended: now });
-            }
-        }
-        Command::Block(network, time, note) => {
-            let widest = match network {
-                IpNet::V4(_) => 16,
-                IpNet::V6(_) => 32,
-            };
-            if network.prefix_len() < widest {
-                return Err(Refused::TooWide(*network));
-            }
-            if never_blocked(&state, configuration).overlaps(network) {
-                return Err(Refused::Allowed(*network));
-            }
-            let ban = Ban {
-                detector: Detector::Manual,
-                findings: Vec::new(),
-                since: now,
-                until: time.map(|time| after(now, time)),
-                times_before: state.past.get(network).map_or(0, |past| past.times),
-                first_seen: None,
-                last_seen: None,
-                samples: Vec::new(),
-                note: note.clone(),
-            };
-            state.bans.insert(*network, ban);
-        }
-        Command::Allow(network, time, note) => {
-            let allowed = crate::state::Allowed {
-                since: now,
-                until: time.map(|time| after(now, time)),
-                note: note.clone(),
-            };
-            state.allowed.insert(*network, allowed);
-            let never = never_blocked(&state, configuration);
-            release(&mut state, &never, now, &mut Vec::new());
-        }
-        Command::Disallow(network) => {
-            if state.allowed.remove(network).is_none() {
-                return Err(Refused::NotAllowed(*network));
-            }
-        }
-        Command::Confirm => {
-            if state.held.is_none() {
-                return Err(Refused::NothingHeld);
-            }
-            state.confirmed_until = Some(after(now, CONFIRMATION));
-        }
-    }
-    Ok(state)
 }
 
 /// Whether anything of ours should stand in the IP sets at all.
@@ -428,4 +537,12 @@ pub fn window_steps(configuration: &Configuration, lateness: Duration, now: Time
     let from = now.checked_sub(length).unwrap_or(Timestamp::UNIX_EPOCH);
     // A record a little in the future is counted, because its clock may run ahead. One far in the future is not WAF's.
     (judge::step_at(from), judge::step_at(after(now, Duration::from_secs(120))))
+}
+
+/// Requests, which are most of what logs hold, are needed from here on only.
+pub fn requests_from(configuration: &Configuration, lateness: Duration, now: Timestamp) -> u32 {
+    let detectors = &configuration.detectors;
+    let judged_by = [detectors.blocked, detectors.rate, detectors.brute_force];
+    let longest = judged_by.iter().flatten().map(|threshold| threshold.find_time.0).max().unwrap_or_default();
+    judge::step_at(now.checked_sub(longest + lateness).unwrap_or(Timestamp::UNIX_EPOCH))
 }

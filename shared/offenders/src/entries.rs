@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::address::Networks;
 use crate::configuration::Configuration;
-use crate::decide::never_blocked;
+use crate::decide::{never_blocked, never_blocked_list};
 use crate::judge::Detector;
 use crate::state::{Ban, State};
 
@@ -47,6 +47,8 @@ pub struct Entries {
 /// The entries for one family, with room for `room` of them beside what others have put into the set.
 pub fn entries(state: &State, configuration: &Configuration, family: Family, room: usize) -> Entries {
     let never = never_blocked(state, configuration);
+    // No network is formed over somebody who must not be blocked, or does nothing wrong.
+    let kept_out: Networks = never_blocked_list(state, configuration).chain(&state.bystanders).collect();
     let bans: BTreeMap<IpNet, &Ban> = state
         .bans
         .iter()
@@ -60,7 +62,7 @@ pub fn entries(state: &State, configuration: &Configuration, family: Family, roo
     };
     let mut groups: BTreeMap<IpNet, Vec<IpNet>> = BTreeMap::new();
     for (network, ban) in &bans {
-        match supernet(network, widest) {
+        match supernet_of(network, widest) {
             // What an operator wrote stands as it was written.
             Some(group) if ban.detector != Detector::Manual => {
                 groups.entry(group).or_default().push(*network);
@@ -72,7 +74,7 @@ pub fn entries(state: &State, configuration: &Configuration, family: Family, roo
     }
     let mut scattered: Vec<Vec<IpNet>> = Vec::new();
     for members in groups.into_values() {
-        for group in within_reach(&members, &never) {
+        for group in within_reach(&members, &kept_out) {
             if group.len() >= configuration.neighbours.members {
                 entries.form(&group);
             } else {
@@ -137,11 +139,8 @@ impl Entries {
         let badness = |network: &IpNet| {
             let members = self.neighbourhoods.get(network).copied().unwrap_or(1);
             let ban = bans.get(network);
-            let excess = ban.map_or(0, |ban| {
-                let over =
-                    |f: &crate::judge::Finding| u64::from(f.count) * 100 / u64::from(f.max_retry.max(1));
-                ban.findings.iter().map(over).max().unwrap_or(0)
-            });
+            let excess = ban
+                .map_or(0, |ban| ban.findings.iter().map(crate::judge::Finding::excess).max().unwrap_or(0));
             let is_manual = ban.is_some_and(|ban| ban.detector == Detector::Manual);
             (is_manual, members, ban.map_or(0, |ban| ban.times_before), excess, ban.and_then(|ban| ban.until))
         };
@@ -154,7 +153,7 @@ impl Entries {
 }
 
 /// `network` widened to `prefix`; `None` when it is as wide already.
-fn supernet(network: &IpNet, prefix: u8) -> Option<IpNet> {
+pub(crate) fn supernet_of(network: &IpNet, prefix: u8) -> Option<IpNet> {
     if network.prefix_len() <= prefix {
         return None;
     }

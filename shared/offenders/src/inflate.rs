@@ -46,13 +46,13 @@ pub enum BadObject {
         at: u64,
     },
     /// It inflates to more than [`LARGEST_OBJECT`].
-    #[error("it inflates to more than {limit} bytes; no log object of WAF does")]
+    #[error("it inflates to more than {limit} bytes; no log object of AWS does")]
     TooLarge {
         /// The limit, bytes.
         limit: u64,
     },
-    /// Neither gzip nor JSON text: another kind of file under the log prefix.
-    #[error("it is neither gzip nor JSON lines; it does not look like a WAF log")]
+    /// Neither gzip nor text of a log: another kind of file under the log prefix.
+    #[error("it is neither gzip nor lines of a log; it looks like neither WAF's log nor a load balancer's")]
     NotALog,
 }
 
@@ -165,7 +165,7 @@ impl Lines {
                 let first = piece[0];
                 if first == GZIP[0] {
                     self.format = Format::Gzip(Box::new(Decompress::new_gzip(15)));
-                } else if first == b'{' || first == 0xef || first.is_ascii_whitespace() {
+                } else if matches!(first, b'{' | b'h' | b'g' | b'w' | 0xef) || first.is_ascii_whitespace() {
                     self.format = Format::Plain;
                 } else {
                     return Err(BadObject::NotALog);

@@ -1,4 +1,7 @@
 //! One client's activity against the thresholds. Pure.
+//!
+//! **What is behind an address is not known, but what it does is.** Behind one address may be a person, an office or a
+//! carrier. So what goes wrong is set against what goes well in the same window: [`excused`].
 
 use std::fmt;
 
@@ -6,8 +9,28 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::BUCKET_SECONDS;
+use crate::classify::PathKind;
 use crate::configuration::{Configuration, Span, Threshold};
-use crate::tally::{Activity, OddPath};
+use crate::site::Site;
+use crate::tally::{Activity, PathTimes};
+
+/// So many successes excuse one offence. People mistype, follow dead links and trip rules less often than one time in
+/// ten; who attacks fails nearly always, and would have to make ten times as many requests to look like them.
+const SUCCESSES_FOR_ONE: u32 = 10;
+
+/// With WAF's log alone, brute force needs so many times as many tries: an office or a carrier's address reaches the
+/// plain threshold by logging in.
+pub const STAND_BACK: u32 = 10;
+
+/// And so many of them for each other request: who logs in goes on to do something.
+const TRIES_FOR_OTHER: u32 = 4;
+
+/// Who is part of a campaign has failed in so many different twelfths of the find time: somebody who has forgotten a
+/// password is done sooner.
+const SITTINGS: usize = 4;
+
+/// Or has failed within the find time of brute force two fifths of what is too much for one who comes alone.
+const PART_OF_ALONE: (u32, u32) = (2, 5);
 
 /// What a client was found to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -19,8 +42,12 @@ pub enum Detector {
     Rate,
     /// Trying credentials.
     BruteForce,
-    /// Looking for what is not there.
+    /// Trying credentials, together with many others.
+    Campaign,
+    /// Looking for what scanners look for.
     Scan,
+    /// Asking for what is not here.
+    NotFound,
     /// Failing CAPTCHAs and challenges.
     Challenge,
     /// Put in by an operator.
@@ -33,7 +60,9 @@ impl fmt::Display for Detector {
             Self::Blocked => "blocked by rules",
             Self::Rate => "request rate",
             Self::BruteForce => "brute force",
+            Self::Campaign => "one of many that try credentials",
             Self::Scan => "scanning",
+            Self::NotFound => "paths that are not here",
             Self::Challenge => "failed challenges",
             Self::Manual => "blocked by hand",
         })
@@ -45,7 +74,7 @@ impl fmt::Display for Detector {
 pub struct Finding {
     /// The detector that found it.
     pub detector: Detector,
-    /// Most offences within one find time; for scanning, distinct paths.
+    /// Most offences within one find time, less those that are excused; for paths, distinct ones.
     pub count: u32,
     /// How many are too many.
     pub max_retry: u32,
@@ -57,6 +86,13 @@ pub struct Finding {
     pub until: Timestamp,
     /// The first ban for this offence.
     pub ban_time: Span,
+}
+
+impl Finding {
+    /// How far it is over its threshold, in percent of it.
+    pub fn excess(&self) -> u64 {
+        u64::from(self.count) * 100 / u64::from(self.max_retry.max(1))
+    }
 }
 
 /// Start of a step.
@@ -75,34 +111,121 @@ pub fn step_at(time: Timestamp) -> u32 {
 pub fn findings(
     activity: &Activity,
     configuration: &Configuration,
+    site: &Site,
     ignore_until: Option<u32>,
 ) -> Vec<Finding> {
     let detectors = &configuration.detectors;
-    let [blocked, credentials, challenged, _] = &activity.offences;
+    // Most clients have done nothing that anybody could judge.
+    let has_offences =
+        activity.offences.iter().any(|records| !records.is_empty()) || !activity.paths.is_empty();
+    if !has_offences && detectors.rate.is_none_or(|rate| activity.requests.len() < rate.max_retry as usize) {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
-    let mut judge = |detector, threshold: Option<Threshold>, worst: &dyn Fn(u32) -> Option<(u32, u32)>| {
-        let Some(threshold) = threshold else { return };
-        let steps = steps(threshold);
-        if let Some((count, last)) = worst(steps).filter(|&(count, _)| count >= threshold.max_retry) {
-            findings.push(Finding {
-                detector,
-                count,
-                max_retry: threshold.max_retry,
-                find_time: threshold.find_time,
-                from: time_of((last + 1).saturating_sub(steps)),
-                until: time_of(last + 1),
-                ban_time: threshold.ban_time.unwrap_or(configuration.ban.time),
-            });
-        }
+    let mut judge =
+        |detector, threshold: Option<Threshold>, worst: &dyn Fn(Threshold) -> Option<(u32, u32)>| {
+            let Some(threshold) = threshold else { return };
+            if let Some((count, last)) = worst(threshold).filter(|&(count, _)| count >= threshold.max_retry) {
+                findings.push(Finding {
+                    detector,
+                    count,
+                    max_retry: threshold.max_retry,
+                    find_time: threshold.find_time,
+                    from: time_of((last + 1).saturating_sub(steps(threshold))),
+                    until: time_of(last + 1),
+                    ban_time: threshold.ban_time.unwrap_or(configuration.ban.time),
+                });
+            }
+        };
+    let since = |records: &[(u32, u16)]| -> Vec<u32> {
+        records
+            .iter()
+            .map(|&(step, _)| step)
+            .filter(|&step| ignore_until.is_none_or(|until| step > until))
+            .collect()
     };
-    let requests = &activity.requests;
-    judge(Detector::Blocked, detectors.blocked, &|steps| busiest(blocked, steps, ignore_until));
-    judge(Detector::Rate, detectors.rate, &|steps| busiest(requests, steps, ignore_until));
-    judge(Detector::BruteForce, detectors.brute_force, &|steps| busiest(credentials, steps, ignore_until));
-    judge(Detector::Scan, detectors.scan, &|steps| most_paths(&activity.paths, steps, ignore_until));
-    judge(Detector::Challenge, detectors.challenge, &|steps| busiest(challenged, steps, ignore_until));
+    let requests = since(&activity.requests);
+    let blocked = since(activity.blocked());
+    let passed = |from, until| within(&requests, from, until).saturating_sub(within(&blocked, from, until));
+    judge(Detector::Blocked, detectors.blocked, &|threshold| {
+        busiest(&blocked, threshold, |from, until| passed(from, until) / SUCCESSES_FOR_ONE)
+    });
+    judge(Detector::Rate, detectors.rate, &|threshold| busiest(&requests, threshold, |_, _| 0));
+    if site.sees_answers {
+        let refused = site.in_the_light(activity, configuration, ignore_until);
+        judge(Detector::BruteForce, detectors.brute_force, &|threshold| {
+            busiest(&refused, threshold, |from, until| {
+                excused(activity, from, until) + accepted(activity, from, until)
+            })
+        });
+        let campaign = detectors.campaign.filter(|_| site.campaign);
+        judge(Detector::Campaign, campaign, &|_| fails_only(activity, configuration, site, ignore_until));
+    } else {
+        let tries = since(activity.credentials());
+        let more = |threshold: Threshold| Threshold {
+            max_retry: threshold.max_retry.saturating_mul(STAND_BACK),
+            ..threshold
+        };
+        judge(Detector::BruteForce, detectors.brute_force.map(more), &|threshold| {
+            busiest(&tries, threshold, |from, until| {
+                let others = within(&requests, from, until).saturating_sub(within(&tries, from, until));
+                others.saturating_mul(TRIES_FOR_OTHER)
+            })
+        });
+    }
+    let paths = |threshold, wanted: &dyn Fn(&PathTimes) -> bool| {
+        let paths: Vec<PathTimes> = activity.paths.iter().filter(|path| wanted(path)).copied().collect();
+        most_paths(&paths, threshold, ignore_until, |from, until| excused(activity, from, until))
+    };
+    judge(Detector::Scan, detectors.scan, &|threshold| {
+        paths(threshold, &|(path, ..)| match path.kind() {
+            PathKind::Probed => true,
+            PathKind::Asked => !site.sees_answers,
+            PathKind::Missing | PathKind::Challenged => false,
+        })
+    });
+    judge(Detector::NotFound, detectors.not_found, &|threshold| {
+        paths(threshold, &|(path, ..)| match path.kind() {
+            PathKind::Probed => true,
+            PathKind::Missing => !site.is_linked(*path),
+            PathKind::Asked | PathKind::Challenged => false,
+        })
+    });
+    // What asks again and again is a page that is open; what goes from path to path is not.
+    judge(Detector::Challenge, detectors.challenge, &|threshold| {
+        paths(threshold, &|(path, first, last)| path.kind() == PathKind::Challenged && first == last)
+    });
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.ban_time), finding.detector));
     findings
+}
+
+/// Credentials refused of a client that does little else than fail, within the find time of a campaign: how many, and
+/// the last step; `None` when it is somebody who is mistaken, or also does other things.
+pub(crate) fn fails_only(
+    activity: &Activity,
+    configuration: &Configuration,
+    site: &Site,
+    ignore_until: Option<u32>,
+) -> Option<(u32, u32)> {
+    let threshold = configuration.detectors.campaign?;
+    let from = (site.latest + 1).saturating_sub(steps(threshold));
+    let mut refused = site.in_the_light(activity, configuration, ignore_until);
+    refused.retain(|&step| step >= from);
+    let last = *refused.last()?;
+    let count = u32::try_from(refused.len()).unwrap_or(u32::MAX);
+    // Stolen passwords fit now and then, and some load the form before each try.
+    let does_little_else = accepted(activity, from, site.latest).saturating_mul(5) <= count
+        && successes(activity, from, site.latest) <= count.saturating_mul(2);
+    let twelfth = (steps(threshold) / 12).max(1);
+    let mut sittings: Vec<u32> = refused.iter().map(|step| step / twelfth).collect();
+    sittings.dedup();
+    let goes_on = count >= threshold.max_retry && sittings.len() >= SITTINGS;
+    let is_quick = configuration.detectors.brute_force.is_some_and(|alone| {
+        let (part, whole) = PART_OF_ALONE;
+        let most = busiest(&refused, alone, |_, _| 0).map_or(0, |(most, _)| most);
+        u64::from(most) * u64::from(whole) >= u64::from(alone.max_retry) * u64::from(part)
+    });
+    (does_little_else && (goes_on || is_quick)).then_some((count, last))
 }
 
 /// When a blocked client last knocked as often, after `since`, as the threshold on blocked requests allows.
@@ -112,43 +235,91 @@ pub fn last_knocking(
     since: Timestamp,
 ) -> Option<Timestamp> {
     let threshold = configuration.detectors.blocked?;
-    let steps = steps(threshold);
-    let knocks = activity.offences.last()?;
-    let (count, _) = busiest(knocks, steps, Some(step_at(since)))?;
-    let (last, _) = knocks.last()?;
+    let since = step_at(since);
+    let knocks: Vec<u32> =
+        activity.knocks().iter().map(|&(step, _)| step).filter(|&step| step > since).collect();
+    let (count, _) = busiest(&knocks, threshold, |_, _| 0)?;
+    let last = knocks.last()?;
     (count >= threshold.max_retry).then(|| time_of(last + 1))
 }
 
-fn steps(threshold: Threshold) -> u32 {
+pub(crate) fn steps(threshold: Threshold) -> u32 {
     u32::try_from(threshold.find_time.0.as_secs() / BUCKET_SECONDS).unwrap_or(u32::MAX).max(1)
 }
 
-/// The most that happened in `steps` steps in a row, and the last of those steps. `records` is in order.
-fn busiest(records: &[(u32, u16)], steps: u32, ignore_until: Option<u32>) -> Option<(u32, u32)> {
-    let records =
-        &records[records.partition_point(|&(step, _)| ignore_until.is_some_and(|until| step <= until))..];
+/// How many of `steps`, which are in order, lie within these two.
+fn within(steps: &[u32], from: u32, until: u32) -> u32 {
+    let count = steps.partition_point(|&step| step <= until) - steps.partition_point(|&step| step < from);
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn successes(activity: &Activity, from: u32, until: u32) -> u32 {
+    let begin = activity.successes.partition_point(|&(minute, _)| minute + crate::tally::MINUTE <= from);
+    let end = activity.successes.partition_point(|&(minute, _)| minute <= until);
+    activity.successes[begin..end.max(begin)].iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+}
+
+/// Offences that the successes of the same time excuse.
+fn excused(activity: &Activity, from: u32, until: u32) -> u32 {
+    successes(activity, from, until) / SUCCESSES_FOR_ONE
+}
+
+fn accepted(activity: &Activity, from: u32, until: u32) -> u32 {
+    let records = activity.accepted();
+    let count = records.partition_point(|&(step, _)| step <= until)
+        - records.partition_point(|&(step, _)| step < from);
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The most that happened in one find time, less what `excused` takes off it, and the last step of that time. `records`
+/// are in order.
+fn busiest(records: &[u32], threshold: Threshold, excused: impl Fn(u32, u32) -> u32) -> Option<(u32, u32)> {
+    let steps = steps(threshold);
     let mut worst = None;
     let mut start = 0;
-    for (at, &(step, _)) in records.iter().enumerate() {
-        while records[start].0.saturating_add(steps) <= step {
+    for (at, &step) in records.iter().enumerate() {
+        while records[start].saturating_add(steps) <= step {
             start += 1;
         }
-        let count = u32::try_from(at + 1 - start).unwrap_or(u32::MAX);
-        if worst.is_none_or(|(most, _)| count > most) {
-            worst = Some((count, step));
+        // Of a step, only what stands at its end counts.
+        if records.get(at + 1) == Some(&step) {
+            continue;
         }
+        let count = u32::try_from(at + 1 - start).unwrap_or(u32::MAX);
+        worst = worse(worst, count, step, steps, &excused);
     }
     worst
 }
 
-/// The most distinct paths within `steps` steps in a row, and the last of those steps. Of a path asked for more than
-/// twice only the first and the last time are known, so this is rather too low than too high.
-fn most_paths(paths: &[OddPath], steps: u32, ignore_until: Option<u32>) -> Option<(u32, u32)> {
+/// Keeps the worse of two; asks what is excused only when it matters.
+fn worse(
+    worst: Option<(u32, u32)>,
+    count: u32,
+    last: u32,
+    steps: u32,
+    excused: &impl Fn(u32, u32) -> u32,
+) -> Option<(u32, u32)> {
+    if worst.is_some_and(|(most, _)| count <= most) {
+        return worst;
+    }
+    let count = count.saturating_sub(excused((last + 1).saturating_sub(steps), last));
+    if worst.is_none_or(|(most, _)| count > most) { Some((count, last)) } else { worst }
+}
+
+/// The most distinct paths within one find time, less what is excused, and the last step of that time. Of a path asked
+/// for more than twice only the first and the last time are known, so this is rather too low than too high.
+fn most_paths(
+    paths: &[PathTimes],
+    threshold: Threshold,
+    ignore_until: Option<u32>,
+    excused: impl Fn(u32, u32) -> u32,
+) -> Option<(u32, u32)> {
+    let steps = steps(threshold);
     let mut seen: Vec<(u32, u32)> = Vec::with_capacity(paths.len() * 2);
-    for &(hash, first, last) in paths {
+    for &(path, first, last) in paths {
         for step in [first, last] {
             if ignore_until.is_none_or(|until| step > until) {
-                seen.push((step, hash));
+                seen.push((step, path.bits()));
             }
         }
     }
@@ -157,8 +328,8 @@ fn most_paths(paths: &[OddPath], steps: u32, ignore_until: Option<u32>) -> Optio
     let mut worst = None;
     let mut inside: std::collections::BTreeMap<u32, u32> = std::collections::BTreeMap::new();
     let mut start = 0;
-    for &(step, hash) in &seen {
-        *inside.entry(hash).or_default() += 1;
+    for &(step, path) in &seen {
+        *inside.entry(path).or_default() += 1;
         while seen[start].0.saturating_add(steps) <= step {
             if let Some(times) = inside.get_mut(&seen[start].1) {
                 *times -= 1;
@@ -169,9 +340,7 @@ fn most_paths(paths: &[OddPath], steps: u32, ignore_until: Option<u32>) -> Optio
             start += 1;
         }
         let count = u32::try_from(inside.len()).unwrap_or(u32::MAX);
-        if worst.is_none_or(|(most, _)| count > most) {
-            worst = Some((count, step));
-        }
+        worst = worse(worst, count, step, steps, &excused);
     }
     worst
 }
@@ -179,24 +348,41 @@ fn most_paths(paths: &[OddPath], steps: u32, ignore_until: Option<u32>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::KeptPath;
+
+    fn in_steps(steps: u64) -> Threshold {
+        Threshold { max_retry: 1, find_time: Span::of_seconds(steps * BUCKET_SECONDS), ban_time: None }
+    }
+
+    fn nothing(_: u32, _: u32) -> u32 {
+        0
+    }
 
     #[test]
     fn a_window_slides_and_never_holds_more_than_its_length() {
         let counts = [(100, 40), (105, 30), (111, 30), (112, 1)];
-        let counts: Vec<_> =
-            counts.iter().flat_map(|&(step, count)| (0..count).map(move |n| (step, n))).collect();
-        assert_eq!(busiest(&counts, 12, None), Some((100, 111)));
-        assert_eq!(busiest(&counts, 11, None), Some((70, 105)));
-        assert_eq!(busiest(&counts, 1, None), Some((40, 100)));
-        assert_eq!(busiest(&counts, 12, Some(100)), Some((61, 112)));
-        assert_eq!(busiest(&[], 12, None), None);
+        let records: Vec<u32> =
+            counts.iter().flat_map(|&(step, count)| (0..count).map(move |_| step)).collect();
+        assert_eq!(busiest(&records, in_steps(12), nothing), Some((100, 111)));
+        assert_eq!(busiest(&records, in_steps(11), nothing), Some((70, 105)));
+        assert_eq!(busiest(&records, in_steps(1), nothing), Some((40, 100)));
+        assert_eq!(busiest(&records[40..], in_steps(12), nothing), Some((61, 112)));
+        assert_eq!(busiest(&[], in_steps(12), nothing), None);
+    }
+
+    #[test]
+    fn what_is_excused_is_taken_off_the_window_that_it_belongs_to() {
+        let records: Vec<u32> = [vec![100; 30], vec![200; 20]].concat();
+        let excused = |from, until| if (from..=until).contains(&100) { 25 } else { 0 };
+        assert_eq!(busiest(&records, in_steps(12), excused), Some((20, 200)));
     }
 
     #[test]
     fn distinct_paths_are_counted_once_in_a_window() {
-        let paths = [(1, 10, 20), (2, 10, 10), (3, 20, 20)];
-        assert_eq!(most_paths(&paths, 100, None), Some((3, 20)));
-        assert_eq!(most_paths(&paths, 5, None), Some((2, 10)));
-        assert_eq!(most_paths(&paths, 100, Some(10)), Some((2, 20)));
+        let path = |n: u32| KeptPath::new(n << 2, PathKind::Probed);
+        let paths = [(path(1), 10, 20), (path(2), 10, 10), (path(3), 20, 20)];
+        assert_eq!(most_paths(&paths, in_steps(100), None, nothing), Some((3, 20)));
+        assert_eq!(most_paths(&paths, in_steps(5), None, nothing), Some((2, 10)));
+        assert_eq!(most_paths(&paths, in_steps(100), Some(10), nothing), Some((2, 20)));
     }
 }

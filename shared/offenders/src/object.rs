@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::access::{self, Access, AccessReader};
 use crate::action::WafAction;
 use crate::classify::{Classifier, Meaning};
 use crate::inflate::{BadObject, Block, Lines};
-use crate::json;
+use crate::json::{self, Text};
 use crate::judge::step_at;
 use crate::record::{BadRecord, Record, RecordReader, Sink};
 use crate::tally::{Room, Sample, Tally, step_of};
@@ -30,6 +31,8 @@ pub struct Summary {
     pub allowed: u64,
     /// Records that name no client.
     pub without_client: u64,
+    /// Lines of a load balancer's log that say nothing about their client.
+    pub without_meaning: u64,
     /// Bytes of text.
     pub bytes: u64,
     /// Time of the first and the last request that is near the object's time, milliseconds since 1970.
@@ -49,8 +52,27 @@ impl Summary {
 #[derive(Debug)]
 pub struct ObjectReader<'c> {
     lines: Lines,
-    records: RecordReader,
+    format: Option<Format>,
     counter: Counter<'c>,
+}
+
+/// Which log it is, told by its first line.
+#[derive(Debug)]
+enum Format {
+    /// The web ACL's.
+    Firewall(RecordReader),
+    /// The load balancer's.
+    Access(AccessReader),
+}
+
+impl Format {
+    fn of(lines: &[u8]) -> Self {
+        if access::is_access_log(lines) {
+            Self::Access(AccessReader::default())
+        } else {
+            Self::Firewall(RecordReader::default())
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -66,7 +88,7 @@ impl<'c> ObjectReader<'c> {
     pub fn new(classifier: &'c mut Classifier, room: Room, written: Timestamp) -> Self {
         let tally = Tally::new(room, step_at(written));
         let counter = Counter { classifier, tally, summary: Summary::default() };
-        Self { lines: Lines::default(), records: RecordReader::default(), counter }
+        Self { lines: Lines::default(), format: None, counter }
     }
 
     /// Refuses what inflates to more than so many bytes.
@@ -81,8 +103,8 @@ impl<'c> ObjectReader<'c> {
     /// # Errors
     /// The object is bad as a whole; nothing of it may be counted.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BadObject> {
-        let (records, counter) = (&mut self.records, &mut self.counter);
-        self.lines.push(piece, &mut |block| counter.block(records, block))
+        let (format, counter) = (&mut self.format, &mut self.counter);
+        self.lines.push(piece, &mut |block| counter.block(format, block))
     }
 
     /// Ends the object.
@@ -90,19 +112,76 @@ impl<'c> ObjectReader<'c> {
     /// # Errors
     /// The object ended too early.
     pub fn finish(mut self) -> Result<(Summary, Tally), BadObject> {
-        let (records, counter) = (&mut self.records, &mut self.counter);
+        let (format, counter) = (&mut self.format, &mut self.counter);
         counter.summary.bytes = self.lines.inflated();
-        self.lines.finish(&mut |block| counter.block(records, block))?;
+        self.lines.finish(&mut |block| counter.block(format, block))?;
         Ok((self.counter.summary, self.counter.tally))
     }
 }
 
 impl Counter<'_> {
     #[inline]
-    fn block(&mut self, reader: &mut RecordReader, block: Block<'_>) {
+    fn block(&mut self, format: &mut Option<Format>, block: Block<'_>) {
         match block {
-            Block::Lines(lines) => reader.read(lines, self),
+            Block::Lines(lines) => match format.get_or_insert_with(|| Format::of(lines)) {
+                Format::Firewall(reader) => reader.read(lines, self),
+                Format::Access(reader) => self.access_lines(reader, lines),
+            },
             Block::TooLong => self.bad(BadRecord { json: b"", problem: "a line longer than any record" }),
+        }
+    }
+}
+
+impl Counter<'_> {
+    #[inline]
+    fn access_lines(&mut self, reader: &mut AccessReader, lines: &[u8]) {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = rest[..end].trim_ascii_end();
+            rest = rest.get(end + 1..).unwrap_or_default();
+            match reader.read(line) {
+                Ok(access) => self.access(&access),
+                Err(_) if line.is_empty() => {}
+                Err(problem) => self.summary.bad_record(BadRecord { json: line, problem }),
+            }
+        }
+    }
+
+    #[inline]
+    fn access(&mut self, access: &Access<'_>) {
+        let Some(step) = self.step(access.timestamp) else { return };
+        let meaning = self.classifier.classify_access(access);
+        self.count(step, meaning, || sample_of_access(access));
+    }
+
+    /// The step to count a record in; `None` when its time is too far from the object's.
+    #[inline]
+    fn step(&mut self, timestamp: i64) -> Option<u32> {
+        let summary = &mut self.summary;
+        let step = step_of(timestamp)?;
+        summary.records += 1;
+        if !self.tally.spans(step) {
+            summary.out_of_span += 1;
+            return None;
+        }
+        let (first, last) = summary.span.unwrap_or((timestamp, timestamp));
+        summary.span = Some((first.min(timestamp), last.max(timestamp)));
+        Some(step)
+    }
+
+    #[inline]
+    fn count(&mut self, step: u32, meaning: Meaning, sample: impl FnOnce() -> Sample) {
+        let summary = &mut self.summary;
+        match meaning {
+            Meaning::Hit(hit) => {
+                if self.tally.hit(step, &hit) {
+                    self.tally.keep_sample(hit.client, sample);
+                }
+            }
+            Meaning::Allowed => summary.allowed += 1,
+            Meaning::NoClient => summary.without_client += 1,
+            Meaning::Nothing => summary.without_meaning += 1,
         }
     }
 }
@@ -118,32 +197,25 @@ impl Sink for Counter<'_> {
 
     #[inline]
     fn record(&mut self, record: &Record<'_>) {
-        let summary = &mut self.summary;
-        let Some(step) = step_of(record.timestamp) else {
-            summary.bad_record(BadRecord { json: record.json, problem: "a time before 1970 or after 2600" });
-            return;
-        };
-        summary.records += 1;
-        if !self.tally.spans(step) {
-            summary.out_of_span += 1;
+        if step_of(record.timestamp).is_none() {
+            self.bad(BadRecord { json: record.json, problem: "a time before 1970 or after 2600" });
             return;
         }
-        let (first, last) = summary.span.unwrap_or((record.timestamp, record.timestamp));
-        summary.span = Some((first.min(record.timestamp), last.max(record.timestamp)));
-        let hit = match self.classifier.classify(record) {
-            Meaning::Hit(hit) => hit,
-            Meaning::Allowed => {
-                summary.allowed += 1;
-                return;
-            }
-            Meaning::NoClient => {
-                summary.without_client += 1;
-                return;
-            }
-        };
-        if self.tally.hit(step, &hit) {
-            self.tally.keep_sample(hit.client, || sample(record));
-        }
+        let Some(step) = self.step(record.timestamp) else { return };
+        let meaning = self.classifier.classify(record);
+        self.count(step, meaning, || sample(record));
+    }
+}
+
+#[cold]
+fn sample_of_access(access: &Access<'_>) -> Sample {
+    let status = access.status.unwrap_or_default();
+    Sample {
+        timestamp: access.timestamp,
+        method: Text::new(access.method).readable(16),
+        path: Text::new(access.path).readable(120),
+        rule: format!("answered {status}"),
+        action: "ALLOW".to_owned(),
     }
 }
 

@@ -1,15 +1,16 @@
 //! A tally as a small file: what reading one object leaves behind, and what a deciding pass keeps of its window.
 //!
-//! Layout: `GLW2`, a JSON header with its length in front, then the clients in the order of their addresses, IPv4
+//! Layout: `GLW3`, a JSON header with its length in front, then the clients in the order of their addresses, IPv4
 //! first. Whole numbers are LEB128 varints; an address is the distance to the one before, IPv6 shifted down to the
 //! prefix it is judged as. A client that made one request takes 6 to 12 bytes, each further one at least two: its mark.
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::classify::KeptPath;
 use crate::tally::{Activity, OFFENCES, Records, Sample, Tally};
 
-const MAGIC: &[u8] = b"GLW2";
+const MAGIC: &[u8] = b"GLW3";
 
 /// What a partial says about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,22 +102,33 @@ const SINGLE: u128 = 0;
 fn put_activity(out: &mut Vec<u8>, activity: &Activity, base: u32) {
     let has_offences =
         activity.offences.iter().any(|counts| !counts.is_empty()) || !activity.paths.is_empty();
-    if let ([(step, mark)], false) = (activity.requests.as_slice(), has_offences) {
+    let has_successes = !activity.successes.is_empty();
+    if let ([(step, mark)], false, false) = (activity.requests.as_slice(), has_offences, has_successes) {
         put(out, SINGLE);
         put(out, u128::from(step - base));
         out.extend_from_slice(&mark.to_le_bytes());
         return;
     }
-    put(out, 1 + (steps(&activity.requests).count() as u128) * 2 + u128::from(has_offences));
+    let flags = u128::from(has_offences) + 2 * u128::from(has_successes);
+    put(out, 1 + (steps(&activity.requests).count() as u128) * 4 + flags);
     put_records(out, &activity.requests, base);
+    if has_successes {
+        put(out, activity.successes.len() as u128);
+        let mut before = base;
+        for &(minute, count) in &activity.successes {
+            put(out, u128::from(minute - before));
+            put(out, u128::from(count));
+            before = minute;
+        }
+    }
     if has_offences {
         for records in &activity.offences {
             put(out, steps(records).count() as u128);
             put_records(out, records, base);
         }
         put(out, activity.paths.len() as u128);
-        for &(hash, first, last) in &activity.paths {
-            out.extend_from_slice(&hash.to_le_bytes());
+        for &(path, first, last) in &activity.paths {
+            out.extend_from_slice(&path.bits().to_le_bytes());
             put(out, u128::from(first - base));
             put(out, u128::from(last - first));
         }
@@ -204,6 +216,7 @@ impl<'a> Bytes<'a> {
     fn activity(&mut self, base: u32, activity: &mut Activity) -> Result<(), BadPartial> {
         activity.offences.iter_mut().for_each(Vec::clear);
         activity.paths.clear();
+        activity.successes.clear();
         let form = self.number()?;
         if form == SINGLE {
             self.at = self.at.min(self.all.len());
@@ -214,20 +227,29 @@ impl<'a> Bytes<'a> {
             activity.requests.extend(mark.iter().map(|mark| (step, u16::from_le_bytes(*mark))));
             return Ok(());
         }
-        let length = usize::try_from((form - 1) / 2).or_else(|_| self.damaged())?;
+        let length = usize::try_from((form - 1) / 4).or_else(|_| self.damaged())?;
         self.records(length, base, &mut activity.requests)?;
-        if (form - 1) % 2 == 1 {
+        if (form - 1) & 2 != 0 {
+            let mut minute = base;
+            for _ in 0..self.small()? {
+                let distance = self.small()?;
+                let Some(next) = minute.checked_add(distance) else { return self.damaged() };
+                minute = next;
+                activity.successes.push((minute, self.small()?));
+            }
+        }
+        if (form - 1) & 1 != 0 {
             for chain in 0..OFFENCES.len() {
                 let length = self.small()? as usize;
                 self.records(length, base, &mut activity.offences[chain])?;
             }
             for _ in 0..self.small()? {
-                let hash = self.take(4)?.try_into().map(u32::from_le_bytes).or_else(|_| self.damaged())?;
+                let bits = self.take(4)?.try_into().map(u32::from_le_bytes).or_else(|_| self.damaged())?;
                 let first = self.small()?;
                 let length = self.small()?;
                 let Some(first) = base.checked_add(first) else { return self.damaged() };
                 let Some(last) = first.checked_add(length) else { return self.damaged() };
-                activity.paths.push((hash, first, last));
+                activity.paths.push((KeptPath::from_bits(bits), first, last));
             }
         }
         Ok(())

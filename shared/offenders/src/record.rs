@@ -14,6 +14,8 @@
 //! Tried and left out: `serde_json` into a borrowed struct and sonic-rs (both walk every value that they pass over),
 //! and a search for each key in a line whose end was searched before. Figures: docs/speed.md.
 
+mod headers;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -40,6 +42,11 @@ pub struct Record<'a> {
     pub method: Text<'a>,
     /// `httpRequest.requestId`. Empty when the record has none.
     pub request_id: Text<'a>,
+    /// Whether the rule that ended the evaluation is a rate-based one, which lets its client in again by itself.
+    pub is_rate_based: bool,
+    /// Whether a label of AWS's Bot Control says that this is the crawler that it claims to be.
+    /// <https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-bot.html>
+    pub is_verified_bot: bool,
     /// The whole record, for what only a few of them need: headers, the rule inside a group.
     pub json: &'a [u8],
 }
@@ -50,7 +57,7 @@ impl<'a> Record<'a> {
     pub fn header_values(&self, wanted: &str, mut each: impl FnMut(Text<'a>)) {
         let read = Cursor::new(self.json).object(|key, cursor| match name(key) {
             b"httpRequest" => in_object(cursor, |key, cursor| match name(key) {
-                b"headers" => headers(cursor, wanted, &mut each),
+                b"headers" => headers::each(cursor, wanted, &mut each),
                 _ => cursor.skip().map(|_| ()),
             }),
             _ => cursor.skip().map(|_| ()),
@@ -99,54 +106,6 @@ fn in_array<'a>(
     }
 }
 
-fn headers<'a>(
-    cursor: &mut Cursor<'a>,
-    wanted_name: &str,
-    each: &mut impl FnMut(Text<'a>),
-) -> Result<(), Malformed> {
-    let mut values = |cursor: &mut Cursor<'a>, wanted: bool| -> Result<(), Malformed> {
-        match peek(cursor)? {
-            Value::Text(text) if wanted => {
-                each(text);
-                cursor.skip().map(|_| ())
-            }
-            Value::Array if wanted => cursor.array(|cursor| {
-                if let Value::Text(text) = peek(cursor)? {
-                    each(text);
-                }
-                cursor.skip().map(|_| ())
-            }),
-            _ => cursor.skip().map(|_| ()),
-        }
-    };
-    match peek(cursor)? {
-        Value::Object => cursor.object(|key, cursor| {
-            let wanted = key.raw.eq_ignore_ascii_case(wanted_name.as_bytes());
-            values(cursor, wanted)
-        }),
-        Value::Array => cursor.array(|cursor| {
-            let mut wanted = false;
-            let mut value = None;
-            in_object(cursor, |key, cursor| {
-                let text = peek(cursor)?;
-                match (name(key), text) {
-                    (b"name" | b"Name", Value::Text(text)) => {
-                        wanted = text.raw.eq_ignore_ascii_case(wanted_name.as_bytes());
-                    }
-                    (b"value" | b"Value", Value::Text(text)) => value = Some(text),
-                    _ => {}
-                }
-                cursor.skip().map(|_| ())
-            })?;
-            if let (true, Some(value)) = (wanted, value) {
-                each(value);
-            }
-            Ok(())
-        }),
-        _ => cursor.skip().map(|_| ()),
-    }
-}
-
 /// A record that could not be read, and is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadRecord<'a> {
@@ -173,6 +132,7 @@ struct Template {
     bytes: Vec<u8>,
     rule: Range<usize>,
     action: WafAction,
+    is_rate_based: bool,
 }
 
 /// Reads blocks of lines, and remembers what earlier records looked like.
@@ -194,6 +154,10 @@ const DIGITS: usize = 13;
 const CLIENT: &[u8] = b",\"httpRequest\":{\"clientIp\":\"";
 
 const GROUP_RULE: &[u8] = b"\"terminatingRule\":{\"ruleId\":\"";
+
+const RATE_BASED: &str = "RATE_BASED";
+const VERIFIED_BOT: &str = "awswaf:managed:aws:bot-control:bot:verified";
+const VERIFIED_BOT_LABEL: &[u8] = b"{\"name\":\"awswaf:managed:aws:bot-control:bot:verified\"";
 
 static FIND_GROUP_RULE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(GROUP_RULE));
 static FIND_CLIENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CLIENT));
@@ -223,11 +187,13 @@ impl RecordReader {
         let fits = self.templates.iter().position(|template| rest.starts_with(&template.bytes))?;
         let template = &self.templates[fits];
         let (action, rule) = (template.action, rest.get(template.rule.clone())?);
+        let is_rate_based = template.is_rate_based;
         let request = &rest[template.bytes.len()..];
         if fits > 0 {
             self.templates.swap(fits, fits - 1);
         }
-        let RequestLine { client_ip, uri, method, request_id, rest } = request_line(request)?;
+        let RequestLine { client_ip, uri, method, request_id, is_verified_bot, rest } =
+            request_line(request)?;
         let length = lines.len()
             - rest.len()
             - usize::from(lines.len() > rest.len() && lines[lines.len() - rest.len() - 1] == b'\n');
@@ -243,6 +209,8 @@ impl RecordReader {
             uri: Text::new(uri),
             method: Text::new(method),
             request_id: Text::new(request_id),
+            is_rate_based,
+            is_verified_bot,
             json,
         };
         Some((record, rest))
@@ -266,7 +234,7 @@ impl RecordReader {
         let (_, rest) = plain_string(rest)?;
         let (rule, rest) = plain_string(rest.strip_prefix(b",\"terminatingRuleId\":\"")?)?;
         let rule_end = all.len() - rest.len() - 1;
-        let (_, rest) = plain_string(rest.strip_prefix(b",\"terminatingRuleType\":\"")?)?;
+        let (kind, rest) = plain_string(rest.strip_prefix(b",\"terminatingRuleType\":\"")?)?;
         let (action, rest) = plain_string(rest.strip_prefix(b",\"action\":\"")?)?;
         let length = all.len() - rest.len() + FIND_CLIENT.find(rest)? + CLIENT.len();
         let bytes = all.get(..length).filter(|bytes| bytes.len() <= LONGEST_TEMPLATE)?;
@@ -284,6 +252,7 @@ impl RecordReader {
             bytes: bytes.to_vec(),
             rule: rule_end - rule.len()..rule_end,
             action: WafAction::parse(action),
+            is_rate_based: kind == RATE_BASED.as_bytes(),
         });
         Some(())
     }
@@ -320,6 +289,7 @@ struct RequestLine<'a> {
     uri: &'a [u8],
     method: &'a [u8],
     request_id: &'a [u8],
+    is_verified_bot: bool,
     rest: &'a [u8],
 }
 
@@ -356,14 +326,17 @@ fn request_line(request: &[u8]) -> Option<RequestLine<'_>> {
     // What follows is passed over, unless another record begins in it: an object that is neither a value nor in a list,
     // or, when this one was cut off where a value was due, one that begins as records do.
     let mut from = 0;
+    let mut is_verified_bot = false;
     loop {
         let Some(at) = memchr2(b'{', b'\n', &rest[from..]) else {
-            return Some(RequestLine { client_ip, uri, method, request_id, rest: &[] });
+            return Some(RequestLine { client_ip, uri, method, request_id, is_verified_bot, rest: &[] });
         };
         let at = from + at;
         if rest[at] == b'\n' {
-            return Some(RequestLine { client_ip, uri, method, request_id, rest: &rest[at + 1..] });
+            let rest = &rest[at + 1..];
+            return Some(RequestLine { client_ip, uri, method, request_id, is_verified_bot, rest });
         }
+        is_verified_bot |= rest[at..].starts_with(VERIFIED_BOT_LABEL);
         if at == 0 || !matches!(rest[at - 1], b':' | b'[' | b',') || rest[at..].starts_with(START) {
             return None;
         }
@@ -461,15 +434,17 @@ fn next_start(text: &[u8]) -> Option<usize> {
 }
 
 /// The keys that are looked for. In a record whose keys are written with escapes, they are found by their meaning.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "timestamp",
     "action",
     "terminatingRuleId",
+    "terminatingRuleType",
     "httpRequest",
     "clientIp",
     "uri",
     "httpMethod",
     "requestId",
+    "labels",
     "headers",
     "name",
     "Name",
@@ -502,6 +477,8 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
         uri: Text::default(),
         method: Text::default(),
         request_id: Text::default(),
+        is_rate_based: false,
+        is_verified_bot: false,
         json: b"",
     };
     cursor.object(|key, cursor| {
@@ -509,6 +486,7 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
             b"timestamp" => timestamp = peek(cursor)?.integer(),
             b"action" => record.action = WafAction::parse(text(cursor)?.bytes(&mut Vec::new())),
             b"terminatingRuleId" => record.rule = text(cursor)?,
+            b"terminatingRuleType" => record.is_rate_based = text(cursor)?.is(RATE_BASED),
             b"httpRequest" => {
                 return in_object(cursor, |key, cursor| {
                     match name(key) {
@@ -519,6 +497,16 @@ fn parse(cursor: &mut Cursor<'_>, sink: &mut impl Sink, may_be_envelope: bool) -
                         _ => {}
                     }
                     cursor.skip().map(|_| ())
+                });
+            }
+            b"labels" => {
+                return in_array(cursor, |cursor| {
+                    in_object(cursor, |key, cursor| {
+                        if name(key) == b"name" {
+                            record.is_verified_bot |= text(cursor)?.is(VERIFIED_BOT);
+                        }
+                        cursor.skip().map(|_| ())
+                    })
                 });
             }
             b"logEvents" => envelope = Some(*cursor),

@@ -22,6 +22,15 @@ pub struct State {
     /// Entries of ours in the IP sets, and those that lately were, with the time since they are not. All other entries
     /// in the sets belong to other writers.
     pub ours: BTreeMap<IpNet, Option<Timestamp>>,
+    /// Clients that do nothing wrong and have banned neighbours: no network is formed over them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub bystanders: BTreeSet<IpNet>,
+    /// How many used credentials in the last hours, by hours since 1970.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hours: BTreeMap<i64, Hour>,
+    /// Many try credentials at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Campaign>,
     /// Blocks that wait for an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
@@ -89,6 +98,24 @@ pub struct Past {
     pub ended: Timestamp,
 }
 
+/// Clients that use credentials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Hour {
+    /// All of them.
+    pub trying: u32,
+    /// Those that only fail, and go on.
+    pub failing: u32,
+}
+
+/// Many try credentials at once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Campaign {
+    /// When it was seen first.
+    pub since: Timestamp,
+    /// How many there were then.
+    pub clients: Hour,
+}
+
 /// A network that an operator allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Allowed {
@@ -107,7 +134,7 @@ pub struct Allowed {
 pub struct Held {
     /// When it began.
     pub since: Timestamp,
-    /// How many clients would be blocked now.
+    /// How many entries would be written now.
     pub count: usize,
     /// Of how many seen.
     pub seen: usize,

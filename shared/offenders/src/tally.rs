@@ -21,15 +21,17 @@
 mod activity;
 mod chain;
 mod prune;
+mod successes;
 
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::address::Address;
-use crate::classify::{Hit, Kinds};
+use crate::classify::{Hit, KeptPath, Kinds};
 use crate::{BUCKET_SECONDS, MOST_PATHS};
-pub use activity::{Activity, OddPath, Records, Sample};
+pub use activity::{Activity, PathTimes, Records, Sample, Successes};
 use chain::{Link, tell_apart, unchain, unpack};
+pub(crate) use successes::MINUTE;
 
 /// What an offence weighs when clients are dropped; a plain request weighs 1.
 pub const OFFENCE_WEIGHT: u32 = 8;
@@ -40,12 +42,13 @@ pub const MOST_IN_A_STEP: usize = 1024;
 /// Most sample requests kept for one client.
 pub const MOST_SAMPLES: usize = 4;
 
-/// How much a tally may hold. One client takes 32 bytes and an index of about 7, a record 8, a suspect 28, an odd path 12.
+/// How much a tally may hold. One client takes 36 bytes and an index of about 7, a record or a minute with successes 8, a
+/// suspect 36, a path 12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Clients.
     pub clients: usize,
-    /// Requests beyond each client's last, and offences.
+    /// Requests beyond each client's last, offences, minutes with successes.
     pub records: usize,
     /// Clients with at least one offence.
     pub suspects: usize,
@@ -81,14 +84,19 @@ const NONE: u32 = u32::MAX;
 const NO_STEP: u16 = u16::MAX;
 
 /// Offences are kept in one chain per kind.
-pub(crate) const OFFENCES: [Kinds; 4] = [Kinds::BLOCKED, Kinds::CREDENTIALS, Kinds::CHALLENGED, Kinds::KNOCK];
+pub(crate) const OFFENCES: [Kinds; 6] =
+    [Kinds::BLOCKED, Kinds::CREDENTIALS, Kinds::KNOCK, Kinds::REFUSED, Kinds::ACCEPTED, Kinds::VERIFIED];
 
+/// Packed, because a million of them shall fit into little memory.
 #[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed(4))]
 struct Client {
     key: u128,
     weight: u32,
     /// Requests before the last one.
     requests: u32,
+    /// Minutes with successes.
+    successes: u32,
     suspect: u32,
     /// Step and mark of the last request.
     step: u16,
@@ -110,10 +118,10 @@ impl Client {
     }
 }
 
-/// One odd path of one client.
+/// One path of one client.
 #[derive(Debug, Clone, Copy)]
 struct Path {
-    hash: u32,
+    kept: KeptPath,
     first: u16,
     last: u16,
     next: u32,
@@ -137,6 +145,8 @@ pub struct Tally {
     out_of_span: u64,
     /// Whether it holds other tallies, so that what agrees is one record.
     is_merged: bool,
+    /// Requests of other tallies before this step are not taken.
+    requests_from: u32,
 }
 
 /// The step that a time in milliseconds falls into.
@@ -170,7 +180,16 @@ impl Tally {
             error: 0,
             out_of_span: 0,
             is_merged: false,
+            requests_from: 0,
         }
+    }
+
+    /// Takes no requests before `step` of what is merged: they are most of what a window holds, and are needed for a
+    /// shorter time than offences.
+    #[must_use]
+    pub fn with_requests_from(mut self, step: u32) -> Self {
+        self.requests_from = step;
+        self
     }
 
     /// How much weight a client's counts may be too low by. Zero: everything is exact.
@@ -233,7 +252,15 @@ impl Tally {
             let more = at.max(64).min(self.room.clients.saturating_sub(at)).max(1);
             self.clients.reserve_exact(more);
         }
-        self.clients.push(Client { key, weight: 0, requests: NONE, suspect: NONE, step: NO_STEP, mark: 0 });
+        self.clients.push(Client {
+            key,
+            weight: 0,
+            requests: NONE,
+            successes: NONE,
+            suspect: NONE,
+            step: NO_STEP,
+            mark: 0,
+        });
         let (clients, secrets) = (&self.clients, self.secrets);
         let index = u32::try_from(at).unwrap_or(NONE);
         self.index.insert_unique(hash_of, index, |&at| hash(secrets, clients[at as usize].key));
@@ -253,7 +280,10 @@ impl Tally {
             is_sample = client.weight == 64 || client.weight == 512;
             self.add_request(at, relative, hit.mark);
         }
-        if hit.kinds != Kinds::REQUEST || hit.odd_path.is_some() {
+        if hit.kinds.has(Kinds::SUCCESS) {
+            self.add_successes(key, relative, 1);
+        }
+        if hit.kinds.stands_out() || hit.path.is_some() {
             is_sample |= self.offence(key, relative, hit);
         }
         is_sample
@@ -281,7 +311,7 @@ impl Tally {
                 self.add_offence(key, chain, step, hit.mark);
             }
         }
-        if let Some(path) = hit.odd_path {
+        if let Some(path) = hit.path {
             self.add_path(key, path, step, step);
         }
         let at = self.client(key);
@@ -323,7 +353,7 @@ impl Tally {
         self.links.push(Link { step, mark, next });
     }
 
-    fn add_path(&mut self, key: u128, hash: u32, first: u16, last: u16) {
+    fn add_path(&mut self, key: u128, kept: KeptPath, first: u16, last: u16) {
         if self.paths.len() >= self.room.paths {
             let suspects = self.suspects.clone();
             self.drop_lightest(|client| {
@@ -333,7 +363,7 @@ impl Tally {
         let suspect = self.suspect(key);
         let mut next = self.suspects[suspect].paths;
         while let Some(path) = self.paths.get_mut(next as usize) {
-            if path.hash == hash {
+            if path.kept == kept {
                 path.first = path.first.min(first);
                 path.last = path.last.max(last);
                 return;
@@ -347,9 +377,9 @@ impl Tally {
         suspect.n_paths += 1;
         let next = suspect.paths;
         suspect.paths = u32::try_from(self.paths.len()).unwrap_or(NONE);
-        self.paths.push(Path { hash, first, last, next });
+        self.paths.push(Path { kept, first, last, next });
         let at = self.client(key);
-        // A path may be odd without the request being an offence of another kind.
+        // A path may be kept without the request being an offence of another kind.
         let client = &mut self.clients[at];
         client.weight = client.weight.saturating_add(OFFENCE_WEIGHT);
     }
@@ -371,7 +401,8 @@ impl Tally {
         let key = client.bits();
         let wanted = from..=until;
         self.is_merged = true;
-        for &(step, mark) in activity.requests.iter().filter(|(step, _)| wanted.contains(step)) {
+        let wanted_requests = from.max(self.requests_from)..=until;
+        for &(step, mark) in activity.requests.iter().filter(|(step, _)| wanted_requests.contains(step)) {
             if let Some(step) = self.relative(step) {
                 let at = self.client(key);
                 let client = &mut self.clients[at];
@@ -386,14 +417,19 @@ impl Tally {
                 }
             }
         }
-        for &(hash, first, last) in &activity.paths {
+        for &(minute, count) in activity.successes.iter().filter(|(minute, _)| wanted.contains(minute)) {
+            if let Some(step) = self.relative(minute) {
+                self.add_successes(key, step, count);
+            }
+        }
+        for &(kept, first, last) in &activity.paths {
             // A path seen on both sides of the border counts from the border on.
             if last >= from
                 && first <= until
                 && let (Some(first), Some(last)) =
                     (self.relative(first.max(from)), self.relative(last.min(until)))
             {
-                self.add_path(key, hash, first, last);
+                self.add_path(key, kept, first, last);
             }
         }
     }
@@ -445,6 +481,7 @@ impl Tally {
             records.extend(scratch.iter().map(|&record| self.absolute(record)));
         };
         read(client.last(), client.requests, &mut activity.requests);
+        self.read_successes(client, &mut activity.successes);
         let suspect = self.suspects.get(client.suspect as usize);
         for (kind, records) in activity.offences.iter_mut().enumerate() {
             read(None, suspect.map_or(NONE, |suspect| suspect.chains[kind]), records);
@@ -453,7 +490,7 @@ impl Tally {
         let mut next = suspect.map_or(NONE, |suspect| suspect.paths);
         while let Some(path) = self.paths.get(next as usize) {
             let (first, last) = (self.base + u32::from(path.first), self.base + u32::from(path.last));
-            activity.paths.push((path.hash, first, last));
+            activity.paths.push((path.kept, first, last));
             next = path.next;
         }
         activity.paths.sort_unstable();

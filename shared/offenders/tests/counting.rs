@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use offenders::address::{Address, Networks, range};
-use offenders::classify::{Hit, Kinds};
+use offenders::classify::{Hit, KeptPath, Kinds, PathKind};
 use offenders::configuration::{Configuration, Span, Threshold};
 use offenders::decide::{News, decide};
 use offenders::entries::{Family, entries};
@@ -31,7 +31,7 @@ fn client(n: u32) -> Address {
 }
 
 fn hit(n: u32, kinds: Kinds) -> Hit {
-    Hit { client: client(n), kinds, odd_path: None, mark: 0 }
+    Hit { client: client(n), kinds, path: None, mark: 0 }
 }
 
 fn kinds() -> impl Strategy<Value = Kinds> {
@@ -40,6 +40,9 @@ fn kinds() -> impl Strategy<Value = Kinds> {
         1 => Just(Kinds::REQUEST.and(Kinds::BLOCKED)),
         1 => Just(Kinds::REQUEST.and(Kinds::CREDENTIALS)),
         1 => Just(Kinds::KNOCK),
+        2 => Just(Kinds::SUCCESS),
+        1 => Just(Kinds::SUCCESS.and(Kinds::ACCEPTED)),
+        1 => Just(Kinds::REFUSED),
     ]
 }
 
@@ -56,6 +59,26 @@ fn model_of(hits: &[(u32, u32, Kinds, Option<u32>)]) -> Model {
     model
 }
 
+/// Successes by client and minute.
+fn successes(tally: &Tally) -> BTreeMap<(Address, u32), u32> {
+    let mut all = BTreeMap::new();
+    tally.each(|client, activity| {
+        for &(minute, count) in &activity.successes {
+            assert_eq!(all.insert((client, minute), count), None, "a minute stands once");
+        }
+    });
+    all
+}
+
+fn successes_of(hits: &[PlainHit]) -> BTreeMap<(Address, u32), u32> {
+    let mut all = BTreeMap::new();
+    for &(n, step, kinds, _) in hits.iter().filter(|(_, _, kinds, _)| kinds.has(Kinds::SUCCESS)) {
+        let step = START + step;
+        *all.entry((client(n), step - step % 12)).or_default() += u32::from(kinds.has(Kinds::SUCCESS));
+    }
+    all
+}
+
 fn read_back(tally: &Tally) -> Model {
     let mut model = Model::new();
     tally.each(|client, activity| {
@@ -69,7 +92,7 @@ fn read_back(tally: &Tally) -> Model {
     model
 }
 
-/// Client, step, kinds, odd path.
+/// Client, step, kinds, kept path.
 type PlainHit = (u32, u32, Kinds, Option<u32>);
 
 fn tally_of(hits: &[PlainHit], room: Room) -> Tally {
@@ -83,14 +106,16 @@ fn marked(hits: &[PlainHit]) -> Vec<(PlainHit, u16)> {
 
 fn tally_of_marked(hits: &[(PlainHit, u16)], room: Room) -> Tally {
     let mut tally = Tally::new(room, START);
-    for &((n, step, kinds, odd_path), mark) in hits {
-        tally.hit(START + step, &Hit { odd_path, mark, ..hit(n, kinds) });
+    for &((n, step, kinds, path), mark) in hits {
+        let kind = [PathKind::Probed, PathKind::Missing, PathKind::Challenged][n as usize % 3];
+        let path = path.map(|path| KeptPath::new(path << 2, kind));
+        tally.hit(START + step, &Hit { path, mark, ..hit(n, kinds) });
     }
     tally
 }
 
 fn hits() -> impl Strategy<Value = Vec<(u32, u32, Kinds, Option<u32>)>> {
-    prop::collection::vec((0..40_u32, 0..200_u32, kinds(), prop::option::of(0..30_u32)), 0..300)
+    prop::collection::vec((0..40_u32, 0..200_u32, kinds(), prop::option::weighted(0.2, 0..30_u32)), 0..300)
 }
 
 proptest! {
@@ -99,6 +124,34 @@ proptest! {
         let tally = tally_of(&hits, ROOM);
         prop_assert_eq!(tally.error(), 0);
         prop_assert_eq!(read_back(&tally), model_of(&hits));
+    }
+
+    #[test]
+    fn successes_of_several_objects_add_up(
+        hits in hits(), cut in any::<prop::sample::Index>(), around in 0..100_u32, full in any::<bool>(),
+    ) {
+        let room = if full { Room { records: 60, ..ROOM } } else { ROOM };
+        let mut window = Tally::new(ROOM, START + around);
+        let cut = cut.index(hits.len() + 1);
+        let mut error = 0;
+        for (n, part) in [&hits[..cut], &hits[cut..]].into_iter().enumerate() {
+            let mut tally = Tally::new(room, START + around * 3 + u32::try_from(n).unwrap());
+            for &(n, step, kinds, _) in part {
+                tally.hit(START + step, &hit(n, kinds));
+            }
+            error += tally.error();
+            partial::merge(&partial::encode(Header::default(), &tally, 64), &mut window, 0, u32::MAX).unwrap();
+        }
+        let kept = partial::encode(Header::default(), &window, 64);
+        let mut next = Tally::new(ROOM, START + around * 7);
+        partial::merge(&kept, &mut next, 0, u32::MAX).unwrap();
+        let (counted, exact) = (successes(&next), successes_of(&hits));
+        if error == 0 {
+            prop_assert_eq!(&counted, &exact);
+        }
+        for (minute, count) in counted {
+            prop_assert!(count <= exact.get(&minute).copied().unwrap_or(0), "{minute:?}");
+        }
     }
 
     #[test]
@@ -343,8 +396,7 @@ fn a_million_clients_fit_and_the_worst_are_still_found() {
     for n in 0..1_000_000_u32 {
         let bits = (0x2001_0db8_u128 << 96) | (u128::from(n) << 64);
         let kinds = Kinds::REQUEST;
-        tally
-            .hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, odd_path: None, mark: 0 });
+        tally.hit(START + n / 4000, &Hit { client: Address::from_bits(bits), kinds, path: None, mark: 0 });
         if n % 500 == 0 {
             tally.hit(START + n / 4000, &hit(7, kinds));
         }

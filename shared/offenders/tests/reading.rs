@@ -29,6 +29,13 @@ fn record(ip: &str, action: &str, method: &str, path: &str, args: &str) -> Strin
     )
 }
 
+#[test]
+fn nobody_makes_himself_a_verified_crawler() {
+    let label = format!(r#"{{"name":"{VERIFIED}"}}"#);
+    let claims = record("198.51.100.7", "ALLOW", "GET", &label, &label);
+    assert!(!heard(claims.as_bytes()).records[0].5 && !heard_carefully(claims.as_bytes()).records[0].5);
+}
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text).unwrap();
@@ -53,8 +60,8 @@ fn read(bytes: &[u8]) -> Result<(Summary, Tally), BadObject> {
     read_in(bytes, 4096)
 }
 
-/// Time, client, action, method, path.
-type HeardRecord = (i64, Vec<u8>, WafAction, Vec<u8>, Vec<u8>);
+/// Time, client, action, method, path, whether it is a verified crawler, whether a rate-based rule ended it.
+type HeardRecord = (i64, Vec<u8>, WafAction, Vec<u8>, Vec<u8>, bool, bool);
 
 /// What a reader makes of text: client, action, method and path of each record, in order, and the bad ones.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,7 +75,9 @@ impl Sink for Heard {
         let mut scratch = Vec::new();
         let uri = record.uri.bytes(&mut scratch).to_vec();
         let ip = record.client_ip.raw.to_vec();
-        self.records.push((record.timestamp, ip, record.action, record.method.raw.to_vec(), uri));
+        let method = record.method.raw.to_vec();
+        let is = (record.is_verified_bot, record.is_rate_based);
+        self.records.push((record.timestamp, ip, record.action, method, uri, is.0, is.1));
     }
 
     fn bad(&mut self, bad: BadRecord<'_>) {
@@ -368,9 +377,20 @@ fn escapes_in_keys_and_words_change_nothing() {
 fn any_record() -> impl Strategy<Value = String> {
     let ip = prop_oneof![Just("198.51.100.7".to_owned()), Just("-".to_owned()), "[0-9a-f:]{2,20}"];
     let action = prop_oneof![Just("ALLOW"), Just("BLOCK"), Just("CAPTCHA"), Just("NEW")];
-    (ip, action, "[A-Z]{3,7}", "\\PC{0,30}", "\\PC{0,30}")
-        .prop_map(|(ip, action, method, path, args)| record(&ip, action, &method, &path, &args))
+    let label = prop_oneof![
+        Just("awswaf:a"),
+        Just(VERIFIED),
+        Just("awswaf:b\"},{\"name\":\"awswaf:managed:aws:bot-control:bot:verified")
+    ];
+    let kind = prop_oneof![Just("REGULAR"), Just("RATE_BASED")];
+    let request = ("[A-Z]{3,7}", "\\PC{0,30}", "\\PC{0,30}");
+    (ip, action, request, label, kind).prop_map(|(ip, action, (method, path, args), label, kind)| {
+        let plain = record(&ip, action, &method, &path, &args);
+        plain.replace("awswaf:a", label).replacen("\"REGULAR\"", &format!("\"{kind}\""), 1)
+    })
 }
+
+const VERIFIED: &str = "awswaf:managed:aws:bot-control:bot:verified";
 
 proptest! {
     #[test]
@@ -384,6 +404,9 @@ proptest! {
             let request = &json["httpRequest"];
             prop_assert_eq!(String::from_utf8_lossy(&heard.4), request["uri"].as_str().unwrap());
             prop_assert_eq!(String::from_utf8_lossy(&heard.1), request["clientIp"].as_str().unwrap());
+            let labels = json["labels"].as_array().unwrap();
+            prop_assert_eq!(heard.6, json["terminatingRuleType"] == "RATE_BASED");
+            prop_assert_eq!(heard.5, labels.iter().any(|label| label["name"] == VERIFIED));
         }
     }
 

@@ -36,31 +36,80 @@ async fn a_ban_ends_by_the_clock_without_any_log() {
     assert!(shop.world.messages().last().unwrap().0.contains("1 released"));
 }
 
+const TWENTY_BLOCKED: &str = "detectors: {blocked: {max_retry: 20, find_time: 10m}}";
+
+fn blocked(count: i64, from: i64, seconds: i64) -> Vec<Request> {
+    let requests = requests("198.51.100.1", count, from, seconds).into_iter();
+    requests.map(|request| request.blocked("sqli", "/search")).collect()
+}
+
 #[tokio::test]
 async fn records_that_firehose_delivers_twice_count_once() {
-    let shop = Shop::new("");
-    let logins: Vec<Request> =
-        requests("198.51.100.1", 12, 0, 200).into_iter().map(|request| request.login("/login")).collect();
-    shop.deliver("a", &logins).await;
-    shop.deliver("the same again", &logins).await;
+    let shop = Shop::new(TWENTY_BLOCKED);
+    let first = blocked(12, 0, 200);
+    shop.deliver("a", &first).await;
+    shop.deliver("the same again", &first).await;
     shop.pass().await;
-    shop.deliver("and a part, with the next", &logins[5..]).await;
+    shop.deliver("and a part, with the next", &first[5..]).await;
     assert_eq!(shop.pass().await["blocked"], 0);
-    let more: Vec<Request> =
-        requests("198.51.100.1", 8, 201, 90).into_iter().map(|request| request.login("/login")).collect();
-    shop.deliver("eight more", &more).await;
+    shop.deliver("eight more", &blocked(8, 201, 90)).await;
     assert_eq!(shop.pass().await["blocked"], 1);
     assert_eq!(shop.state().bans.values().next().unwrap().findings[0].count, 20);
 }
 
 #[tokio::test]
 async fn who_sends_the_same_id_with_every_request_is_counted_all_the_same() {
-    let shop = Shop::new("");
+    let shop = Shop::new(TWENTY_BLOCKED);
     let burst: Vec<Request> =
-        (0..40).map(|n| request(1000 + n / 20, "198.51.100.1").login("/login")).collect();
+        (0..40).map(|n| request(1000 + n / 20, "198.51.100.1").blocked("sqli", "/search")).collect();
     shop.deliver("a", &burst).await;
     assert_eq!(shop.pass().await["blocked"], 1);
     assert_eq!(shop.state().bans.values().next().unwrap().findings[0].count, 40);
+}
+
+#[tokio::test]
+async fn what_the_application_answered_decides_and_a_request_in_both_logs_counts_once() {
+    let shop = Shop::new("");
+    let office = requests("198.51.100.20", 400, 0, 200);
+    let log: Vec<Request> = office.into_iter().map(|request| request.login("/login")).collect();
+    let attacker = requests("198.51.100.1", 60, 0, 200);
+    let refused: Vec<Request> = attacker.into_iter().map(|request| request.login("/login")).collect();
+    shop.deliver("waf", &[log.clone(), refused.clone()].concat()).await;
+    let without = shop.pass().await;
+    assert_eq!((&without["blocked"], &without["sees_answers"]), (&json!(0), &json!(false)));
+    // One in four mistypes in the office.
+    let answered = |log: &[Request], status: fn(usize) -> u16| -> Vec<(Request, u16)> {
+        log.iter().cloned().enumerate().map(|(n, request)| (request, status(n))).collect()
+    };
+    let mut answers = answered(&log, |n| if n % 4 == 0 { 401 } else { 200 });
+    answers.extend(answered(&refused, |_| 401));
+    shop.deliver_answers("answers", &answers).await;
+    let with = shop.pass().await;
+    assert_eq!((&with["blocked"], &with["sees_answers"]), (&json!(1), &json!(true)));
+    assert_eq!(shop.v4(), ["198.51.100.1/32"]);
+    let listed = shop.invoke(json!({ "command": "blocked" })).await.unwrap();
+    let summary = listed["blocked"][0]["summary"].as_str().unwrap().to_owned();
+    assert!(summary.contains("brute force 60 in 10m (threshold 50)"), "{summary}");
+    let evidence = listed["blocked"][0]["evidence"]["samples"].as_array().unwrap();
+    assert!(evidence.iter().any(|sample| sample["rule"] == "answered 401"), "{evidence:?}");
+}
+
+#[tokio::test]
+async fn many_who_only_fail_are_announced_as_one_campaign() {
+    let shop = Shop::new("");
+    let mut answers = Vec::new();
+    for n in 0..15 {
+        let tries = requests(&format!("198.51.{n}.1"), 25, 0, 280);
+        answers.extend(tries.into_iter().map(|request| (request.login("/login"), 401)));
+    }
+    shop.deliver_answers("answers", &answers).await;
+    assert_eq!(shop.pass().await["blocked"], 15);
+    let (subject, text) = shop.world.messages().remove(0);
+    assert!(subject.contains("15 ADDRESSES TRY CREDENTIALS"), "{subject}");
+    assert!(text.contains("of 15 clients that used credentials"), "{text}");
+    shop.world.pass_time(60);
+    shop.pass().await;
+    assert_eq!(shop.world.messages().len(), 1, "it is news once");
 }
 
 #[tokio::test]
@@ -356,6 +405,7 @@ async fn challenges_that_are_never_solved_are_an_offence() {
     let log: Vec<Request> = (0..25)
         .map(|n| {
             let mut one = request(n * 2000, "198.51.100.1");
+            one.path = format!("/products/{n}");
             (one.action, one.rule) = (if n % 2 == 0 { "CHALLENGE" } else { "CAPTCHA" }, "challenge-bots");
             one
         })

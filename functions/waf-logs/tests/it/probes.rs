@@ -44,12 +44,14 @@ async fn p1_a_full_set_forms_networks_of_neighbours_before_it_leaves_anybody_out
 #[tokio::test]
 async fn p2_an_unrelated_object_takes_no_block_away() {
     let shop = Shop::new(
-        "detectors: {rate: {max_retry: 100, find_time: 60s}, brute_force: {max_retry: 20, find_time: 60s}}",
+        "detectors: {rate: {max_retry: 100, find_time: 60s}, blocked: {max_retry: 20, find_time: 60s}}",
     );
     let mut log: Vec<Request> = requests("198.51.100.1", 150, 0, 60);
     for client in 2..=6 {
         log.extend(
-            requests(&format!("198.51.100.{client}"), 25, 0, 60).into_iter().map(|r| r.login("/login")),
+            requests(&format!("198.51.100.{client}"), 25, 0, 60)
+                .into_iter()
+                .map(|r| r.blocked("sqli", "/search")),
         );
     }
     shop.deliver("a", &log).await;
@@ -244,20 +246,17 @@ async fn p12_every_way_to_write_a_path_counts_as_that_path() {
         "/x/../account/./login",
         "/account/login;a=1",
     ];
-    let log: Vec<Request> = requests("198.51.100.1", 24, 0, 50)
+    let refused = |request: Request| (request, 401);
+    let mut answers: Vec<(Request, u16)> = requests("198.51.100.1", 24, 0, 50)
         .into_iter()
         .zip(ways.iter().cycle())
-        .map(|(request, way)| request.login(way))
+        .map(|(request, way)| refused(request.login(way)))
         .collect();
-    shop.deliver("a", &log).await;
-    let gets: Vec<Request> = requests("198.51.100.2", 24, 0, 50)
-        .into_iter()
-        .map(|mut r| {
-            r.path = "/account/login".to_owned();
-            r
-        })
-        .collect();
-    shop.deliver("b", &gets).await;
+    answers.extend(requests("198.51.100.2", 24, 0, 50).into_iter().map(|mut request| {
+        request.path = "/account/login".to_owned();
+        refused(request)
+    }));
+    shop.deliver_answers("a", &answers).await;
     shop.pass().await;
     assert_eq!(shop.v4(), ["198.51.100.1/32"]);
 }
@@ -276,7 +275,7 @@ async fn p13_a_client_that_is_no_address_is_counted_and_passed_over() {
 #[tokio::test]
 async fn p14_every_block_has_its_evidence() {
     let shop =
-        Shop::new("detectors: {scan: {max_retry: 5, find_time: 5m}, blocked: {max_retry: 8, find_time: 5m}}");
+        Shop::new("detectors: {scan: {max_retry: 3, find_time: 5m}, blocked: {max_retry: 8, find_time: 5m}}");
     let log: Vec<Request> =
         ["/.env", "/.git/config", "/wp-login.php", "/a.bak", "/b", "/c", "/d", "/e", "/f"]
             .iter()

@@ -68,6 +68,18 @@ impl Request {
     }
 }
 
+/// The line of the load balancer's log for a request that the application answered with `status`.
+fn answered(request: &Request, status: u16) -> String {
+    let time = Timestamp::from_millisecond(START * 1000 + request.at).unwrap();
+    let time = time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ");
+    let Request { ip, method, path, .. } = request;
+    format!(
+        "https {time} app/shop/50dc {ip}:1024 10.0.0.1:80 0.000 0.001 0.000 {status} {status} 34 366 \
+         \"{method} https://www.example.com:443{path} HTTP/2.0\" \"Firefox\" - - arn:group \"Root=1-58337262\" \"-\" \"-\" 0 \
+         {time} \"waf,forward\" \"-\" \"-\" \"10.0.0.1:80\" \"{status}\" \"-\" \"-\" TID_1\n"
+    )
+}
+
 /// `count` requests from one client, evenly over `seconds`, beginning `from` seconds after [`START`].
 pub(crate) fn requests(ip: &str, count: i64, from: i64, seconds: i64) -> Vec<Request> {
     (0..count).map(|n| request(from * 1000 + n * seconds * 1000 / count, ip)).collect()
@@ -128,6 +140,14 @@ impl Shop {
     /// A log object arrives through the queue; panics unless it is counted.
     pub(crate) async fn deliver(&self, key: &str, requests: &[Request]) {
         let object = self.world.put_log(key, object_of(requests));
+        let answer = self.invoke(queue(&[object])).await.unwrap();
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
+    }
+
+    /// The same for the load balancer's log: requests, each with what the application answered.
+    pub(crate) async fn deliver_answers(&self, key: &str, answers: &[(Request, u16)]) {
+        let lines: String = answers.iter().map(|(request, status)| answered(request, *status)).collect();
+        let object = self.world.put_log(key, gzip(&lines));
         let answer = self.invoke(queue(&[object])).await.unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
     }

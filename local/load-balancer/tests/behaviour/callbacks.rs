@@ -50,7 +50,7 @@ async fn an_observer_sees_every_request_with_who_answered() {
     let log = Arc::clone(&seen);
     let balancer = LoadBalancer::new().observer(move |access| {
         log.lock().unwrap().push((
-            format!("{} {}{}", access.method, access.host, access.path),
+            format!("{} {}{}", access.method, access.host, access.uri.path()),
             access.client.to_string(),
             access.status.as_u16(),
             access.target_group.map(str::to_owned),

@@ -21,8 +21,8 @@ const CONFIGURATION_KEY: &str = "waf/configuration.yaml";
 /// Between two looks at how far the attackers get.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Longer than it takes to cut somebody off.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Longer than it takes to cut somebody off: the load balancer's log comes every half minute.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// So long they go on, to show that nothing gets through any more.
 const AFTERWARDS: Duration = Duration::from_secs(3);
@@ -32,6 +32,8 @@ const AFTERWARDS: Duration = Duration::from_secs(3);
 pub(super) struct Told {
     pub(super) attackers: Vec<Attacker>,
     pub(super) attempts: Vec<Attempt>,
+    /// What the office did meanwhile, and before.
+    pub(super) office: Vec<Attempt>,
     /// What `waf-logs` says of each network that it blocks.
     blocked: Vec<(ipnet::IpNet, String)>,
 }
@@ -60,6 +62,15 @@ pub(super) async fn configure(cloud: &Cloud, product: &Product) -> Result<()> {
     Ok(())
 }
 
+/// Three hundred people behind one address, who log in all the while.
+///
+/// # Errors
+/// When the host cannot be asked for.
+pub(super) fn office(cloud: &Cloud, host: &str) -> Result<visitors::Attack> {
+    let office = Attacker::office(IpAddr::from([203, 0, 113, 251]), 5);
+    visitors::Attack::start(cloud.traffic.address(), host, &[office]).context("a host name is no header")
+}
+
 /// Lets the attackers loose until all are cut off, or the time is up.
 ///
 /// # Errors
@@ -67,8 +78,10 @@ pub(super) async fn configure(cloud: &Cloud, product: &Product) -> Result<()> {
 pub(super) async fn run(cloud: &Cloud, host: &str, options: &Options, display: &Display) -> Result<Told> {
     display.chapter("Three attackers at once, while everybody else goes on");
     display.line(&format!(
-        "the web ACL's log comes every {} s and is judged every {} s; on AWS every 300 s and 60 s, so minutes pass there",
+        "the web ACL's log comes every {} s, the load balancer's every {} s, and they are judged every {} s; on AWS every \
+         300 s, 300 s and 60 s, so minutes pass there",
         options.waf_log_interval.as_secs(),
+        300 / options.speed.max(1),
         60 / options.speed.max(1),
     ));
     let attackers = vec![
@@ -115,7 +128,7 @@ pub(super) async fn run(cloud: &Cloud, host: &str, options: &Options, display: &
     for (_, why) in &blocked {
         display.line(&format!("blocked: {why}"));
     }
-    Ok(Told { attackers, attempts, blocked })
+    Ok(Told { attackers, attempts, office: Vec::new(), blocked })
 }
 
 /// Whom `waf-logs` blocks and why, asked as an operator asks.

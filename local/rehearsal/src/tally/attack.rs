@@ -25,6 +25,10 @@ pub struct Attack {
     pub legitimate_blocked: u64,
     /// Requests of others that got no answer from any version during the whole run.
     pub legitimate_lost: u64,
+    /// Requests of an office behind one address, which logs in all the while.
+    pub office_requests: u64,
+    /// How many of them were turned away.
+    pub office_blocked: u64,
     /// Each attacker.
     pub offenders: Vec<Offender>,
 }
@@ -70,8 +74,16 @@ impl Attack {
             all_blocked_s: all.map(after),
             legitimate_blocked: others.turned_away,
             legitimate_lost: others.lost,
+            office_requests: 0,
+            office_blocked: 0,
             offenders,
         }
+    }
+
+    /// Adds how an office fared meanwhile.
+    pub fn add_office(&mut self, attempts: &[Attempt]) {
+        self.office_requests = attempts.len() as u64;
+        self.office_blocked = attempts.iter().filter(|attempt| attempt.was_blocked()).count() as u64;
     }
 
     /// Whether it ended as it has to: everybody who attacks cut off, nobody else.
@@ -83,6 +95,9 @@ impl Attack {
         if self.legitimate_blocked > 0 {
             deviations
                 .push(format!("{} requests of legitimate visitors were blocked", self.legitimate_blocked));
+        }
+        if self.office_blocked > 0 {
+            deviations.push(format!("{} requests of the office were blocked", self.office_blocked));
         }
         deviations
     }
@@ -102,6 +117,12 @@ impl Attack {
             self.legitimate_blocked,
             self.legitimate_lost,
         )];
+        if self.office_requests > 0 {
+            lines.push(format!(
+                "office of many behind one address, logging in all the while: {} requests, {} blocked",
+                self.office_requests, self.office_blocked
+            ));
+        }
         lines.extend(self.offenders.iter().map(Offender::line));
         lines
     }
@@ -194,6 +215,14 @@ mod tests {
         let attack = drawn_up("x..xx.xxx", "....xxxxxxxxxx", Count::default());
         assert_eq!((attack.first_block_s, attack.all_blocked_s), (Some(0.4), None));
         assert_eq!(attack.deviations(), ["the scanner from 198.51.100.7 was never cut off"]);
+    }
+
+    #[test]
+    fn an_office_that_is_blocked_is_a_deviation() {
+        let blocked = "x".repeat(10);
+        let mut attack = drawn_up(&blocked, &blocked, Count::default());
+        attack.add_office(&attempts(0, "...x"));
+        assert_eq!(attack.deviations(), ["1 requests of the office were blocked"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a tally does when it is full: it keeps less of what the busiest clients did, then the lightest clients go.
 
 use super::chain::{Link, tell_apart, unchain, unpack};
+use super::successes::rebuilt;
 use super::{Client, MOST_IN_A_STEP, NO_STEP, NONE, Path, Tally, hash};
 
 impl Tally {
@@ -38,7 +39,9 @@ impl Tally {
         let kept = std::mem::take(&mut self.clients);
         self.rebuild(kept);
         while self.links.len() > self.room.records / 4 * 3 && !self.clients.is_empty() {
-            self.drop_lightest(|client| client.requests != NONE || client.suspect != NONE);
+            self.drop_lightest(|client| {
+                client.requests != NONE || client.suspect != NONE || client.successes != NONE
+            });
         }
     }
 
@@ -73,6 +76,7 @@ impl Tally {
             if let Some(last) = self.links.pop_if(|_| client.requests != NONE) {
                 (client.step, client.mark, client.requests) = (last.step, last.mark, last.next);
             }
+            client.successes = rebuilt(&links, client.successes, &mut self.links);
             let Some(suspect) = suspects.get(client.suspect as usize) else { continue };
             let mut suspect = *suspect;
             for head in &mut suspect.chains {
