@@ -97,6 +97,8 @@ fn the_two_end_records_say_the_same() {
     expect(vec![
         ("both", ends(body.zip64_end(), body.end(b"")), ""),
         ("the short one refers to the long one", ends(body.zip64_end(), unsaid(body.end(b""))), ""),
+        ("a short one with another number", ends(body.zip64_end(), end(2, bytes, at, b"")), "GL005"),
+        ("a short one for another directory", ends(body.zip64_end(), end(3, bytes - 60, at + 60, b"")), "GL005"),
         (
             "another number of entries",
             ends(zip64_end(2, bytes, at, body.bytes.len()), body.end(b"")),
@@ -322,4 +324,30 @@ fn other_archives_are_called_by_their_names() {
     ]
     .map(crate::bundles::report);
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn a_name_fits_linux_below_the_folder_that_agents_unpack_into() {
+    let named = |name: String| with(file(name, ""));
+    let long = |bytes: usize| {
+        let folders = "x".repeat(99) + "/";
+        let path = folders.repeat(bytes / 100) + &"y".repeat(bytes % 100);
+        assert_eq!(path.len(), bytes);
+        named(path)
+    };
+    expect(vec![
+        ("a part of 255 bytes", named("x".repeat(255)), ""),
+        ("a part of 256 bytes", named("x".repeat(256)), "GL109"),
+        ("letters of two bytes each", named("\u{e9}".repeat(128)), "GL109"),
+        ("a path of 3,989 bytes", long(3_989), ""),
+        ("a path of 3,990 bytes", long(3_990), "GL109"),
+        ("128 parts", named("a/".repeat(127) + "b"), ""),
+        ("129 parts", named("a/".repeat(128) + "b"), "GL109"),
+    ]);
+}
+
+#[test]
+fn what_stands_before_the_first_entry_is_said() {
+    let program = Body::behind(b"#!/bin/sh\nexit 1\n", &good());
+    expect(vec![("a program in front, and offsets that count it", program.zip(), "GL018")]);
 }

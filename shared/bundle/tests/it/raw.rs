@@ -114,7 +114,12 @@ pub(crate) struct Body {
 
 impl Body {
     pub(crate) fn of(entries: &[RawEntry]) -> Self {
-        let mut bytes = Vec::new();
+        Self::behind(b"", entries)
+    }
+
+    /// The same behind other bytes, which the offsets count.
+    pub(crate) fn behind(before: &[u8], entries: &[RawEntry]) -> Self {
+        let mut bytes = before.to_vec();
         let mut directory = Vec::new();
         for entry in entries {
             let offset = u32::try_from(bytes.len()).unwrap();
