@@ -44,6 +44,11 @@ pub(crate) fn is_timeout(plain: &str) -> bool {
     reading::unsigned(plain).is_some_and(|seconds| seconds > 0 && u32::try_from(seconds).is_ok())
 }
 
+/// Whether a scalar without quotes is the version that the agent wants: anything as near to zero as this is zero to it.
+pub(crate) fn is_version(plain: &str) -> bool {
+    reading::float(plain).is_some_and(|version| version.abs() < f64::EPSILON)
+}
+
 /// What stands in for the root of a file with nothing but comments.
 fn nothing_at_the_end_of(text: &str) -> Node {
     let last_line = text.rsplit('\n').next().unwrap_or_default();
@@ -84,7 +89,6 @@ impl RawAppSpec {
 
     fn check(self) -> Result<(), Refusal> {
         let Self { version, os, .. } = &self;
-        // Anything as near to zero as this is zero to the agent.
         if version.is_nan() || version.abs() >= f64::EPSILON {
             return Err(Refusal::because(sentences::version(&version.to_string())));
         }

@@ -302,7 +302,7 @@ fn negative(text: &str) -> Option<i128> {
     if has_leading_zeros(text) { None } else { text.parse().ok() }
 }
 
-fn float(text: &str) -> Option<f64> {
+pub(super) fn float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix('+').unwrap_or(text);
     if unsigned.len() < text.len() && unsigned.starts_with(['+', '-']) {
         return None;

@@ -81,7 +81,7 @@ fn read(bytes: &[u8], lint: &mut Lint) -> Option<Node> {
     };
     if let Some(root) = &root {
         note_unloadable(root, lint);
-        note_duplicate_keys(root, lint);
+        note_duplicate_keys(root, Read::Keys(&KEYS), lint);
     }
     match rest {
         Rest::Nothing => {}
@@ -135,29 +135,41 @@ fn note_unloadable(root: &Node, lint: &mut Lint) {
     }
 }
 
-fn is_known(key: &str) -> bool {
-    let known: [&[&str]; 5] =
-        [&KEYS, &hooks::KEYS, &files::KEYS, &permissions::KEYS, &permissions::CONTEXT_KEYS];
-    known.iter().any(|known| known.contains(&key))
+/// What agent 2.x reads of a node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// The keys that it knows, each once; it passes over others.
+    Keys(&'static [&'static str]),
+    /// Whatever there is, as among the events; the last of a name counts.
+    All,
+    Nothing,
 }
 
-/// Agent 2.x refuses a key that it knows and passes over others and over events, where the last one counts.
-fn note_duplicate_keys(node: &Node, lint: &mut Lint) {
+fn note_duplicate_keys(node: &Node, read: Read, lint: &mut Lint) {
     if let Content::List(items) = &node.content {
         for item in items {
-            note_duplicate_keys(item, lint);
+            note_duplicate_keys(item, read, lint);
         }
     }
     let mut seen = BTreeSet::new();
     for (key, value) in node.entries() {
         // Neither agent reads a key that is a list or a mapping, and comparing such keys is costly.
-        if !has_parts(key) && !seen.insert(text(key)) {
-            let name = text(key);
-            let fails = if is_known(&name) { Code::DuplicateKey.fails() } else { Fails::Nowhere };
+        let name = if has_parts(key) { String::new() } else { text(key) };
+        let known = matches!(read, Read::Keys(keys) if keys.contains(&name.as_str()));
+        if !has_parts(key) && !seen.insert(name.clone()) {
+            let fails = if known { Code::DuplicateKey.fails() } else { Fails::Nowhere };
             let what = format!("key {} is given twice: the last one counts for agent 1.x", shown(&name));
             lint.say_of(fails, key, Code::DuplicateKey, what, "remove the one that is not meant");
         }
-        note_duplicate_keys(value, lint);
+        let below = match (read, name.as_str()) {
+            (Read::All, _) => Read::Keys(&hooks::KEYS),
+            (Read::Keys(_), "hooks") if known => Read::All,
+            (Read::Keys(_), "files") if known => Read::Keys(&files::KEYS),
+            (Read::Keys(_), "permissions") if known => Read::Keys(&permissions::KEYS),
+            (Read::Keys(_), "context") if known => Read::Keys(&permissions::CONTEXT_KEYS),
+            (Read::Keys(_) | Read::Nothing, _) => Read::Nothing,
+        };
+        note_duplicate_keys(value, below, lint);
     }
 }
 
@@ -174,7 +186,9 @@ fn check_version(root: &Node, lint: &mut Lint) {
         Value::Nil => "version is empty".into(),
         _ => format!("version is {}, and CodeDeploy knows only 0.0", shown(&text(version))),
     };
-    lint.say(version, Code::Version, what, REMEDY);
+    let second_takes_it = version.is_plain() && agent2::is_version(&as_written(version));
+    let fails = if second_takes_it { Fails::With(Agent::One) } else { Fails::Everywhere };
+    lint.say_of(fails, version, Code::Version, what, REMEDY);
 }
 
 fn check_os(root: &Node, lint: &mut Lint) {

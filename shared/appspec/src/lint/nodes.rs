@@ -1,7 +1,7 @@
 //! Nodes as the checks look at them: through Ruby's eyes, and each fault of form said where it stands.
 
 use super::findings::Lint;
-use crate::finding::{Code, shown};
+use crate::finding::{Agent, Code, Fails, shown};
 use crate::ruby::{self, Unloadable, Value};
 use crate::tree::{Content, Node};
 
@@ -103,10 +103,9 @@ pub(super) fn is_mapping(node: &Node, what: &str, expected: &'static str, lint: 
 }
 
 pub(super) fn say_shape(node: &Node, what: &str, expected: &'static str, lint: &mut Lint) {
-    lint.say(
-        node,
-        Code::Shape,
-        format!("{what} is something else than {expected}"),
-        format!("write {expected}"),
-    );
+    // To agent 2.x an empty text without quotes is an empty list, whatever its tag.
+    let is_empty = node.is_plain() && as_written(node).is_empty();
+    let fails = if is_empty { Fails::With(Agent::One) } else { Fails::Everywhere };
+    let what = format!("{what} is something else than {expected}");
+    lint.say_of(fails, node, Code::Shape, what, format!("write {expected}"));
 }

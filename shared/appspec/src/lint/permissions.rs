@@ -159,7 +159,13 @@ fn acl_problem(problem: AclProblem) -> &'static str {
 }
 
 fn check_context(context: &Node, lint: &mut Lint) {
-    if !is_mapping(context, "context", "a mapping with name, type and range", lint) {
+    const EXPECTED: &str = "a mapping with name, type and range";
+    // Ruby finds the word in a text, where agent 2.x wants a mapping.
+    if matches!(value(context), Value::Text(text) if text.contains("type")) {
+        let what = format!("context is something else than {EXPECTED}");
+        return lint.say_of(Fails::With(Agent::Two), context, Code::Shape, what, format!("write {EXPECTED}"));
+    }
+    if !is_mapping(context, "context", EXPECTED, lint) {
         return;
     }
     check_keys(context, &CONTEXT_KEYS, lint);

@@ -123,7 +123,8 @@ fn completed(lines: &str) -> String {
     {
         let is_there = text.lines().any(|line| line.starts_with(&format!("-- {title} ")));
         // An AppSpec file in a wrong place is what such an example is about.
-        if !is_there && !(title == "appspec.yml" && text.contains("appspec.yaml")) {
+        let is_elsewhere = title == "appspec.yml" && text.contains("appspec.yaml");
+        if !is_there && !is_elsewhere {
             text = format!("-- {title} --\n{content}{text}");
         }
     }

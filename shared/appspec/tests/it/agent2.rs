@@ -40,7 +40,7 @@ fn hand_made_files_get_the_verdict_of_agent_2() {
 fn files_from_public_repositories_get_the_verdict_of_agent_2() {
     let mut wrong = Vec::new();
     let mut checked = 0;
-    for case in include_str!("../corpus/public.jsonl").lines() {
+    for case in include_str!("../../corpus/public.jsonl").lines() {
         let case: serde_json::Value = serde_json::from_str(case).unwrap();
         let ours = agent2::judge(case["text"].as_str().unwrap().as_bytes());
         checked += 1;

@@ -3,11 +3,9 @@
 //! `corpus/generated.txt` holds them as the agent gave them, a letter each. The ignored test asks the agent again, and
 //! about other files besides; it needs Ruby, and a checkout of the agent in `GREENLIGHT_AGENT_SOURCE`. With `UPDATE=1`
 //! it writes the answers down.
-#![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 #![expect(clippy::disallowed_methods, reason = "a test is told by its environment whom to ask")]
 
-mod generated;
-
+use crate::generated;
 use appspec::agent1::AppSpec;
 use appspec::finding::Agent;
 use appspec::{agent2, lint};

@@ -146,7 +146,7 @@ const ODD: &[&str] = &[
 ];
 
 /// The keys of an AppSpec file, and a good value of each.
-const KEYS: &[(&str, &str)] = &[
+pub(crate) const KEYS: &[(&str, &str)] = &[
     ("version", "0.0"),
     ("os", "linux"),
     ("file_exists_behavior", "OVERWRITE"),
@@ -280,7 +280,8 @@ impl Random {
     }
 }
 
-fn filled(key: &str, value: Option<&str>) -> String {
+/// A file with nothing wrong but the value of one key, or its absence.
+pub(crate) fn filled(key: &str, value: Option<&str>) -> String {
     let mut text = TEMPLATE.to_owned();
     for (name, good) in KEYS {
         text =
