@@ -2,7 +2,7 @@
 
 use crate::handler::handle;
 use greenlight::failure::{Class, Failure, chain};
-use greenlight::settings::{ServiceSettings, Settings};
+use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::{Drift, PerColour, Policy, ServiceName};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -40,6 +40,7 @@ fn settings() -> Settings {
             heal_after: Duration::ZERO,
             drift: Drift::Report,
         },
+        instances: InstanceSettings::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::hook_execution::{HookExecutions, HookStatus};
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, reconcile};
-use greenlight::settings::{ServiceSettings, Settings};
+use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::{
     Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, VerdictWord,
     Wake, accept_upload,
@@ -71,6 +71,7 @@ fn settings() -> Settings {
             heal_after: Duration::ZERO,
             drift: Drift::Report,
         },
+        instances: InstanceSettings::default(),
     }
 }
 

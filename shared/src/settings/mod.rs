@@ -51,6 +51,13 @@ pub struct InstanceSettings {
     pub disk_bytes: u64,
 }
 
+impl Default for InstanceSettings {
+    /// As Amazon Linux comes.
+    fn default() -> Self {
+        Self { agent: Agent::One, disk_bytes: 8 << 30 }
+    }
+}
+
 /// What belongs to one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSettings {

@@ -1,6 +1,5 @@
 //! From an event to verdicts, on an AWS in memory.
 
-use appspec::finding::Agent;
 use bundle::{Limits, RangedRead, Tail};
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure, chain};
@@ -49,7 +48,7 @@ fn settings() -> Settings {
             heal_after: Duration::ZERO,
             drift: Drift::Report,
         },
-        instances: InstanceSettings { agent: Agent::One, disk_bytes: 8 << 30 },
+        instances: InstanceSettings::default(),
     }
 }
 

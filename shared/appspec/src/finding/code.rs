@@ -132,6 +132,7 @@ codes! {
     ManyFiles "GL418" "Install makes more files than the bundle has": Everywhere, "Folder links multiply what is copied, and the disk fills up.";
     StateOverwritten "GL419" "A destination holds what the colours live on": Everywhere, "Install first deletes what the previous revision laid there: the live colour loses its files or its port.";
     ExceptPath "GL420" "An exception is written as a path": Nowhere, "Nothing is left out: only the names of the folder's own files are compared.";
+    PermissionOfLostLink "GL421" "Permissions are set on a link that leads nowhere": Everywhere, "Install follows the link and fails: no such file or directory.";
 
     NoInterpreter "GL501" "A script does not start with #! and an interpreter": With(Two), "Agent 1.x hands it to sh, whatever it is written in; agent 2.x says Exec format error.";
     CarriageReturn "GL502" "A script has Windows line ends": Everywhere, "The kernel looks for an interpreter whose name ends in a carriage return and finds none.";

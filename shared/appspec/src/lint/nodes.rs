@@ -11,7 +11,11 @@ pub(super) fn check_keys(node: &Node, known: &[&'static str], lint: &mut Lint) {
         let found = text(key);
         if !known.contains(&found.as_str()) {
             let meant = alike(&found, known).map(|name| format!("write {name}, if that is meant, or "));
-            let remedy = format!("{}remove it", meant.unwrap_or_default());
+            // Many take it for an option of files.
+            let overwrite = (found == "overwrite").then(|| {
+                "write file_exists_behavior: OVERWRITE beside version, if that is meant, or ".to_owned()
+            });
+            let remedy = format!("{}remove it", meant.or(overwrite).unwrap_or_default());
             lint.say(key, Code::UnknownKey, format!("key {} is ignored", shown(&found)), remedy);
         }
     }

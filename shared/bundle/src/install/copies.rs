@@ -1,7 +1,7 @@
 //! The items of `files`, one by one.
 
-use super::paths::{expand, join};
-use super::walk::{Laid, Next, Stop, What, walk};
+use super::paths::{below, expand, join};
+use super::walk::{Laid, Next, Stop, What, laid_at, walk};
 use super::{Budget, at};
 use crate::tree::{Found, Kind, NodeId, Tree};
 use appspec::CopyReference;
@@ -76,73 +76,77 @@ fn link_at(tree: &Tree, path: &str) -> Option<NodeId> {
     tree.child(folder, name).filter(|node| tree.kind(*node) == Kind::Link)
 }
 
-/// Says what is wrong with a copy by itself, and keeps those that come to an end.
+/// Says what is wrong with each copy, and keeps those that come to an end.
 pub(super) fn check_each<'a>(
     tree: &Tree,
-    mut copies: Vec<Copy<'a>>,
+    copies: Vec<Copy<'a>>,
     budget: &mut Budget,
     findings: &mut Findings,
 ) -> Vec<Copy<'a>> {
-    copies.retain(|copy| {
-        check_state(copy, findings);
-        // Links may multiply what is copied; a few of them are nothing special.
-        let most = tree.entries().len().saturating_mul(4).saturating_add(1000);
-        let (mut laid_down, mut leaving) = (0_usize, None);
-        let mut visit = |laid: &Laid, _: &mut Budget| {
-            laid_down += 1;
-            if laid.what == What::Link && leaving.is_none() && leaves(tree, laid) {
-                leaving = Some(laid.node);
-            }
-            if laid_down > most { Next::Stop } else { Next::In }
-        };
-        let stop = walk(tree, copy, budget, &mut visit).err();
-        let position = copy.reference.position;
-        let source = shown(&copy.reference.source);
-        if let Some(Stop::Circle { link }) = stop {
-            let target = shown(tree.target(link).unwrap_or_default());
-            let link = shown(&tree.path(link));
-            let what = format!("source {source} holds {link}, a link to {target}, a folder that it lies in");
-            findings.push(at(position, Code::LinkCircle, what, "remove the link"));
-        }
-        if laid_down > most {
-            let what = format!("links make more than {most} files and folders of source {source}");
-            findings.push(at(
-                position,
-                Code::ManyFiles,
-                what,
-                "replace links to folders by what they are for",
-            ));
-        }
-        if let Some(link) = leaving {
-            let target = shown(tree.target(link).unwrap_or_default());
-            let link = shown(&tree.path(link));
-            let what =
-                format!("source {source} holds {link}, a link to {target}, which is not copied with it");
-            findings.push(at(
-                position,
-                Code::LinkLeavesSource,
-                what,
-                "copy what it leads to, or the folder above",
-            ));
-        }
-        stop.is_none()
-    });
-    copies
+    let ends: Vec<bool> = copies.iter().map(|copy| check(tree, copy, &copies, budget, findings)).collect();
+    copies.into_iter().zip(ends).filter_map(|(copy, ends)| ends.then_some(copy)).collect()
 }
 
-/// Whether a link's target climbs out of what is copied.
-fn leaves(tree: &Tree, laid: &Laid) -> bool {
-    let Some(target) = tree.target(laid.node).filter(|target| !target.starts_with('/')) else { return false };
-    let mut depth = laid.depth;
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if depth == 0 => return true,
-            ".." => depth -= 1,
-            _ => depth += 1,
+/// Whether the copy comes to an end.
+fn check(
+    tree: &Tree,
+    copy: &Copy<'_>,
+    all: &[Copy<'_>],
+    budget: &mut Budget,
+    findings: &mut Findings,
+) -> bool {
+    check_state(copy, findings);
+    // Links may multiply what is copied; a few of them are nothing special.
+    let most = tree.entries().len().saturating_mul(4).saturating_add(1000);
+    let (mut laid_down, mut lost) = (0_usize, None);
+    let mut visit = |laid: &Laid, budget: &mut Budget| {
+        laid_down += 1;
+        if lost.is_none()
+            && is_lost(tree, laid, all, budget)
+            && matches!(tree.find_target(laid.node), Found::File(_))
+        {
+            lost = Some(laid.node);
         }
+        if laid_down > most { Next::Stop } else { Next::In }
+    };
+    let stop = walk(tree, copy, budget, &mut visit).err();
+    let source = shown(&copy.reference.source);
+    let shown_link = |link| (shown(&tree.path(link)), shown(tree.target(link).unwrap_or_default()));
+    let mut say = |code, what, remedy: &str| findings.push(at(copy.reference.position, code, what, remedy));
+    if let Some(Stop::Circle { link }) = stop {
+        let (link, target) = shown_link(link);
+        let what = format!("source {source} holds {link}, a link to {target}, a folder that it lies in");
+        say(Code::LinkCircle, what, "remove the link");
     }
-    false
+    if let Some(Stop::TooLong { node }) = stop {
+        let what =
+            format!("the path of {} is longer than Linux allows at its destination", shown(&tree.path(node)));
+        say(Code::LongName, what, "shorten it, or the destination");
+    }
+    if laid_down > most {
+        let what = format!("links make more than {most} files and folders of source {source}");
+        say(Code::ManyFiles, what, "replace links to folders by what they are for");
+    }
+    if let Some(link) = lost {
+        let (link, target) = shown_link(link);
+        let what = format!("source {source} holds {link}, a link to {target}, which is not copied with it");
+        say(Code::LinkLeavesSource, what, "copy what it leads to, or the folder above");
+    }
+    stop.is_none()
+}
+
+/// Whether a link is copied and what it leads to is not, so that it leads nowhere on the instance.
+pub(super) fn is_lost(tree: &Tree, laid: &Laid, copies: &[Copy<'_>], budget: &mut Budget) -> bool {
+    if laid.what != What::Link {
+        return false;
+    }
+    let Some(target) = tree.target(laid.node).filter(|target| !target.starts_with('/')) else { return false };
+    let folder = laid.place.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let target = expand(&format!("{folder}/{target}"));
+    let mut lays_it = |copy: &Copy<'_>| {
+        !budget.step() || below(&target, &copy.place).and_then(|below| laid_at(tree, copy, below)).is_some()
+    };
+    !copies.iter().any(&mut lays_it)
 }
 
 /// What Install laid down it deletes before it lays down the next revision.
@@ -151,7 +155,7 @@ fn check_state(copy: &Copy<'_>, findings: &mut Findings) {
     const STAGING: &str = "/opt/greenlight/staging";
     const NGINX: &str = "/etc/nginx";
     let place = copy.place.as_str();
-    let within = |folder| super::paths::below(place, folder).is_some();
+    let within = |folder| below(place, folder).is_some();
     let destination = shown(&copy.reference.destination);
     let position = copy.reference.position;
     if within(KIT) && !within(STAGING) {

@@ -12,10 +12,10 @@ mod walk;
 
 use crate::tree::Tree;
 use appspec::Asks;
-use appspec::finding::{Code, Finding, Findings, Position};
+use appspec::finding::{Code, Fails, Finding, Findings, Position};
 
 /// Steps that a simulation may take; an honest bundle takes a few for each entry.
-const STEPS: usize = 5_000_000;
+const STEPS: usize = 20_000_000;
 
 /// Says what Install would fail on, or do otherwise than it looks.
 pub(crate) fn check(tree: &Tree, asks: &Asks, findings: &mut Findings) {
@@ -26,7 +26,8 @@ pub(crate) fn check(tree: &Tree, asks: &Asks, findings: &mut Findings) {
     permissions::check(tree, &copies, &asks.permissions, &mut budget, findings);
     if budget.left == 0 {
         let what = "files and permissions ask for so much that it was not worked out to its end";
-        findings.push(Finding::new(Code::ManyFiles, what, "write fewer items of files and permissions"));
+        let finding = Finding::new(Code::ManyFiles, what, "write fewer items of files and permissions");
+        findings.push(finding.fails(Fails::Nowhere));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The items of `permissions`, on what is copied.
 
-use super::copies::Copy;
+use super::copies::{Copy, is_lost};
 use super::paths::expand;
 use super::walk::{Laid, Next, What, walk};
 use super::{Budget, at};
@@ -19,7 +19,7 @@ struct Rule<'a> {
     object: String,
 }
 
-/// Reports for each rule the first object that an earlier rule has set, and the first file that it cannot be set on.
+/// Reports for each rule the first object that an earlier rule has set, and the first that it cannot be set on.
 pub(super) fn check(
     tree: &Tree,
     copies: &[Copy<'_>],
@@ -38,7 +38,7 @@ pub(super) fn check(
     if rules.is_empty() {
         return;
     }
-    let (mut twice, mut of_file) = (BTreeSet::new(), BTreeSet::new());
+    let (mut twice, mut of_file, mut of_lost) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for copy in copies {
         let mut visit = |laid: &Laid, budget: &mut Budget| {
             let is_file = laid.what != What::Folder;
@@ -55,6 +55,12 @@ pub(super) fn check(
                     let what =
                         format!("a pattern, an exception or a default acl is given to the file {place}");
                     findings.push(at(rule.position, Code::PermissionOfFile, what, REMEDY));
+                }
+                if is_lost(tree, laid, copies, budget) && of_lost.insert(index) {
+                    let what =
+                        format!("permissions are set on {}, a link that leads nowhere", shown(&laid.place));
+                    let remedy = "copy what it leads to, or leave the link out with except";
+                    findings.push(at(rule.position, Code::PermissionOfLostLink, what, remedy));
                 }
                 match first {
                     None => first = Some(rule),

@@ -12,8 +12,6 @@ pub(super) struct Laid {
     pub(super) place: String,
     pub(super) node: NodeId,
     pub(super) what: What,
-    /// How many folders of the copied one lie above it.
-    pub(super) depth: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +27,8 @@ pub(super) enum What {
 pub(super) enum Stop {
     /// A link leads to a folder in which it lies.
     Circle { link: NodeId },
+    /// A path is longer than the kernel takes.
+    TooLong { node: NodeId },
     /// The visitor, or the budget, has had enough.
     Enough,
 }
@@ -41,7 +41,7 @@ pub(super) enum Next {
     Stop,
 }
 
-/// Links that a path may go through (Linux: `MAXSYMLINKS`), and its bytes (`PATH_MAX`).
+/// Links that a path may go through (Linux: `MAXSYMLINKS`), and its bytes, the zero at its end included (`PATH_MAX`).
 const LINKS_PER_PATH: usize = 40;
 const PATH_BYTES: usize = 4096;
 
@@ -67,7 +67,7 @@ pub(super) fn walk(
         Source::Link(_) => (What::Link, None),
         Source::Folder(folder) => (What::Folder, Some(folder)),
     };
-    let laid = Laid { place: copy.place.clone(), node: copy.source.node(), what, depth: 0 };
+    let laid = Laid { place: copy.place.clone(), node: copy.source.node(), what };
     let level = |folder, place, links, link| Level {
         folder,
         place,
@@ -88,11 +88,14 @@ pub(super) fn walk(
         let place = join(&last.place, tree.name(node));
         let is_link = tree.kind(node) == Kind::Link;
         let (links, link) = (last.links + usize::from(is_link), if is_link { Some(node) } else { last.link });
-        if !budget.step() || place.len() > PATH_BYTES {
+        if !budget.step() {
             return Err(Stop::Enough);
         }
+        if place.len() >= PATH_BYTES {
+            return Err(Stop::TooLong { node });
+        }
         let (what, inner) = if links > LINKS_PER_PATH { (What::Link, None) } else { resolve(tree, node) };
-        let laid = Laid { place, node, what, depth: open.len() - 1 };
+        let laid = Laid { place, node, what };
         match (visit(&laid, budget), inner) {
             (Next::Stop, _) => return Err(Stop::Enough),
             (Next::In, Some(inner)) => {

@@ -137,7 +137,7 @@ pub(crate) fn look_expecting(object: &Object, expected: Expected) -> Inspection 
     inspected(object, &Limits::default(), expected)
 }
 
-fn inspected(object: &Object, limits: &Limits, expected: Expected) -> Inspection {
+pub(crate) fn inspected(object: &Object, limits: &Limits, expected: Expected) -> Inspection {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let Ok(inspection) = runtime.block_on(inspect(object, limits, expected));
     inspection

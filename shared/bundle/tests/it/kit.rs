@@ -28,7 +28,7 @@ const PARTS: [&str; 11] = [
 ];
 
 /// A bundle as `instance/bundle` makes it, changed part by part; a part without content is left out.
-fn bundle(change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn bundle(change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) -> Vec<u8> {
     let mut zip = Zip::new();
     for part in PARTS {
         if let Some(content) = change(part, of_kit(part)) {

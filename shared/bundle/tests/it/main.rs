@@ -4,6 +4,7 @@
 
 mod agent;
 mod bundles;
+mod documented;
 mod faults;
 mod kit;
 mod limits;
