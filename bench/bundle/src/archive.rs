@@ -128,7 +128,7 @@ impl Archive {
     fn zeros(&mut self, length: u64) -> u32 {
         *self.crc_of_zeros.entry(length).or_insert_with(|| {
             let mut crc = Crc::new();
-            let piece = [0; 65_536];
+            let piece = [0; 16_384];
             let mut left = length;
             while left > 0 {
                 let now = left.min(piece.len() as u64);

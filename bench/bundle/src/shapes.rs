@@ -103,7 +103,10 @@ fn worst() -> Vec<Shape> {
 fn start(file: &Path) -> io::Result<Archive> {
     let mut archive = Archive::create(file)?;
     archive.add("appspec.yml", Content::Text(APPSPEC.as_bytes()))?;
-    archive.add("hooks/validate.sh", Content::Text(b"#!/bin/sh\naws lambda invoke --function-name greenlight-lifecycle answer\n"))?;
+    archive.add(
+        "hooks/validate.sh",
+        Content::Text(b"#!/bin/sh\naws lambda invoke --function-name greenlight-lifecycle answer\n"),
+    )?;
     Ok(archive)
 }
 

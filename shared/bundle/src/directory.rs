@@ -144,13 +144,13 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn take(&mut self, record: &[u8]) -> Result<(), Stop> {
         let central = Central::read(record).ok_or(Stop::Damaged)?;
-        let Judged { name, kind, mode, entry, has_a_place } = central.judge(self.findings);
+        let Judged { name, kind, entry, has_a_place } = central.judge(self.findings);
         self.totals.add(&entry);
         if !has_a_place {
             self.builder.keep(entry);
             return Ok(());
         }
-        match self.builder.add(&name, kind, mode, entry) {
+        match self.builder.add(&name, kind, entry) {
             Ok(()) => {}
             Err(Clash::Full) => return Err(Stop::Full),
             Err(Clash::Duplicate) => self.findings.push_with(Code::DuplicateEntry, || {

@@ -46,7 +46,6 @@ impl Builder {
             parent: NO_PARENT,
             name_at: 0,
             entry: NO_ENTRY,
-            mode: 0,
             name_length: 0,
             kind: Kind::Folder,
             told: false,
@@ -68,7 +67,7 @@ impl Builder {
     }
 
     /// Puts an entry at its place, and makes the folders that it lies in.
-    pub(crate) fn add(&mut self, path: &str, kind: Kind, mode: u16, entry: Entry) -> Result<(), Clash> {
+    pub(crate) fn add(&mut self, path: &str, kind: Kind, entry: Entry) -> Result<(), Clash> {
         let entry = self.keep(entry);
         let (folder, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path));
         let is_known = !folder.is_empty() && folder == self.last_folder;
@@ -80,7 +79,7 @@ impl Builder {
                 folder.clone_into(&mut self.last_folder);
                 self.last_folder_node = at;
             }
-            let (kind, mode, entry) = if is_last { (kind, mode, entry) } else { (Kind::Folder, 0, NO_ENTRY) };
+            let (kind, entry) = if is_last { (kind, entry) } else { (Kind::Folder, NO_ENTRY) };
             let hash = hash(&self.hasher, at, part);
             let tree = &self.tree;
             let is_there = |node: &u32| {
@@ -88,10 +87,10 @@ impl Builder {
             };
             at = match self.table.find(hash, is_there) {
                 Some(&node) => {
-                    self.meet(node, kind, mode, entry)?;
+                    self.meet(node, kind, entry)?;
                     node
                 }
-                None => self.insert(hash, part, Node { mode, kind, ..self.child_of(at, entry) })?,
+                None => self.insert(hash, part, Node { kind, ..self.child_of(at, entry) })?,
             };
         }
         Ok(())
@@ -99,15 +98,15 @@ impl Builder {
 
     fn child_of(&self, parent: u32, entry: u32) -> Node {
         let name_at = u32::try_from(self.tree.names.len()).unwrap_or(u32::MAX);
-        Node { parent, name_at, entry, mode: 0, name_length: 0, kind: Kind::Folder, told: false }
+        Node { parent, name_at, entry, name_length: 0, kind: Kind::Folder, told: false }
     }
 
     /// An entry, or a folder above one, at a place that is taken.
-    fn meet(&mut self, number: u32, kind: Kind, mode: u16, entry: u32) -> Result<(), Clash> {
+    fn meet(&mut self, number: u32, kind: Kind, entry: u32) -> Result<(), Clash> {
         let Some(there) = index(number).and_then(|at| self.tree.nodes.get_mut(at)) else { return Ok(()) };
         if (there.kind, kind) == (Kind::Folder, Kind::Folder) {
             if entry != NO_ENTRY {
-                (there.entry, there.mode) = (entry, mode);
+                there.entry = entry;
             }
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! The files of a bundle as they will lie on an instance, in memory that grows with the directory's bytes only.
 //!
-//! A folder's name is kept once, however many paths go through it, and a node takes twenty bytes: so a quarter of a
+//! A folder's name is kept once, however many paths go through it, and a node takes sixteen bytes: so a quarter of a
 //! million files fit, and a path of a hundred folders costs no more than its letters.
 
 mod build;
@@ -42,7 +42,6 @@ struct Node {
     parent: u32,
     name_at: u32,
     entry: u32,
-    mode: u16,
     name_length: u8,
     kind: Kind,
     /// That it is a file with entries below it was said.
@@ -109,11 +108,6 @@ impl Tree {
         }
         parts.reverse();
         parts.join("/")
-    }
-
-    /// Its permission bits as unzip sets them; none where unzip leaves them to the umask, or no entry stands for it.
-    pub(crate) fn mode(&self, node: NodeId) -> Option<u16> {
-        self.node(node.0).map(|there| there.mode).filter(|mode| *mode != 0)
     }
 
     /// Its bytes, unpacked.

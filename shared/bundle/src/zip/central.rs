@@ -37,8 +37,6 @@ pub(crate) struct Central<'a> {
 pub(crate) struct Judged<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) kind: Kind,
-    /// Permission bits as unzip sets them; 0 where it leaves them to the umask.
-    pub(crate) mode: u16,
     pub(crate) entry: Entry,
     /// Whether the name stays inside the bundle and is the same to everyone.
     pub(crate) has_a_place: bool,
@@ -121,9 +119,6 @@ impl<'a> Central<'a> {
                 Finding::new(Code::TwoKinds, what, "pack the bundle with zip on Linux")
             });
         }
-        // Without `-K`, unzip clears the bits above the nine of user, group and others.
-        let bits = if self.name.host == HOST_UNIX { self.mode & 0o777 } else { 0 };
-        let mode = u16::try_from(bits).unwrap_or(0);
-        Judged { name, kind, mode, entry: self.entry, has_a_place: misnamed.is_none() }
+        Judged { name, kind, entry: self.entry, has_a_place: misnamed.is_none() }
     }
 }

@@ -98,7 +98,11 @@ fn the_two_end_records_say_the_same() {
         ("both", ends(body.zip64_end(), body.end(b"")), ""),
         ("the short one refers to the long one", ends(body.zip64_end(), unsaid(body.end(b""))), ""),
         ("a short one with another number", ends(body.zip64_end(), end(2, bytes, at, b"")), "GL005"),
-        ("a short one for another directory", ends(body.zip64_end(), end(3, bytes - 60, at + 60, b"")), "GL005"),
+        (
+            "a short one for another directory",
+            ends(body.zip64_end(), end(3, bytes - 60, at + 60, b"")),
+            "GL005",
+        ),
         (
             "another number of entries",
             ends(zip64_end(2, bytes, at, body.bytes.len()), body.end(b"")),
