@@ -93,7 +93,7 @@ impl Model for Exploration {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let rules: [fn(&Self, &World) -> bool; 10] = [
+        let rules: [fn(&Self, &World) -> bool; 16] = [
             holds::<0>,
             holds::<1>,
             holds::<3>,
@@ -104,10 +104,16 @@ impl Model for Exploration {
             holds::<8>,
             holds::<9>,
             holds::<10>,
+            holds::<12>,
+            holds::<13>,
+            holds::<14>,
+            holds::<15>,
+            holds::<17>,
+            holds::<18>,
         ];
-        let others = Rule::ALL.into_iter().filter(|rule| *rule != Rule::ComesToRest);
+        let stepwise = Rule::ALL.into_iter().filter(|rule| !rule.is_of_rest());
         let mut properties: Vec<_> =
-            others.zip(rules).map(|(rule, holds)| Property::always(rule.sentence(), holds)).collect();
+            stepwise.zip(rules).map(|(rule, holds)| Property::always(rule.sentence(), holds)).collect();
         properties.push(Property::always(Rule::ComesToRest.sentence(), comes_to_rest));
         properties
     }

@@ -7,7 +7,7 @@ use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bund
 use release::pass::Kept;
 use release::{
     Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
-    Previous, Purpose, Strategy, TargetHealth, UnknownFields, Verdict, Weights,
+    Previous, Purpose, ReleaseNumber, Strategy, TargetHealth, UnknownFields, Verdict, VerdictWord, Weights,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -36,6 +36,9 @@ pub enum Pace {
     Linear,
 }
 
+/// For how many ticks an alarm rolls back.
+pub const WINDOW: u8 = 4;
+
 /// A duration that is over so many ticks later, whatever look within its tick began it: those are nanoseconds apart.
 fn ticks(count: u32) -> Duration {
     (TICK * count).saturating_sub(Duration::from_micros(1))
@@ -57,7 +60,7 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         unknown_limit: ticks(2),
         look_interval: Duration::from_secs(5),
         silence_limit: ticks(3),
-        rollback_window: ticks(4),
+        rollback_window: ticks(u32::from(WINDOW)),
         heal_after: ticks(2),
         drift: Drift::Repair,
     };
@@ -76,6 +79,7 @@ impl Start {
             rules_made: 0,
             instances: vec![Instance { present: true, health: down }; 2],
             firing: PerColour::default(),
+            tags: Vec::new(),
             deployments: Vec::new(),
             passes: Passes::of(passes),
             left,
@@ -135,4 +139,5 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         unknown_fields: UnknownFields::default(),
     });
     world.ledger = Some(Kept::new(ledger));
+    world.tell(ReleaseNumber(u64::from(number)), VerdictWord::Live);
 }

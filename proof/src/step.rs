@@ -3,7 +3,7 @@
 use crate::invocation::{At, Blind, Running, Wrong};
 use crate::machine::Machine;
 use crate::safety;
-use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, instance_id};
+use crate::world::{Hook, Instance, World, at, instance_id};
 use release::pass::{Amend, Kept, Next};
 use release::plan::Action;
 use release::{
@@ -216,13 +216,11 @@ impl Setting {
             Step::Leaves => leaves(&mut world)?,
             Step::Joins => world.join()?,
             Step::StackUpdate => {
-                world.history.disturbed = true;
                 world.base = Weights::all_on(Colour::Blue);
+                safety::moved_by_hand(&mut world, traffic);
             }
         }
-        if step != Step::StackUpdate {
-            safety::reweighed(&mut world, traffic);
-        }
+        safety::reweighed(&mut world, traffic);
         safety::at_idle(&mut world);
         Some(world)
     }
@@ -251,9 +249,7 @@ impl Setting {
     fn tick(&self, world: &mut World) {
         world.tick += 1;
         for slot in world.passes.iter_mut() {
-            let Some(running) = slot.take() else { continue };
-            let age = running.age + 1;
-            *slot = (age <= FUNCTION_TIMEOUT).then(|| Kept::new(Running { age, ..(*running).clone() }));
+            *slot = slot.take().and_then(|running| running.after_a_tick()).map(Kept::new);
         }
         let drain = self.policy.drain.as_nanos().div_ceil(crate::world::TICK.as_nanos());
         for colour in Colour::BOTH {

@@ -10,7 +10,7 @@ use release::times::{DECISION_HOLDS, FUNCTION_TIMEOUT as TIMEOUT, LATE_CREATION}
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
     Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules,
-    ServiceName, Target, TargetHealth, TargetStatus, Upload, Weights,
+    ServiceName, Target, TargetHealth, TargetStatus, Upload, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -45,6 +45,8 @@ pub struct World {
     pub instances: Vec<Instance>,
     /// Whether a colour's alarm fires.
     pub firing: PerColour<bool>,
+    /// What the uploads' tags say, by number.
+    pub tags: Vec<(ReleaseNumber, VerdictWord)>,
     /// Every deployment, oldest first; its id is its place.
     pub deployments: Vec<Deployed>,
     /// The invocations that run now.
@@ -172,6 +174,12 @@ pub fn at(tick: u8) -> Timestamp {
     START.checked_add(TICK * u32::from(tick)).unwrap_or(START)
 }
 
+/// The tick of a time.
+pub fn tick_of(time: Timestamp) -> u8 {
+    let since = time.duration_since(START).as_secs() / i64::try_from(TICK.as_secs()).unwrap_or(1);
+    u8::try_from(since).unwrap_or(u8::MAX)
+}
+
 /// The bundle with this number.
 pub fn bundle(number: u8) -> Upload {
     upload(&shop(), u64::from(number))
@@ -271,6 +279,18 @@ impl World {
     /// The place of the newest deployment with this description.
     pub fn find(&self, description: &Description) -> Option<usize> {
         self.deployments.iter().rposition(|deployed| *deployed.description == *description)
+    }
+
+    /// Writes the tag of the upload with this number.
+    pub fn tell(&mut self, number: ReleaseNumber, word: VerdictWord) {
+        self.tags.retain(|(tagged, _)| *tagged != number);
+        self.tags.push((number, word));
+        self.tags.sort();
+    }
+
+    /// What the tag of the upload with this number says.
+    pub fn tag(&self, number: ReleaseNumber) -> Option<VerdictWord> {
+        self.tags.iter().find(|(tagged, _)| *tagged == number).map(|(_, word)| *word)
     }
 
     /// Whether one of the first so many deployments has this description.
