@@ -26,8 +26,8 @@ pub struct Open {
     /// The number of this attempt, from 1. No two attempts of a release share one, because a deployment is found again
     /// by it.
     pub attempt: u32,
-    /// The number of the first attempt since the release opened. When an attempt ends without blame, because an
-    /// instance went away, another one follows.
+    /// The number of the first attempt that counts since the release opened. When an attempt ends without blame, because
+    /// an instance went away, another one follows; one that ended because instances joined does not count.
     pub first_attempt: u32,
     /// Its deployment, once CodeDeploy's answer is known.
     pub deployment: Option<DeploymentId>,
@@ -51,6 +51,9 @@ pub struct Open {
     pub since: Timestamp,
     /// Since when open, this attempt.
     pub opened_at: Timestamp,
+    /// When the last deployment of somebody else was seen that kept its own from being created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed_until: Option<Timestamp>,
     /// What an operator wants of it.
     pub request: Option<Request>,
     /// Of a rollback: why what was live is put aside.
@@ -225,6 +228,11 @@ impl Open {
     /// How many attempts were made since the release opened, this one included.
     pub fn tries(&self) -> u32 {
         self.attempt.saturating_sub(self.first_attempt) + 1
+    }
+
+    /// Since when it could be installed: the times that an installation and its hooks have count from here.
+    pub fn could_begin_at(&self) -> Timestamp {
+        self.delayed_until.unwrap_or(self.opened_at)
     }
 
     /// Whether an operator wants this.

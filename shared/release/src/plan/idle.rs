@@ -172,6 +172,7 @@ impl Planning<'_> {
             phase: Phase::Installing,
             since: self.now,
             opened_at: self.now,
+            delayed_until: None,
             request: None,
             rolls_back: None,
             unknown_fields: UnknownFields::default(),

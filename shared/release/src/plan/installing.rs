@@ -70,7 +70,8 @@ impl Planning<'_> {
             return (since(open.opened_at, self.now) >= Policy::HOOK_TIMEOUT)
                 .then_some(ReturnCause::NoDeployment { waiting });
         }
-        (since(open.since, self.now) >= self.policy.install_deadline).then(|| self.deadline_cause(open))
+        (since(open.could_begin_at(), self.now) >= self.policy.install_deadline)
+            .then(|| self.deadline_cause(open))
     }
 
     fn deadline_cause(&self, open: &Open) -> ReturnCause {
@@ -121,7 +122,7 @@ impl Planning<'_> {
             Some(None) if open.deployment.is_none() => {
                 if let Some(waiting) = self.others(open) {
                     // The time of the installation counts from when it can begin.
-                    open.since = self.now;
+                    open.delayed_until = Some(self.now);
                     self.because(Reason::WaitsForInstallation { waiting });
                 } else if let Some(left_over) = active {
                     // A late pass has created it for a release that has ended since.

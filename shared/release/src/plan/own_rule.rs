@@ -58,6 +58,13 @@ impl Planning<'_> {
             .push(Action::CreateReleaseRule { live, release: open.description(&self.ledger.service) });
     }
 
+    /// Whether a rule stands where the release's would that cannot be replaced.
+    pub(super) fn is_in_the_way(&self, open: &Open) -> bool {
+        let found = self.seen.rules.known().and_then(|rules| rules.release.as_ref());
+        found
+            .is_some_and(|found| matches!(self.whose(found, Some(open)), Whose::Stranger | Whose::Unknown(_)))
+    }
+
     /// Why an open release still has no rule, in words for somebody who has to do something about it.
     pub(super) fn why_no_rule(&self, open: &Open) -> String {
         let rules = match &self.seen.rules {

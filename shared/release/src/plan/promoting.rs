@@ -68,7 +68,7 @@ impl Planning<'_> {
                 self.move_base_rule(open, &rules);
             }
             (None, _) if !moved => self.lose_the_rule(open),
-            (None, Some(found)) if !matches!(self.whose(found, None), Whose::Stranger) => {
+            (None, Some(found)) if matches!(self.whose(found, None), Whose::Ours | Whose::LeftOver) => {
                 self.delete_after_commit(found.arn.clone());
                 self.again = true;
                 self.keep(open);
@@ -88,6 +88,8 @@ impl Planning<'_> {
     /// The base rule alone, at once, for a rollback whose rule the load balancer refuses to create.
     pub(super) fn roll_back_by_the_base_rule(&mut self, mut open: Open) {
         let Some(rules) = self.seen.rules.known().cloned() else { return self.keep(open) };
+        let why = self.why_no_rule(&open);
+        open.rule_refused.get_or_insert(why);
         open.phase = Phase::Promoting(Promotion::default());
         open.since = self.now;
         self.move_base_rule(open, &rules);

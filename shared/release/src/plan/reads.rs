@@ -46,7 +46,7 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
         }
         Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => {
             reads.rules = true;
-            reads.rule_owner = ledger.live.is_some() && open.rule.is_none();
+            reads.rule_owner = open.rule.is_none();
             reads.alarms = true;
             *reads.health.of_mut(open.colour) = true;
             // Only a raise is compared with the live colour's capacity.

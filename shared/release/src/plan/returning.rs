@@ -34,7 +34,9 @@ impl Planning<'_> {
         if back.had_weight && !drained {
             waiting.push("the drain, while the load balancer still sends late requests");
         }
-        let tries_again = self.tries_again(&open, &back.cause);
+        let waited = back.weightless_since.map_or(Duration::ZERO, |start| since(start, self.now));
+        let may_open = self.is_on_live() || waited < self.policy.install_deadline;
+        let tries_again = may_open && self.tries_again(&open, &back.cause);
         if tries_again && self.lacks_instances(&open, &back) {
             waiting.push("the instances that went away to be replaced, for the next try");
         }

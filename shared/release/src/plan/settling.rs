@@ -28,7 +28,7 @@ impl Planning<'_> {
             }
             DeploymentStatus::Active => {
                 let waiting = "the live revision on the idle colour".to_owned();
-                let too_long = since(open.since, self.now) >= self.policy.install_deadline;
+                let too_long = since(open.could_begin_at(), self.now) >= self.policy.install_deadline;
                 // The colour that it is about to be installed on has the traffic.
                 let serves = self.seen.rules.known().is_some() && !self.is_on_live();
                 // A newer bundle does better what settling is for.

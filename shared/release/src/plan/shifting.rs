@@ -57,7 +57,7 @@ impl Planning<'_> {
 
     /// Phases with weight need a rule to move it by. A rollback enters them before the rule is seen.
     fn without_its_rule(&mut self, mut open: Open) {
-        let refused = open.rule_refused.is_some();
+        let refused = open.rule_refused.is_some() || self.is_in_the_way(&open);
         if open.purpose == Purpose::Rollback && refused && self.prove(&open).is_ok() {
             return self.roll_back_by_the_base_rule(open);
         }
@@ -70,7 +70,7 @@ impl Planning<'_> {
             Purpose::Rollback => self.policy.unknown_limit,
             Purpose::Release | Purpose::Settle => self.policy.install_deadline,
         };
-        if schedule::since(open.opened_at, self.now) >= limit {
+        if schedule::since(open.could_begin_at(), self.now) >= limit {
             let detail = self.why_no_rule(&open);
             return self.take_back(open, ReturnCause::NoRule { detail });
         }
@@ -151,7 +151,7 @@ impl Planning<'_> {
         let (start, limit) = if had_weight {
             (start, self.policy.unknown_limit)
         } else {
-            (open.opened_at, self.policy.install_deadline)
+            (open.could_begin_at(), self.policy.install_deadline)
         };
         if schedule::since(start, self.now) >= limit {
             let cause = self.joined(&open).unwrap_or(ReturnCause::NotProven { waiting });

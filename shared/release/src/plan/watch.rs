@@ -67,7 +67,7 @@ impl Planning<'_> {
     /// A pause that leaves no time for what remains: the hooks would be ended by CodeDeploy, which says nothing of a
     /// pause.
     fn paused_too_long(&self, open: &Open) -> Option<ReturnCause> {
-        let waited = since(open.opened_at, self.now);
+        let waited = since(open.could_begin_at(), self.now);
         let asks = matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
         let too_long = self.is_paused(open) && asks && waited >= latest_resume(open);
         too_long.then_some(ReturnCause::Paused { seconds: waited.as_secs() })
@@ -149,7 +149,7 @@ impl Planning<'_> {
             return Watch::Back(ReturnCause::UnknownTooLong { what });
         }
         let waits_to_begin = !had_weight && matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
-        if waits_to_begin && since(open.opened_at, self.now) >= self.policy.install_deadline {
+        if waits_to_begin && since(open.could_begin_at(), self.now) >= self.policy.install_deadline {
             return Watch::Back(ReturnCause::NotProven { waiting: what });
         }
         if !unreadable.is_empty() {

@@ -73,6 +73,20 @@ async fn a_maintenance_page_on_the_base_rule_hides_no_release() {
 }
 
 #[tokio::test]
+async fn a_maintenance_page_that_stays_keeps_no_release_for_ever() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.base_rule_moves(odd(false));
+    story.install().await;
+    story.minutes(16).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
+    story.minutes(16).await;
+    assert_eq!(story.phase(), "idle");
+    let reason = story.ledger().releases.last().unwrap().verdict.reason();
+    assert!(reason.contains("base rule: rule has other actions"), "{reason}");
+}
+
+#[tokio::test]
 async fn an_odd_base_rule_that_would_give_the_candidate_requests_is_not_uncovered() {
     let story = Story::shifting("canary:10%:20m").await;
     story.base_rule_moves(odd(true));

@@ -36,6 +36,11 @@ async fn a_release_waits_for_somebody_elses_deployment_and_says_whose() {
     story.tick().await;
     story.after(14 * MINUTE).await;
     assert_eq!(story.phase(), "installing", "the time of the installation counts from here");
+    story.world.set_alarm(Colour::Green, "backend-green-errors", release::AlarmState::NoData);
+    story.install().await;
+    story.after(5).await;
+    assert_eq!(story.phase(), "baking", "that of its first raise too");
+    story.world.set_alarm(Colour::Green, "backend-green-errors", release::AlarmState::Ok);
     story.release_2_goes_live().await;
 }
 

@@ -35,6 +35,9 @@ async fn a_way_back_deletes_a_rule_of_another_attempt_only_after_the_swap() {
     story.world.world.delete_release_rule_by_hand(&story.world.service);
     story.world.world.put_release_rule_as(&story.world.service, first.clone());
     story.try_amend(|ledger| release::accept_command(&ledger, Command::Abort)).await.unwrap();
+    story.pass(std::time::Duration::from_secs(5));
+    story.wake(release::Wake::Question).await;
+    assert_eq!((story.phase(), story.world.rules().release), ("returning", Some(first.clone())));
     story.world.expect_faults(&[overtaken()]);
     story.pass(std::time::Duration::from_secs(5));
     story.try_wake(release::Wake::Question).await.ok();

@@ -32,6 +32,17 @@ async fn a_rollback_needs_no_rule_of_its_own_where_the_load_balancer_refuses_one
 }
 
 #[tokio::test]
+async fn a_rollback_goes_around_a_strangers_rule() {
+    let story = Story::with_two().await;
+    let rule = stranger(Weights::all_on(Colour::Green));
+    story.world.world.put_release_rule_as(&story.world.service, rule.clone());
+    story.say(Command::Rollback).await;
+    story.tick().await;
+    assert!(story.world.rules().base.are_all_on(Colour::Blue));
+    assert_eq!((story.live(), story.world.rules().release), (Some((1, Colour::Blue)), Some(rule)));
+}
+
+#[tokio::test]
 async fn a_refused_rollback_to_a_colour_that_is_not_proven_moves_nothing_and_ends() {
     let story = Story::with_two().await;
     story.refuses(&["create_release_rule"], Class::Permanent);
