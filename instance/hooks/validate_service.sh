@@ -9,6 +9,7 @@ health_deadline=${GREENLIGHT_HEALTH_SECONDS:-300}
 pause=5
 weight=0
 phase=installing
+reason=''
 
 read_note
 
@@ -53,10 +54,12 @@ while (($(seconds_left $deadline) > 0)); do
         give_up "Greenlight took release $release back: $(member "$answer" reason)"
         ;;
       wait)
-        heard="$(member "$answer" phase) $(member "$answer" weight)"
-        [[ $heard == "$phase $weight" ]] || say "phase $(member "$answer" phase), $colour at $(member "$answer" weight) %"
+        heard="$(member "$answer" phase) $(member "$answer" weight) $(member "$answer" reason)"
+        [[ $heard == "$phase $weight $reason" ]] ||
+          say "phase $(member "$answer" phase), $colour at $(member "$answer" weight) % $(member "$answer" reason)"
         phase=$(member "$answer" phase)
         weight=$(member "$answer" weight)
+        reason=$(member "$answer" reason)
         weight=${weight:-0}
         pause=$(member "$answer" retryAfterSeconds)
         [[ $pause =~ ^[0-9]+(\.[0-9]+)?$ ]] || pause=5

@@ -27,7 +27,7 @@ pub struct Mutant {
 }
 
 /// How many schedules a mutant may survive.
-pub const SCHEDULES: u64 = 20_000;
+pub const SCHEDULES: u64 = 30_000;
 
 impl Mutant {
     /// What is under proof instead of production's.

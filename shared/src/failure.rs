@@ -39,7 +39,7 @@ impl Failure {
         let message = match &error {
             LedgerError::Newer(_) => format!("{attempt} failed"),
             LedgerError::Malformed { .. } => format!(
-                "{attempt} failed, it is not a ledger of this version of Greenlight: restore an earlier version of the object"
+                "{attempt} failed, it is not a ledger of this version of Greenlight: restore the newest version of the object that is one (docs/operating.md)"
             ),
         };
         Self::new(Class::Permanent, message).caused_by(error)

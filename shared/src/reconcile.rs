@@ -241,7 +241,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
 }
 
 /// Reads what the phase needs, all at once.
-async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Observation {
+pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Observation {
     let service = &ledger.service;
     let id = ledger.open.as_ref().and_then(|open| open.deployment.as_ref());
     let deployment = async {

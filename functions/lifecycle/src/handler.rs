@@ -5,11 +5,11 @@ use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
-use greenlight::reconcile::{amend, read, reconcile, reconcile_all, reconcile_from};
+use greenlight::reconcile::{amend, observe, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
 use release::{
-    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, ServiceName, TargetHealth, Wake,
-    accept_command, answer, wait_for_newer,
+    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, Reads, ServiceName, Stranger, TargetHealth,
+    Wake, accept_command, answer, plan, reads, status_of, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -101,19 +101,20 @@ async fn obey(
             format!("there is no service {:?}: use one of {}", Excerpt(typed), known.join(", ")),
         ));
     };
-    let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
-    let mut ledger = None;
-    if told.changed {
-        let reconciled = reconcile(ports, service, &settings.policy, clock, Wake::Event)
+    let policy = &settings.policy;
+    let mut told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
+    let ledger = if told.changed {
+        let reconciled = reconcile(ports, service, policy, clock, Wake::Event)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
         decision_log::log(&reconciled);
-        ledger = Some(reconciled.ledger);
-    }
-    let ledger = match ledger {
-        Some(ledger) => ledger,
-        None => read(ports, service).await?.0,
+        reconciled.ledger
+    } else {
+        read(ports, service).await?.0
     };
+    if command == Command::Status {
+        told.says = look_and_say(ports, policy, clock, &ledger).await;
+    }
     tracing::info!(
         service = typed,
         command = json!(command).to_string(),
@@ -124,6 +125,14 @@ async fn obey(
     Ok(
         json!({"service": service, "command": command, "changed": told.changed, "says": told.says, "ledger": ledger}),
     )
+}
+
+/// What `status` says. It looks as a pass does and decides as a pass would, and does nothing.
+async fn look_and_say(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> String {
+    let now = clock.now();
+    let wanted = Reads { rules: true, ..reads(ledger, policy, now) };
+    let seen = observe(ports, ledger, wanted).await;
+    status_of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons)
 }
 
 /// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.
@@ -157,7 +166,12 @@ async fn hear(
     };
     let known = match read(ports, service).await {
         Err(failure) if failure.newer_schema().is_some() => {
-            tracing::error!(service = service.as_str(), error = chain(&failure), "a hook waits");
+            tracing::error!(
+                service = service.as_str(),
+                failure_class = failure.class().word(),
+                error = chain(&failure),
+                "a hook waits"
+            );
             return Ok(wait_for_newer(policy));
         }
         known => known?,
@@ -170,16 +184,31 @@ async fn hear(
             }
             let group = &settings.services[service].deployment_group;
             match looked_up.as_ref().filter(|deployment| deployment.group != *group) {
-                Some(other) => Asker::Stranger(format!(
+                Some(other) => Asker::Stranger(Stranger::from(format!(
                     "deployment {} belongs to group {}, not to service {service}: see the instance's /etc/greenlight/environment",
                     other.id, other.group
-                )),
+                ))),
                 None => Asker::from_codedeploy(&known.0, &question.deployment_id, looked_up.as_ref()),
             }
         }
     };
-    let ledger = if asker == Asker::Open && question.validates() && !looked_recently(&known.0, policy, clock)
-    {
+    let asker = match asker.needs_rules().filter(|_| question.validates()) {
+        None => asker,
+        Some(_) => match ports.rules(service).await {
+            Ok(rules) => asker.seen(&rules),
+            Err(failure) => {
+                tracing::warn!(
+                    service = service.as_str(),
+                    failure_class = failure.class().word(),
+                    error = chain(&failure),
+                    "a hook waits, because it cannot be told whether its colour has traffic"
+                );
+                asker
+            }
+        },
+    };
+    let looks = question.validates() && is_worth_a_look(&asker) && !looked_recently(&known.0, policy, clock);
+    let ledger = if looks {
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
@@ -212,6 +241,16 @@ fn is_healthy(
     match targets.get(instance) {
         Some(health) => *health == TargetHealth::Healthy,
         None => *asker == Asker::Service,
+    }
+}
+
+/// Whether a pass may change what the asking hook hears: it carries its release on, or takes the rule of a release that
+/// the ledger does not know.
+fn is_worth_a_look(asker: &Asker) -> bool {
+    match asker {
+        Asker::Open => true,
+        Asker::Stranger(stranger) => stranger.share.is_some_and(|share| share > 0),
+        Asker::Past(_) | Asker::Service => false,
     }
 }
 

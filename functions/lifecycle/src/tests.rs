@@ -299,6 +299,82 @@ async fn whatever_fails_is_recorded_where_the_event_is_known_and_not_a_second_ti
     }
 }
 
+/// The ledger was restored from before release 2, which has weight.
+async fn with_an_old_ledger() -> (Service, String) {
+    let service = Service::with_open_release().await;
+    let mut earlier = service.ledger();
+    earlier.open = None;
+    let deployment = service.deployment();
+    service.world.install_done(&service.name);
+    for _ in 0..2 {
+        service.world.pass(Duration::from_secs(5));
+        service.tick().await;
+    }
+    assert_eq!(service.world.traffic(&service.name).of(Colour::Green), 10);
+    service.world.put_ledger(&earlier);
+    (service, deployment)
+}
+
+#[tokio::test]
+async fn a_hook_that_the_ledger_does_not_know_waits_with_a_reason_and_its_question_returns_the_traffic() {
+    let (service, deployment) = with_an_old_ledger().await;
+    let heard = service.ask("ValidateService", &deployment).await;
+    assert_eq!((&heard["status"], &heard["weight"]), (&json!("wait"), &json!(10)));
+    let reason = heard["reason"].as_str().unwrap();
+    assert!(reason.starts_with("release 2 of backend is not open, but it is not taken down"), "{reason}");
+    assert_eq!(service.world.traffic(&service.name).of(Colour::Green), 0, "by a pass that the question woke");
+    assert_eq!(service.ask("ValidateService", &deployment).await["status"], "wait", "it drains");
+    service.world.pass(Duration::from_mins(1));
+    assert_eq!(
+        service.ask("ValidateService", &deployment).await,
+        json!({"status": "failed", "reason": "release 2 of backend is not open"})
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_hooks_that_the_ledger_does_not_know_wake_one_pass() {
+    let (service, deployment) = with_an_old_ledger().await;
+    let faulty = FaultAt { at: At::Every("delete_release_rule"), kind: Kind::Before(Class::Transient) };
+    let ports = Faulty::new(&service.world, [faulty]);
+    let question = json!({"deploymentId": deployment, "lifecycleEvent": "ValidateService", "instanceId": "i-backend-1", "service": "backend"});
+    for _ in 0..20 {
+        let heard = service.send_through(&ports, question.clone()).await.unwrap();
+        assert_eq!((&heard["status"], &heard["weight"]), (&json!("wait"), &json!(10)));
+    }
+    let tries = ports.calls().iter().filter(|call| **call == "delete_release_rule").count();
+    assert_eq!(tries, 1);
+}
+
+#[tokio::test]
+async fn a_hook_that_the_ledger_does_not_know_waits_while_the_rules_cannot_be_read() {
+    let (service, deployment) = with_an_old_ledger().await;
+    let blind = FaultAt { at: At::Every("rules"), kind: Kind::Before(Class::Transient) };
+    let question = json!({"deploymentId": deployment, "lifecycleEvent": "ValidateService", "instanceId": "i-backend-1", "service": "backend"});
+    let heard = service.send_through(&Faulty::new(&service.world, [blind]), question).await.unwrap();
+    assert_eq!((&heard["status"], &heard["weight"]), (&json!("wait"), &json!(100)));
+}
+
+#[tokio::test]
+async fn status_says_what_the_release_waits_for_and_how_the_rules_really_are() {
+    let service = Service::with_open_release().await;
+    service.world.install_done(&service.name);
+    for _ in 0..2 {
+        service.world.pass(Duration::from_secs(5));
+        service.tick().await;
+    }
+    service.world.pass(Duration::from_secs(300));
+    service.world.set_instance_health(&service.name, "i-backend-2", Colour::Green, TargetHealth::Unproven);
+    let stored = service.stored();
+    let answer = service.send(json!({"command": "status", "service": "backend"})).await.unwrap();
+    insta::assert_snapshot!(answer["says"].as_str().unwrap(), @"release 1 is live on blue; release 2 on green is shifting, 10 % intended; the release's rule gives blue 90 green 10, the base rule behind it blue 100 green 0; now: not_proven (waiting i-backend-2 to be healthy)");
+    assert_eq!((service.stored(), &answer["changed"]), (stored, &json!(false)), "it only looks");
+    let blind = FaultAt { at: At::Every("rules"), kind: Kind::Before(Class::Transient) };
+    let ports = Faulty::new(&service.world, [blind]);
+    let answer =
+        service.send_through(&ports, json!({"command": "status", "service": "backend"})).await.unwrap();
+    assert!(answer["says"].as_str().unwrap().contains("the rules cannot be read: rules was made to fail"));
+}
+
 /// The status that CodeDeploy was told, and how often.
 async fn codedeploys_own_hook(sick: bool, fault: Option<FaultAt>) -> (Option<String>, usize) {
     let service = Service::with_open_release().await;

@@ -3,15 +3,17 @@
 use crate::bundle::RangedRead;
 use crate::bundles::{Bundles, ObjectTags, ReadFailure};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::types::Tag;
 use bytes::Bytes;
 use greenlight::aws::classify::{CallError, failed, failure, status};
 use greenlight::failure::{Class, Failure};
-use release::Revision;
+use release::{Revision, VerdictWord};
 use std::error::Error;
 use std::ops::Range;
 
 const ALLOW_DOWNGRADE: &str = "greenlight:allow-downgrade";
 const VERDICT: &str = "greenlight:verdict";
+const REASON: &str = "greenlight:reason";
 
 /// [`Bundles`] over S3's API.
 #[derive(Debug, Clone)]
@@ -55,9 +57,11 @@ impl Bundles for S3Bundles {
         let Revision { bucket, key, version, .. } = revision;
         let tags = self.client.get_object_tagging().bucket(bucket).key(key).version_id(version);
         let tags = tags.send().await.map_err(|error| read_failure(revision, &attempt, error))?.tag_set;
+        let value = |key: &str| tags.iter().find(|tag| tag.key() == key).map(Tag::value);
+        let word = value(VERDICT).and_then(VerdictWord::from_word);
         Ok(ObjectTags {
-            allow_downgrade: tags.iter().any(|tag| tag.key() == ALLOW_DOWNGRADE && tag.value() == "true"),
-            has_verdict: tags.iter().any(|tag| tag.key() == VERDICT),
+            allow_downgrade: value(ALLOW_DOWNGRADE) == Some("true"),
+            told: word.map(|word| (word, value(REASON).unwrap_or_default().to_owned())),
         })
     }
 }

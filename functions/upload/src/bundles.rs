@@ -2,7 +2,7 @@
 
 use crate::bundle::RangedRead;
 use greenlight::failure::Failure;
-use release::Revision;
+use release::{Revision, VerdictWord};
 use std::future::Future;
 
 /// Why an object version cannot be read.
@@ -24,8 +24,8 @@ pub enum ReadFailure {
 pub struct ObjectTags {
     /// Whether an older bundle is to go live.
     pub allow_downgrade: bool,
-    /// Whether a verdict was written before, so that this is a repeat.
-    pub has_verdict: bool,
+    /// The verdict that was written before, so that this is a repeat, and its reason.
+    pub told: Option<(VerdictWord, String)>,
 }
 
 /// The bundles in the artifact bucket. Each is pinned to one version and its `ETag`.

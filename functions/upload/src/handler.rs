@@ -10,7 +10,7 @@
 //! - Once the ledger holds the upload, a failed call is only logged: the next tick carries on from there.
 
 use crate::bundle::{Findings, Limits, inspect};
-use crate::bundles::{Bundles, ReadFailure};
+use crate::bundles::{Bundles, ObjectTags, ReadFailure};
 use crate::event::{Ignored, Unusable, UploadNotice, Uploaded, read};
 use crate::key::{self, BundleKey};
 use crate::verdict::{MOST_LINES, Rejection, ToldVerdict, listing};
@@ -18,9 +18,11 @@ use futures::{FutureExt, TryFutureExt};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, KeyExcerpt, chain};
 use greenlight::ports::{Clock, Ports};
-use greenlight::reconcile::{amend, reconcile};
+use greenlight::reconcile::{amend, read as read_ledger, reconcile};
 use greenlight::settings::Settings;
-use release::{Offer, Revision, ServiceName, UnknownFields, Upload, VerdictWord, Wake, accept_upload};
+use release::{
+    Offer, Revision, ServiceName, UnknownFields, Upload, VerdictWord, Wake, accept_upload, known_by_its_tags,
+};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -239,42 +241,81 @@ async fn reject<P: Ports, B: Bundles, C: Clock>(
 
 /// Offers a good bundle to the release domain.
 ///
-/// The tag `accepted` is written before the ledger. Written later, it could overwrite the verdict of another function
-/// that has already ended the release. A repeat of the event finds a verdict and leaves it alone.
+/// The tag ends as what the ledger says, in whatever order this and other functions write:
+/// - Nothing is tagged before the ledger was read, which tells whether the bundle will be taken.
+/// - `accepted` is written before the ledger. Written later, it could overwrite a verdict.
+/// - `waiting` can only be written after the ledger, which is read once more then: a verdict that came in between is told
+///   again. One that comes later is told later.
+/// - A repeat of the event finds what the first invocation left and puts right what differs.
 async fn offer<P: Ports, B: Bundles, C: Clock>(
     with: &Surroundings<'_, P, B, C>,
     uploaded: &Uploaded,
     service: &ServiceName,
     upload: Upload,
 ) -> Result<ToldVerdict, ReadFailure> {
-    let tags = with.bundles.tags(&upload.revision).await?;
-    let (number, revision) = (upload.number, upload.revision.clone());
-    if !tags.has_verdict {
+    let ObjectTags { allow_downgrade, told } = with.bundles.tags(&upload.revision).await?;
+    let (number, revision, now) = (upload.number, upload.revision.clone(), with.clock.now());
+    let told_before = told.as_ref().map(|(word, reason)| (*word, reason.as_str()));
+    let accept = |ledger| match known_by_its_tags(&ledger, &upload, told_before) {
+        Some(known) => (ledger, known),
+        None => accept_upload(ledger, upload.clone(), allow_downgrade, now),
+    };
+    let (ledger, _) = read_ledger(with.ports, service).await?;
+    let (_, expected) = accept(ledger);
+    let is_taken = matches!(expected, Offer::Opens | Offer::Supersedes { .. } | Offer::Waits { .. });
+    if told.is_none() && is_taken {
         tell(with, &revision, &ToldVerdict::accepted(number)).await?;
     }
-    let now = with.clock.now();
-    let change = |ledger| accept_upload(ledger, upload.clone(), tags.allow_downgrade, now);
-    let offer = amend(with.ports, service, change).await?;
+    let offer = amend(with.ports, service, accept).await?;
     let verdict = ToldVerdict::offered(number, &offer);
-    let differs = match &offer {
-        Offer::Opens | Offer::Supersedes { .. } => false,
-        Offer::Waits { .. } | Offer::Refused(_) => true,
-        // A write of the ledger whose reply was lost makes this very upload known and waiting, until the reconcile.
-        Offer::Known { word, .. } => !tags.has_verdict && *word != VerdictWord::Waiting,
-    };
-    if differs {
+    if differs(told.as_ref().map(|(word, _)| *word), &offer) {
         tell(with, &revision, &verdict).await?;
+    }
+    if verdict.word == VerdictWord::Waiting {
+        let (ledger, _) = read_ledger(with.ports, service).await?;
+        if let (_, Offer::Known { word, reason }) =
+            accept_upload(ledger, upload.clone(), allow_downgrade, now)
+            && word.is_final()
+        {
+            tell(with, &revision, &ToldVerdict { word, reason }).await?;
+        }
     }
     log(uploaded, &verdict, None);
     Ok(verdict)
 }
 
+/// Whether the object's tag has to be written. `told`: what it said before this invocation.
+fn differs(told: Option<VerdictWord>, offer: &Offer) -> bool {
+    match offer {
+        // It says `accepted`, or something that an earlier invocation has told.
+        Offer::Opens | Offer::Supersedes { .. } => false,
+        Offer::Waits { .. } => told != Some(VerdictWord::Waiting),
+        Offer::Refused(_) => true,
+        Offer::Known { word, .. } if word.is_final() => told != Some(*word),
+        // A write of the ledger whose reply was lost makes this very upload known and waiting, until the reconcile.
+        Offer::Known { word, .. } => told.is_none() && *word != VerdictWord::Waiting,
+    }
+}
+
+/// Tags the object. One that can carry no tag is given up with a record: neither a release nor an answer waits for it.
 async fn tell<P: Ports, B, C>(
     with: &Surroundings<'_, P, B, C>,
     revision: &Revision,
     verdict: &ToldVerdict,
 ) -> Result<(), Failure> {
-    with.ports.tag_verdict(revision, verdict.word, &verdict.reason).await
+    match with.ports.tag_verdict(revision, verdict.word, &verdict.reason).await {
+        Err(failure) if failure.class() == Class::Permanent => {
+            tracing::error!(
+                bundle_key = %KeyExcerpt(&revision.key),
+                decision = verdict.word.as_str(),
+                failure_class = failure.class().word(),
+                error = chain(&failure),
+                "the verdict cannot be written onto the object, so whoever uploaded it is not told"
+            );
+            Ok(())
+        }
+        told => told,
+    }
 }
 
 fn log(uploaded: &Uploaded, verdict: &ToldVerdict, rejected_for: Option<&'static str>) {

@@ -83,7 +83,7 @@ fn in_words(reason: &Reason) -> String {
 }
 
 fn beginning(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST)]
+    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default()
 }
 
 fn status(ledger: &Ledger) -> String {

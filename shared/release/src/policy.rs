@@ -75,13 +75,19 @@ impl FromStr for Drift {
 }
 
 impl Policy {
-    /// The time a lifecycle event may take: installation, strategy and bake must fit.
-    /// 3,600 s is CodeDeploy's limit for one event (codedeploy user guide, limits).
-    pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3600);
+    /// How long the kit's last hook waits to hear how its release ended (`instance/hooks/validate_service.sh`), a minute
+    /// less than the 3,600 s that CodeDeploy lets one event take (codedeploy user guide, limits).
+    pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3540);
 
-    /// How long a release takes at most when nothing goes wrong.
+    /// How long a release by this policy takes at most when nothing goes wrong.
     pub fn longest_release(&self) -> Duration {
-        self.install_deadline + self.strategy.total() + self.bake
+        self.longest(self.strategy, self.bake)
+    }
+
+    /// How long a release with this strategy and bake takes at most when nothing goes wrong. Once it may have to wait for
+    /// the proof of a raise as long as that is waited for.
+    pub fn longest(&self, strategy: Strategy, bake: Duration) -> Duration {
+        self.install_deadline + strategy.total() + self.unknown_limit + bake
     }
 
     /// Whether a release fits into the time-out of a hook.

@@ -16,7 +16,8 @@ const REASON: &str = "greenlight:reason";
 const MOST_TAGS: usize = 10;
 
 impl Uploads for Aws {
-    /// `GetObjectTagging` and `PutObjectTagging` of the version: a put replaces all tags.
+    /// `GetObjectTagging` and `PutObjectTagging` of the version: a put replaces all tags, and has no precondition (S3 API
+    /// reference). A tag that somebody else writes between the two is lost; verdicts of one object are told a minute apart.
     async fn tag_verdict(&self, revision: &Revision, verdict: VerdictWord, reason: &str) -> PortResult<()> {
         let attempt = format!("tagging {revision} with its verdict");
         let Revision { bucket, key, version, .. } = revision;

@@ -123,14 +123,16 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     check_silence_is_longer_than_a_pause(reader, &policy);
     if !policy.fits_a_hook() {
         let (install, bake) = (variables::INSTALL_DEADLINE.name, variables::BAKE.name);
+        let unknown = variables::UNKNOWN_LIMIT.name;
         reader.fault(
             variables::STRATEGY.name,
             Some(policy.strategy.to_string()),
             format!(
-                "installation ({install} = {}), strategy ({}) and bake ({bake} = {}) to take at most {} together, \
-                 which is the longest that CodeDeploy lets a hook run; they take {}",
+                "installation ({install} = {}), strategy ({}), one wait for proof ({unknown} = {}) and bake ({bake} = {}) \
+                 to take at most {} together, which is how long the instances' hooks wait; they take {}",
                 duration::show(policy.install_deadline),
                 duration::show(policy.strategy.total()),
+                duration::show(policy.unknown_limit),
                 duration::show(policy.bake),
                 duration::show(Policy::HOOK_TIMEOUT),
                 duration::show(policy.longest_release()),

@@ -130,7 +130,7 @@ fn drift_is_reported_or_repaired() {
 #[test]
 fn a_policy_that_fits_no_hook_is_a_fault() {
     let message = the_only_fault(&with(&[("GREENLIGHT_STRATEGY", "Linear10PercentEvery10Minutes")]));
-    assert!(message.contains("at most 1h") && message.contains("they take 110m"), "{message}");
+    assert!(message.contains("at most 59m") && message.contains("they take 113m"), "{message}");
 }
 
 #[test]

@@ -172,6 +172,11 @@ impl World {
         self.change(service, |service| service.suspended.iter().copied().collect())
     }
 
+    /// Replaces the tags of an object version, as whoever uploads it might.
+    pub fn set_tags(&self, revision: &Revision, tags: BTreeMap<String, String>) {
+        self.state().tags.insert(revision.clone(), tags);
+    }
+
     /// The tags of an object version.
     pub fn tags(&self, revision: &Revision) -> BTreeMap<String, String> {
         self.state().tags.get(revision).cloned().unwrap_or_default()

@@ -11,6 +11,7 @@ use release::{
     RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,17 +49,32 @@ pub struct FaultAt {
 }
 
 /// Ports that behave as `inner`, except at the calls in the script.
-#[derive(Debug)]
 pub struct Faulty<'a, P> {
     inner: &'a P,
     script: Vec<FaultAt>,
+    meanwhile: Option<(At, Meanwhile<'a>)>,
     calls: Mutex<Vec<&'static str>>,
+}
+
+type Meanwhile<'a> = Box<dyn Fn() + Send + Sync + 'a>;
+
+impl<P> fmt::Debug for Faulty<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faulty").field("script", &self.script).finish_non_exhaustive()
+    }
 }
 
 impl<'a, P: Ports> Faulty<'a, P> {
     /// Ports with this script; the first fault that fits a call is the one that happens.
     pub fn new(inner: &'a P, script: impl IntoIterator<Item = FaultAt>) -> Self {
-        Self { inner, script: script.into_iter().collect(), calls: Mutex::default() }
+        Self { inner, script: script.into_iter().collect(), meanwhile: None, calls: Mutex::default() }
+    }
+
+    /// Ports behind which something else happens just before a call is carried out.
+    #[must_use]
+    pub fn meanwhile(mut self, at: At, happens: impl Fn() + Send + Sync + 'a) -> Self {
+        self.meanwhile = Some((at, Box::new(happens)));
+        self
     }
 
     /// The methods that were called, those that failed included. A run without faults tells how many there are to fail.
@@ -71,15 +87,20 @@ impl<'a, P: Ports> Faulty<'a, P> {
     }
 
     fn fault(&self, name: &'static str) -> Option<Kind> {
-        let mut calls = self.recorded();
-        calls.push(name);
-        let of_this_name = calls.iter().filter(|call| **call == name).count();
-        let fits = |fault: &&FaultAt| match fault.at {
-            At::Nth(number) => number == calls.len(),
-            At::NthOf(method, number) => method == name && number == of_this_name,
+        let (number_of_all, number_of_this) = {
+            let mut calls = self.recorded();
+            calls.push(name);
+            (calls.len(), calls.iter().filter(|call| **call == name).count())
+        };
+        let is_here = |at: At| match at {
+            At::Nth(number) => number == number_of_all,
+            At::NthOf(method, number) => method == name && number == number_of_this,
             At::Every(method) => method == name,
         };
-        self.script.iter().find(fits).map(|fault| fault.kind)
+        if let Some((_, happens)) = self.meanwhile.as_ref().filter(|(at, _)| is_here(*at)) {
+            happens();
+        }
+        self.script.iter().find(|fault| is_here(fault.at)).map(|fault| fault.kind)
     }
 
     async fn call<T: Send>(

@@ -90,11 +90,20 @@ async fn an_object_that_is_gone_or_changed_is_told_from_one_that_cannot_be_read(
 }
 
 #[tokio::test]
-async fn tags_say_what_the_uploader_allows_and_whether_this_is_a_repeat() {
-    for (tags, allow_downgrade, has_verdict) in [
-        (&[][..], false, false),
-        (&[("greenlight:allow-downgrade", "true")], true, false),
-        (&[("greenlight:allow-downgrade", "yes"), ("greenlight:verdict", "accepted")], false, true),
+async fn tags_say_what_the_uploader_allows_and_what_was_told_before() {
+    for (tags, allow_downgrade, told) in [
+        (&[][..], false, None),
+        (&[("greenlight:allow-downgrade", "true"), ("greenlight:verdict", "unheard-of")], true, None),
+        (
+            &[("greenlight:allow-downgrade", "yes"), ("greenlight:verdict", "accepted")],
+            false,
+            Some((VerdictWord::Accepted, String::new())),
+        ),
+        (
+            &[("greenlight:reason", "older"), ("greenlight:verdict", "rejected")],
+            false,
+            Some((VerdictWord::Rejected, "older".to_owned())),
+        ),
     ] {
         let tags: Vec<Tag> =
             tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build().unwrap()).collect();
@@ -104,7 +113,7 @@ async fn tags_say_what_the_uploader_allows_and_whether_this_is_a_repeat() {
                 GetObjectTaggingOutput::builder().set_tag_set(Some(tags.clone())).build().unwrap()
             });
         let found = bundles(&rule).tags(&revision()).await.unwrap();
-        assert_eq!(found, ObjectTags { allow_downgrade, has_verdict });
+        assert_eq!(found, ObjectTags { allow_downgrade, told });
     }
 }
 

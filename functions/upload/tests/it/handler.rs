@@ -52,19 +52,19 @@ fn settings() -> Settings {
 }
 
 /// The bundles of a world: bytes and the uploader's tags by version. Chosen calls fail.
-struct Store<'a> {
+pub(crate) struct Store<'a> {
     world: &'a World,
     bundles: BTreeMap<Revision, Vec<u8>>,
-    allow_downgrade: bool,
+    pub(crate) allow_downgrade: bool,
     fails_at: Option<usize>,
     panics_on: Option<Revision>,
     calls: AtomicUsize,
 }
 
-struct Stored<'a>(Object, &'a Store<'a>);
+pub(crate) struct Stored<'a>(Object, &'a Store<'a>);
 
 impl<'a> Store<'a> {
-    fn new(world: &'a World) -> Self {
+    pub(crate) fn new(world: &'a World) -> Self {
         Self {
             world,
             bundles: BTreeMap::new(),
@@ -75,7 +75,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn with(mut self, service: &ServiceName, number: u64, zip: Zip) -> Self {
+    pub(crate) fn with(mut self, service: &ServiceName, number: u64, zip: Zip) -> Self {
         self.bundles.insert(upload(service, number).revision, zip.bytes());
         self
     }
@@ -101,8 +101,10 @@ impl<'a> Bundles for &'a Store<'a> {
 
     async fn tags(&self, revision: &Revision) -> Result<ObjectTags, ReadFailure> {
         self.called()?;
-        let has_verdict = self.world.tags(revision).contains_key("greenlight:verdict");
-        Ok(ObjectTags { allow_downgrade: self.allow_downgrade, has_verdict })
+        let tags = self.world.tags(revision);
+        let word = tags.get("greenlight:verdict").and_then(|word| VerdictWord::from_word(word));
+        let reason = tags.get("greenlight:reason").cloned().unwrap_or_default();
+        Ok(ObjectTags { allow_downgrade: self.allow_downgrade, told: word.map(|word| (word, reason)) })
     }
 }
 
@@ -120,7 +122,7 @@ impl RangedRead for Stored<'_> {
     }
 }
 
-fn notice(revisions: &[Revision]) -> Value {
+pub(crate) fn notice(revisions: &[Revision]) -> Value {
     let record = |revision: &Revision| {
         json!({
             "eventVersion": "2.1",
@@ -134,7 +136,7 @@ fn notice(revisions: &[Revision]) -> Value {
     json!({"Records": revisions.iter().map(record).collect::<Vec<_>>()})
 }
 
-fn run(
+pub(crate) fn run(
     world: &World,
     ports: &impl Ports,
     store: &Store<'_>,
@@ -147,18 +149,18 @@ fn run(
     runtime.block_on(handle(&with, payload))
 }
 
-fn good() -> Zip {
+pub(crate) fn good() -> Zip {
     Zip::with_appspec(APPSPEC)
 }
 
 /// The words and reasons on an object.
-fn said(world: &World, revision: &Revision) -> String {
+pub(crate) fn said(world: &World, revision: &Revision) -> String {
     let tags = world.tags(revision);
     let tag = |name: &str| tags.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
     format!("{}: {}", tag("greenlight:verdict"), tag("greenlight:reason"))
 }
 
-fn deployed(world: &World, service: &ServiceName) -> Vec<u64> {
+pub(crate) fn deployed(world: &World, service: &ServiceName) -> Vec<u64> {
     let number =
         |deployment: release::Deployment| deployment.description.map(|description| description.number.0);
     world.deployments(service).into_iter().filter_map(number).collect()

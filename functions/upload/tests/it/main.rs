@@ -9,3 +9,4 @@ mod faults;
 mod handler;
 mod limits;
 mod properties;
+mod verdicts;

@@ -53,6 +53,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::AlarmsWithoutData { .. }
         | Reason::LowersDrift { .. }
         | Reason::Returns { .. }
+        | Reason::VerdictUntold { .. }
         | Reason::NotSettled { .. } => Tone::Bad,
     }
 }
@@ -151,6 +152,9 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
             format!("{release} is installed on {candidate} as well, so that new instances boot with it")
         }
         Reason::Settled => format!("new instances boot with {found}, which carries the traffic"),
+        Reason::VerdictUntold { number, why } => {
+            format!("the upload of release {number} can carry no verdict: {why}")
+        }
         Reason::NotSettled { detail } => format!("new instances would not boot with {found}: {detail}"),
     }
 }

@@ -117,13 +117,13 @@ impl Planning<'_> {
         strategy: Strategy,
         bake: Duration,
     ) {
-        let longest = self.policy.install_deadline + strategy.total() + bake;
+        let longest = self.policy.longest(strategy, bake);
         let open = self.new_open(Purpose::Release, upload, colour, strategy, bake);
         if longest > crate::Policy::HOOK_TIMEOUT {
             let seconds = longest.as_secs();
             self.because(Reason::TooLong { seconds });
             let reason = format!(
-                "installation, strategy {strategy} and bake would take up to {seconds} s, and a hook is given up after 3600 s: choose a shorter strategy or bake"
+                "installation, strategy {strategy}, a wait for proof and bake would take up to {seconds} s, and a hook waits 3540 s: choose a shorter strategy or bake"
             );
             return self.close(open, Verdict::Rejected { reason });
         }

@@ -2,7 +2,11 @@
 
 use super::story::{Story, upload};
 use greenlight::failure::Class;
-use release::{Colour, Command, DeploymentStatus, Offer, ReleaseNumber, accept_command};
+use release::{
+    Colour, Command, CommandAnswer, DeploymentStatus, Ledger, Offer, ReleaseNumber, accept_command,
+};
+use std::fmt::Write as _;
+use std::path::Path;
 use testing::{At, FaultAt, Kind};
 
 #[tokio::test]
@@ -97,4 +101,33 @@ async fn a_command_whose_reply_was_lost_is_answered_as_what_it_was() {
         let said = story.try_amend(|ledger| accept_command(&ledger, command)).await.unwrap();
         assert!(said.changed, "{said:?}");
     }
+}
+
+/// Every command in one ledger of every phase: whether it changes anything, and what it says.
+#[test]
+fn every_command_has_an_answer_in_every_phase() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/tests/ledgers/schema-2");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut table = String::new();
+    for file in files {
+        let ledger = Ledger::from_json(&std::fs::read(&file).unwrap()).unwrap();
+        writeln!(table, "{}", file.file_stem().unwrap().to_string_lossy()).unwrap();
+        for command in [
+            Command::Pause,
+            Command::Resume,
+            Command::Promote,
+            Command::Abort,
+            Command::Rollback,
+            Command::Retry,
+        ] {
+            let (next, CommandAnswer { changed, says }) = accept_command(&ledger, command);
+            assert_eq!(changed, next != ledger, "{command:?}");
+            let again = accept_command(&next, command);
+            assert!(!again.1.changed, "{command:?} twice is once: {}", again.1.says);
+            let is_done = if changed { "does" } else { "    " };
+            writeln!(table, "  {:<8} {is_done}  {says}", format!("{command:?}").to_lowercase()).unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
 }

@@ -26,3 +26,4 @@ mod uploads;
 mod verdicts;
 mod waiting;
 mod way_back;
+mod written_first;

@@ -1,9 +1,11 @@
 //! Which upload opens, waits, supersedes or is refused, and that it stays so.
 
 use super::story::{Story, upload};
+use greenlight::failure::Class;
 use release::{
     AlarmState, Colour, Command, Offer, Refusal, ReleaseNumber, Upload, VerdictWord, accept_upload,
 };
+use testing::{At, FaultAt, Kind};
 
 fn number(number: u64) -> ReleaseNumber {
     ReleaseNumber(number)
@@ -168,4 +170,19 @@ async fn an_older_bundle_that_is_uploaded_with_the_tag_that_allows_it_goes_live_
     // What is under a number now keeps it.
     let refused = Offer::Refused(Refusal::NumberUsed { number: number(1) });
     assert_eq!(downgrade(Upload { revision: upload(501).revision, ..upload(1) }).await, refused);
+}
+
+#[tokio::test]
+async fn a_deployment_that_codedeploy_refuses_for_good_ends_its_release_at_once() {
+    let story = Story::with_live("AllAtOnce").await;
+    let refuses = FaultAt { at: At::Every("create_deployment"), kind: Kind::Before(Class::Permanent) };
+    story.world.expect_faults(&[refuses]);
+    story.push(2).await;
+    story.after(5).await;
+    story.after(5).await;
+    story.is_at_rest();
+    let (word, reason) = story.world.told(&upload(2).revision).unwrap();
+    assert_eq!((word.as_str(), reason.starts_with("CodeDeploy refused the deployment")), ("rejected", true));
+    let tries = story.world.ports().calls().iter().filter(|call| **call == "create_deployment").count();
+    assert_eq!(tries, 1);
 }

@@ -4,7 +4,9 @@ use super::story::{Story, upload};
 use greenlight::failure::Class;
 use greenlight::ports::Clock;
 use greenlight::reconcile::reconcile;
-use release::{Colour, Command, Purpose, Reason, ReleaseNumber, Verdict, Wake};
+use release::pass::PassRecord;
+use release::plan::{Outcome, note};
+use release::{Action, Colour, Command, DeploymentStatus, Purpose, Reason, ReleaseNumber, Verdict, Wake};
 use std::time::Duration;
 use testing::{At, FaultAt, Kind, World};
 
@@ -180,4 +182,35 @@ async fn nothing_is_told_of_a_release_that_has_another_attempt() {
         story.after(61).await;
     }
     assert_eq!((story.phase(), story.word(2)), ("installing", None));
+}
+
+#[tokio::test]
+async fn a_verdict_keeps_no_pass_waiting_that_follows_at_once() {
+    let story = Story::with_an_untold_rejection(Class::Transient).await;
+    story.push(3).await;
+    story.install().await;
+    for _ in 0..4 {
+        story.after(61).await;
+    }
+    assert_eq!(story.phase(), "promoting");
+    story.world.expect_faults(&[]);
+    story.pass(Duration::from_secs(61));
+    story.world.end_newest(DeploymentStatus::Succeeded);
+    let passes = story.tick().await.passes;
+    let tells = |pass: &PassRecord| pass.done.iter().any(|(action, _)| action == "tell_verdict");
+    let telling: Vec<usize> = (0..passes.len()).filter(|index| tells(&passes[*index])).collect();
+    assert_eq!((story.live(), telling), (Some((3, Colour::Green)), vec![passes.len() - 1]));
+}
+
+#[tokio::test]
+async fn what_was_told_is_noted_only_while_it_is_the_last_verdict() {
+    let story = Story::with_an_untold_rejection(Class::Transient).await;
+    let mut ledger = story.ledger();
+    let rejected = ledger.releases.last().unwrap().verdict.clone();
+    let tell = Action::TellVerdict { revision: upload(2).revision, verdict: rejected };
+    assert!(note(&ledger, &tell, Outcome::Done).unwrap().releases.last().unwrap().told);
+    ledger.releases.last_mut().unwrap().verdict = Verdict::Live;
+    for outcome in [Outcome::Done, Outcome::VerdictRefused("gone".to_owned())] {
+        assert_eq!(note(&ledger, &tell, outcome), None);
+    }
 }
