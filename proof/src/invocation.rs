@@ -13,7 +13,8 @@ use release::pass::{
 };
 use release::plan::{Action, Outcome, Plan};
 use release::{
-    Colour, Ledger, Observation, PerColour, Reading, ReleaseNumber, Revision, Wake, accept_command,
+    Colour, Deployment, DeploymentId, DeploymentStatus, Ledger, Observation, PerColour, Reading,
+    ReleaseNumber, Revision, Wake, accept_command,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -90,6 +91,33 @@ pub enum Blind {
     Health,
     /// The alarms.
     Alarms,
+    /// The lists of deployments, which lag: what was created in this tick is not in them.
+    Lists,
+}
+
+/// What goes wrong again and again, until it is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Breakage {
+    /// Something cannot be read.
+    Reads(Blind),
+    /// No rule can be created.
+    Rules,
+    /// No deployment can be created.
+    Deployments,
+    /// No tag can be written.
+    Tags,
+}
+
+impl Breakage {
+    fn refuses(self, action: &Action) -> bool {
+        match self {
+            Self::Reads(_) => false,
+            Self::Rules => matches!(action, Action::CreateReleaseRule { .. }),
+            Self::Deployments => matches!(action, Action::CreateDeployment { .. }),
+            Self::Tags => matches!(action, Action::TellVerdict { .. }),
+        }
+    }
 }
 
 /// The decision of a pass, for the rules that judge it by what was seen.
@@ -134,7 +162,9 @@ impl Running {
 /// What an input changes.
 fn change(world: &World, machine: &Machine, input: Input, ledger: Ledger) -> (Ledger, ()) {
     match input {
-        Input::Upload(number) => ((machine.accept)(ledger, bundle(number), false, at(world.tick)).0, ()),
+        Input::Upload(number, downgrades) => {
+            ((machine.accept)(ledger, bundle(number), downgrades, at(world.tick)).0, ())
+        }
         Input::Command(command) => (accept_command(&ledger, command).0, ()),
     }
 }
@@ -184,15 +214,19 @@ impl Setting {
             }
             Next::Look(look) => {
                 let mut seen = world.observe(look.ledger(), look.reads());
-                if let Some(blind) = blind {
-                    make_blind(&mut seen, blind);
+                let broken = match world.breakage {
+                    Some(Breakage::Reads(blind)) => Some(blind),
+                    _ => None,
+                };
+                for blind in blind.into_iter().chain(broken) {
+                    make_blind(&mut seen, blind, |id| world.is_new(id));
                 }
                 let ledger = look.ledger().clone();
                 saw = Saw::of(world, &ledger, &seen);
                 let mut watched = Watched::default();
                 let next = look.answered(&seen, &mut self.given(world, &mut watched));
                 if let Some(plan) = watched.plan {
-                    promises::decided(world, &seen, &ledger, &plan);
+                    promises::decided(world, &self.policy, &seen, &ledger, &plan);
                 }
                 next
             }
@@ -308,7 +342,7 @@ fn now(world: &World) -> Timestamp {
     last.filter(|looked| *looked >= tick).map_or(tick, after)
 }
 
-fn make_blind(seen: &mut Observation, blind: Blind) {
+fn make_blind(seen: &mut Observation, blind: Blind, is_new: impl Fn(&DeploymentId) -> bool) {
     fn hide<T>(reading: &mut Reading<T>) {
         if reading.known().is_some() {
             *reading = Reading::Unknown("throttled".to_owned());
@@ -317,11 +351,23 @@ fn make_blind(seen: &mut Observation, blind: Blind) {
     match blind {
         Blind::Deployment => {
             hide(&mut seen.deployment);
+            hide(&mut seen.active);
             hide(&mut seen.targets);
         }
         Blind::Rules => hide(&mut seen.rules),
         Blind::Health => Colour::BOTH.iter().for_each(|colour| hide(seen.health.of_mut(*colour))),
         Blind::Alarms => Colour::BOTH.iter().for_each(|colour| hide(seen.alarms.of_mut(*colour))),
+        Blind::Lists => {
+            for list in [&mut seen.deployment, &mut seen.active] {
+                let created =
+                    |found: &Deployment| found.status == DeploymentStatus::Active && is_new(&found.id);
+                let found = list.known().and_then(Option::as_ref);
+                let lags = found.is_some_and(created) && seen.targets == Reading::NotRead;
+                if lags {
+                    *list = Reading::Known(None);
+                }
+            }
+        }
     }
 }
 
@@ -334,6 +380,9 @@ fn release_of(revision: &Revision) -> ReleaseNumber {
 /// Carries an action out as AWS would.
 fn perform(world: &mut World, action: &Action, wrong: Option<Wrong>) -> Result<Outcome, Failure> {
     fails_before(wrong)?;
+    if world.breakage.is_some_and(|breakage| breakage.refuses(action)) {
+        return Err(Failure(Class::Permanent));
+    }
     let conflict = Failure(Class::Conflict);
     let mut outcome = Outcome::Done;
     match action {

@@ -2,12 +2,13 @@
 //!
 //! A plan that does nothing is safe. These rules are what such a plan breaks.
 
+use crate::invocation::{Blind, Breakage};
 use crate::safety::{Rule, is_fit};
 use crate::world::World;
 use release::plan::{Action, Plan};
 use release::{
-    AlarmState, Colour, DeploymentStatus, Ledger, Observation, Open, Past, Phase, Purpose, Request, Strategy,
-    Upload, Verdict, Weights,
+    AlarmState, Colour, DeploymentStatus, Ledger, Observation, Open, Past, Phase, Policy, Purpose, Request,
+    Strategy, Upload, Verdict, Weights,
 };
 use std::time::Duration;
 
@@ -83,9 +84,9 @@ fn held(open: &Open) -> (Duration, u8) {
 }
 
 /// Judges what a pass has decided by what it saw.
-pub fn decided(world: &mut World, seen: &Observation, ledger: &Ledger, plan: &Plan) {
+pub fn decided(world: &mut World, policy: &Policy, seen: &Observation, ledger: &Ledger, plan: &Plan) {
     candidate_returns(world, seen, ledger, plan);
-    alarm_rolls_back(world, seen, ledger, plan);
+    alarm_rolls_back(world, policy, seen, ledger, plan);
 }
 
 /// A pass that sees a candidate with weight, whose alarm fires, takes its weight in this very pass. Not once CodeDeploy
@@ -110,7 +111,7 @@ fn candidate_returns(world: &mut World, seen: &Observation, ledger: &Ledger, pla
 
 /// An alarm of what went live is answered by a rollback, if the previous colour is proven fit and no instance is down
 /// on both colours, which would explain the alarm. Once for a release, within the window, and not onto what was rejected.
-fn alarm_rolls_back(world: &mut World, seen: &Observation, ledger: &Ledger, plan: &Plan) {
+fn alarm_rolls_back(world: &mut World, policy: &Policy, seen: &Observation, ledger: &Ledger, plan: &Plan) {
     let (None, Some(live), Some(previous)) = (&ledger.open, &ledger.live, &ledger.previous) else { return };
     let tried = |past: &Past| past.purpose == Purpose::Rollback && past.opened_at >= live.since;
     let last = ledger
@@ -132,7 +133,7 @@ fn alarm_rolls_back(world: &mut World, seen: &Observation, ledger: &Ledger, plan
         && !down
         && !previous.overwritten
         && !rejected
-        && age < crate::start::WINDOW
+        && crate::world::TICK * u32::from(age) < policy.rollback_window
         && !ledger.releases.iter().any(tried);
     let begins = plan.ledger.open.as_ref().is_some_and(|open| open.rolls_back.is_some());
     if due && !begins {
@@ -173,11 +174,15 @@ pub fn untold(world: &World) -> Option<String> {
 
 /// Whether a firing candidate has weight although every pass has had its turn.
 pub fn still_fires(world: &World, before: Weights) -> Option<String> {
+    if by_hand(world) {
+        return None;
+    }
     let ledger = world.ledger_or_new();
     let (open, live) = (ledger.open.as_ref()?, ledger.live.as_ref()?);
     let candidate = live.colour.other();
     let agreed = open.purpose == Purpose::Release && world.last_successful() == Some(open.upload.number);
     let kept = *world.firing.of(candidate)
+        && !*world.silent.of(candidate)
         && !*world.firing.of(live.colour)
         && before.of(candidate) > 0
         && world.traffic().of(candidate) > 0
@@ -189,4 +194,24 @@ pub fn still_fires(world: &World, before: Weights) -> Option<String> {
             world.traffic()
         )
     })
+}
+
+/// Whether a candidate has weight although facts were unreadable for so long. What CodeDeploy calls a success goes live.
+pub fn still_blind(world: &World) -> Option<String> {
+    if by_hand(world) {
+        return None;
+    }
+    let ledger = world.ledger_or_new();
+    let (open, live) = (ledger.open.as_ref()?, ledger.live.as_ref()?);
+    let agreed =
+        world.last_successful() == Some(open.upload.number) || matches!(open.phase, Phase::Promoting(_));
+    let kept =
+        open.colour != live.colour && open.had_weight() && world.traffic().of(open.colour) > 0 && !agreed;
+    kept.then(|| format!("{} has {} and nobody can see how it does", open.colour, world.traffic()))
+}
+
+/// Another hand gave the candidate its weight, by the base rule, while nobody can read the rules: nothing tells of it.
+fn by_hand(world: &World) -> bool {
+    let unreadable = matches!(world.breakage, Some(Breakage::Reads(Blind::Rules)));
+    unreadable && world.history.drifted && world.rule.is_none()
 }

@@ -6,12 +6,13 @@
 //!
 //! Then the service is tried: alarms are silent, the pause is lifted, and a good upload arrives. It must go live.
 
+use crate::invocation::Breakage;
 use crate::promises;
 use crate::safety::{self, Rule};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Hook, Left, World};
 use release::pass::Kept;
-use release::{Colour, Command, DeploymentStatus, Phase, Purpose, TargetHealth, Verdict};
+use release::{Colour, Command, DeploymentStatus, Drift, Phase, Purpose, TargetHealth, Verdict};
 
 /// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy
 /// gives it up, and the time of a release.
@@ -21,6 +22,9 @@ const HOOK_TIMEOUT: u8 = 20;
 
 /// The number of the upload that is tried: above all others.
 const GOOD: u8 = 200;
+
+/// For how many ticks it stays blind: the limit, the tick in which that is noticed, and one for calls under way.
+const BLIND: u8 = 4;
 
 /// How a state that is left alone goes on.
 #[derive(Debug)]
@@ -66,6 +70,9 @@ impl Scheduler<'_> {
         if let Some(why) = promises::still_fires(&self.world, before) {
             return Some((Rule::AlarmReturns, why));
         }
+        if let Some(broken) = self.stays_blind() {
+            return Some(broken);
+        }
         if let Some(broken) = self.comes_to_rest() {
             return Some(broken);
         }
@@ -75,6 +82,25 @@ impl Scheduler<'_> {
         self.try_a_good_upload()
     }
 
+    /// What cannot be read stays so for longer than the limit. Then it can be read again; what is refused is refused on.
+    fn stays_blind(&mut self) -> Option<(Rule, String)> {
+        if !matches!(self.world.breakage, Some(Breakage::Reads(_))) {
+            return None;
+        }
+        for _ in 0..BLIND {
+            self.take(Step::Time);
+            self.settle_down();
+        }
+        let why = promises::still_blind(&self.world);
+        self.take(Step::Mends);
+        why.map(|why| (Rule::BlindReturns, why))
+    }
+
+    /// With `report` an operator has to move a base rule that has drifted, and nothing opens before.
+    fn waits_for_an_operator(&self) -> bool {
+        self.setting.policy.drift == Drift::Report && self.world.history.drifted
+    }
+
     fn comes_to_rest(&mut self) -> Option<(Rule, String)> {
         let mut unanswered = (0, 0);
         for _ in 0..TICKS {
@@ -82,7 +108,7 @@ impl Scheduler<'_> {
             if let Some(rule) = self.world.broken {
                 return Some((rule, rule.to_string()));
             }
-            if restless(&self.world).is_none() && promises::untold(&self.world).is_none() {
+            if self.restless().is_none() && promises::untold(&self.world).is_none() {
                 return None;
             }
             unanswered = match self.world.active() {
@@ -95,16 +121,25 @@ impl Scheduler<'_> {
             }
             self.take(Step::Time);
         }
-        restless(&self.world).map(|why| (Rule::ComesToRest, why))
+        self.restless().map(|why| (Rule::ComesToRest, why))
+    }
+
+    fn restless(&self) -> Option<String> {
+        restless(&self.world, self.waits_for_an_operator())
     }
 
     /// From rest, with nothing against it, the next upload goes live.
     fn try_a_good_upload(&mut self) -> Option<(Rule, String)> {
+        if self.waits_for_an_operator() {
+            return None;
+        }
         if self.world.ledger_or_new().paused {
             self.take(Step::Say(Command::Resume));
         }
+        self.take(Step::Mends);
         for colour in Colour::BOTH {
             self.take(Step::Alarm(colour, false));
+            self.take(Step::Silent(colour, false));
         }
         self.settle_down();
         self.take(Step::Push(GOOD));
@@ -152,7 +187,7 @@ impl Scheduler<'_> {
 }
 
 /// What is not at rest.
-fn restless(world: &World) -> Option<String> {
+fn restless(world: &World, waits_for_an_operator: bool) -> Option<String> {
     let ledger = world.ledger_or_new();
     if let Some(open) = &ledger.open {
         return Some(format!(
@@ -161,6 +196,9 @@ fn restless(world: &World) -> Option<String> {
             open.upload.number,
             open.phase.word()
         ));
+    }
+    if waits_for_an_operator {
+        return None;
     }
     if ledger.pending.is_some() || ledger.rollback {
         return Some("what waits is never begun".to_owned());

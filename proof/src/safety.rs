@@ -59,11 +59,13 @@ pub enum Rule {
     PauseHolds,
     /// Each weight is held for its step, and the last one for the bake.
     StepHeld,
+    /// A candidate that nobody can see loses its weight in time.
+    BlindReturns,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -83,11 +85,12 @@ impl Rule {
         Self::LastIsTold,
         Self::PauseHolds,
         Self::StepHeld,
+        Self::BlindReturns,
     ];
 
     /// Whether it is judged only when a state is left alone.
     pub fn is_of_rest(self) -> bool {
-        matches!(self, Self::ComesToRest | Self::GoodGoesLive | Self::LastIsTold)
+        matches!(self, Self::ComesToRest | Self::GoodGoesLive | Self::LastIsTold | Self::BlindReturns)
     }
 
     /// The rule in a sentence.
@@ -115,6 +118,7 @@ impl Rule {
             Self::OneVerdict => "what was accepted ends in exactly one verdict",
             Self::LastIsTold => "the last verdict is the one that is told",
             Self::PauseHolds => "while paused nothing is raised",
+            Self::BlindReturns => "a candidate that nobody can see loses its weight in time",
             Self::StepHeld => "each weight is held for its step, and the last one for the bake",
         }
     }
@@ -133,16 +137,16 @@ pub struct History {
     pub opened: Vec<Opened>,
     /// Since when a colour that lost its weight lately has none.
     pub weightless: PerColour<Option<u8>>,
-    /// How often an operator asked for this number again.
+    /// The numbers that an operator, or a tag, asked for although they were rejected or older; once for each time.
     pub asked_again: Vec<u64>,
-    /// An operator asked for something older.
-    pub explicit: bool,
     /// An operator or a stack update moved the base rule, or a call of a pass that was overtaken did, and no pass has
     /// repaired it yet. Only what the base rule says then is excused, and nothing that a pass does.
     pub drifted: bool,
     /// This colour got weight by the base rule while its release was going back, from a late pass or another hand; it has
     /// no token to stop that.
     pub late: PerColour<bool>,
+    /// Another hand gave this colour weight, and no pass has read the rules since.
+    pub unseen: PerColour<bool>,
 }
 
 /// An opening that was written.
@@ -200,10 +204,10 @@ pub fn written(world: &mut World, next: &Ledger) {
     if live != next_live {
         let ledger = world.ledger_or_new();
         let rolls_back = ledger.open.as_ref().is_some_and(|open| open.rolls_back.is_some());
-        if next_live < live && !world.history.explicit && !rolls_back {
+        let asked = next_live.is_some_and(|number| world.history.asked_again.contains(&number.0));
+        if next_live < live && !asked && !rolls_back {
             world.break_rule(Rule::NewerStays);
         }
-        world.history.explicit = false;
     }
     let before = world.ledger_or_new();
     promises::one_verdict(world, &before, next);
@@ -246,7 +250,11 @@ pub struct Saw {
 
 impl Saw {
     /// What the pass with this ledger sees.
-    pub fn of(world: &World, ledger: &Ledger, seen: &Observation) -> Self {
+    pub fn of(world: &mut World, ledger: &Ledger, seen: &Observation) -> Self {
+        // A deployment that was asked for before is answered from the ledger, whatever a look finds since.
+        if seen.rules.known().is_some() && world.active().is_none() {
+            world.history.unseen = PerColour::default();
+        }
         let ours = ledger.open.as_ref().and_then(|open| open.rule.as_ref());
         Self {
             fit: PerColour { blue: is_fit(seen, Colour::Blue), green: is_fit(seen, Colour::Green) },
@@ -397,7 +405,10 @@ fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Col
         Some(_) | None => world.break_rule(Rule::WrittenFirst),
     }
     let number = open.upload.number;
-    if number < live.upload.number && !world.history.explicit && open.rolls_back.is_none() {
+    if number < live.upload.number
+        && !world.history.asked_again.contains(&number.0)
+        && open.rolls_back.is_none()
+    {
         world.break_rule(Rule::NewerStays);
     }
     let rejections = ledger.releases.iter().filter(|past| {
@@ -417,6 +428,9 @@ pub fn moved_by_hand(world: &mut World, before: Weights) {
     world.history.drifted = true;
     let ledger = world.ledger_or_new();
     let returns = ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Returning(_)));
+    for colour in Colour::BOTH {
+        *world.history.unseen.of_mut(colour) |= world.traffic().of(colour) > before.of(colour);
+    }
     if let Some(open) = returns.filter(|open| world.traffic().of(open.colour) > before.of(open.colour)) {
         *world.history.late.of_mut(open.colour) = true;
     }
@@ -445,7 +459,8 @@ pub fn reweighed(world: &mut World, before: Weights) {
 pub fn went_down(world: &mut World, colour: Colour) {
     let nothing_live = world.ledger.as_ref().is_none_or(|ledger| ledger.live.is_none());
     let carries = world.traffic().of(colour) > 0 || world.history.weightless.of(colour).is_some();
-    if carries && !nothing_live {
+    // A hook is answered from the ledger: what another hand did since the last look, it cannot say.
+    if carries && !nothing_live && !*world.history.unseen.of(colour) {
         world.break_rule(Rule::DownAfterDrain);
     }
 }
@@ -476,11 +491,11 @@ pub fn obeyed(world: &mut World, input: Input, before: &Ledger) {
         Input::Command(Command::Rollback) => {
             before.previous.as_ref().map(|previous| previous.upload.number.0)
         }
-        Input::Command(_) | Input::Upload(_) => None,
+        Input::Upload(number, true) => Some(u64::from(number)),
+        Input::Command(_) | Input::Upload(..) => None,
     };
     if let Some(number) = again {
         world.history.asked_again.push(number);
-        world.history.explicit = true;
     }
 }
 

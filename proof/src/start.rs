@@ -36,8 +36,39 @@ pub enum Pace {
     Linear,
 }
 
-/// For how many ticks an alarm rolls back.
-pub const WINDOW: u8 = 4;
+/// What the people who run the service chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// Everything is on, and drift is repaired.
+    #[default]
+    Usual,
+    /// Drift is reported only.
+    Reports,
+    /// Every time that may be zero is.
+    Bare,
+}
+
+impl Manner {
+    /// A setting with this choice.
+    #[must_use]
+    pub fn of(self, setting: Setting) -> Setting {
+        let zero = Duration::ZERO;
+        let policy = match self {
+            Self::Usual => setting.policy,
+            Self::Reports => Policy { drift: Drift::Report, ..setting.policy },
+            Self::Bare => Policy {
+                bake: zero,
+                drain: zero,
+                silence_limit: zero,
+                rollback_window: zero,
+                heal_after: zero,
+                ..setting.policy
+            },
+        };
+        Setting { policy, ..setting }
+    }
+}
 
 /// A duration that is over so many ticks later, whatever look within its tick began it: those are nanoseconds apart.
 fn ticks(count: u32) -> Duration {
@@ -60,7 +91,7 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         unknown_limit: ticks(2),
         look_interval: Duration::from_secs(5),
         silence_limit: ticks(3),
-        rollback_window: ticks(u32::from(WINDOW)),
+        rollback_window: ticks(4),
         heal_after: ticks(2),
         drift: Drift::Repair,
     };
@@ -79,6 +110,8 @@ impl Start {
             rules_made: 0,
             instances: vec![Instance { present: true, health: down }; 2],
             firing: PerColour::default(),
+            silent: PerColour::default(),
+            breakage: None,
             tags: Vec::new(),
             deployments: Vec::new(),
             passes: Passes::of(passes),
@@ -113,6 +146,8 @@ fn release(world: &mut World, number: u8, colour: Colour) {
     let hooks = vec![Some(Hook::Succeeded); world.instances.len()];
     world.deployments.push(Deployed {
         description: Kept::new(description),
+        ours: true,
+        created: 0,
         status: DeploymentStatus::Succeeded,
         hooks,
     });
