@@ -200,7 +200,7 @@ const fn scenario(name: &'static str, start: Start, pushed: Option<u8>, may: &'s
         pace: Pace::AllAtOnce,
         pushed,
         passes: 1,
-        ticks: 4,
+        ticks: 2,
         faults: 0,
         inputs: 0,
         may,
