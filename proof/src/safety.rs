@@ -315,7 +315,7 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
     // Where the base rule says the same, no traffic moves: a way back that another pass has taken stands.
     let uncovers = world.traffic() != before.traffic;
     if let Some(rule) = before.rule.filter(|_| world.rule.is_none() && uncovers) {
-        rule_deleted(world, plan, rule);
+        rule_deleted(world, plan, saw, rule);
     }
     let now = world.traffic();
     for colour in Colour::BOTH {
@@ -353,13 +353,14 @@ fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
 
 /// While traffic moves by the open release's rule, only two passes may delete it: one that takes this release back,
 /// and one that promotes it and has seen the base rule in place.
-fn rule_deleted(world: &mut World, plan: &Plan, rule: OwnRule) {
+fn rule_deleted(world: &mut World, plan: &Plan, saw: Saw, rule: OwnRule) {
     let ledger = world.ledger_or_new();
     let owns = |open: &&Open| (open.upload.number, open.attempt) == (rule.owner.number, rule.owner.attempt);
     let Some(open) = ledger.open.as_ref().filter(owns) else { return };
     let theirs = plan.ledger.open.as_ref().filter(|theirs| key(theirs) == key(open));
     let may = theirs.is_some_and(|theirs| match &theirs.phase {
-        Phase::Promoting(_) => world.base.are_all_on(open.colour),
+        // What it saw: another hand may move the base rule in between.
+        Phase::Promoting(_) => saw.base.is_some_and(|base| base.are_all_on(open.colour)),
         phase => matches!(phase, Phase::Returning(_)),
     });
     if !may && !matches!(open.phase, Phase::Returning(_)) {

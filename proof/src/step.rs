@@ -198,6 +198,9 @@ impl Setting {
         let traffic = world.traffic();
         match step {
             Step::Wake(pass, woken) => {
+                if woken == Woken::ByQuestion && looked_in_this_tick(&world) {
+                    return None;
+                }
                 let running = Running::woken(&world, self, woken.wake(), true);
                 world.passes.begin(pass, running)?;
             }
@@ -351,6 +354,11 @@ impl Setting {
         world.deployments[newest].end_when_done();
         Some(())
     }
+}
+
+/// Many ask, one looks: a question within the look interval is answered from the ledger.
+fn looked_in_this_tick(world: &World) -> bool {
+    world.ledger.as_ref().and_then(|ledger| ledger.looked_at).is_some_and(|looked| looked >= at(world.tick))
 }
 
 fn waiting(world: &World, deployment: usize, hook: Hook) -> Vec<usize> {
