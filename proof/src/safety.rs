@@ -430,7 +430,8 @@ pub fn moved_by_hand(world: &mut World, before: Weights) {
     let ledger = world.ledger_or_new();
     let returns = ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Returning(_)));
     for colour in Colour::BOTH {
-        *world.history.unseen.of_mut(colour) |= world.traffic().of(colour) > before.of(colour);
+        // Behind a release's rule it gives nothing yet; deleting that rule uncovers it.
+        *world.history.unseen.of_mut(colour) |= world.base.of(colour) > 0;
     }
     if let Some(open) = returns.filter(|open| world.traffic().of(open.colour) > before.of(open.colour)) {
         *world.history.late.of_mut(open.colour) = true;
