@@ -3,15 +3,19 @@
 //! Every call is one step. Between two of them anything may happen: another invocation's call, a crash, a tick.
 
 use crate::machine::Machine;
+use crate::promises;
 use crate::safety::{self, Before, Saw};
 use crate::step::{Input, Setting};
-use crate::world::{World, at, bundle};
+use crate::world::{FUNCTION_TIMEOUT, World, at, bundle};
 use jiff::Timestamp;
 use release::pass::{
     Amend, Class, Decided, Failed, Given, Kept, LedgerVersion, Next, Records, SeenWithoutLedger,
 };
-use release::plan::{Action, Outcome};
-use release::{Colour, Ledger, Observation, PerColour, Reading, Wake, accept_command};
+use release::plan::{Action, Outcome, Plan};
+use release::{
+    Colour, Deployment, DeploymentId, DeploymentStatus, Ledger, Observation, PerColour, Reading,
+    ReleaseNumber, Revision, Wake, accept_command,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -20,6 +24,8 @@ use std::time::Duration;
 pub struct Running {
     /// How many ticks it runs already.
     pub age: u8,
+    /// For how many ticks its call is under way.
+    pub waits: u8,
     /// Where it stands.
     pub at: At,
 }
@@ -85,6 +91,48 @@ pub enum Blind {
     Health,
     /// The alarms.
     Alarms,
+    /// The lists of deployments, which lag: what was created in this tick is not in them.
+    Lists,
+}
+
+/// What goes wrong again and again, until it is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Breakage {
+    /// Something cannot be read.
+    Reads(Blind),
+    /// No rule can be created.
+    Rules,
+    /// No deployment can be created.
+    Deployments,
+    /// No tag can be written.
+    Tags,
+}
+
+impl Breakage {
+    fn refuses(self, action: &Action) -> bool {
+        match self {
+            Self::Reads(_) => false,
+            Self::Rules => matches!(action, Action::CreateReleaseRule { .. }),
+            Self::Deployments => matches!(action, Action::CreateDeployment { .. }),
+            Self::Tags => matches!(action, Action::TellVerdict { .. }),
+        }
+    }
+}
+
+/// The decision of a pass, for the rules that judge it by what was seen.
+#[derive(Debug, Default)]
+struct Watched {
+    plan: Option<Plan>,
+}
+
+impl Records for Watched {
+    type Failure = Failure;
+    fn decided(&mut self, decided: &Decided<'_>) {
+        self.plan = Some(decided.plan.clone());
+    }
+    fn did(&mut self, _: &'static str, _: impl FnOnce() -> Option<String>) {}
+    fn failed(&mut self, _: Failure) {}
 }
 
 impl Running {
@@ -96,7 +144,7 @@ impl Running {
             Next::ReadLedger(read) => read.answered(stored, &mut setting.given(world, &mut Unrecorded)),
             next => next,
         };
-        Self { age: 0, at: At::Reconciles(next, Saw::default()) }
+        Self { age: 0, waits: 0, at: At::Reconciles(next, Saw::default()) }
     }
 
     /// A function that was given an input and has read the ledger; `None`: it changes nothing.
@@ -107,15 +155,27 @@ impl Running {
             }),
             next => next,
         };
-        (!matches!(next, Amend::Ended(_))).then_some(Self { age: 0, at: At::Amends(input, next) })
+        (!matches!(next, Amend::Ended(_))).then_some(Self { age: 0, waits: 0, at: At::Amends(input, next) })
     }
 }
 
 /// What an input changes.
 fn change(world: &World, machine: &Machine, input: Input, ledger: Ledger) -> (Ledger, ()) {
     match input {
-        Input::Upload(number) => ((machine.accept)(ledger, bundle(number), false, at(world.tick)).0, ()),
+        Input::Upload(number, downgrades) => {
+            ((machine.accept)(ledger, bundle(number), downgrades, at(world.tick)).0, ())
+        }
         Input::Command(command) => (accept_command(&ledger, command).0, ()),
+    }
+}
+
+impl Running {
+    /// A tick passes; `None`: Lambda has ended it. A call that changes AWS is over within a tick of its beginning.
+    pub fn after_a_tick(&self) -> Option<Self> {
+        let (age, waits) = (self.age + 1, self.waits + 1);
+        let changes_aws = matches!(&self.at, At::Reconciles(Next::Act(_) | Next::TakeBack(_), _));
+        let lives = age <= FUNCTION_TIMEOUT && !(changes_aws && waits > 1);
+        lives.then(|| Self { age, waits, at: self.at.clone() })
     }
 }
 
@@ -136,7 +196,7 @@ impl Setting {
             At::Reconciles(next, saw) => self.reconciles(world, next, saw, blind, wrong)?,
             At::Amends(input, next) => At::Amends(input, self.amends(world, input, next, wrong)?),
         };
-        Some(Running { age: running.age, at })
+        Some(Running { age: running.age, waits: 0, at })
     }
 
     fn reconciles(
@@ -154,11 +214,21 @@ impl Setting {
             }
             Next::Look(look) => {
                 let mut seen = world.observe(look.ledger(), look.reads());
-                if let Some(blind) = blind {
-                    make_blind(&mut seen, blind);
+                let broken = match world.breakage {
+                    Some(Breakage::Reads(blind)) => Some(blind),
+                    _ => None,
+                };
+                for blind in blind.into_iter().chain(broken) {
+                    make_blind(&mut seen, blind, |id| world.is_new(id));
                 }
-                saw = Saw::of(world, look.ledger(), &seen);
-                look.answered(&seen, &mut self.given(world, &mut Unrecorded))
+                let ledger = look.ledger().clone();
+                saw = Saw::of(world, &ledger, &seen);
+                let mut watched = Watched::default();
+                let next = look.answered(&seen, &mut self.given(world, &mut watched));
+                if let Some(plan) = watched.plan {
+                    promises::decided(world, &self.policy, &seen, &ledger, &plan);
+                }
+                next
             }
             Next::Write(write) => {
                 let (ledger, over) = (write.ledger().clone(), write.over().cloned());
@@ -272,7 +342,7 @@ fn now(world: &World) -> Timestamp {
     last.filter(|looked| *looked >= tick).map_or(tick, after)
 }
 
-fn make_blind(seen: &mut Observation, blind: Blind) {
+fn make_blind(seen: &mut Observation, blind: Blind, is_new: impl Fn(&DeploymentId) -> bool) {
     fn hide<T>(reading: &mut Reading<T>) {
         if reading.known().is_some() {
             *reading = Reading::Unknown("throttled".to_owned());
@@ -281,17 +351,38 @@ fn make_blind(seen: &mut Observation, blind: Blind) {
     match blind {
         Blind::Deployment => {
             hide(&mut seen.deployment);
+            hide(&mut seen.active);
             hide(&mut seen.targets);
         }
         Blind::Rules => hide(&mut seen.rules),
         Blind::Health => Colour::BOTH.iter().for_each(|colour| hide(seen.health.of_mut(*colour))),
         Blind::Alarms => Colour::BOTH.iter().for_each(|colour| hide(seen.alarms.of_mut(*colour))),
+        Blind::Lists => {
+            for list in [&mut seen.deployment, &mut seen.active] {
+                let created =
+                    |found: &Deployment| found.status == DeploymentStatus::Active && is_new(&found.id);
+                let found = list.known().and_then(Option::as_ref);
+                let lags = found.is_some_and(created) && seen.targets == Reading::NotRead;
+                if lags {
+                    *list = Reading::Known(None);
+                }
+            }
+        }
     }
+}
+
+/// The release of an uploaded object: bundles are named as `testing` names them.
+fn release_of(revision: &Revision) -> ReleaseNumber {
+    let name = revision.key.rsplit('/').next().and_then(|name| name.split('-').next());
+    ReleaseNumber(name.and_then(|number| number.parse().ok()).unwrap_or(0))
 }
 
 /// Carries an action out as AWS would.
 fn perform(world: &mut World, action: &Action, wrong: Option<Wrong>) -> Result<Outcome, Failure> {
     fails_before(wrong)?;
+    if world.breakage.is_some_and(|breakage| breakage.refuses(action)) {
+        return Err(Failure(Class::Permanent));
+    }
     let conflict = Failure(Class::Conflict);
     let mut outcome = Outcome::Done;
     match action {
@@ -311,7 +402,11 @@ fn perform(world: &mut World, action: &Action, wrong: Option<Wrong>) -> Result<O
         Action::SetBaseWeights { weights } => world.base = *weights,
         Action::StopDeployment { id } => world.stop(id),
         Action::ReplaceInstance { instance } => world.replace(instance),
-        Action::ResumeProcesses { .. } | Action::TellVerdict { .. } => {}
+        Action::TellVerdict { revision, verdict } => {
+            let number = release_of(revision);
+            world.tell(number, verdict.word());
+        }
+        Action::ResumeProcesses { .. } => {}
     }
     fails_after(wrong)?;
     Ok(outcome)

@@ -12,6 +12,7 @@ pub mod invocation;
 pub mod machine;
 pub mod model;
 pub mod mutants;
+pub mod promises;
 pub mod replay;
 pub mod report;
 pub mod rest;

@@ -1,9 +1,10 @@
 //! The same steps under `stateright`: every order of them, to a bound.
 
+use crate::invocation::{Blind, Breakage};
 use crate::machine::Machine;
 use crate::rest::{essence, rest};
 use crate::safety::Rule;
-use crate::start::{Pace, Start, setting};
+use crate::start::{Manner, Pace, Start, setting};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World};
 use release::{Colour, Command};
@@ -32,6 +33,8 @@ pub struct Scenario {
     pub inputs: u8,
     /// Which inputs.
     pub may: &'static [Step],
+    /// What wakes a function.
+    pub wakes: &'static [Woken],
 }
 
 /// What was explored.
@@ -73,7 +76,7 @@ impl Model for Exploration {
         if world.broken.is_some() {
             return;
         }
-        self.setting.own_steps(world, &[Woken::ByEvent], steps);
+        self.setting.own_steps(world, self.scenario.wakes, steps);
         steps.extend((world.tick < self.scenario.ticks + 1).then_some(Step::Time));
         if world.left.faults > 0 {
             Setting::faults(world, steps);
@@ -93,7 +96,7 @@ impl Model for Exploration {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let rules: [fn(&Self, &World) -> bool; 10] = [
+        let rules: [fn(&Self, &World) -> bool; 16] = [
             holds::<0>,
             holds::<1>,
             holds::<3>,
@@ -104,10 +107,16 @@ impl Model for Exploration {
             holds::<8>,
             holds::<9>,
             holds::<10>,
+            holds::<12>,
+            holds::<13>,
+            holds::<14>,
+            holds::<15>,
+            holds::<17>,
+            holds::<18>,
         ];
-        let others = Rule::ALL.into_iter().filter(|rule| *rule != Rule::ComesToRest);
+        let stepwise = Rule::ALL.into_iter().filter(|rule| !rule.is_of_rest());
         let mut properties: Vec<_> =
-            others.zip(rules).map(|(rule, holds)| Property::always(rule.sentence(), holds)).collect();
+            stepwise.zip(rules).map(|(rule, holds)| Property::always(rule.sentence(), holds)).collect();
         properties.push(Property::always(Rule::ComesToRest.sentence(), comes_to_rest));
         properties
     }
@@ -150,6 +159,8 @@ pub fn explore(scenario: Scenario, machine: Machine, threads: usize) -> Explored
     Explored { states: checker.unique_state_count(), depth: checker.max_depth(), broken }
 }
 
+const EVENTS: &[Woken] = &[Woken::ByEvent];
+const BOTH: &[Woken] = &[Woken::ByEvent, Woken::ByQuestion];
 const GOES_BAD: &[Step] = &[
     Step::Alarm(Colour::Green, true),
     Step::Health(Colour::Green, false),
@@ -167,16 +178,57 @@ const OTHER_HANDS: &[Step] =
     &[Step::StopByHand, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
 const ALARM: &[Step] = &[Step::Alarm(Colour::Green, true)];
 const UPDATE: &[Step] = &[Step::StackUpdate];
+const BREAKS: &[Step] = &[
+    Step::Breaks(Breakage::Reads(Blind::Deployment)),
+    Step::Breaks(Breakage::Reads(Blind::Rules)),
+    Step::Breaks(Breakage::Reads(Blind::Health)),
+    Step::Breaks(Breakage::Reads(Blind::Alarms)),
+    Step::Breaks(Breakage::Rules),
+    Step::Breaks(Breakage::Deployments),
+    Step::Breaks(Breakage::Tags),
+    Step::Silent(Colour::Green, true),
+    Step::Begins(Colour::Green),
+    Step::Foreign,
+];
 const UPLOADS: &[Step] =
     &[Step::Push(1), Step::Push(2), Step::Push(3), Step::Say(Command::Abort), Step::Say(Command::Promote)];
 
 const fn scenario(name: &'static str, start: Start, pushed: Option<u8>, may: &'static [Step]) -> Scenario {
-    Scenario { name, start, pace: Pace::AllAtOnce, pushed, passes: 1, ticks: 4, faults: 0, inputs: 0, may }
+    Scenario {
+        name,
+        start,
+        pace: Pace::AllAtOnce,
+        pushed,
+        passes: 1,
+        ticks: 2,
+        faults: 0,
+        inputs: 0,
+        may,
+        wakes: EVENTS,
+    }
 }
 
 /// What the tests explore, in about a minute.
 pub const CI: &[Scenario] = &[
     Scenario { faults: 1, ..scenario("a release, one fault", Start::OneLive, Some(2), &[]) },
+    Scenario { wakes: BOTH, ..scenario("a release, hooks ask", Start::OneLive, Some(2), &[]) },
+    Scenario {
+        pace: Pace::Linear,
+        wakes: BOTH,
+        ..scenario("linear steps, hooks ask", Start::OneLive, Some(2), &[])
+    },
+    Scenario {
+        passes: 2,
+        ticks: 0,
+        pace: Pace::Canary,
+        ..scenario("two functions, canary", Start::OneLive, Some(2), &[])
+    },
+    Scenario {
+        faults: 1,
+        inputs: 1,
+        ticks: 1,
+        ..scenario("a fault and an alarm", Start::OneLive, Some(2), ALARM)
+    },
     Scenario { faults: 1, ..scenario("the first release, one fault", Start::Nothing, Some(1), &[]) },
     Scenario {
         inputs: 1,
@@ -184,18 +236,43 @@ pub const CI: &[Scenario] = &[
         ..scenario("a release goes bad", Start::OneLive, Some(2), GOES_BAD)
     },
     Scenario { inputs: 1, ..scenario("other hands", Start::OneLive, Some(2), OTHER_HANDS) },
+    Scenario { inputs: 1, ..scenario("something breaks for good", Start::OneLive, Some(2), BREAKS) },
     Scenario { inputs: 1, ..scenario("another upload", Start::OneLive, Some(2), UPLOADS) },
     Scenario { inputs: 1, ..scenario("a command", Start::TwoLive, Some(3), COMMANDS) },
     Scenario {
         inputs: 1,
         faults: 1,
-        ticks: 2,
+        ticks: 1,
         ..scenario("a command at rest, one fault", Start::TwoLive, None, COMMANDS)
     },
 ];
 
 /// What `make prove` explores besides: two functions at once, and more of everything.
 pub const DEEP: &[Scenario] = &[
+    Scenario { faults: 1, ticks: 4, ..scenario("a whole release, one fault", Start::OneLive, Some(2), &[]) },
+    Scenario {
+        pace: Pace::Linear,
+        ticks: 4,
+        wakes: BOTH,
+        ..scenario("whole linear steps, hooks ask", Start::OneLive, Some(2), &[])
+    },
+    Scenario {
+        inputs: 1,
+        ticks: 4,
+        ..scenario("a whole release, other hands", Start::OneLive, Some(2), OTHER_HANDS)
+    },
+    Scenario {
+        inputs: 1,
+        ticks: 4,
+        ..scenario("a whole release, breakage", Start::OneLive, Some(2), BREAKS)
+    },
+    Scenario {
+        passes: 2,
+        ticks: 2,
+        pace: Pace::Canary,
+        wakes: BOTH,
+        ..scenario("two functions, canary, hooks ask", Start::OneLive, Some(2), &[])
+    },
     Scenario { passes: 2, ticks: 2, ..scenario("two functions, a release", Start::OneLive, Some(2), &[]) },
     Scenario {
         passes: 2,
@@ -220,9 +297,9 @@ pub const DEEP: &[Scenario] = &[
         inputs: 1,
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)
     },
-    Scenario { faults: 2, ..scenario("a release, two faults", Start::OneLive, Some(2), &[]) },
-    Scenario { inputs: 2, ..scenario("two more uploads", Start::OneLive, Some(2), UPLOADS) },
-    Scenario { inputs: 2, ..scenario("two commands", Start::TwoLive, Some(3), COMMANDS) },
+    Scenario { faults: 2, ticks: 4, ..scenario("a release, two faults", Start::OneLive, Some(2), &[]) },
+    Scenario { inputs: 2, ticks: 4, ..scenario("two more uploads", Start::OneLive, Some(2), UPLOADS) },
+    Scenario { inputs: 2, ticks: 4, ..scenario("two commands", Start::TwoLive, Some(3), COMMANDS) },
 ];
 
 /// The steps that lead to a broken rule, as a person reads them.
@@ -233,5 +310,5 @@ pub fn story(name: &str, steps: &[Step]) -> String {
     let Scenario { start, pace, passes, pushed, .. } = *scenario;
     let pushed = pushed.into_iter().flat_map(|number| [Step::Push(number), Step::Run(passes)]);
     let steps = pushed.chain(steps.iter().copied()).collect();
-    crate::schedule::Schedule { start, pace, passes, steps }.story(Machine::default())
+    crate::schedule::Schedule { start, pace, manner: Manner::Usual, passes, steps }.story(Machine::default())
 }

@@ -11,8 +11,8 @@ use release::pass::{Decisions, WithoutLedger};
 use release::plan::{Action, Effect, Plan};
 use release::{
     AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open,
-    PerColour, Phase, Policy, Purpose, Question, Reading, Rules, TargetHealth, Upload, Verdict, Weights,
-    accept_upload, answer, plan,
+    PerColour, Phase, Policy, Purpose, Question, Reading, Request, Rules, TargetHealth, Upload, Verdict,
+    Weights, accept_upload, answer, plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,6 +84,17 @@ pub const ALL: &[Mutant] = &[
     mutant("replaces a ledger that has changed", |machine| machine.swaps = false),
     mutant("goes on after it lost the swap", |machine| machine.decisions.follows = |_, _| true),
     mutant("goes on raising on the way back", |machine| machine.decisions.plan = raises_on_the_way_back),
+    mutant("gives up every release before it has weight", |machine| machine.decisions.plan = gives_up),
+    mutant("lets no alarm judge in bake and promoting", |machine| {
+        machine.decisions.plan = ignores_late_alarms
+    }),
+    mutant("only holds when the candidate's alarm fires", |machine| machine.decisions.plan = only_holds),
+    mutant("never rolls back by alarm", |machine| machine.decisions.plan = never_rolls_back),
+    mutant("forgets an operator's rollback", |machine| machine.decisions.plan = forgets_rollback),
+    mutant("ignores a pause", |machine| machine.decisions.plan = ignores_pause),
+    mutant("throws away the upload that waits", |machine| machine.decisions.plan = throws_away),
+    mutant("skips all steps and the bake", |machine| machine.decisions.plan = skips_steps),
+    mutant("tells no verdict", |machine| machine.decisions.plan = tells_nothing),
     mutant("carries out old decisions", |machine| machine.decisions.is_stale = |_, _| false),
     mutant("does not look back", |machine| machine.decisions.looks_back = |_, _| false),
     mutant("takes the base rule for the live colour without a ledger", |machine| {
@@ -343,4 +354,72 @@ fn believes_the_base_rule(
     _: Option<&Deployment>,
 ) -> WithoutLedger {
     (Decisions::default().without_ledger)(rules, alarms, None)
+}
+
+fn gives_up(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    if let Some(open) = ledger.open.as_mut().filter(|open| open.phase == Phase::Installing) {
+        open.request = Some(Request::Abort);
+    }
+    plan(ledger, seen, policy, now)
+}
+
+fn ignores_late_alarms(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let late = matches!(ledger.phase(), "baking" | "promoting");
+    let bent = if late { with_good_alarms(seen, false) } else { seen.clone() };
+    plan(ledger, &bent, policy, now)
+}
+
+fn only_holds(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let open = ledger.open.as_ref().filter(|open| open.had_weight()).map(|open| open.colour);
+    let alarms = open.and_then(|colour| seen.alarms.of(colour).known());
+    if alarms.is_some_and(|alarms| alarms.values().any(|state| *state == AlarmState::Firing)) {
+        let reasons = vec![release::Reason::Paused];
+        return Plan { ledger, back: Vec::new(), forward: Vec::new(), reasons, again: false };
+    }
+    plan(ledger, seen, policy, now)
+}
+
+fn never_rolls_back(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    plan(ledger, seen, &Policy { rollback_window: Duration::ZERO, ..*policy }, now)
+}
+
+fn forgets_rollback(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    ledger.rollback = false;
+    plan(ledger, seen, policy, now)
+}
+
+fn ignores_pause(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let paused = std::mem::take(&mut ledger.paused);
+    let mut decided = plan(ledger, seen, policy, now);
+    decided.ledger.paused = paused;
+    decided
+}
+
+fn throws_away(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let waits = ledger.open.is_some();
+    let mut decided = plan(ledger, seen, policy, now);
+    if waits {
+        decided.ledger.pending = None;
+    }
+    decided
+}
+
+fn skips_steps(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let request = ledger.open.as_mut().map(|open| {
+        let asked = open.request;
+        open.request.get_or_insert(Request::Hurry);
+        asked
+    });
+    let mut decided = plan(ledger, seen, policy, now);
+    if let (Some(asked), Some(open)) = (request, decided.ledger.open.as_mut()) {
+        open.request = asked;
+    }
+    decided
+}
+
+fn tells_nothing(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    decided.forward.retain(|action| !matches!(action, Action::TellVerdict { .. }));
+    decided.ledger.releases.iter_mut().for_each(|past| past.told = true);
+    decided
 }

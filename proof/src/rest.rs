@@ -1,20 +1,30 @@
 //! "Always comes to rest": a fair scheduler without faults or inputs, run from a state that is left alone.
 //!
 //! In a fixed order it lets every invocation end, every hook go on, CodeDeploy give up deployments that no instance
-//! answers, and the schedule wake the service each tick. It also resumes a paused service, and lets broken targets
-//! recover on the colour that is live or promised to be, because no release can mend those. Nothing else happens.
+//! answers, and the schedule wake the service each tick. It lets broken targets recover on the colour that is live or
+//! promised to be, because no release can mend those. Nothing else happens: what is paused stays paused.
+//!
+//! Then the service is tried: alarms are silent, the pause is lifted, and a good upload arrives. It must go live.
 
+use crate::invocation::Breakage;
+use crate::promises;
 use crate::safety::{self, Rule};
 use crate::step::{Setting, Step, Woken};
-use crate::world::{Left, World};
+use crate::world::{Hook, Left, World};
 use release::pass::Kept;
-use release::{Command, DeploymentStatus, Phase, Purpose, TargetHealth, Verdict};
+use release::{Colour, Command, DeploymentStatus, Drift, Phase, Purpose, TargetHealth, Verdict};
 
 /// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy
 /// gives it up, and the time of a release.
 const TICKS: u8 = 120;
 /// After how many ticks CodeDeploy gives up a deployment that no instance answers (its limit is an hour).
 const HOOK_TIMEOUT: u8 = 20;
+
+/// The number of the upload that is tried: above all others.
+const GOOD: u8 = 200;
+
+/// For how many ticks it stays blind: the limit, the tick in which that is noticed, and one for calls under way.
+const BLIND: u8 = 4;
 
 /// How a state that is left alone goes on.
 #[derive(Debug)]
@@ -55,16 +65,52 @@ struct Scheduler<'a> {
 
 impl Scheduler<'_> {
     fn run(&mut self) -> Option<(Rule, String)> {
-        if self.world.ledger_or_new().paused {
-            self.take(Step::Say(Command::Resume));
+        let before = self.world.traffic();
+        self.settle_down();
+        if let Some(why) = promises::still_fires(&self.world, before) {
+            return Some((Rule::AlarmReturns, why));
         }
+        if let Some(broken) = self.stays_blind() {
+            return Some(broken);
+        }
+        if let Some(broken) = self.comes_to_rest() {
+            return Some(broken);
+        }
+        if let Some(why) = promises::untold(&self.world) {
+            return Some((Rule::LastIsTold, why));
+        }
+        self.try_a_good_upload()
+    }
+
+    /// What cannot be read stays so for longer than the limit. Then it can be read again; what is refused is refused on.
+    fn stays_blind(&mut self) -> Option<(Rule, String)> {
+        if !matches!(self.world.breakage, Some(Breakage::Reads(_))) {
+            return None;
+        }
+        for _ in 0..BLIND {
+            self.take(Step::Time);
+            self.settle_down();
+        }
+        let why = promises::still_blind(&self.world);
+        self.take(Step::Mends);
+        why.map(|why| (Rule::BlindReturns, why))
+    }
+
+    /// With `report` an operator has to move a base rule that has drifted, and nothing opens before.
+    fn waits_for_an_operator(&self) -> bool {
+        self.setting.policy.drift == Drift::Report && self.world.history.drifted
+    }
+
+    fn comes_to_rest(&mut self) -> Option<(Rule, String)> {
         let mut unanswered = (0, 0);
         for _ in 0..TICKS {
             self.settle_down();
             if let Some(rule) = self.world.broken {
                 return Some((rule, rule.to_string()));
             }
-            restless(&self.world)?;
+            if self.restless().is_none() && promises::untold(&self.world).is_none() {
+                return None;
+            }
             unanswered = match self.world.active() {
                 Some(active) if unanswered.0 == active => (active, unanswered.1 + 1),
                 Some(active) => (active, 0),
@@ -75,7 +121,35 @@ impl Scheduler<'_> {
             }
             self.take(Step::Time);
         }
-        restless(&self.world).map(|why| (Rule::ComesToRest, why))
+        self.restless().map(|why| (Rule::ComesToRest, why))
+    }
+
+    fn restless(&self) -> Option<String> {
+        restless(&self.world, self.waits_for_an_operator())
+    }
+
+    /// From rest, with nothing against it, the next upload goes live.
+    fn try_a_good_upload(&mut self) -> Option<(Rule, String)> {
+        if self.waits_for_an_operator() {
+            return None;
+        }
+        if self.world.ledger_or_new().paused {
+            self.take(Step::Say(Command::Resume));
+        }
+        self.take(Step::Mends);
+        for colour in Colour::BOTH {
+            self.take(Step::Alarm(colour, false));
+            self.take(Step::Silent(colour, false));
+        }
+        self.settle_down();
+        self.take(Step::Push(GOOD));
+        if let Some(broken) = self.comes_to_rest() {
+            return Some(broken);
+        }
+        let ledger = self.world.ledger_or_new();
+        let number = ledger.live.as_ref().map(|live| live.upload.number.0);
+        (number != Some(u64::from(GOOD)))
+            .then(|| (Rule::GoodGoesLive, format!("a good upload was left alone, and {number:?} is live")))
     }
 
     /// Everything that can happen within a tick happens.
@@ -83,10 +157,23 @@ impl Scheduler<'_> {
         for pass in 0..self.world.passes.len() {
             while self.take(Step::Run(pass)) {}
         }
-        for step in [Step::Install, Step::Start, Step::Ask, Step::Exit, Step::Wake(0, Woken::ByEvent)] {
+        for step in [Step::Install, Step::Start] {
+            self.take(step);
+        }
+        // A hook's question wakes a pass, and is answered by what it leaves.
+        if self.is_asked() {
+            self.take(Step::Wake(0, Woken::ByQuestion));
+            while self.take(Step::Run(0)) {}
+        }
+        for step in [Step::Ask, Step::Exit, Step::Wake(0, Woken::ByEvent)] {
             self.take(step);
         }
         while self.take(Step::Run(0)) {}
+    }
+
+    /// Whether a hook asks.
+    fn is_asked(&self) -> bool {
+        self.world.deployments.last().is_some_and(|newest| newest.hooks.contains(&Some(Hook::Asking)))
     }
 
     /// Whether the step meant something.
@@ -100,7 +187,7 @@ impl Scheduler<'_> {
 }
 
 /// What is not at rest.
-fn restless(world: &World) -> Option<String> {
+fn restless(world: &World, waits_for_an_operator: bool) -> Option<String> {
     let ledger = world.ledger_or_new();
     if let Some(open) = &ledger.open {
         return Some(format!(
@@ -109,6 +196,9 @@ fn restless(world: &World) -> Option<String> {
             open.upload.number,
             open.phase.word()
         ));
+    }
+    if waits_for_an_operator {
+        return None;
     }
     if ledger.pending.is_some() || ledger.rollback {
         return Some("what waits is never begun".to_owned());
@@ -127,9 +217,6 @@ fn restless(world: &World) -> Option<String> {
             live.upload.number,
             world.last_successful()
         ));
-    }
-    if world.history.disturbed {
-        return None;
     }
     if !world.traffic().are_all_on(live.colour) || world.rule.is_some() {
         return Some(format!("{} is live and traffic is {}", live.colour, world.traffic()));

@@ -3,6 +3,7 @@
 //! Nothing here asks the plan whether it was right. Each effect of a pass, each commit and each answer to a hook
 //! is compared with the rule, and the first one that was broken stays in the world.
 
+use crate::promises;
 use crate::step::Input;
 use crate::world::{OwnRule, World};
 use jiff::Timestamp;
@@ -42,11 +43,29 @@ pub enum Rule {
     DownAfterDrain,
     /// A pass that was overtaken leaves the rule of the open release alone.
     RuleStays,
+    /// A good upload that is left alone goes live.
+    GoodGoesLive,
+    /// A pass that sees the alarm of a candidate with weight takes that weight.
+    AlarmReturns,
+    /// An alarm of what went live is answered by a rollback where that is safe.
+    AlarmRollsBack,
+    /// A rollback that was asked for is begun.
+    AskedIsDone,
+    /// What was accepted ends in exactly one verdict.
+    OneVerdict,
+    /// The last verdict is the one that is told.
+    LastIsTold,
+    /// While paused nothing is raised.
+    PauseHolds,
+    /// Each weight is held for its step, and the last one for the bake.
+    StepHeld,
+    /// A candidate that nobody can see loses its weight in time.
+    BlindReturns,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 20] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -58,7 +77,21 @@ impl Rule {
         Self::BaseMovesLast,
         Self::DownAfterDrain,
         Self::RuleStays,
+        Self::GoodGoesLive,
+        Self::AlarmReturns,
+        Self::AlarmRollsBack,
+        Self::AskedIsDone,
+        Self::OneVerdict,
+        Self::LastIsTold,
+        Self::PauseHolds,
+        Self::StepHeld,
+        Self::BlindReturns,
     ];
+
+    /// Whether it is judged only when a state is left alone.
+    pub fn is_of_rest(self) -> bool {
+        matches!(self, Self::ComesToRest | Self::GoodGoesLive | Self::LastIsTold | Self::BlindReturns)
+    }
 
     /// The rule in a sentence.
     pub fn sentence(self) -> &'static str {
@@ -78,6 +111,15 @@ impl Rule {
             Self::BaseMovesLast => "the base rule moves only after CodeDeploy agrees",
             Self::DownAfterDrain => "a colour goes down only after the drain",
             Self::RuleStays => "a pass that was overtaken leaves the rule of the open release alone",
+            Self::GoodGoesLive => "a good upload that is left alone goes live",
+            Self::AlarmReturns => "a pass that sees the alarm of a candidate with weight takes that weight",
+            Self::AlarmRollsBack => "an alarm of what went live is answered by a rollback where that is safe",
+            Self::AskedIsDone => "a rollback that was asked for is begun",
+            Self::OneVerdict => "what was accepted ends in exactly one verdict",
+            Self::LastIsTold => "the last verdict is the one that is told",
+            Self::PauseHolds => "while paused nothing is raised",
+            Self::BlindReturns => "a candidate that nobody can see loses its weight in time",
+            Self::StepHeld => "each weight is held for its step, and the last one for the bake",
         }
     }
 }
@@ -95,14 +137,16 @@ pub struct History {
     pub opened: Vec<Opened>,
     /// Since when a colour that lost its weight lately has none.
     pub weightless: PerColour<Option<u8>>,
-    /// How often an operator asked for this number again.
+    /// The numbers that an operator, or a tag, asked for although they were rejected or older; once for each time.
     pub asked_again: Vec<u64>,
-    /// An operator asked for something older.
-    pub explicit: bool,
-    /// An operator or a stack update moved the base rule, and no pass has repaired it yet.
-    pub disturbed: bool,
-    /// A late pass moved the base rule to this colour after its way back; it has no token to stop that.
+    /// An operator or a stack update moved the base rule, or a call of a pass that was overtaken did, and no pass has
+    /// repaired it yet. Only what the base rule says then is excused, and nothing that a pass does.
+    pub drifted: bool,
+    /// This colour got weight by the base rule while its release was going back, from a late pass or another hand; it has
+    /// no token to stop that.
     pub late: PerColour<bool>,
+    /// Another hand gave this colour weight, and no pass has read the rules since.
+    pub unseen: PerColour<bool>,
 }
 
 /// An opening that was written.
@@ -123,7 +167,8 @@ fn key(open: &Open) -> (Purpose, u64, u32, Timestamp) {
 }
 
 impl World {
-    fn break_rule(&mut self, rule: Rule) {
+    pub(crate) fn break_rule(&mut self, rule: Rule) {
+        // The first one stays.
         self.broken.get_or_insert(rule);
     }
 
@@ -135,18 +180,21 @@ impl World {
 /// Whether what was seen proves that this colour can carry the traffic: healthy, not fewer than the other
 /// colour, no alarm.
 pub fn is_fit(seen: &Observation, colour: Colour) -> bool {
-    let count = |colour| {
-        let targets = seen.health.of(colour).known()?;
-        Some(targets.values().filter(|health| **health == TargetHealth::Healthy).count())
-    };
-    let enough = count(colour)
-        .is_some_and(|ours| ours > 0 && count(colour.other()).is_some_and(|others| ours >= others));
     let quiet = seen
         .alarms
         .of(colour)
         .known()
         .is_some_and(|alarms| alarms.values().all(|state| *state != AlarmState::Firing));
-    enough && quiet
+    serves(seen, colour) && quiet
+}
+
+/// Whether what was seen proves that targets of this colour are healthy, and not fewer than of the other one.
+fn serves(seen: &Observation, colour: Colour) -> bool {
+    let count = |colour| {
+        let targets = seen.health.of(colour).known()?;
+        Some(targets.values().filter(|health| **health == TargetHealth::Healthy).count())
+    };
+    count(colour).is_some_and(|ours| ours > 0 && count(colour.other()).is_some_and(|others| ours >= others))
 }
 
 /// Judges a commit, before it replaces the ledger.
@@ -156,11 +204,15 @@ pub fn written(world: &mut World, next: &Ledger) {
     if live != next_live {
         let ledger = world.ledger_or_new();
         let rolls_back = ledger.open.as_ref().is_some_and(|open| open.rolls_back.is_some());
-        if next_live < live && !world.history.explicit && !rolls_back {
+        let asked = next_live.is_some_and(|number| world.history.asked_again.contains(&number.0));
+        if next_live < live && !asked && !rolls_back {
             world.break_rule(Rule::NewerStays);
         }
-        world.history.explicit = false;
     }
+    let before = world.ledger_or_new();
+    promises::one_verdict(world, &before, next);
+    promises::rollback_begins(world, &before, next);
+    promises::steps_are_held(world, &before, next);
     let Some(open) = &next.open else { return };
     let opened = match world.history.opened.iter_mut().position(|opened| opened.key == key(open)) {
         Some(index) => &mut world.history.opened[index],
@@ -186,6 +238,10 @@ pub fn written(world: &mut World, next: &Ledger) {
 pub struct Saw {
     /// Which colours it saw fit to carry the traffic.
     fit: PerColour<bool>,
+    /// Which colours it saw serve at least as well as the other one.
+    serves: PerColour<bool>,
+    /// What the base rule said, if it was read.
+    base: Option<Weights>,
     /// How many deployments there were.
     deployments: usize,
     /// The release's own rule stood.
@@ -194,10 +250,16 @@ pub struct Saw {
 
 impl Saw {
     /// What the pass with this ledger sees.
-    pub fn of(world: &World, ledger: &Ledger, seen: &Observation) -> Self {
+    pub fn of(world: &mut World, ledger: &Ledger, seen: &Observation) -> Self {
+        // A deployment that was asked for before is answered from the ledger, whatever a look finds since.
+        if seen.rules.known().is_some() && world.active().is_none() {
+            world.history.unseen = PerColour::default();
+        }
         let ours = ledger.open.as_ref().and_then(|open| open.rule.as_ref());
         Self {
             fit: PerColour { blue: is_fit(seen, Colour::Blue), green: is_fit(seen, Colour::Green) },
+            serves: PerColour { blue: serves(seen, Colour::Blue), green: serves(seen, Colour::Green) },
+            base: seen.rules.known().map(|_| world.base),
             deployments: world.deployments.len(),
             rule: world.rule.is_some_and(|rule| ours == Some(&rule.arn())),
         }
@@ -209,6 +271,8 @@ impl Saw {
 pub struct Before {
     /// How traffic was divided.
     pub traffic: Weights,
+    /// What the base rule said.
+    pub base: Weights,
     /// The release's rule that stood.
     pub rule: Option<OwnRule>,
 }
@@ -216,7 +280,7 @@ pub struct Before {
 impl Before {
     /// What an action finds now.
     pub fn of(world: &World) -> Self {
-        Self { traffic: world.traffic(), rule: world.rule }
+        Self { traffic: world.traffic(), base: world.base, rule: world.rule }
     }
 }
 
@@ -251,10 +315,15 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
     // Where the base rule says the same, no traffic moves: a way back that another pass has taken stands.
     let uncovers = world.traffic() != before.traffic;
     if let Some(rule) = before.rule.filter(|_| world.rule.is_none() && uncovers) {
-        rule_deleted(world, plan, rule);
+        rule_deleted(world, plan, saw, rule);
     }
     let now = world.traffic();
     for colour in Colour::BOTH {
+        // What another hand has given a colour after this pass has looked, nobody can know of: no drain is counted.
+        let unseen = saw.base.is_some_and(|seen| seen != before.base);
+        if unseen && now.of(colour) == 0 && before.traffic.of(colour) > 0 {
+            *world.history.late.of_mut(colour) = true;
+        }
         if now.per_mille(colour) > before.traffic.per_mille(colour) {
             raised(world, plan, saw, action, colour, now);
         }
@@ -264,8 +333,9 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
 fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
     let ledger = world.ledger_or_new();
     if ledger.open.as_ref().map(key) != open.map(key) && open.is_some() {
-        // A pass that was overtaken by a whole release. The base rule has no token, so this is drift like any other.
-        world.history.disturbed = true;
+        // A call of a pass that was overtaken by a whole release: it was written first, and the call was late. The base
+        // rule has no token, so this is drift like any other.
+        world.history.drifted = true;
         return;
     }
     let live = ledger.live.as_ref().map(|live| live.colour);
@@ -283,29 +353,41 @@ fn base_moved(world: &mut World, open: Option<&Open>, weights: Weights) {
 
 /// While traffic moves by the open release's rule, only two passes may delete it: one that takes this release back,
 /// and one that promotes it and has seen the base rule in place.
-fn rule_deleted(world: &mut World, plan: &Plan, rule: OwnRule) {
+fn rule_deleted(world: &mut World, plan: &Plan, saw: Saw, rule: OwnRule) {
     let ledger = world.ledger_or_new();
     let owns = |open: &&Open| (open.upload.number, open.attempt) == (rule.owner.number, rule.owner.attempt);
     let Some(open) = ledger.open.as_ref().filter(owns) else { return };
     let theirs = plan.ledger.open.as_ref().filter(|theirs| key(theirs) == key(open));
     let may = theirs.is_some_and(|theirs| match &theirs.phase {
-        Phase::Promoting(_) => world.base.are_all_on(open.colour),
+        // What it saw: another hand may move the base rule in between.
+        Phase::Promoting(_) => saw.base.is_some_and(|base| base.are_all_on(open.colour)),
         phase => matches!(phase, Phase::Returning(_)),
     });
-    if !may && !matches!(open.phase, Phase::Returning(_)) && !world.history.disturbed {
+    if !may && !matches!(open.phase, Phase::Returning(_)) {
         world.break_rule(Rule::RuleStays);
     }
 }
 
 fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Colour, now: Weights) {
     let ledger = world.ledger_or_new();
-    // Not a pass but an operator or a stack update moved the base rule. Until a pass repairs it, no pass is to blame
-    // for the weights that a deleted rule uncovers.
-    if world.history.disturbed {
+    // Deleting a rule uncovers what the base rule says. If that was changed by another hand after this pass has looked,
+    // no pass could know. The same if the rules could not be read: the way back needs no look.
+    let uncovers = !matches!(action, Action::SetBaseWeights { .. } | Action::SetReleaseWeights { .. });
+    if uncovers && saw.base != Some(world.base) {
         return;
     }
-    // Going back to the live colour is always allowed, and the first release has nothing to protect.
-    let Some(live) = ledger.live.as_ref().filter(|live| live.colour != colour) else { return };
+    // The first release has nothing to protect.
+    let Some(live) = &ledger.live else { return };
+    if live.colour == colour {
+        // Going back to the live colour is always allowed. With no release open it is no way back, and to open one is
+        // none either.
+        let opens = matches!(action, Action::CreateReleaseRule { .. });
+        if (plan.ledger.open.is_none() || opens) && !saw.serves.of(colour) {
+            world.break_rule(Rule::RaisedOnlyWhenHealthy);
+        }
+        return;
+    }
+    promises::pause_holds(world, plan, colour);
     // AWS has no lock on the base rule, so a pass that decided to move it while the release's rule was there may write
     // late. A later pass must repair that; `ComesToRest` checks it.
     if matches!(action, Action::SetBaseWeights { .. }) && saw.rule {
@@ -324,7 +406,10 @@ fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Col
         Some(_) | None => world.break_rule(Rule::WrittenFirst),
     }
     let number = open.upload.number;
-    if number < live.upload.number && !world.history.explicit && open.rolls_back.is_none() {
+    if number < live.upload.number
+        && !world.history.asked_again.contains(&number.0)
+        && open.rolls_back.is_none()
+    {
         world.break_rule(Rule::NewerStays);
     }
     let rejections = ledger.releases.iter().filter(|past| {
@@ -338,6 +423,21 @@ fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Col
     }
 }
 
+/// Another hand moved the base rule. What that gives a candidate whose release is going back, a pass takes before it
+/// writes; if it then loses its swap, nobody can know of it, and the drain is not counted.
+pub fn moved_by_hand(world: &mut World, before: Weights) {
+    world.history.drifted = true;
+    let ledger = world.ledger_or_new();
+    let returns = ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Returning(_)));
+    for colour in Colour::BOTH {
+        // Behind a release's rule it gives nothing yet; deleting that rule uncovers it.
+        *world.history.unseen.of_mut(colour) |= world.base.of(colour) > 0;
+    }
+    if let Some(open) = returns.filter(|open| world.traffic().of(open.colour) > before.of(open.colour)) {
+        *world.history.late.of_mut(open.colour) = true;
+    }
+}
+
 /// Remembers when a colour lost its weight.
 pub fn reweighed(world: &mut World, before: Weights) {
     let now = world.traffic();
@@ -345,7 +445,7 @@ pub fn reweighed(world: &mut World, before: Weights) {
         let since = world.history.weightless.of_mut(colour);
         if now.of(colour) > 0 {
             *since = None;
-        } else if before.of(colour) > 0 && !world.history.disturbed {
+        } else if before.of(colour) > 0 {
             let late = std::mem::take(world.history.late.of_mut(colour));
             *since = (!late).then_some(world.tick);
         }
@@ -353,7 +453,7 @@ pub fn reweighed(world: &mut World, before: Weights) {
     let ledger = world.ledger_or_new();
     let live = ledger.live.as_ref().filter(|_| ledger.open.is_none()).map(|live| live.colour);
     if live.is_some_and(|live| world.base.are_all_on(live)) {
-        world.history.disturbed = false;
+        world.history.drifted = false;
     }
 }
 
@@ -361,7 +461,8 @@ pub fn reweighed(world: &mut World, before: Weights) {
 pub fn went_down(world: &mut World, colour: Colour) {
     let nothing_live = world.ledger.as_ref().is_none_or(|ledger| ledger.live.is_none());
     let carries = world.traffic().of(colour) > 0 || world.history.weightless.of(colour).is_some();
-    if carries && !nothing_live && !world.history.disturbed {
+    // A hook is answered from the ledger: what another hand did since the last look, it cannot say.
+    if carries && !nothing_live && !*world.history.unseen.of(colour) {
         world.break_rule(Rule::DownAfterDrain);
     }
 }
@@ -392,11 +493,11 @@ pub fn obeyed(world: &mut World, input: Input, before: &Ledger) {
         Input::Command(Command::Rollback) => {
             before.previous.as_ref().map(|previous| previous.upload.number.0)
         }
-        Input::Command(_) | Input::Upload(_) => None,
+        Input::Upload(number, true) => Some(u64::from(number)),
+        Input::Command(_) | Input::Upload(..) => None,
     };
     if let Some(number) = again {
         world.history.asked_again.push(number);
-        world.history.explicit = true;
     }
 }
 
@@ -411,7 +512,7 @@ pub fn at_idle(world: &mut World) {
     // A newer bundle that waits does better what settling is for.
     let opens_next = ledger.pending.is_some();
     let boots = world.last_successful() == Some(live.upload.number) || given_up || opens_next;
-    let weights = world.base.are_all_on(live.colour) || world.history.disturbed;
+    let weights = world.base.are_all_on(live.colour) || world.history.drifted;
     if !boots || !weights {
         world.break_rule(Rule::IdleAgrees);
     }

@@ -3,8 +3,8 @@
 use crate::machine::Machine;
 use crate::rest::rest;
 use crate::safety::Rule;
-use crate::start::{Pace, Start, setting};
-use crate::step::Step;
+use crate::start::{Manner, Pace, Start, setting};
+use crate::step::{Setting, Step};
 use crate::world::{Left, World};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ pub struct Schedule {
     pub start: Start,
     /// The strategy.
     pub pace: Pace,
+    /// What its people chose.
+    #[serde(default)]
+    pub manner: Manner,
     /// How many invocations can run at once.
     pub passes: usize,
     /// The steps, in their order.
@@ -36,9 +39,14 @@ impl Schedule {
         self.start.world(self.passes, Left { faults: u8::MAX, inputs: u8::MAX })
     }
 
+    /// What its steps need to know.
+    pub fn setting(&self, machine: Machine) -> Setting {
+        self.manner.of(setting(machine, self.pace))
+    }
+
     /// Runs it to its end and lets the service come to rest.
     pub fn run(&self, machine: Machine) -> Option<Violation> {
-        let setting = setting(machine, self.pace);
+        let setting = self.setting(machine);
         let mut world = self.world();
         for step in &self.steps {
             let Some(next) = setting.apply(&world, *step) else { continue };

@@ -1,9 +1,10 @@
 //! Long random schedules from seeds: the same seed is the same schedule, on every machine.
 
+use crate::invocation::{Blind, Breakage};
 use crate::machine::Machine;
 use crate::rest::rest;
 use crate::schedule::{Schedule, Violation};
-use crate::start::{Pace, Start, setting};
+use crate::start::{Manner, Pace, Start};
 use crate::step::{Setting, Step, Woken};
 use crate::world::World;
 use release::{Colour, Command};
@@ -68,8 +69,9 @@ fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
     let passes = dice.pick(&[1, 2, 2, 3]);
     // Some schedules are calm, so that releases come far; some are wild.
     let wildness = dice.pick(&[2, 5, 10]);
-    let mut schedule = Schedule { start, pace, passes, steps: Vec::with_capacity(STEPS) };
-    let setting = setting(machine, pace);
+    let manner = dice.pick(&[Manner::Usual, Manner::Usual, Manner::Usual, Manner::Reports, Manner::Bare]);
+    let mut schedule = Schedule { start, pace, manner, passes, steps: Vec::with_capacity(STEPS) };
+    let setting = schedule.setting(machine);
     let mut world = schedule.world();
     for _ in 0..STEPS {
         let step = choose(&mut dice, &setting, &world, wildness);
@@ -129,7 +131,19 @@ fn input(dice: &mut Dice, idle: bool, wildness: usize) -> Step {
         Command::Retry,
         Command::Resume,
     ];
-    match dice.below(12) {
+    let breakages = [
+        Breakage::Reads(Blind::Deployment),
+        Breakage::Reads(Blind::Rules),
+        Breakage::Reads(Blind::Health),
+        Breakage::Reads(Blind::Alarms),
+        Breakage::Rules,
+        Breakage::Deployments,
+        Breakage::Tags,
+    ];
+    match dice.below(15) {
+        12 => Step::Breaks(dice.pick(&breakages)),
+        13 => dice.pick(&[Step::Mends, Step::Silent(colour, on), Step::Begins(colour)]),
+        14 => dice.pick(&[Step::Foreign, Step::Downgrade(1), Step::Downgrade(3)]),
         0..=4 => Step::Say(dice.pick(&commands)),
         5 => Step::Alarm(colour, on),
         6 | 7 => Step::Health(colour, on),

@@ -7,7 +7,7 @@ use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bund
 use release::pass::Kept;
 use release::{
     Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
-    Previous, Purpose, Strategy, TargetHealth, UnknownFields, Verdict, Weights,
+    Previous, Purpose, ReleaseNumber, Strategy, TargetHealth, UnknownFields, Verdict, VerdictWord, Weights,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -34,6 +34,40 @@ pub enum Pace {
     Canary,
     /// 40 % and 80 % for one tick each.
     Linear,
+}
+
+/// What the people who run the service chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// Everything is on, and drift is repaired.
+    #[default]
+    Usual,
+    /// Drift is reported only.
+    Reports,
+    /// Every time that may be zero is.
+    Bare,
+}
+
+impl Manner {
+    /// A setting with this choice.
+    #[must_use]
+    pub fn of(self, setting: Setting) -> Setting {
+        let zero = Duration::ZERO;
+        let policy = match self {
+            Self::Usual => setting.policy,
+            Self::Reports => Policy { drift: Drift::Report, ..setting.policy },
+            Self::Bare => Policy {
+                bake: zero,
+                drain: zero,
+                silence_limit: zero,
+                rollback_window: zero,
+                heal_after: zero,
+                ..setting.policy
+            },
+        };
+        Setting { policy, ..setting }
+    }
 }
 
 /// A duration that is over so many ticks later, whatever look within its tick began it: those are nanoseconds apart.
@@ -76,6 +110,9 @@ impl Start {
             rules_made: 0,
             instances: vec![Instance { present: true, health: down }; 2],
             firing: PerColour::default(),
+            silent: PerColour::default(),
+            breakage: None,
+            tags: Vec::new(),
             deployments: Vec::new(),
             passes: Passes::of(passes),
             left,
@@ -109,6 +146,8 @@ fn release(world: &mut World, number: u8, colour: Colour) {
     let hooks = vec![Some(Hook::Succeeded); world.instances.len()];
     world.deployments.push(Deployed {
         description: Kept::new(description),
+        ours: true,
+        created: 0,
         status: DeploymentStatus::Succeeded,
         hooks,
     });
@@ -135,4 +174,5 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         unknown_fields: UnknownFields::default(),
     });
     world.ledger = Some(Kept::new(ledger));
+    world.tell(ReleaseNumber(u64::from(number)), VerdictWord::Live);
 }

@@ -1,9 +1,9 @@
 //! Everything that can happen next: a pass goes on, a call goes wrong, time passes, the world does something.
 
-use crate::invocation::{At, Blind, Running, Wrong};
+use crate::invocation::{At, Blind, Breakage, Running, Wrong};
 use crate::machine::Machine;
 use crate::safety;
-use crate::world::{FUNCTION_TIMEOUT, Hook, Instance, World, at, instance_id};
+use crate::world::{Hook, Instance, World, at, instance_id};
 use release::pass::{Amend, Kept, Next};
 use release::plan::Action;
 use release::{
@@ -58,13 +58,25 @@ pub enum Step {
     Joins,
     /// A stack update sets the base rule to the template's weights.
     StackUpdate,
+    /// A colour's alarm has no data, or has again.
+    Silent(Colour, bool),
+    /// A target of this colour is in its initial state.
+    Begins(Colour),
+    /// Something goes wrong from now on.
+    Breaks(Breakage),
+    /// It goes right again.
+    Mends,
+    /// AWS opens a deployment by itself.
+    Foreign,
+    /// A bundle arrives that is allowed to be older.
+    Downgrade(u8),
 }
 
 /// What a function writes into the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// The upload of a bundle.
-    Upload(u8),
+    /// The upload of a bundle, and whether it may be older.
+    Upload(u8, bool),
     /// An operator's command.
     Command(Command),
 }
@@ -104,6 +116,12 @@ impl Step {
                 | Self::Leaves
                 | Self::Joins
                 | Self::StackUpdate
+                | Self::Silent(..)
+                | Self::Begins(_)
+                | Self::Breaks(_)
+                | Self::Mends
+                | Self::Foreign
+                | Self::Downgrade(_)
         )
     }
 
@@ -150,7 +168,8 @@ impl Setting {
             steps.push(Step::Crash(pass));
             match &running.at {
                 At::Reconciles(Next::Look(_), _) => {
-                    let blinds = [Blind::Deployment, Blind::Rules, Blind::Health, Blind::Alarms];
+                    let blinds =
+                        [Blind::Deployment, Blind::Rules, Blind::Health, Blind::Alarms, Blind::Lists];
                     steps.extend(blinds.map(|blind| Step::Looks(pass, blind)));
                 }
                 At::Reconciles(Next::Write(_) | Next::Act(_) | Next::TakeBack(_), _)
@@ -179,6 +198,9 @@ impl Setting {
         let traffic = world.traffic();
         match step {
             Step::Wake(pass, woken) => {
+                if woken == Woken::ByQuestion && looked_in_this_tick(&world) {
+                    return None;
+                }
                 let running = Running::woken(&world, self, woken.wake(), true);
                 world.passes.begin(pass, running)?;
             }
@@ -193,7 +215,16 @@ impl Setting {
                 world.passes.get_mut(pass)?.take()?;
             }
             Step::Time => self.tick(&mut world),
-            Step::Push(number) => self.takes(&mut world, Input::Upload(number))?,
+            Step::Push(number) => self.takes(&mut world, Input::Upload(number, false))?,
+            Step::Downgrade(number) => self.takes(&mut world, Input::Upload(number, true))?,
+            Step::Silent(colour, silent) => *world.silent.of_mut(colour) = silent,
+            Step::Begins(colour) => {
+                let first = world.instances.iter_mut().find(|instance| instance.present)?;
+                *first.health.of_mut(colour) = TargetHealth::Unproven;
+            }
+            Step::Breaks(breakage) => world.breakage = Some(breakage),
+            Step::Mends => drop(world.breakage.take()?),
+            Step::Foreign => world.open_by_itself()?,
             Step::Say(command) => self.takes(&mut world, Input::Command(command))?,
             Step::Install => self.install(&mut world)?,
             Step::Start => start(&mut world)?,
@@ -201,14 +232,15 @@ impl Setting {
             Step::Ask => self.ask(&mut world)?,
             Step::Exit => exit(&mut world)?,
             Step::TimesOut => {
-                let index = world.active()?;
+                let index = world.active().filter(|index| world.deployments[*index].created < world.tick)?;
                 let deployed = &mut world.deployments[index];
                 deployed.status = DeploymentStatus::Failed;
                 let over = deployed.hooks.iter_mut().flatten().filter(|hook| **hook != Hook::Succeeded);
                 over.for_each(|hook| *hook = Hook::Failed);
             }
             Step::StopByHand => {
-                let id = world.id_of(world.active()?);
+                let index = world.active().filter(|index| world.deployments[*index].created < world.tick)?;
+                let id = world.id_of(index);
                 world.stop(&id);
             }
             Step::Alarm(colour, firing) => *world.firing.of_mut(colour) = firing,
@@ -216,12 +248,13 @@ impl Setting {
             Step::Leaves => leaves(&mut world)?,
             Step::Joins => world.join()?,
             Step::StackUpdate => {
-                world.history.disturbed = true;
                 world.base = Weights::all_on(Colour::Blue);
+                safety::moved_by_hand(&mut world, traffic);
             }
         }
-        if step != Step::StackUpdate {
-            safety::reweighed(&mut world, traffic);
+        safety::reweighed(&mut world, traffic);
+        if self.policy.drain.is_zero() {
+            world.history.weightless = PerColour::default();
         }
         safety::at_idle(&mut world);
         Some(world)
@@ -251,9 +284,7 @@ impl Setting {
     fn tick(&self, world: &mut World) {
         world.tick += 1;
         for slot in world.passes.iter_mut() {
-            let Some(running) = slot.take() else { continue };
-            let age = running.age + 1;
-            *slot = (age <= FUNCTION_TIMEOUT).then(|| Kept::new(Running { age, ..(*running).clone() }));
+            *slot = slot.take().and_then(|running| running.after_a_tick()).map(Kept::new);
         }
         let drain = self.policy.drain.as_nanos().div_ceil(crate::world::TICK.as_nanos());
         for colour in Colour::BOTH {
@@ -323,6 +354,11 @@ impl Setting {
         world.deployments[newest].end_when_done();
         Some(())
     }
+}
+
+/// Many ask, one looks: a question within the look interval is answered from the ledger.
+fn looked_in_this_tick(world: &World) -> bool {
+    world.ledger.as_ref().and_then(|ledger| ledger.looked_at).is_some_and(|looked| looked >= at(world.tick))
 }
 
 fn waiting(world: &World, deployment: usize, hook: Hook) -> Vec<usize> {

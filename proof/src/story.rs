@@ -4,7 +4,6 @@ use crate::invocation::At;
 use crate::machine::Machine;
 use crate::rest::{left_alone, rest};
 use crate::schedule::Schedule;
-use crate::start::setting;
 use crate::step::Step;
 use crate::world::{TICK, World};
 use release::pass::{Amend, Next};
@@ -14,9 +13,9 @@ use release::{Open, Reason};
 impl Schedule {
     /// What happens, in lines.
     pub fn story(&self, machine: Machine) -> String {
-        let setting = setting(machine, self.pace);
+        let setting = self.setting(machine);
         let mut world = self.world();
-        let mut lines = vec![format!("start: {:?}, {:?}", self.start, self.pace)];
+        let mut lines = vec![format!("start: {:?}, {:?}, {:?}", self.start, self.pace, self.manner)];
         for step in &self.steps {
             let Some(next) = setting.apply(&world, *step) else { continue };
             lines.push(line(&world, *step, &next));

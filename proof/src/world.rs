@@ -2,7 +2,7 @@
 //!
 //! It answers and refuses as `testing::World` does; nothing in it decides.
 
-use crate::invocation::Running;
+use crate::invocation::{Breakage, Running};
 use crate::safety::{History, Rule};
 use jiff::Timestamp;
 use release::pass::{Kept, LedgerVersion};
@@ -10,7 +10,7 @@ use release::times::{DECISION_HOLDS, FUNCTION_TIMEOUT as TIMEOUT, LATE_CREATION}
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
     Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules,
-    ServiceName, Target, TargetHealth, TargetStatus, Upload, Weights,
+    ServiceName, Target, TargetHealth, TargetStatus, Upload, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -45,6 +45,12 @@ pub struct World {
     pub instances: Vec<Instance>,
     /// Whether a colour's alarm fires.
     pub firing: PerColour<bool>,
+    /// Which colours' alarms have no data.
+    pub silent: PerColour<bool>,
+    /// What goes wrong until it is mended.
+    pub breakage: Option<Breakage>,
+    /// What the uploads' tags say, by number.
+    pub tags: Vec<(ReleaseNumber, VerdictWord)>,
     /// Every deployment, oldest first; its id is its place.
     pub deployments: Vec<Deployed>,
     /// The invocations that run now.
@@ -130,6 +136,10 @@ pub struct Instance {
 pub struct Deployed {
     /// What it is known by.
     pub description: Kept<Description>,
+    /// Whether Greenlight opened it, and not AWS by itself.
+    pub ours: bool,
+    /// When it was created, in ticks.
+    pub created: u8,
     /// Its status.
     pub status: DeploymentStatus,
     /// How far each instance is, by index; `None`: not part of it.
@@ -172,6 +182,12 @@ pub fn at(tick: u8) -> Timestamp {
     START.checked_add(TICK * u32::from(tick)).unwrap_or(START)
 }
 
+/// The tick of a time.
+pub fn tick_of(time: Timestamp) -> u8 {
+    let since = time.duration_since(START).as_secs() / i64::try_from(TICK.as_secs()).unwrap_or(1);
+    u8::try_from(since).unwrap_or(u8::MAX)
+}
+
 /// The bundle with this number.
 pub fn bundle(number: u8) -> Upload {
     upload(&shop(), u64::from(number))
@@ -209,7 +225,8 @@ impl World {
 
     /// What new instances boot: the number of the last deployment that succeeded.
     pub fn last_successful(&self) -> Option<ReleaseNumber> {
-        let succeeded = |deployed: &&Deployed| deployed.status == DeploymentStatus::Succeeded;
+        let succeeded =
+            |deployed: &&Deployed| deployed.ours && deployed.status == DeploymentStatus::Succeeded;
         self.deployments.iter().rev().find(succeeded).map(|deployed| deployed.description.number)
     }
 
@@ -270,12 +287,27 @@ impl World {
 
     /// The place of the newest deployment with this description.
     pub fn find(&self, description: &Description) -> Option<usize> {
-        self.deployments.iter().rposition(|deployed| *deployed.description == *description)
+        self.deployments.iter().rposition(|deployed| deployed.ours && *deployed.description == *description)
+    }
+
+    /// Writes the tag of the upload with this number.
+    pub fn tell(&mut self, number: ReleaseNumber, word: VerdictWord) {
+        self.tags.retain(|(tagged, _)| *tagged != number);
+        self.tags.push((number, word));
+        self.tags.sort();
+    }
+
+    /// What the tag of the upload with this number says.
+    pub fn tag(&self, number: ReleaseNumber) -> Option<VerdictWord> {
+        self.tags.iter().find(|(tagged, _)| *tagged == number).map(|(_, word)| *word)
     }
 
     /// Whether one of the first so many deployments has this description.
     pub fn find_before(&self, description: &Description, count: usize) -> bool {
-        self.deployments.iter().take(count).any(|deployed| *deployed.description == *description)
+        self.deployments
+            .iter()
+            .take(count)
+            .any(|deployed| deployed.ours && *deployed.description == *description)
     }
 
     /// A deployment as CodeDeploy describes it.
@@ -287,8 +319,8 @@ impl World {
             id: deployment_id(index),
             group: "shop".to_owned(),
             status: deployed.status,
-            creator: Creator::User,
-            description: Some((*deployed.description).clone()),
+            creator: if deployed.ours { Creator::User } else { Creator::Service("autoscaling".to_owned()) },
+            description: deployed.ours.then(|| (*deployed.description).clone()),
             error: (ended && deployed.status != DeploymentStatus::Succeeded).then(|| "ended".to_owned()),
             failed: if ended { u32::try_from(failed).unwrap_or(u32::MAX) } else { 0 },
         }
@@ -318,7 +350,11 @@ impl World {
 
     /// The alarms of a colour.
     pub fn alarm_states(&self, colour: Colour) -> BTreeMap<String, AlarmState> {
-        let state = if *self.firing.of(colour) { AlarmState::Firing } else { AlarmState::Ok };
+        let state = match (*self.firing.of(colour), *self.silent.of(colour)) {
+            (_, true) => AlarmState::NoData,
+            (true, false) => AlarmState::Firing,
+            (false, false) => AlarmState::Ok,
+        };
         BTreeMap::from([(format!("{colour}-errors"), state)])
     }
 
@@ -341,8 +377,36 @@ impl World {
         }
         let hooks = self.instances.iter().map(|instance| instance.present.then_some(Hook::Queued)).collect();
         let description = Kept::new(description.clone());
-        self.deployments.push(Deployed { description, status: DeploymentStatus::Active, hooks });
+        self.deployments.push(Deployed {
+            description,
+            ours: true,
+            created: self.tick,
+            status: DeploymentStatus::Active,
+            hooks,
+        });
         Some(deployment_id(self.deployments.len() - 1))
+    }
+
+    /// Whether this deployment was created in this tick.
+    pub fn is_new(&self, id: &DeploymentId) -> bool {
+        self.index_of(id).is_some_and(|index| self.deployments[index].created == self.tick)
+    }
+
+    /// AWS opens a deployment by itself; `None`: another one is active, or there is nothing that it could install.
+    pub fn open_by_itself(&mut self) -> Option<()> {
+        if self.active().is_some() {
+            return None;
+        }
+        let description = self.deployments.last()?.description.clone();
+        let hooks = vec![None; self.instances.len()];
+        self.deployments.push(Deployed {
+            description,
+            ours: false,
+            created: self.tick,
+            status: DeploymentStatus::Active,
+            hooks,
+        });
+        Some(())
     }
 
     /// An instance is handed to Auto Scaling: it goes, and another one comes that boots what is live.

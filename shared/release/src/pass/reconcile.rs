@@ -297,6 +297,10 @@ impl Act {
             Err(failure) => {
                 acting.failed |= ends_the_loop(&action, failure.class());
                 given.records.failed(failure);
+                // Until the release's rule stands, the base rule may be moved onto the colour that is installed on.
+                if matches!(action, Action::CreateReleaseRule { .. }) {
+                    return acting.ends_its_effects(given);
+                }
             }
         }
         acting.carry_on(given)

@@ -12,6 +12,9 @@ impl Planning<'_> {
             return self.take_back(open, cause);
         }
         self.repair_rule(&mut open);
+        if open.deployment.is_none() && self.base_rule_may_have_left_live(&open) {
+            return self.keep(open);
+        }
         let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };
         if let Some(cause) = ended(&deployment, self.seen, &open) {
             return self.take_back(open, cause);
@@ -50,6 +53,21 @@ impl Planning<'_> {
                     (Some(_), None) => Phase::Baking(Trial::default()),
                 };
                 self.enter(open, next);
+            }
+        }
+    }
+
+    /// Whether the colour that is installed on, and so taken down, may carry the traffic: no rule of the release stands,
+    /// and the base rule was moved since it opened, or cannot be read.
+    fn base_rule_may_have_left_live(&mut self, open: &Open) -> bool {
+        let (Some(live), None) = (self.live_colour(), &open.rule) else { return false };
+        match self.seen.rules.known() {
+            Some(rules) => !rules.base.are_all_on(live),
+            None => {
+                self.because(Reason::Unknown {
+                    what: "rules: nothing is installed before they were read".to_owned(),
+                });
+                true
             }
         }
     }

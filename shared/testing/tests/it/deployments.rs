@@ -143,7 +143,7 @@ async fn a_release_that_ends_looks_for_its_deployment_before_it_says_there_is_no
 #[tokio::test]
 async fn a_release_that_is_taken_back_asks_for_no_rule() {
     let story = Story::with_live("AllAtOnce").await;
-    story.refuses(&["create_release_rule"], Class::Transient);
+    story.refuses(&["create_release_rule"], Class::Permanent);
     story.push(2).await;
     story.world.expect_faults(&[]);
     story.world.install_newest();
