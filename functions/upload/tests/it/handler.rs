@@ -240,7 +240,7 @@ fn a_bad_bundle_is_rejected_on_its_tags_and_opens_nothing() {
     let revision = upload(&backend, 1).revision;
     let outcomes = run(&world, &world, &store, notice(std::slice::from_ref(&revision))).unwrap();
     assert_eq!(outcomes[0].verdict.as_str(), "rejected");
-    insta::assert_snapshot!(said(&world, &revision), @"rejected: GL101 there is no appspec.yml at the root of the bundle - but there is appspec.yaml: the agent looks for exactly appspec.yml at the root - rename or move it");
+    insta::assert_snapshot!(said(&world, &revision), @"rejected: GL101 there is no appspec.yml at the root of the bundle - but there is appspec.yaml: rename or move it: the agent looks for exactly appspec.yml at the root");
     assert!(world.ledger(&backend).is_none());
     assert_eq!(world.count("read_ledger"), 0);
 }

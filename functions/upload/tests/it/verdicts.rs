@@ -143,7 +143,7 @@ fn an_old_downgrade_is_not_repeated_by_itself() {
 fn nothing_is_called_accepted_while_only_a_newer_version_reads_the_ledger() {
     let uploads = Uploads::new();
     let text = uploads.world.ledger_text(&uploads.backend).unwrap();
-    uploads.world.put_ledger_text(&uploads.backend, text.replace(r#""schema":2"#, r#""schema":3"#));
+    uploads.world.put_ledger_text(&uploads.backend, text.replace(r#""schema":3"#, r#""schema":4"#));
     run(uploads.world, uploads.world, &uploads.store, notice(&[uploads.revision(2)])).unwrap_err();
     assert_eq!(uploads.said(2), "nothing: nothing");
 }

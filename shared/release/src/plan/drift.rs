@@ -93,6 +93,10 @@ impl Planning<'_> {
                     return true;
                 }
                 if !gives || can_carry(self.seen, live) {
+                    if gives {
+                        // The colour that is left serves late requests for the drain.
+                        self.ledger.emptied_at = Some(self.now);
+                    }
                     self.delete_after_commit(found.arn.clone());
                     self.again = true;
                 }

@@ -26,8 +26,8 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     asked.max(least)
 }
 
-/// How long after a release opened a pause may still end without CodeDeploy ending the hooks first: the steps that
-/// remain and the bake must fit, and the kit gives up a minute before CodeDeploy does.
+/// How long after a release opened a pause may still end without the hooks ending first: the steps that remain and the
+/// bake must fit.
 pub(super) fn latest_resume(open: &Open) -> Duration {
     let steps: Duration = match &open.phase {
         Phase::Shifting(shift) => {
@@ -39,11 +39,8 @@ pub(super) fn latest_resume(open: &Open) -> Duration {
         | Phase::Returning(_)
         | Phase::Settling => Duration::ZERO,
     };
-    Policy::HOOK_TIMEOUT.saturating_sub(KIT_GIVES_UP + TICK + steps + open.bake)
+    Policy::HOOK_TIMEOUT.saturating_sub(TICK + steps + open.bake)
 }
-
-/// How long before CodeDeploy's time-out the kit's hook ends by itself (`instance/hooks/validate_service.sh`).
-const KIT_GIVES_UP: Duration = Duration::from_secs(60);
 
 /// The longest time between two looks.
 const TICK: Duration = Duration::from_secs(60);

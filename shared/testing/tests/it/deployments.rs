@@ -49,9 +49,9 @@ async fn somebody_elses_deployment_that_never_ends_ends_the_release_without_blam
     let story = Story::with_live("AllAtOnce").await;
     let theirs = somebody_elses(&story);
     story.push(2).await;
-    story.minutes(59).await;
+    story.minutes(58).await;
     assert_eq!(story.phase(), "installing");
-    story.minutes(2).await;
+    story.minutes(3).await;
     assert_eq!(story.ledger().open.unwrap().attempt, 2, "the bundle is not to blame");
     story.minutes(62).await;
     let (verdict, reason) = story.world.told(&upload(2).revision).unwrap();

@@ -95,6 +95,7 @@ async fn a_release_whose_rule_cannot_be_created_ends_at_its_deadline_without_bla
         }
         for attempt in [1, 2] {
             assert_eq!(story.ledger().open.map(|open| open.attempt), Some(attempt), "{why}");
+            story.tick().await;
             story.install().await;
             story.after(14 * MINUTE).await;
             assert_eq!((story.phase(), story.share(Colour::Green)), ("installing", 0), "{why}");

@@ -68,12 +68,12 @@ async fn a_release_that_is_paused_for_too_long_ends_before_codedeploys_hour_and_
                 story.after(5).await;
                 story.say(Command::Pause).await;
             }
-            story.minutes(44).await;
+            story.minutes(42).await;
             assert_eq!((story.phase(), story.share(Colour::Green) > 0), ("shifting", with_weight));
-            // Before the hour is over, with ten minutes for the step, one for the bake, and two to spare.
-            story.minutes(3).await;
+            // Before the hour is over, with ten minutes for the step, one for the bake, and three to spare.
+            story.minutes(5).await;
             assert_eq!((story.phase() == "shifting", story.share(Colour::Green)), (false, 0));
-            story.minutes(2).await;
+            story.minutes(1).await;
         }
         story.is_at_rest();
         let (_, reason) = story.world.told(&upload(2).revision).unwrap();
