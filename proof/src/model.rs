@@ -236,7 +236,10 @@ pub const CI: &[Scenario] = &[
         ..scenario("a release goes bad", Start::OneLive, Some(2), GOES_BAD)
     },
     Scenario { inputs: 1, ..scenario("other hands", Start::OneLive, Some(2), OTHER_HANDS) },
-    Scenario { inputs: 1, ..scenario("something breaks for good", Start::OneLive, Some(2), BREAKS) },
+];
+
+/// What `make prove` explores besides: two functions at once, and more of everything.
+pub const DEEP: &[Scenario] = &[
     Scenario { inputs: 1, ..scenario("another upload", Start::OneLive, Some(2), UPLOADS) },
     Scenario { inputs: 1, ..scenario("a command", Start::TwoLive, Some(3), COMMANDS) },
     Scenario {
@@ -245,10 +248,7 @@ pub const CI: &[Scenario] = &[
         ticks: 1,
         ..scenario("a command at rest, one fault", Start::TwoLive, None, COMMANDS)
     },
-];
-
-/// What `make prove` explores besides: two functions at once, and more of everything.
-pub const DEEP: &[Scenario] = &[
+    Scenario { inputs: 1, ..scenario("something breaks for good", Start::OneLive, Some(2), BREAKS) },
     Scenario { faults: 1, ticks: 4, ..scenario("a whole release, one fault", Start::OneLive, Some(2), &[]) },
     Scenario {
         pace: Pace::Linear,

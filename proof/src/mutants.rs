@@ -86,7 +86,7 @@ pub const ALL: &[Mutant] = &[
     mutant("goes on raising on the way back", |machine| machine.decisions.plan = raises_on_the_way_back),
     mutant("gives up every release before it has weight", |machine| machine.decisions.plan = gives_up),
     mutant("lets no alarm judge in bake and promoting", |machine| {
-        machine.decisions.plan = ignores_late_alarms
+        machine.decisions.plan = ignores_late_alarms;
     }),
     mutant("only holds when the candidate's alarm fires", |machine| machine.decisions.plan = only_holds),
     mutant("never rolls back by alarm", |machine| machine.decisions.plan = never_rolls_back),

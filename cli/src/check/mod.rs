@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// What to check, and how to say it.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A ZIP, a folder that is to be one, or s3://bucket/key
+    /// A ZIP, a folder that is to be one, or `s3://bucket/key`
     bundle: String,
     /// The CodeDeploy agent on the instances: what it fails on is an error, what only the other fails on a warning
     #[arg(long, value_enum, default_value_t = Line::One)]

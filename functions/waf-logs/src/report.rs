@@ -33,42 +33,7 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
     };
     let mut headlines = Vec::new();
     let mut text = String::new();
-    for news in news {
-        match news {
-            News::Held(held) => {
-                headlines.push(format!("HOLDING {} blocks", held.count));
-                let examples: Vec<String> = held.examples.iter().map(ToString::to_string).collect();
-                section(
-                    &mut text,
-                    &format!(
-                        "Held: this pass would write {} doubtful blocks, with {} clients seen, more than the brake allows. They may \
-                         be the site's own fault: a rule that blocks visitors, a threshold that they reach. Who is beyond doubt \
-                         is blocked all the same. These are not, until you send {{\"command\":\"confirm\"}}, raise brake.percent, or the share falls. The worst: {}",
-                        held.count,
-                        held.seen,
-                        examples.join(", ")
-                    ),
-                );
-            }
-            News::Campaign(campaign) => {
-                headlines.push(format!("{} ADDRESSES TRY CREDENTIALS", campaign.clients.failing));
-                section(
-                    &mut text,
-                    &format!(
-                        "Campaign: of {} clients that used credentials within the last hour, {} only fail, and go on. Those are \
-                         blocked one by one, as detectors.campaign says. Consider a challenge on the login path for everybody \
-                         else.",
-                        campaign.clients.trying, campaign.clients.failing
-                    ),
-                );
-            }
-            News::Resumed => {
-                headlines.push("brake released".to_owned());
-                section(&mut text, "The brake holds nothing any more.");
-            }
-            News::Blocked(_) | News::Extended(_) | News::Released(_) => {}
-        }
-    }
+    tell_all(news, &mut headlines, &mut text);
     if notes.left_out > 0 {
         headlines.push(format!("SET FULL, {} left out", notes.left_out));
         section(
@@ -135,6 +100,46 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
         subject.pop();
     }
     Some(Announcement { subject, text })
+}
+
+/// What a person has to know beyond who is blocked.
+fn tell_all(news: &[News], headlines: &mut Vec<String>, text: &mut String) {
+    for news in news {
+        match news {
+            News::Held(held) => {
+                headlines.push(format!("HOLDING {} blocks", held.count));
+                let examples: Vec<String> = held.examples.iter().map(ToString::to_string).collect();
+                section(
+                    text,
+                    &format!(
+                        "Held: this pass would write {} doubtful blocks, with {} clients seen, more than the brake allows. They may \
+                         be the site's own fault: a rule that blocks visitors, a threshold that they reach. Who is beyond doubt \
+                         is blocked all the same. These are not, until you send {{\"command\":\"confirm\"}}, raise brake.percent, or the share falls. The worst: {}",
+                        held.count,
+                        held.seen,
+                        examples.join(", ")
+                    ),
+                );
+            }
+            News::Campaign(campaign) => {
+                headlines.push(format!("{} ADDRESSES TRY CREDENTIALS", campaign.clients.failing));
+                section(
+                    text,
+                    &format!(
+                        "Campaign: of {} clients that used credentials within the last hour, {} only fail, and go on. Those are \
+                         blocked one by one, as detectors.campaign says. Consider a challenge on the login path for everybody \
+                         else.",
+                        campaign.clients.trying, campaign.clients.failing
+                    ),
+                );
+            }
+            News::Resumed => {
+                headlines.push("brake released".to_owned());
+                section(text, "The brake holds nothing any more.");
+            }
+            News::Blocked(_) | News::Extended(_) | News::Released(_) => {}
+        }
+    }
 }
 
 fn more(count: usize) -> String {

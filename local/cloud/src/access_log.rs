@@ -121,7 +121,7 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' => quoted.push_str("\\\""),
-            _ if character.is_control() => quoted.push_str(&format!("\\x{:02X}", u32::from(character))),
+            _ if character.is_control() => quoted.extend(format!("\\x{:02X}", u32::from(character)).chars()),
             _ => quoted.push(character),
         }
     }

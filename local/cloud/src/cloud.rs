@@ -189,13 +189,7 @@ impl Cloud {
             let Err(error) = Arc::new(gateway).serve(listener).await;
             tracing::error!(%error, "the gateway ended");
         });
-        for source in &stack.event_sources {
-            for _ in 0..source.concurrency {
-                let polled =
-                    event_sources::poll(source.clone(), queues.clone(), Arc::clone(&functions), speed);
-                tasks.spawn(async move { match polled.await {} });
-            }
-        }
+        poll_queues(&mut tasks, &stack, &queues, &functions, speed);
         let delivered = Arc::clone(&firewall)
             .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);
         tasks.spawn(async move { match delivered.await {} });
@@ -234,6 +228,22 @@ impl Cloud {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         self.functions.stop().await;
+    }
+}
+
+/// Reads the queues for the functions, as many at a time as each asks for.
+fn poll_queues(
+    tasks: &mut JoinSet<()>,
+    stack: &Stack,
+    queues: &Queues,
+    functions: &Arc<Functions>,
+    speed: u32,
+) {
+    for source in &stack.event_sources {
+        for _ in 0..source.concurrency {
+            let polled = event_sources::poll(source.clone(), queues.clone(), Arc::clone(functions), speed);
+            tasks.spawn(async move { match polled.await {} });
+        }
     }
 }
 

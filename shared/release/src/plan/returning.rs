@@ -179,9 +179,9 @@ impl Planning<'_> {
     /// now that no deployment suspends it. After the time of an installation the release waits no longer.
     fn lacks_instances(&self, open: &Open, back: &Returning) -> bool {
         let healthy = self.live_colour().map(|live| self.seen.healthy_count(live).unwrap_or(0));
-        let wanted = open.targets.len().max(usize::from(back.cause == ReturnCause::NoInstances));
+        let enough = open.targets.len().max(usize::from(back.cause == ReturnCause::NoInstances));
         let waited = back.weightless_since.map_or(Duration::ZERO, |start| since(start, self.now));
-        healthy.is_some_and(|healthy| healthy < wanted) && waited < self.policy.install_deadline
+        healthy.is_some_and(|healthy| healthy < enough) && waited < self.policy.install_deadline
     }
 
     fn has_succeeded(&self) -> bool {
