@@ -161,12 +161,15 @@ impl Releases {
     /// When it has none within `limit`.
     pub async fn until_shifting(&self, service: &str, limit: Duration) -> Result<()> {
         let shifting = async {
-            while self.ledger(service).await?.pointer("/open/phase").and_then(Value::as_str)
-                != Some("shifting")
-            {
+            loop {
+                let ledger = self.ledger(service).await?;
+                let is = |pointer, word| ledger.pointer(pointer).and_then(Value::as_str) == Some(word);
+                // Without weight it would still yield to a newer upload.
+                if is("/open/phase", "shifting") && is("/open/state/trial/raised", "decided") {
+                    return Ok(());
+                }
                 tokio::time::sleep(LOOK).await;
             }
-            Ok(())
         };
         let waited = tokio::time::timeout(limit, shifting).await;
         waited.unwrap_or_else(|_| bail!("no release of {service} has traffic after {limit:?}"))

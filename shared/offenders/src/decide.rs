@@ -3,7 +3,7 @@
 //!
 //! **The brake** holds blocks that may be the site's own fault: a rule that blocks everybody, a threshold that visitors
 //! reach, a release that answers wrongly. It counts the entries that would be written for them, so that one network with
-//! many addresses is one. What cannot be the site's fault is never held ([`is_clear`]), so nobody stays free because
+//! many addresses is one. What cannot be the site's fault is never held (`is_clear`), so nobody stays free because
 //! somebody else makes himself many.
 
 use std::collections::{BTreeMap, BTreeSet};

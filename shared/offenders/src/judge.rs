@@ -1,7 +1,7 @@
 //! One client's activity against the thresholds. Pure.
 //!
 //! **What is behind an address is not known, but what it does is.** Behind one address may be a person, an office or a
-//! carrier. So what goes wrong is set against what goes well in the same window: [`excused`].
+//! carrier. So what goes wrong is set against what goes well in the same window: `excused`.
 
 use std::fmt;
 
