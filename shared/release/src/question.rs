@@ -249,6 +249,9 @@ pub fn answer(
         (Asker::Past(Verdict::Live), _, _) if !installs => Answer::Succeeded,
         (Asker::Past(Verdict::Live), _, _) => failed("this release has ended".to_owned()),
         (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => {
+            if ledger.drifted_at.is_some() && !installs {
+                return wait_for_base_rule(policy, &verdict.reason());
+            }
             failed(verdict.reason())
         }
         (Asker::Stranger(stranger), _, _) if installs => failed(stranger.reason.clone()),
@@ -291,6 +294,19 @@ fn validate_stranger(ledger: &Ledger, policy: &Policy, now: Timestamp, stranger:
         phase: "unknown",
         weight: share.unwrap_or(100),
         reason: Some(format!("{reason}, but it is not taken down: {why}")),
+    }
+}
+
+/// Another hand has moved the base rule, perhaps onto the colour that a late hook would take down. As much weight is told as
+/// it may have.
+fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
+    Answer::Wait {
+        retry_after_seconds: policy.look_interval.as_secs().max(1),
+        phase: "idle",
+        weight: 100,
+        reason: Some(format!(
+            "{reason}, but it is not taken down: the traffic is not where the ledger says; set all weight of the base rule on the live colour"
+        )),
     }
 }
 

@@ -174,3 +174,20 @@ async fn a_hook_hears_of_its_end_only_after_the_drain() {
     story.pass(SECOND);
     assert_eq!(fails(&story.validates(&story.deployment())), "aborted by an operator");
 }
+
+#[tokio::test]
+async fn the_late_hook_of_a_rejected_release_waits_while_the_traffic_is_not_where_the_ledger_says() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    let id = story.deployment();
+    story.say(Command::Abort).await;
+    story.minutes(3).await;
+    assert_eq!(story.phase(), "idle");
+    let verdict = story.ledger().releases.last().unwrap().verdict.reason();
+    assert_eq!(fails(&story.validates(&id)), verdict);
+    story.world.world.set_base(&story.world.service, Weights::all_on(Colour::Green));
+    story.world.world.set_health(&story.world.service, Colour::Blue, release::TargetHealth::Unhealthy);
+    story.tick().await;
+    let (weight, reason) = waits(&story.validates(&id));
+    assert_eq!((weight, reason.contains("not where the ledger says")), (100, true), "{reason}");
+}
