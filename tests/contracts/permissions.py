@@ -4,14 +4,16 @@ usage: permissions.py REPORT.json RECORD.jsonl ...
 
 A call without a grant is a fault. So is a grant without a call, unless `granted-without-call.json` says why it must be
 there; an entry there that excuses nothing is a fault too. A grant of a policy that several functions share counts as
-used when any of them used it: which of them drives a release is chance. The instances' calls need grants as well; what
-they are granted is not compared, because the agent's own calls are not recorded.
+used when any of them used it: which of them drives a release is chance. A statement that lists one resource for each
+service counts as used when one of these was: which service has a deployment to look for is chance too. The instances' calls
+need grants as well; what they are granted is not compared, because the agent's own calls are not recorded.
 
 The report: `functions {name: {calls, calls_without_grant, grants_without_call}}`, `instances {calls,
 calls_without_grant}`.
 """
 
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -28,7 +30,7 @@ EXCUSES = Path(__file__).with_name("granted-without-call.json")
 
 @dataclass(frozen=True)
 class Grant:
-    """One action on one resource of one statement. Numbers, because ARNs differ from stack to stack."""
+    """One action of one statement on its resources of one kind. Numbers, because ARNs differ from stack to stack."""
 
     policy: str
     statement: int
@@ -49,15 +51,23 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def kind(resource: str) -> str:
+    """An ARN up to its resource's type, `…:deploymentgroup`. S3 has none: there the whole ARN counts."""
+    parts = resource.split(":", 5)
+    return resource if len(parts) < 6 or parts[2] == "s3" else ":".join([*parts[:5], re.split("[:/]", parts[5])[0]])
+
+
 def grants(stack: dict[str, Any], holder: str) -> Iterator[tuple[Grant, str, dict[str, Any]]]:
     """What the role of a function or an instance profile grants: each with its resource and its statement."""
     logical = {physical: name for name, physical in stack["resources"].items()}
     for name, statements in stack["roles"][holder]["policies"].items():
         policy = logical.get(name) or (name if name.startswith("arn:") else f"{holder}/{name.split('/')[-1]}")
         for number, statement in enumerate(statements):
+            resources = listed(statement["Resource"])
+            kinds = [kind(str(resource)) for resource in resources]
             for action in listed(statement["Action"]):
-                for at, resource in enumerate(listed(statement["Resource"])):
-                    yield Grant(policy, number, action, at), resource, statement
+                for resource, of_kind in zip(resources, kinds, strict=True):
+                    yield Grant(policy, number, action, kinds.index(of_kind)), resource, statement
 
 
 def holds(conditions: dict[str, dict[str, Any]], context: dict[str, str | None]) -> bool:
