@@ -41,6 +41,7 @@ lint: ## Check format, code, documentation, dependencies, template and scripts.
 	python local/cloud/emulator/transform.py template.yaml target/template/transformed.json
 	cfn-lint target/template/transformed.json
 	sam validate --lint --template template.yaml
+	zizmor --offline --no-progress --quiet --min-severity medium examples/.github
 	@if command -v shellcheck >/dev/null; then \
 	    scripts=$$(git ls-files --cached --others --exclude-standard | while read -r file; do \
 	        case $$file in *.sh) echo "$$file"; continue ;; esac; \

@@ -1,29 +1,106 @@
-//! A bundle in S3.
+//! S3, as whoever calls may use it.
 
+use crate::release::{Seen, Summary};
 use anyhow::Context as _;
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
+use clap::Args;
+use greenlight::aws::classify::failure;
+use greenlight::failure::{Class, Failure};
 use release::{Revision, UnknownFields};
 use upload::aws::{S3Bundle, S3Bundles};
-use upload::bundles::Bundles as _;
+use upload::bundles::{Bundles as _, ReadFailure};
+
+/// Which account, region and cloud, as the AWS command line has it.
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    /// A profile of ~/.aws/config; without it what the environment says
+    #[arg(long)]
+    profile: Option<String>,
+    /// The stack's region
+    #[arg(long)]
+    region: Option<String>,
+    /// Another cloud than AWS, as the local one
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+}
+
+impl Account {
+    /// A client for it.
+    pub(crate) async fn s3(&self) -> Client {
+        let mut config = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(profile) = &self.profile {
+            config = config.profile_name(profile);
+        }
+        if let Some(region) = &self.region {
+            config = config.region(aws_config::Region::new(region.clone()));
+        }
+        if let Some(url) = &self.endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        Client::new(&config.load().await)
+    }
+}
+
+/// One version of an object. An object of a bucket without versions has the version `null` (S3 user guide, "Using
+/// versioning").
+pub(crate) fn pinned(bucket: String, key: String, version: Option<String>) -> Revision {
+    let version = version.unwrap_or_else(|| "null".to_owned());
+    Revision { bucket, key, version, etag: String::new(), unknown_fields: UnknownFields::default() }
+}
 
 /// The newest version of an object.
 ///
 /// # Errors
-/// When there is none, or the credentials of the environment may not read it.
-pub(crate) async fn newest(bucket: &str, key: &str) -> anyhow::Result<S3Bundle> {
-    let client = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+/// When there is none, or the credentials may not read it.
+pub(crate) async fn newest(client: &Client, bucket: &str, key: &str) -> anyhow::Result<Revision> {
     let head = client.head_object().bucket(bucket).key(key).send().await;
     let head = head.with_context(|| {
-        format!("s3://{bucket}/{key} cannot be read: check its name and your credentials")
+        format!("s3://{bucket}/{key} cannot be read: check its name, the region and your credentials")
     })?;
-    let revision = Revision {
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        // An object of a bucket without versions has the version `null` (S3 user guide, "Using versioning").
-        version: head.version_id().unwrap_or("null").to_owned(),
-        etag: head.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-        unknown_fields: UnknownFields::default(),
+    let etag = head.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+    Ok(Revision { etag, ..pinned(bucket.to_owned(), key.to_owned(), head.version_id().map(str::to_owned)) })
+}
+
+/// A bundle in S3, readable by ranges.
+pub(crate) fn bundle(client: Client, revision: &Revision) -> S3Bundle {
+    S3Bundles::new(client).bundle(revision)
+}
+
+/// Looks at one release.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    pub(crate) client: Client,
+    pub(crate) upload: Revision,
+    /// The key of the service's summary, in the same bucket.
+    pub(crate) summary: String,
+}
+
+impl Looks {
+    /// `GetObjectTagging` of the upload and `GetObject` of the summary.
+    ///
+    /// # Errors
+    /// When the tags cannot be read. Without the summary less is seen.
+    pub(crate) async fn look(&self, number: Option<u64>) -> anyhow::Result<Seen> {
+        let tags = S3Bundles::new(self.client.clone()).tags(&self.upload).await?;
+        let ended = tags.told.as_ref().is_some_and(|(word, _)| word.is_final());
+        let summary = if ended { None } else { self.summary().await.unwrap_or_default() };
+        let open = number.and_then(|number| summary.as_ref()?.of(number).cloned());
+        Ok(Seen { told: tags.told, open })
+    }
+
+    async fn summary(&self) -> anyhow::Result<Option<Summary>> {
+        let get = self.client.get_object().bucket(&self.upload.bucket).key(&self.summary).send();
+        let answer = get.await.map_err(|error| failure("reading the summary", error))?;
+        Ok(serde_json::from_slice(&answer.body.collect().await?.into_bytes()).ok())
+    }
+}
+
+/// Whether another look may succeed.
+pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
+    let class = match error.downcast_ref::<ReadFailure>() {
+        Some(ReadFailure::Failed(failure)) => Some(Failure::class(failure)),
+        Some(ReadFailure::Gone(_) | ReadFailure::Changed(_)) | None => None,
     };
-    Ok(S3Bundles::new(client).bundle(&revision))
+    class.is_some_and(|class| matches!(class, Class::Transient | Class::OutcomeUnknown))
 }

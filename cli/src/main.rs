@@ -1,8 +1,15 @@
 //! `greenlight`: what an operator and a build have.
 
+mod archive;
 #[cfg(feature = "aws")]
 mod aws;
 mod check;
+mod github;
+mod kit;
+mod manifest;
+mod pack;
+#[cfg(feature = "aws")]
+mod release;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +27,10 @@ enum About {
     /// Bundles: what CodeDeploy installs.
     #[command(subcommand)]
     Bundle(Bundle),
+    /// Releases: bundles on their way to being live.
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Release(Release),
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +40,23 @@ enum Bundle {
     /// Ends with 0 when the bundle is good, 1 when it would be refused, 2 when the command is not understood, and 3 when
     /// the bundle cannot be read.
     Check(check::Arguments),
+    /// Packs a program and the kit into a bundle, and checks it.
+    ///
+    /// The same program gives the same bytes. Secrets and what is of use to developers only are left out. Ends as `check`
+    /// does; a bundle that would be refused is not written.
+    Pack(pack::Arguments),
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+enum Release {
+    /// Uploads a bundle under the name that opens its release.
+    Upload(release::upload::Arguments),
+    /// Waits for the verdict, and says each step on the way.
+    ///
+    /// Ends with 0 when the release is live, 1 when it was rejected or taken back, 2 when the command is not understood,
+    /// 3 when the upload cannot be read, 4 when a newer release took its place, and 5 when the time is over.
+    Wait(release::wait::Arguments),
 }
 
 /// The bundle, or whatever else was asked for, could not be read.
@@ -36,12 +64,16 @@ const UNREADABLE: u8 = 3;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Arguments { about: About::Bundle(Bundle::Check(arguments)) } = Arguments::parse();
-    match check::run(&arguments).await {
-        Ok(code) => code,
-        Err(error) => {
-            check::say_error(&format!("greenlight: {error:#}\n"));
-            ExitCode::from(UNREADABLE)
-        }
-    }
+    let outcome = match Arguments::parse().about {
+        About::Bundle(Bundle::Check(arguments)) => check::run(&arguments).await,
+        About::Bundle(Bundle::Pack(arguments)) => pack::run(&arguments).await,
+        #[cfg(feature = "aws")]
+        About::Release(Release::Upload(arguments)) => release::upload::run(&arguments).await,
+        #[cfg(feature = "aws")]
+        About::Release(Release::Wait(arguments)) => release::wait::run(&arguments).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        check::say_error(&format!("greenlight: {error:#}\n"));
+        ExitCode::from(UNREADABLE)
+    })
 }

@@ -1,11 +1,11 @@
 //! `greenlight bundle check`: the judge of uploads, at hand.
 
-mod folder;
 mod local;
 mod report;
 
-use anyhow::{Context as _, bail};
-use appspec::finding::{Agent, Severity};
+use crate::archive::{Archive, Form};
+use anyhow::Context as _;
+use appspec::finding::{Agent, Finding, Severity};
 use bundle::{Expected, Inspection, Limits, inspect};
 use clap::{Args, ValueEnum};
 use report::Report;
@@ -25,11 +25,14 @@ pub(crate) struct Arguments {
     /// How to say it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    account: crate::aws::Account,
 }
 
 /// A line of agents.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Line {
+pub(crate) enum Line {
     /// 1.x
     #[value(name = "1")]
     One,
@@ -38,9 +41,18 @@ enum Line {
     Two,
 }
 
+impl Line {
+    pub(crate) fn agent(self) -> Agent {
+        match self {
+            Self::One => Agent::One,
+            Self::Two => Agent::Two,
+        }
+    }
+}
+
 /// A form of the answer.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Output {
+pub(crate) enum Output {
     /// For people; nothing when there is nothing to say
     Text,
     /// One object with all that is known of each finding
@@ -56,21 +68,29 @@ enum Output {
 /// # Errors
 /// When the bundle cannot be read.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Checked { inspection, folder } = check(&arguments.bundle).await?;
-    let agent = match arguments.agent {
-        Line::One => Agent::One,
-        Line::Two => Agent::Two,
-    };
-    let report =
-        Report { bundle: &arguments.bundle, folder: folder.as_deref(), inspection: &inspection, agent };
-    let text = match arguments.output {
+    let Checked { inspection, folder } = check(arguments).await?;
+    let agent = arguments.agent.agent();
+    let refused = say(&arguments.bundle, folder.as_deref(), &inspection, agent, arguments.output)?;
+    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says what was found, and whether it is refused.
+pub(crate) fn say(
+    bundle: &str,
+    folder: Option<&Path>,
+    inspection: &Inspection,
+    agent: Agent,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let report = Report { bundle, folder, inspection, agent };
+    let text = match output {
         Output::Text => report.text(),
         Output::Json => format!("{:#}\n", report.json()),
         Output::Sarif => format!("{:#}\n", report.sarif()),
         Output::Github => report.github(),
     };
     std::io::stdout().write_all(text.as_bytes()).context("the answer could not be written")?;
-    Ok(if inspection.findings.refuse(agent) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(inspection.findings.refuse(agent))
 }
 
 /// Says why there is no answer, where answers do not go. There is nobody to tell if that fails, too.
@@ -84,41 +104,51 @@ struct Checked {
     folder: Option<PathBuf>,
 }
 
-async fn check(bundle: &str) -> anyhow::Result<Checked> {
-    let limits = Limits::default();
-    if let Some(object) = bundle.strip_prefix("s3://") {
-        return match object.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) {
-            Some((bucket, key)) => check_object(bucket, key, &limits).await,
-            None => bail!("{bundle} names no object: write s3://bucket/key"),
-        };
+async fn check(arguments: &Arguments) -> anyhow::Result<Checked> {
+    let bundle = arguments.bundle.as_str();
+    if bundle.starts_with("s3://") {
+        return check_object(arguments).await;
     }
     let path = Path::new(bundle);
     let what = std::fs::metadata(path).with_context(|| format!("{bundle} cannot be read"))?;
-    let (file, folder, odd_names) = if what.is_dir() {
-        let (file, odd_names) = folder::pack(path)?;
-        (file, Some(path.to_owned()), odd_names)
-    } else {
-        (File::open(path).with_context(|| format!("{bundle} cannot be read"))?, None, Vec::new())
-    };
-    let file = local::LocalFile::new(file)?;
-    let mut inspection = inspect(&file, &limits, Expected::default()).await?;
+    if !what.is_dir() {
+        let zip = File::open(path).with_context(|| format!("{bundle} cannot be read"))?;
+        return Ok(Checked { inspection: file(zip, Vec::new()).await?, folder: None });
+    }
+    let temporary = tempfile::tempfile().context("there is no room for a packed bundle")?;
+    let mut archive = Archive::new(temporary, Form::Glance);
+    archive.add_folder(path, "", |_| false)?;
+    let (zip, odd_names) = archive.finish()?;
+    Ok(Checked { inspection: file(zip, odd_names).await?, folder: Some(path.to_owned()) })
+}
+
+/// What is found in a ZIP on this machine, beside what could not be packed into it.
+pub(crate) async fn file(zip: File, odd_names: Vec<Finding>) -> anyhow::Result<Inspection> {
+    let zip = local::LocalFile::new(zip)?;
+    let mut inspection = inspect(&zip, &Limits::default(), Expected::default()).await?;
     inspection.findings.extend(odd_names);
-    local::check_contents(&file, &mut inspection.findings);
+    local::check_contents(&zip, &mut inspection.findings);
     inspection.findings.sort();
-    Ok(Checked { inspection, folder })
+    Ok(inspection)
 }
 
 #[cfg(feature = "aws")]
-async fn check_object(bucket: &str, key: &str, limits: &Limits) -> anyhow::Result<Checked> {
-    let object = crate::aws::newest(bucket, key).await?;
-    let inspection = inspect(&object, limits, Expected::default()).await?;
+async fn check_object(arguments: &Arguments) -> anyhow::Result<Checked> {
+    let crate::release::Address { bucket, key } = crate::release::address(&arguments.bundle)?;
+    let client = arguments.account.s3().await;
+    let object = crate::aws::newest(&client, &bucket, &key).await?;
+    let object = crate::aws::bundle(client, &object);
+    let inspection = inspect(&object, &Limits::default(), Expected::default()).await?;
     Ok(Checked { inspection, folder: None })
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "the other one waits for S3")]
-async fn check_object(bucket: &str, key: &str, _: &Limits) -> anyhow::Result<Checked> {
-    bail!("this greenlight was built without AWS and cannot read s3://{bucket}/{key}: download it first")
+async fn check_object(arguments: &Arguments) -> anyhow::Result<Checked> {
+    anyhow::bail!(
+        "this greenlight was built without AWS and cannot read {}: download it first",
+        arguments.bundle
+    )
 }
 
 /// Errors before warnings, each in the order of the files.

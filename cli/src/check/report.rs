@@ -1,6 +1,7 @@
 //! What was found, in four forms.
 
 use super::SEVERITIES;
+use crate::github::{in_message, in_property};
 use appspec::finding::{Agent, Code, Fails, Finding, Position, Severity};
 use bundle::Inspection;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -176,13 +177,4 @@ fn fails(fails: Fails) -> Vec<&'static str> {
         Fails::Nowhere => false,
     };
     agents.iter().filter(|agent| does(agent)).map(|agent| agent.as_str()).collect()
-}
-
-/// What a message may not hold as it is (actions/toolkit, "commands").
-fn in_message(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn in_property(text: &str) -> String {
-    in_message(text).replace(':', "%3A").replace(',', "%2C")
 }

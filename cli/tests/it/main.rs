@@ -2,3 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod check;
+mod pack;
+#[cfg(feature = "aws")]
+mod release;
+#[cfg(feature = "aws")]
+mod stub_s3;

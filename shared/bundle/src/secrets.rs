@@ -29,7 +29,7 @@ fn may_be_secret(name: &str) -> bool {
 }
 
 /// A file that is a secret by its name.
-fn by_name(path: &str) -> Option<Finding> {
+pub fn by_name(path: &str) -> Option<Finding> {
     let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let in_library = LIBRARIES.iter().any(|folder| path.contains(folder));
     let kind = match name.as_str() {

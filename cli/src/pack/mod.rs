@@ -1,0 +1,123 @@
+//! `greenlight bundle pack`: a program and the kit, as one bundle.
+
+mod architecture;
+mod left_out;
+
+use crate::archive::{Archive, Form};
+use crate::check::{self, Line};
+use crate::kit;
+use crate::manifest::{self, Manifest};
+use anyhow::{Context as _, bail};
+use architecture::{Architecture, HEADER_BYTES, of_program};
+use clap::Args;
+use left_out::Why;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What to pack, and what it is.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A folder with compose.yaml, start.sh or app, and what they need
+    folder: PathBuf,
+    /// Where the bundle goes
+    #[arg(long, short, default_value = "bundle.zip")]
+    output: PathBuf,
+    #[command(flatten)]
+    number: manifest::Numbering,
+    /// The commit that it was built from: 7 to 40 hexadecimal digits
+    #[arg(long, env = "GITHUB_SHA")]
+    commit: Option<String>,
+    /// When it was built, in seconds since 1970; the same seconds give the same bytes
+    #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH")]
+    built_at: Option<i64>,
+    /// The instances' processor; a program for another one is refused
+    #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
+    architecture: Architecture,
+    /// The CodeDeploy agent on the instances
+    #[arg(long, value_enum, default_value_t = Line::One)]
+    agent: Line,
+}
+
+/// Where the program lies in a bundle; `files:` in the kit's appspec.yml says so.
+const PROGRAM: &str = "app/";
+
+/// Packs, checks, and leaves the bundle only if it is good.
+///
+/// # Errors
+/// When the folder cannot be read or the bundle not be written.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { folder, output, .. } = arguments;
+    if !folder.is_dir() {
+        bail!("{} is no folder: name the one that holds compose.yaml, start.sh or app", folder.display());
+    }
+    refuse_other_processors(folder, arguments.architecture)?;
+    let manifest = Manifest {
+        number: arguments.number.number()?,
+        commit: arguments.commit.clone().map(manifest::commit).transpose()?,
+        built_at: arguments.built_at.map(manifest::time).transpose()?,
+        architecture: arguments.architecture.to_string(),
+    };
+
+    let beside = output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let cannot = || format!("{} cannot be written", output.display());
+    std::fs::create_dir_all(beside).with_context(cannot)?;
+    let temporary = tempfile::NamedTempFile::new_in(beside).with_context(cannot)?;
+    let mut archive = Archive::new(temporary.reopen().with_context(cannot)?, Form::Bundle);
+    for file in kit::FILES {
+        archive.add_file(file.path, file.mode(), file.content)?;
+    }
+    archive.add_file(manifest::NAME, 0o644, manifest.to_text()?.as_bytes())?;
+    // The bundle may be written into the folder that is packed: neither it nor the one before is part of it.
+    let own: Vec<PathBuf> =
+        [output.as_path(), temporary.path()].iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut secrets = Vec::new();
+    archive.add_folder(folder, PROGRAM, |path| {
+        let why = left_out::why(path);
+        if why == Some(Why::Secret) {
+            secrets.push(path.to_owned());
+        }
+        why.is_some() || folder.join(path).canonicalize().is_ok_and(|path| own.contains(&path))
+    })?;
+    let (file, odd_names) = archive.finish()?;
+
+    let inspection = check::file(file, odd_names).await?;
+    let name = output.display().to_string();
+    let refused = check::say(&name, None, &inspection, arguments.agent.agent(), check::Output::Text)?;
+    for path in secrets {
+        check::say_error(&format!("left out: {path} is a secret by its name\n"));
+    }
+    if refused {
+        check::say_error(&format!("{name} was not written: mend what is said above\n"));
+        return Ok(ExitCode::FAILURE);
+    }
+    // What is temporary is private; a bundle is what `zip` would have left.
+    std::fs::set_permissions(temporary.path(), readable()).with_context(cannot)?;
+    temporary.persist(output).map_err(|error| error.error).with_context(cannot)?;
+    let bytes = std::fs::metadata(output).with_context(cannot)?.len();
+    writeln!(std::io::stdout(), "{name}: {bytes} bytes, {}", manifest.in_words())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+}
+
+/// The program itself is looked at. What it loads, and what is in an image, is not.
+fn refuse_other_processors(folder: &Path, wanted: Architecture) -> anyhow::Result<()> {
+    let path = folder.join("app");
+    let Ok(file) = File::open(&path) else { return Ok(()) };
+    let mut header = Vec::new();
+    // A folder called app cannot be read, and is no program.
+    if file.take(HEADER_BYTES).read_to_end(&mut header).is_err() {
+        return Ok(());
+    }
+    match of_program(&header) {
+        Some(found) if found != wanted => bail!(
+            "{} was built for {found}, and the instances have {wanted}: build it for {wanted}, or say --architecture {found}",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,152 @@
+//! What has changed since the last look, and whether that is the end. Knows no clock and no S3.
+
+use super::summary::Open;
+use release::VerdictWord;
+use serde::Serialize;
+
+/// What a look has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The tags of the object.
+    pub(crate) told: Option<(VerdictWord, String)>,
+    /// The release, if it is the one under way.
+    pub(crate) open: Option<Open>,
+}
+
+/// Where a release stands, as it is said once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// `unseen` before any verdict.
+    pub(crate) verdict: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phase: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weight: Option<u8>,
+    pub(crate) reason: String,
+}
+
+impl Step {
+    /// For people.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { verdict, phase, weight, reason } = self;
+        let phase = phase.as_ref().map_or(String::new(), |phase| format!(", {phase}"));
+        let weight = weight.map_or(String::new(), |weight| format!(" at {weight} %"));
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        format!("{verdict}{phase}{weight}{reason}")
+    }
+}
+
+/// How a release ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Live,
+    Rejected,
+    Superseded,
+}
+
+/// Tells news from what was said before.
+#[derive(Debug, Default)]
+pub(crate) struct Follow {
+    said: Option<Step>,
+}
+
+impl Follow {
+    /// What is new, and how it ended if it has. An upload counts as seen from its first verdict on.
+    pub(crate) fn look(&mut self, seen: &Seen) -> (Option<Step>, Option<Ended>) {
+        let ended = seen.told.as_ref().and_then(|(word, _)| match word {
+            VerdictWord::Live => Some(Ended::Live),
+            VerdictWord::Rejected => Some(Ended::Rejected),
+            VerdictWord::Superseded => Some(Ended::Superseded),
+            VerdictWord::Accepted | VerdictWord::Waiting => None,
+        });
+        // A summary may be older than the verdict.
+        let open = seen.open.as_ref().filter(|_| ended.is_none());
+        let step = Step {
+            verdict: seen.told.as_ref().map_or("unseen", |(word, _)| word.as_str()).to_owned(),
+            phase: open.map(|open| one_line(&open.phase)),
+            weight: open.map(|open| open.weight),
+            reason: match (open, &seen.told) {
+                (Some(open), _) => one_line(&open.reason),
+                (None, Some((_, reason))) => one_line(reason),
+                (None, None) => String::new(),
+            },
+        };
+        if self.said.as_ref() == Some(&step) {
+            return (None, ended);
+        }
+        self.said = Some(step.clone());
+        (Some(step), ended)
+    }
+
+    /// The last that was said.
+    pub(crate) fn last(&self) -> Option<&Step> {
+        self.said.as_ref()
+    }
+
+    /// Whether any verdict was seen.
+    pub(crate) fn was_seen(&self) -> bool {
+        self.said.as_ref().is_some_and(|step| step.verdict != "unseen")
+    }
+}
+
+/// A line of a workflow's log that begins with `::` is a command.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(word: VerdictWord, reason: &str) -> Seen {
+        Seen { told: Some((word, reason.to_owned())), open: None }
+    }
+
+    fn shifting(weight: u8) -> Seen {
+        let open = Open {
+            number: 42,
+            phase: "shifting".into(),
+            weight,
+            reason: "holds its step until 14:10".into(),
+        };
+        Seen { open: Some(open), ..told(VerdictWord::Accepted, "release 42 opens") }
+    }
+
+    #[test]
+    fn a_release_is_told_step_by_step_and_each_step_once() {
+        let mut follow = Follow::default();
+        let seen = [
+            Seen::default(),
+            told(VerdictWord::Accepted, "release 42 opens"),
+            shifting(10),
+            shifting(10),
+            shifting(50),
+            Seen { told: Some((VerdictWord::Live, "carries all traffic".into())), ..shifting(50) },
+        ];
+        let looks: Vec<_> = seen.iter().map(|seen| follow.look(seen)).collect();
+        let said: Vec<_> = looks.iter().filter_map(|(step, _)| step.as_ref()).map(Step::in_words).collect();
+        let expected = [
+            "unseen",
+            "accepted: release 42 opens",
+            "accepted, shifting at 10 %: holds its step until 14:10",
+            "accepted, shifting at 50 %: holds its step until 14:10",
+            "live: carries all traffic",
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(looks.iter().filter_map(|(_, ended)| *ended).collect::<Vec<_>>(), [Ended::Live]);
+    }
+
+    #[test]
+    fn every_verdict_but_the_first_two_is_an_end() {
+        let cases = [
+            (VerdictWord::Accepted, None),
+            (VerdictWord::Waiting, None),
+            (VerdictWord::Rejected, Some(Ended::Rejected)),
+            (VerdictWord::Superseded, Some(Ended::Superseded)),
+            (VerdictWord::Live, Some(Ended::Live)),
+        ];
+        for (word, expected) in cases {
+            assert_eq!(Follow::default().look(&told(word, "")).1, expected, "{word}");
+        }
+    }
+}

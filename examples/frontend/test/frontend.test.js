@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { page } from '../src/page.js';
+import { makeServer } from '../src/server.js';
+
+async function served(server, ask) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    return await ask(`http://127.0.0.1:${server.address().port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+test('it says which release it is, and asks the backend', async () => {
+  const backend = createServer((_, response) => response.end('{"release":"7","colour":"blue"}'));
+  await served(backend, async (url) => {
+    const frontend = makeServer({ GREENLIGHT_RELEASE: '142', GREENLIGHT_COLOUR: 'green', BACKEND_URL: url });
+    const text = await served(frontend, async (own) => (await fetch(own)).text());
+    assert.match(text, /Release 142, green/);
+    assert.match(text, /Backend: release 7, blue/);
+  });
+});
+
+test('it is there without the backend', async () => {
+  const frontend = makeServer({ BACKEND_URL: 'http://127.0.0.1:1' });
+  const text = await served(frontend, async (url) => (await fetch(url)).text());
+  assert.match(text, /Backend: does not answer/);
+});
+
+test('health asks nobody, and another path is not found', async () => {
+  const statuses = await served(makeServer({ BACKEND_URL: 'http://127.0.0.1:1' }), async (url) =>
+    Promise.all(['/healthz', '/x'].map(async (path) => (await fetch(url + path)).status)),
+  );
+  assert.deepEqual(statuses, [200, 404]);
+});
+
+test('what others say cannot become markup', () => {
+  const text = page({ release: '<b>', colour: '"x', backend: '<script>' });
+  assert.doesNotMatch(text, /<script>|<b>|""x/);
+});
