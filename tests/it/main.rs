@@ -7,6 +7,7 @@ mod contracts;
 mod documents;
 mod end_to_end;
 mod events_catalog;
+mod examples;
 mod sam_local;
 mod template;
 mod template_contract;
