@@ -29,21 +29,15 @@ RUNS = 31
 LIMIT = 20
 
 NAMES = {
-    "GREENLIGHT_SERVICES": "frontend,backend",
     "GREENLIGHT_STATE_BUCKET": "shop-state",
     "GREENLIGHT_ARTIFACT_BUCKET": "shop-artifacts",
     "GREENLIGHT_APPLICATION": "shop",
+    "GREENLIGHT_ALARMS": "errors,slow",
     "GREENLIGHT_STRATEGY": "Canary10Percent5Minutes",
     "GREENLIGHT_WAF_STATE_BUCKET": "shop-waf-logs",
     "GREENLIGHT_WAF_RULE": "repeat-offenders",
     "GREENLIGHT_WAF_MODE": "block",
 }
-for service in ["frontend", "backend"]:
-    prefix = f"GREENLIGHT_{service.upper()}"
-    NAMES[f"{prefix}_DEPLOYMENT_GROUP"] = service
-    NAMES[f"{prefix}_AUTO_SCALING_GROUP"] = f"shop-{service}"
-    for colour in ["blue", "green"]:
-        NAMES[f"{prefix}_{colour.upper()}_ALARMS"] = f"shop-{service}-{colour}-errors"
 
 
 def environment(function, runtime):

@@ -38,7 +38,7 @@ OPERATOR = re.compile(
 )
 
 # Variables of an ARN that may hold a slash.
-DEEP = {"ObjectName", "Path", "UserNameWithPath", "RoleNameWithPath"}
+DEEP = {"LogGroupName", "ObjectName", "Path", "UserNameWithPath", "RoleNameWithPath"}
 
 
 def listed(value: Any) -> list[Any]:

@@ -2,42 +2,69 @@
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 pub(crate) const STACK: &str = "shop";
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-west-1";
+/// The services of the template, by the logical ids of their nested stacks.
+pub(crate) const SERVICES: [(&str, &str); 2] = [("frontend", "Frontend"), ("backend", "Backend")];
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
-/// `template.yaml` as CloudFormation gets it.
+/// A template as CloudFormation gets it, for a stack with a name in a region.
+#[derive(Clone)]
 pub(crate) struct Template {
     document: Value,
+    stack: String,
+    region: String,
+    /// What the stack is given for its parameters.
+    given: Map<String, Value>,
+    /// The stacks that it nests, by logical id.
+    nested: BTreeMap<String, Template>,
 }
 
 impl Template {
-    /// Transforms the template the way the local cloud does, once for all tests of a process.
+    /// `template.yaml` for the stack `shop`.
     pub(crate) fn read() -> &'static Self {
         static TEMPLATE: OnceLock<Template> = OnceLock::new();
-        TEMPLATE.get_or_init(Self::transform)
+        TEMPLATE.get_or_init(|| Self::of(STACK, REGION))
     }
 
-    fn transform() -> Self {
-        let root = root();
-        let python = root.join(".venv/bin/python");
-        assert!(python.exists(), "{} is missing: run `make prepare`", python.display());
-        let output = Command::new(python)
-            .arg(root.join("local/cloud/emulator/transform.py"))
-            .args([root.join("template.yaml"), PathBuf::from("/dev/stdout")])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self { document: serde_json::from_slice(&output.stdout).unwrap() }
+    /// `template.yaml` for any stack.
+    pub(crate) fn of(stack: &str, region: &str) -> Self {
+        Self::new(transformed("template.yaml"), stack.to_owned(), region.to_owned(), Map::new())
+    }
+
+    fn new(document: Value, stack: String, region: String, given: Map<String, Value>) -> Self {
+        let mut template = Self { document, stack, region, given, nested: BTreeMap::new() };
+        let nests = template.of_type("AWS::CloudFormation::Stack").into_iter();
+        let nested = nests.map(|(id, own)| {
+            let properties = own.properties();
+            let file = text(&properties["TemplateURL"]).split_once(".com/code/").unwrap().1;
+            let given = properties["Parameters"].as_object().unwrap().clone();
+            // AWS adds letters of its own.
+            let stack = format!("{}-{id}-1ABCDEFGHIJKL", template.stack);
+            (id.to_owned(), Self::new(transformed(file), stack, template.region.clone(), given))
+        });
+        template.nested = nested.collect();
+        template
+    }
+
+    /// A stack that it nests, by its logical id.
+    pub(crate) fn nested(&self, id: &str) -> &Self {
+        &self.nested[id]
+    }
+
+    /// Itself and the stacks that it nests.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.nested.values())
     }
 
     /// All resources of a type that a default stack has, by logical id.
@@ -103,10 +130,14 @@ impl Template {
                     Value::String(path) => path.clone(),
                     _ => format!("{}.{}", text(&argument[0]), text(&argument[1])),
                 };
+                if let Some((nested, output)) = path.split_once(".Outputs.") {
+                    let nested = self.nested(nested);
+                    return nested.resolve(&nested.document["Outputs"][output]["Value"]);
+                }
                 match path.strip_suffix(".Arn").map(|id| (id, self.resource(id))) {
                     Some((id, set)) if set.kind() == "AWS::WAFv2::IPSet" => {
-                        let name = text(&set.properties()["Name"]).to_owned();
-                        json!(format!("arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/ipset/{name}/{id}"))
+                        let (name, region) = (text(&set.properties()["Name"]).to_owned(), &self.region);
+                        json!(format!("arn:aws:wafv2:{region}:{ACCOUNT}:regional/ipset/{name}/{id}"))
                     }
                     _ => json!(path),
                 }
@@ -120,6 +151,10 @@ impl Template {
             "Fn::Split" => {
                 let whole = self.resolve(&argument[1]);
                 text(&whole).split(text(&argument[0])).collect()
+            }
+            "Fn::Select" => {
+                let index = argument[0].as_u64().unwrap();
+                self.resolve(&argument[1])[usize::try_from(index).unwrap()].clone()
             }
             "Fn::Base64" => self.resolve(argument),
             "Fn::Equals" => json!(self.resolve(&argument[0]) == self.resolve(&argument[1])),
@@ -135,18 +170,19 @@ impl Template {
 
     fn reference(&self, name: &str) -> Value {
         match name {
-            "AWS::StackName" => return json!(STACK),
+            "AWS::StackName" => return json!(self.stack),
             "AWS::AccountId" => return json!(ACCOUNT),
-            "AWS::Region" => return json!(REGION),
+            "AWS::Region" => return json!(self.region),
             "AWS::Partition" => return json!("aws"),
             "AWS::URLSuffix" => return json!("amazonaws.com"),
             "AWS::NoValue" => return json!({ "absent": true }),
             _ => {}
         }
         if let Some(parameter) = self.document["Parameters"].get(name) {
-            let default = parameter.get("Default").cloned().unwrap_or_else(|| json!(name));
+            let given = self.given.get(name).or_else(|| parameter.get("Default"));
+            let value = given.cloned().unwrap_or_else(|| json!(name));
             let list = parameter["Type"].as_str().unwrap().contains("List");
-            return if list { text(&default).split(',').collect() } else { default };
+            return if list { text(&value).split(',').collect() } else { value };
         }
         json!(self.resource(name).reference(name))
     }
@@ -201,21 +237,62 @@ impl Resource<'_> {
 
     /// What `!Ref` of it gives: the name where the template gives one, an ARN where AWS gives one, else its logical id.
     fn reference(&self, id: &str) -> String {
-        let balancing = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}");
+        let Template { stack, region, .. } = self.template;
+        let balancing = format!("arn:aws:elasticloadbalancing:{region}:{ACCOUNT}");
         let name =
             |property: &str| text(&self.template.resolve(&self.raw["Properties"][property])).to_owned();
         match self.kind() {
-            "AWS::ElasticLoadBalancingV2::Listener" => format!("{balancing}:listener/app/{STACK}/1/2"),
-            "AWS::ElasticLoadBalancingV2::ListenerRule" => {
-                format!("{balancing}:listener-rule/app/{STACK}/1/2/{id}")
+            "AWS::ElasticLoadBalancingV2::Listener" => {
+                format!("{balancing}:listener/app/{}/{}", name_of_32(stack, id), number(&[stack, id]))
+                    + &format!("/{}", number(&[id, stack]))
             }
-            "AWS::ElasticLoadBalancingV2::TargetGroup" => format!("{balancing}:targetgroup/{id}/3"),
-            "AWS::SNS::Topic" => format!("arn:aws:sns:{REGION}:{ACCOUNT}:{STACK}-{id}"),
+            "AWS::ElasticLoadBalancingV2::ListenerRule" => {
+                let listener = name("ListenerArn").replace(":listener/", ":listener-rule/");
+                format!("{listener}/{}", number(&[stack, id]))
+            }
+            "AWS::ElasticLoadBalancingV2::TargetGroup" => {
+                format!("{balancing}:targetgroup/{}/{}", name_of_32(stack, id), number(&[stack, id]))
+            }
+            "AWS::SNS::Topic" => format!("arn:aws:sns:{region}:{ACCOUNT}:{stack}-{id}"),
+            "AWS::AutoScaling::AutoScalingGroup" => name("AutoScalingGroupName"),
+            "AWS::Logs::LogGroup" => name("LogGroupName"),
             "AWS::CodeDeploy::Application" => name("ApplicationName"),
             "AWS::CodeDeploy::DeploymentGroup" => name("DeploymentGroupName"),
             _ => id.to_owned(),
         }
     }
+}
+
+/// A template of this repository, transformed the way the local cloud does it, once for all tests of a process.
+fn transformed(file: &str) -> Value {
+    static KNOWN: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    known.entry(file.to_owned()).or_insert_with(|| transform(file)).clone()
+}
+
+fn transform(file: &str) -> Value {
+    let root = root();
+    let python = root.join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make prepare`", python.display());
+    let output = Command::new(python)
+        .arg(root.join("local/cloud/emulator/transform.py"))
+        .args([root.join(file), PathBuf::from("/dev/stdout")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The name that CloudFormation gives a load balancer or a target group: 32 letters of stack, logical id and chance.
+fn name_of_32(stack: &str, id: &str) -> String {
+    format!("{stack:.6}-{id:.8}-{}", number(&[stack, id]))
+}
+
+/// A number such as AWS gives: 16 hexadecimal digits.
+fn number(of: &[&str]) -> String {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// `Condition` is also the name of a part of a policy, which is no text.

@@ -1,6 +1,6 @@
 //! What the template promises the code, and what cfn-lint does not see.
 
-use crate::template::{ACCOUNT, REGION, Resource, STACK, Template, root, text, texts};
+use crate::template::{ACCOUNT, Resource, SERVICES, STACK, Template, root, text, texts};
 use greenlight::settings::{Settings, VARIABLES};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +9,6 @@ const FUNCTION: &str = "AWS::Lambda::Function";
 
 /// The page that lists every setting.
 const SETTINGS_PAGE: &str = "docs/settings.md";
-
-const SERVICES: [(&str, &str); 2] = [("frontend", "Frontend"), ("backend", "Backend")];
-const COLOURS: [(&str, &str, u64); 2] = [("blue", "Blue", 8080), ("green", "Green", 8081)];
 
 /// The functions that drive releases, by logical id; `waf-logs` has settings of its own.
 fn release_functions(template: &Template) -> impl Iterator<Item = (&str, Resource<'_>)> {
@@ -22,16 +19,9 @@ fn release_functions(template: &Template) -> impl Iterator<Item = (&str, Resourc
 fn each_function_is_told_every_documented_variable_and_no_other() {
     let template = Template::read();
     for (id, function) in release_functions(template) {
+        let expected: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
         let given = function.environment();
-        let services: Vec<&str> = given["GREENLIGHT_SERVICES"].split(',').collect();
-        let expected: BTreeSet<String> = VARIABLES
-            .iter()
-            .flat_map(|variable| {
-                let times = if variable.is_per_service() { services.len() } else { 1 };
-                services.iter().take(times).map(|service| variable.name_for(service))
-            })
-            .collect();
-        assert_eq!(given.into_keys().collect::<BTreeSet<_>>(), expected, "{id}");
+        assert_eq!(given.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{id}");
     }
 }
 
@@ -91,9 +81,10 @@ fn sam_local_invoke_has_an_example_for_each_arn_that_only_a_stack_knows() {
         serde_json::from_value(samples["Parameters"].clone()).expect("strings by name, for all functions");
     // With it, a function with made-up ARNs asks nobody.
     let mut arns = BTreeSet::from(["AWS_ENDPOINT_URL".to_owned()]);
+    let only_a_stack = |name: &str| name.ends_with("_ARN") || name == "GREENLIGHT_SERVICES";
     for (id, function) in Template::read().of_type(FUNCTION) {
         let mut given = function.environment();
-        for (name, value) in given.iter_mut().filter(|(name, _)| name.ends_with("_ARN")) {
+        for (name, value) in given.iter_mut().filter(|(name, _)| only_a_stack(name)) {
             value.clone_from(samples.get(name).unwrap_or_else(|| panic!("{id}: no example of {name}")));
             arns.insert(name.clone());
         }
@@ -159,7 +150,8 @@ fn the_logs_of_a_function_are_kept_for_a_limited_time() {
     let template = Template::read();
     for (id, function) in template.of_type(FUNCTION) {
         let properties = function.properties();
-        let group = template.resource(text(&properties["LoggingConfig"]["LogGroup"])).properties();
+        let group = text(&function.raw()["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]);
+        let group = template.resource(group).properties();
         assert_eq!(
             group["LogGroupName"],
             json!(format!("/aws/lambda/{}", text(&properties["FunctionName"]))),
@@ -236,253 +228,6 @@ fn buckets_let_nobody_in_without_tls_and_those_that_we_write_keep_versions() {
     }
 }
 
-#[test]
-fn base_rules_name_both_colours_and_leave_the_priority_before_them_free() {
-    let template = Template::read();
-    let mut priorities = BTreeSet::new();
-    for (service, name) in SERVICES {
-        let rule = template.resource(&format!("{name}Rule")).properties();
-        let priority = rule["Priority"].as_u64().unwrap();
-        assert!(priorities.insert(priority), "{service}: priority {priority} is taken");
-        assert_eq!(rule["ListenerArn"], template.resolve(&json!({ "Ref": "Listener" })), "{service}");
-
-        let forward = &rule["Actions"][0]["ForwardConfig"];
-        let groups: Vec<Value> = COLOURS
-            .iter()
-            .map(|(_, colour, _)| json!({ "Ref": format!("{name}{colour}TargetGroup") }))
-            .collect();
-        let named: Vec<Value> = forward["TargetGroups"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|group| group["TargetGroupArn"].clone())
-            .collect();
-        assert_eq!(json!(named), template.resolve(&json!(groups)), "{service}");
-        let weights: Vec<u64> = forward["TargetGroups"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|group| group["Weight"].as_u64().unwrap())
-            .collect();
-        assert_eq!(weights, [100, 0], "{service}");
-        assert_eq!(forward["TargetGroupStickinessConfig"]["Enabled"], json!(false), "{service}");
-    }
-    for priority in &priorities {
-        assert!(
-            *priority > 1 && !priorities.contains(&(priority - 1)),
-            "{} belongs to a release",
-            priority - 1
-        );
-    }
-    let rules = template.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
-    assert_eq!(rules.len(), SERVICES.len(), "a rule of no service");
-}
-
-#[test]
-fn target_groups_check_health_fast_on_the_port_of_their_colour() {
-    let template = Template::read();
-    for (_, name) in SERVICES {
-        for (_, colour, port) in COLOURS {
-            let id = format!("{name}{colour}TargetGroup");
-            let group = template.resource(&id).properties();
-            assert_eq!(group["Port"], json!(port), "{id}");
-            assert_eq!(group["TargetType"], json!("instance"), "{id}");
-            assert_eq!(group["HealthCheckPath"], json!("/healthz"), "{id}");
-            let thresholds =
-                ["HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount"];
-            assert_eq!(thresholds.map(|key| group[key].as_u64().unwrap()), [5, 2, 2], "{id}");
-            assert_eq!(group["UnhealthyThresholdCount"], json!(2), "{id}");
-        }
-    }
-}
-
-#[test]
-fn instances_belong_to_both_colours_and_are_not_replaced_for_an_idle_one() {
-    let template = Template::read();
-    for (_, name) in SERVICES {
-        let group = template.resource(&format!("{name}AutoScalingGroup")).properties();
-        assert_eq!(group["HealthCheckType"], json!("EC2"), "{name}");
-        let groups =
-            json!(COLOURS.map(|(_, colour, _)| json!({ "Ref": format!("{name}{colour}TargetGroup") })));
-        assert_eq!(group["TargetGroupARNs"], template.resolve(&groups), "{name}");
-    }
-}
-
-#[test]
-fn an_instance_knows_its_service_before_the_agent_starts() {
-    let template = Template::read();
-    for (service, name) in SERVICES {
-        let launch = template.resource(&format!("{name}LaunchTemplate")).properties();
-        let script = text(&launch["LaunchTemplateData"]["UserData"]).to_owned();
-        let at = |line: &str| {
-            script.lines().position(|known| known == line).unwrap_or_else(|| panic!("{name}: no {line}"))
-        };
-        let agent = at("/tmp/install auto");
-        for line in [
-            format!("GREENLIGHT_SERVICE={service}"),
-            format!("GREENLIGHT_LIFECYCLE_FUNCTION={STACK}-lifecycle"),
-            "GREENLIGHT_RUNTIME=compose".to_owned(),
-            format!("AWS_REGION={REGION}"),
-        ] {
-            assert!(at(&line) < agent, "{name}: {line} comes too late");
-        }
-    }
-}
-
-#[test]
-fn codedeploy_neither_moves_traffic_nor_goes_back_by_itself() {
-    let template = Template::read();
-    for (service, name) in SERVICES {
-        let group = template.resource(&format!("{name}DeploymentGroup")).properties();
-        assert!(
-            group.get("LoadBalancerInfo").is_none(),
-            "{service}: would take instances out of both colours"
-        );
-        assert_eq!(
-            group["DeploymentStyle"]["DeploymentOption"],
-            json!("WITHOUT_TRAFFIC_CONTROL"),
-            "{service}"
-        );
-        assert_eq!(group["AutoRollbackConfiguration"], json!({ "Enabled": false }), "{service}");
-        assert_eq!(group["AlarmConfiguration"], json!({ "Enabled": false }), "{service}");
-        assert_eq!(group["DeploymentConfigName"], json!("CodeDeployDefault.AllAtOnce"), "{service}");
-        assert_eq!(group["DeploymentGroupName"], json!(service), "the permissions name the group so");
-        assert_eq!(group["AutoScalingGroups"], json!([format!("{name}AutoScalingGroup")]), "{service}");
-    }
-}
-
-#[test]
-fn an_alarm_judges_the_one_colour_that_its_name_says() {
-    let template = Template::read();
-    let known = template.resource("AlarmFunction").environment();
-    let mut judging = BTreeSet::new();
-    for (service, name) in SERVICES {
-        for (colour, capital, _) in COLOURS {
-            let variable = format!("GREENLIGHT_{}_{}_ALARMS", service.to_uppercase(), colour.to_uppercase());
-            judging.extend(known[&variable].split(',').map(|alarm| {
-                let (start, what) = alarm.rsplit_once('-').unwrap();
-                assert_eq!(start, format!("{STACK}-{service}-{colour}"), "{variable}");
-                (alarm.to_owned(), format!("{name}{capital}TargetGroup"), what.to_owned())
-            }));
-        }
-    }
-    let mut found = BTreeSet::new();
-    for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        let properties = alarm.properties();
-        let name = text(&properties["AlarmName"]).to_owned();
-        let mut groups = BTreeSet::new();
-        for metric in metrics(&properties) {
-            let dimensions: BTreeMap<&str, &str> = metric.described["Dimensions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|dimension| (text(&dimension["Name"]), text(&dimension["Value"])))
-                .collect();
-            // Only this combination is published for a colour.
-            assert_eq!(
-                dimensions.keys().copied().collect::<Vec<_>>(),
-                ["LoadBalancer", "TargetGroup"],
-                "{id}"
-            );
-            assert_eq!(dimensions["LoadBalancer"], "LoadBalancer.LoadBalancerFullName", "{id}");
-            groups.insert(dimensions["TargetGroup"].replace(".TargetGroupFullName", ""));
-        }
-        let [group] = groups.iter().collect::<Vec<_>>()[..] else { panic!("{id} looks at {groups:?}") };
-        found.insert((name.clone(), group.clone(), name.rsplit_once('-').unwrap().1.to_owned()));
-    }
-    assert_eq!(found, judging);
-}
-
-/// A metric that an alarm reads: by itself, or as a line of an expression.
-struct AlarmMetric<'a> {
-    /// The line's id; none where the alarm reads one metric and no expression.
-    id: Option<&'a str>,
-    /// Namespace, name and dimensions.
-    described: &'a Value,
-    statistic: &'a str,
-    period: &'a Value,
-}
-
-fn metrics<'a>(properties: &'a Value) -> Vec<AlarmMetric<'a>> {
-    let Some(lines) = properties.get("Metrics") else {
-        let statistic = properties.get("Statistic").or_else(|| properties.get("ExtendedStatistic")).unwrap();
-        let period = &properties["Period"];
-        return vec![AlarmMetric { id: None, described: properties, statistic: text(statistic), period }];
-    };
-    let metric = |line: &'a Value| {
-        let statistic = line.get("MetricStat")?;
-        Some(AlarmMetric {
-            id: Some(text(&line["Id"])),
-            described: &statistic["Metric"],
-            statistic: text(&statistic["Stat"]),
-            period: &statistic["Period"],
-        })
-    };
-    lines.as_array().unwrap().iter().filter_map(metric).collect()
-}
-
-/// CloudWatch takes an alarm on a metric that nobody publishes, and the alarm stays OK for ever. The names:
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
-#[test]
-fn an_alarm_reads_metrics_that_the_load_balancer_publishes_and_they_are_few() {
-    let template = Template::read();
-    let (mut read, mut billed) = (BTreeSet::new(), 0);
-    for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        for metric in metrics(&alarm.properties()) {
-            assert_eq!(metric.described["Namespace"], json!("AWS/ApplicationELB"), "{id}");
-            assert_eq!(*metric.period, json!(60), "{id}: the load balancer publishes once a minute");
-            read.insert((text(&metric.described["MetricName"]).to_owned(), metric.statistic.to_owned()));
-            billed += 1;
-        }
-    }
-    let published = [
-        ("HTTPCode_Target_5XX_Count", "Sum"),
-        ("RequestCount", "Sum"),
-        ("TargetConnectionErrorCount", "Sum"),
-        ("TargetResponseTime", "p90"),
-        ("UnhealthyRoutingRequestCount", "Sum"),
-    ];
-    assert_eq!(read, published.map(|(name, statistic)| (name.to_owned(), statistic.to_owned())).into());
-    assert_eq!(billed, 20, "CloudWatch bills by the metric that an alarm reads");
-}
-
-/// A minute is published late and in parts, and CloudWatch evaluates it all the same: an alarm that looks at one minute,
-/// or that fills it in, never sees a bad one. The expression is the one that `local/cloud` is tested with.
-#[test]
-fn an_alarm_waits_for_late_minutes_fills_nothing_in_and_wakes_the_alarm_function() {
-    let template = Template::read();
-    for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        let properties = alarm.properties();
-        for actions in ["AlarmActions", "OKActions"] {
-            assert_eq!(properties[actions], json!(["AlarmFunction.Arn"]), "{id}");
-        }
-        assert_eq!(
-            ["EvaluationPeriods", "DatapointsToAlarm"].map(|name| properties[name].clone()),
-            [json!(3), json!(1)],
-            "{id}"
-        );
-        assert_eq!(properties["TreatMissingData"], json!("notBreaching"), "{id}");
-
-        let few_samples = properties.get("ExtendedStatistic").map(|_| json!("ignore"));
-        assert_eq!(properties.get("EvaluateLowSampleCountPercentile"), few_samples.as_ref(), "{id}");
-        let Some(lines) = properties.get("Metrics") else { continue };
-        let math = lines.as_array().unwrap().iter().find_map(|line| line.get("Expression"));
-        assert_eq!(math, Some(&json!("IF(requests >= 20, 100 * errors / requests, 0)")), "{id}");
-        let ids: BTreeSet<&str> = metrics(&properties).iter().filter_map(|metric| metric.id).collect();
-        assert_eq!(ids, BTreeSet::from(["errors", "requests"]), "{id}: two that may both be silent");
-        for line in lines.as_array().unwrap() {
-            assert_eq!(line.get("ReturnData").is_none(), line.get("Expression").is_some(), "{id}");
-        }
-    }
-    let permission = template.resource("AlarmFunctionPermission").properties();
-    assert_eq!(permission["Principal"], json!("lambda.alarms.cloudwatch.amazonaws.com"));
-    assert_eq!(
-        permission["SourceArn"],
-        json!(format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{STACK}-*"))
-    );
-    assert_eq!(permission["SourceAccount"], json!(ACCOUNT));
-}
-
 /// A 504 of nginx is a 5xx of its colour. One of the load balancer's own belongs to no target group, so no alarm of a
 /// colour would see a version that hangs.
 #[test]
@@ -498,22 +243,4 @@ fn nginx_gives_up_on_a_version_that_hangs_before_the_load_balancer_does() {
         let seconds: u64 = line.trim().strip_suffix("s;").unwrap().parse().unwrap();
         assert!(seconds < idle, "{setting}: {seconds} s, and the load balancer gives up after {idle} s");
     }
-}
-
-#[test]
-fn the_services_differ_in_name_and_priority_only() {
-    let template = Template::read();
-    let written = |name: &str| -> BTreeMap<String, String> {
-        let lower = name.to_lowercase();
-        let own = template.resources().filter(|(id, _)| id.starts_with(name));
-        own.map(|(id, resource)| {
-            let mut raw = resource.raw().clone();
-            if let Some(priority) = raw.pointer_mut("/Properties/Priority") {
-                *priority = Value::Null;
-            }
-            (id.replace(name, "*"), raw.to_string().replace(name, "*").replace(&lower, "*"))
-        })
-        .collect()
-    };
-    assert_eq!(written("Frontend"), written("Backend"));
 }

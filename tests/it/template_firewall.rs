@@ -130,7 +130,7 @@ fn the_web_acl_refuses_both_sets_first_in_the_rule_that_the_function_knows() {
 #[test]
 fn waf_delivers_into_the_bucket_that_the_function_reads_and_forgets_in_time() {
     let template = Template::read();
-    let name = format!("aws-waf-logs-{STACK}-{ACCOUNT}");
+    let name = format!("aws-waf-logs-{STACK}-{ACCOUNT}-{REGION}");
     let bucket = template.resource("WafLogBucket").properties();
     assert_eq!(bucket["BucketName"], json!(name));
     assert!(bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"].is_u64());

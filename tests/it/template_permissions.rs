@@ -1,6 +1,6 @@
 //! Least privilege: what the code calls is allowed, and nothing else.
 
-use crate::template::{Template, root, text, texts};
+use crate::template::{SERVICES, Template, root, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -244,28 +244,45 @@ fn only_a_rule_with_a_releases_tag_can_be_deleted() {
 }
 
 #[test]
-fn an_instance_may_fetch_its_bundles_and_ask_and_no_more() {
-    let template = Template::read();
-    for (service, name) in [("frontend", "Frontend"), ("backend", "Backend")] {
-        let expected = BTreeMap::from([
+fn an_instance_may_fetch_its_bundles_ask_log_let_operators_in_and_no_more() {
+    for (service, id) in SERVICES {
+        let only = |resource: &str| BTreeSet::from([resource.to_owned()]);
+        let mut expected = BTreeMap::from([
             (
                 "lambda:InvokeFunction".to_owned(),
-                BTreeSet::from(["arn:aws:lambda:eu-west-1:123456789012:function:shop-lifecycle".to_owned()]),
+                only("arn:aws:lambda:eu-west-1:123456789012:function:shop-lifecycle"),
             ),
             (
                 "s3:GetObjectVersion".to_owned(),
-                BTreeSet::from([format!("arn:aws:s3:::shop-artifacts-123456789012/releases/{service}/*")]),
+                only(&format!("arn:aws:s3:::shop-artifacts-123456789012-eu-west-1/releases/{service}/*")),
             ),
         ]);
-        assert_eq!(allowed(template, &format!("{name}InstanceRole")), expected);
+        let streams =
+            format!("arn:aws:logs:eu-west-1:123456789012:log-group:/greenlight/shop/{service}:log-stream:*");
+        for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+            expected.insert(action.to_owned(), only(&streams));
+        }
+        let sessions = ["ControlChannel", "DataChannel"];
+        let sessions = sessions
+            .iter()
+            .flat_map(|what| ["Create", "Open"].map(|verb| format!("ssmmessages:{verb}{what}")));
+        for action in sessions.chain(["ssm:UpdateInstanceInformation".to_owned()]) {
+            expected.insert(action, only("*"));
+        }
+        assert_eq!(allowed(Template::read().nested(id), "InstanceRole"), expected);
     }
 }
 
 #[test]
-fn codedeploy_may_hold_scaling_while_it_releases() {
-    let template = Template::read();
-    let allowed = allowed(template, "DeploymentRole");
-    for action in ["autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses"] {
-        assert_eq!(allowed[action].len(), 2, "{action}: one group for each service");
+fn codedeploy_may_hold_scaling_of_its_own_group_while_it_releases() {
+    for (service, id) in SERVICES {
+        let allowed = allowed(Template::read().nested(id), "DeploymentRole");
+        for action in ["autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses"] {
+            let of_service = format!("autoScalingGroupName/shop.{service}");
+            assert!(
+                allowed[action].iter().all(|group| group.ends_with(&of_service)),
+                "{action}: {allowed:?}"
+            );
+        }
     }
 }

@@ -127,20 +127,20 @@ impl Settings {
     /// Every fault there is, unknown names under our prefix among them.
     pub fn read(source: &impl Strings) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
-        let state_bucket = reader.value(&STATE_BUCKET, "", bucket);
-        let ipv4_set = reader.value(&IPV4_SET, "", IpSetArn::parse);
-        let ipv6_set = reader.value(&IPV6_SET, "", IpSetArn::parse);
-        let rule = reader.value(&RULE, "", |text| (1..=128).contains(&text.len()).then(|| text.to_owned()));
-        let topic_arn = reader.value(&TOPIC, "", |text| match text {
+        let state_bucket = reader.value(&STATE_BUCKET, bucket);
+        let ipv4_set = reader.value(&IPV4_SET, IpSetArn::parse);
+        let ipv6_set = reader.value(&IPV6_SET, IpSetArn::parse);
+        let rule = reader.value(&RULE, |text| (1..=128).contains(&text.len()).then(|| text.to_owned()));
+        let topic_arn = reader.value(&TOPIC, |text| match text {
             "" => Some(None),
             arn => (arn.starts_with("arn:") && arn.contains(":sns:")).then(|| Some(arn.to_owned())),
         });
-        let mode = reader.value(&MODE, "", |text| match text {
+        let mode = reader.value(&MODE, |text| match text {
             "block" => Some(Mode::Block),
             "count" => Some(Mode::Count),
             _ => None,
         });
-        let clients = reader.value(&CLIENTS, "", |text| {
+        let clients = reader.value(&CLIENTS, |text| {
             text.parse().ok().filter(|clients| (1_000..=50_000_000).contains(clients))
         });
         if let (Some(v4), Some(v6)) = (&ipv4_set, &ipv6_set)

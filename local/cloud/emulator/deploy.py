@@ -1,22 +1,24 @@
 """Creates a stack in the emulator from transformed CloudFormation and prints what came of it as JSON.
 
-usage: deploy.py ENDPOINT STACK template.json [NAME=VALUE ...]
+usage: deploy.py ENDPOINT STACK template.json FOLDER [NAME=VALUE ...]
 
-Parameters that name the account's own network (VpcId, SubnetIds) default to the account's default VPC.
+The templates that it nests are taken from FOLDER. Parameters that name the account's own network (VpcId, SubnetIds)
+default to the account's default VPC.
 Prints {"resources": {logical id: physical id}, "outputs": {name: value}, "roles": {logical id of what has the role:
-{"name": physical id of that, "policies": {name: [statement]}}}}.
+{"name": physical id of that, "policies": {name: [statement]}}}}. What is in a nested stack has the id `<nested>.<own>`.
 """
 
 import json
-import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
-
-REGION = os.environ.get("AWS_REGION", "eu-west-1")
+from transform import CODE_BUCKET, REGION, UPLOADED, transform
 
 
 def client(service: str, endpoint: str) -> Any:
@@ -26,6 +28,8 @@ def client(service: str, endpoint: str) -> Any:
         region_name=REGION,
         aws_access_key_id="AKIALOCALDEPLOYMENT0",
         aws_secret_access_key="local",
+        # A whole stack is made in one answer. On a busy machine that takes minutes, and a repeated call finds it half made.
+        config=Config(read_timeout=600, retries={"max_attempts": 0}),
     )
 
 
@@ -63,13 +67,43 @@ def policies(endpoint: str, role: str) -> dict[str, list[dict[str, Any]]]:
     return {name: [one] if isinstance(one, dict) else one for name, one in listed.items()}
 
 
-def create(endpoint: str, stack: str, template: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+def upload_nested(endpoint: str, template: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Uploads the templates that a template nests, as `sam package` does, and answers them by logical id."""
+    s3 = client("s3", endpoint)
+    s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    nested = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            path = resource["Properties"]["TemplateURL"].removeprefix(UPLOADED)
+            nested[name] = transform(str(folder / path))
+            s3.put_object(Bucket=CODE_BUCKET, Key=path, Body=json.dumps(nested[name]).encode())
+    return nested
+
+
+def resources(cloudformation: Any, stack: str) -> dict[str, str]:
+    listed = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    # What a condition left out is listed without a name.
+    return {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in listed if "LogicalResourceId" in r}
+
+
+def holders(template: dict[str, Any], ids: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """What has a role: its logical id, its physical id, and the role's."""
+    for name, resource in template["Resources"].items():
+        role = role_of(resource)
+        if role and ids.get(name):
+            yield name, ids[name], ids[role]
+
+
+def create(
+    endpoint: str, stack: str, template: dict[str, Any], folder: Path, given: dict[str, str]
+) -> dict[str, Any]:
     declared = template.get("Parameters", {})
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise SystemExit(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared))}")
     values = {**default_network(endpoint), **given}
     cloudformation = client("cloudformation", endpoint)
+    nested = upload_nested(endpoint, template, folder)
     try:
         cloudformation.create_stack(
             StackName=stack,
@@ -84,25 +118,25 @@ def create(endpoint: str, stack: str, template: dict[str, Any], given: dict[str,
     made = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     if made["StackStatus"] != "CREATE_COMPLETE":
         raise SystemExit(f"stack {stack} ended as {made['StackStatus']}: {made.get('StackStatusReason', 'no reason')}")
-    resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-    # What a condition left out is listed without a name.
-    ids = {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in resources if "LogicalResourceId" in r}
-    roles = {name: role_of(resource) for name, resource in template["Resources"].items() if ids.get(name)}
+    ids = resources(cloudformation, stack)
+    found = list(holders(template, ids))
+    for name, inner in nested.items():
+        inside = resources(cloudformation, ids[name])
+        ids |= {f"{name}.{own}": physical for own, physical in inside.items()}
+        found += [(f"{name}.{own}", physical, role) for own, physical, role in holders(inner, inside)]
     return {
         "resources": ids,
         "outputs": {o["OutputKey"]: o["OutputValue"] for o in made.get("Outputs", [])},
-        "roles": {
-            name: {"name": ids[name], "policies": policies(endpoint, ids[role])} for name, role in roles.items() if role
-        },
+        "roles": {name: {"name": physical, "policies": policies(endpoint, role)} for name, physical, role in found},
     }
 
 
 def main() -> None:
-    endpoint, stack, path = sys.argv[1:4]
+    endpoint, stack, path, folder = sys.argv[1:5]
     with open(path, encoding="utf-8") as file:
         template = json.load(file)
-    given = dict(argument.split("=", 1) for argument in sys.argv[4:])
-    json.dump(create(endpoint, stack, template, given), sys.stdout)
+    given = dict(argument.split("=", 1) for argument in sys.argv[5:])
+    json.dump(create(endpoint, stack, template, Path(folder), given), sys.stdout)
 
 
 if __name__ == "__main__":

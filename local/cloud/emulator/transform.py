@@ -3,8 +3,9 @@
 usage: transform.py template.yaml out.json
 
 Parameters stay references: CloudFormation resolves them when the stack is created.
-The code of a function becomes `s3://code/<binary>.zip`, as `sam package` would have uploaded it, so that the
-function's own description says which binary it runs.
+Where `sam package` would upload a file, it becomes an address in the bucket `code`: the code of a function
+`s3://code/<binary>.zip`, so that the function's own description says which binary it runs, and the template of a nested
+stack the URL of `s3://code/<path>`.
 """
 
 import json
@@ -20,6 +21,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 REGION = os.environ.get("AWS_REGION", "eu-west-1")
 CODE_BUCKET = "code"
+UPLOADED = f"https://s3.{REGION}.amazonaws.com/{CODE_BUCKET}/"
 
 
 def binary_of(function: dict[str, Any], logical_id: str) -> str:
@@ -37,11 +39,13 @@ def binary_of(function: dict[str, Any], logical_id: str) -> str:
 
 
 def package(template: dict[str, Any]) -> None:
-    """Replaces local code paths, which the translator refuses, by where `sam package` would put them."""
+    """Replaces local paths, which the translator and CloudFormation refuse, by where `sam package` would put them."""
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             binary = binary_of(resource, logical_id)
             resource["Properties"]["CodeUri"] = {"Bucket": CODE_BUCKET, "Key": f"{binary}.zip"}
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            resource["Properties"]["TemplateURL"] = UPLOADED + resource["Properties"]["TemplateURL"]
 
 
 def inherit_code(template: dict[str, Any]) -> None:

@@ -102,7 +102,7 @@ impl Emulator {
         transform.arg(places.template()).arg(&transformed);
         finish(transform, "the SAM transform", &places.template()).await?;
         let mut deploy = python("deploy.py");
-        deploy.arg(self.endpoint()).arg(stack).arg(&transformed);
+        deploy.arg(self.endpoint()).arg(stack).arg(&transformed).arg(&places.root);
         deploy.args(parameters.iter().map(|(name, value)| format!("{name}={value}")));
         let made = finish(deploy, "the stack", &transformed).await?;
         let listing = places.state.join("stack.json");

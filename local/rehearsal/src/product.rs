@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use cloud::{Stack, Weights};
-use std::collections::BTreeMap;
+use greenlight::settings::{ServiceSettings, Settings};
+use release::{Colour, PerColour};
 
 /// The stack, as its user sees it.
 #[derive(Debug, Clone)]
@@ -13,7 +14,9 @@ pub struct Product {
     pub artifacts: String,
     /// Where the ledgers lie.
     pub state: String,
-    settings: BTreeMap<String, String>,
+    /// The name of `CodeDeploy`'s application.
+    pub application: String,
+    settings: Settings,
 }
 
 impl Product {
@@ -24,23 +27,21 @@ impl Product {
     pub fn of(stack: &Stack) -> Result<Self> {
         let function =
             stack.functions.iter().find(|function| function.environment.contains_key("GREENLIGHT_SERVICES"));
-        let settings =
-            function.context("no function has GREENLIGHT_SERVICES in its environment")?.environment.clone();
-        let read =
-            |name: &str| settings.get(name).cloned().with_context(|| format!("the functions have no {name}"));
+        let function = function.context("no function has GREENLIGHT_SERVICES in its environment")?;
+        let settings = Settings::read(&function.environment)?;
+        let items = function.environment["GREENLIGHT_SERVICES"].split(',');
         Ok(Self {
-            services: read("GREENLIGHT_SERVICES")?.split(',').map(|name| name.trim().to_owned()).collect(),
-            artifacts: read("GREENLIGHT_ARTIFACT_BUCKET")?,
-            state: read("GREENLIGHT_STATE_BUCKET")?,
+            services: items.filter_map(|item| Some(item.split(':').next()?.trim().to_owned())).collect(),
+            artifacts: settings.artifact_bucket.clone(),
+            state: settings.state_bucket.clone(),
+            application: settings.application.clone(),
             settings,
         })
     }
 
-    fn of_colour(&self, service: &str, colour: &str, what: &str) -> Result<&str> {
-        let name = |text: &str| text.to_uppercase().replace('-', "_");
-        let variable = format!("GREENLIGHT_{}_{}_{what}", name(service), name(colour));
-        let value = self.settings.get(&variable);
-        Ok(value.with_context(|| format!("the functions have no {variable}"))?)
+    fn of_service(&self, service: &str) -> Result<&ServiceSettings> {
+        let found = self.settings.services.iter().find(|(name, _)| name.as_str() == service);
+        Ok(found.with_context(|| format!("the functions know no service {service}"))?.1)
     }
 
     /// The ARN of a colour's target group.
@@ -48,21 +49,15 @@ impl Product {
     /// # Errors
     /// When the functions were not told.
     pub fn target_group(&self, service: &str, colour: &str) -> Result<&str> {
-        self.of_colour(service, colour, "TARGET_GROUP_ARN")
+        of_colour(&self.of_service(service)?.target_groups, colour).map(String::as_str)
     }
 
     /// The names of a colour's alarms.
     ///
     /// # Errors
     /// When the functions were not told.
-    pub fn alarms(&self, service: &str, colour: &str) -> Result<Vec<&str>> {
-        Ok(self.of_colour(service, colour, "ALARMS")?.split(',').map(str::trim).collect())
-    }
-
-    fn of_service(&self, service: &str, what: &str) -> Result<&str> {
-        let variable = format!("GREENLIGHT_{}_{what}", service.to_uppercase().replace('-', "_"));
-        let value = self.settings.get(&variable);
-        Ok(value.with_context(|| format!("the functions have no {variable}"))?)
+    pub fn alarms(&self, service: &str, colour: &str) -> Result<&[String]> {
+        of_colour(&self.of_service(service)?.alarms, colour).map(Vec::as_slice)
     }
 
     /// The ARN of a service's base rule.
@@ -70,7 +65,7 @@ impl Product {
     /// # Errors
     /// When the functions were not told.
     pub fn base_rule(&self, service: &str) -> Result<&str> {
-        self.of_service(service, "BASE_RULE_ARN")
+        Ok(&self.of_service(service)?.base_rule_arn)
     }
 
     /// The name of a service's Auto Scaling group.
@@ -78,7 +73,7 @@ impl Product {
     /// # Errors
     /// When the functions were not told.
     pub fn auto_scaling_group(&self, service: &str) -> Result<&str> {
-        self.of_service(service, "AUTO_SCALING_GROUP")
+        Ok(&self.of_service(service)?.auto_scaling_group)
     }
 
     /// The name of a service's deployment group.
@@ -86,16 +81,7 @@ impl Product {
     /// # Errors
     /// When the functions were not told.
     pub fn deployment_group(&self, service: &str) -> Result<&str> {
-        self.of_service(service, "DEPLOYMENT_GROUP")
-    }
-
-    /// The name of `CodeDeploy`'s application.
-    ///
-    /// # Errors
-    /// When the functions were not told.
-    pub fn application(&self) -> Result<&str> {
-        let name = self.settings.get("GREENLIGHT_APPLICATION");
-        Ok(name.context("the functions have no GREENLIGHT_APPLICATION")?)
+        Ok(&self.of_service(service)?.deployment_group)
     }
 
     /// The host name that a service answers to: that of the rule which names its target groups.
@@ -108,4 +94,9 @@ impl Product {
         let found = hosts.into_iter().find(|(_, groups)| groups.contains_key(group));
         Ok(found.with_context(|| format!("no listener rule names the target groups of {service}"))?.0.clone())
     }
+}
+
+fn of_colour<'a, T>(both: &'a PerColour<T>, colour: &str) -> Result<&'a T> {
+    let colour = Colour::BOTH.into_iter().find(|known| known.to_string() == colour);
+    Ok(both.of(colour.with_context(|| format!("no colour is called {colour:?}"))?))
 }

@@ -148,7 +148,7 @@ impl Tally {
                 release.weights = during(&shares, &span);
                 if release.verdict == "rejected" {
                     let alarms = product.alarms(&upload.service, &span.colour)?;
-                    release.way_back(log, &host, &shares, &transitions, &alarms, &span);
+                    release.way_back(log, &host, &shares, &transitions, alarms, &span);
                 }
             }
             releases.push(release);
@@ -199,7 +199,7 @@ impl Release {
         host: &str,
         shares: &[(Timestamp, u16)],
         transitions: &[Transition],
-        alarms: &[&str],
+        alarms: &[String],
         span: &Span,
     ) {
         let ours = || {
@@ -215,7 +215,7 @@ impl Release {
         let last = ours().map(|record| log.time(record.ended())).max();
         let alarm = bad.and_then(|bad| {
             let fired = transitions.iter().filter(|one| one.state == AlarmState::Alarm && one.at >= bad);
-            fired.filter(|one| alarms.contains(&one.alarm.as_str())).map(|one| one.at).min()
+            fired.filter(|one| alarms.contains(&one.alarm)).map(|one| one.at).min()
         });
         let weights = alarm.and_then(|alarm| {
             shares.iter().find(|(at, share)| *at >= alarm && *share == 0).map(|(at, _)| *at)

@@ -78,11 +78,11 @@ mod tests {
                 let metric =
                     |name: &str, state| MetricAlarm::builder().alarm_name(name).state_value(state).build();
                 DescribeAlarmsOutput::builder()
-                    .metric_alarms(metric("blue-errors", StateValue::Ok))
-                    .metric_alarms(metric("green-errors", StateValue::InsufficientData))
+                    .metric_alarms(metric("shop.backend-blue-errors", StateValue::Ok))
+                    .metric_alarms(metric("shop.backend-green-errors", StateValue::InsufficientData))
                     .composite_alarms(
                         CompositeAlarm::builder()
-                            .alarm_name("green-slow")
+                            .alarm_name("shop.backend-green-slow")
                             .state_value(StateValue::Alarm)
                             .build(),
                     )
@@ -93,10 +93,19 @@ mod tests {
         let of = |states: &[(&str, AlarmState)]| {
             states.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect::<BTreeMap<_, _>>()
         };
-        assert_eq!(states.blue, of(&[("blue-errors", AlarmState::Ok), ("blue-slow", AlarmState::Missing)]));
+        assert_eq!(
+            states.blue,
+            of(&[
+                ("shop.backend-blue-errors", AlarmState::Ok),
+                ("shop.backend-blue-slow", AlarmState::Missing)
+            ])
+        );
         assert_eq!(
             states.green,
-            of(&[("green-errors", AlarmState::NoData), ("green-slow", AlarmState::Firing)])
+            of(&[
+                ("shop.backend-green-errors", AlarmState::NoData),
+                ("shop.backend-green-slow", AlarmState::Firing)
+            ])
         );
         assert_eq!(rule.num_calls(), 1);
     }

@@ -88,13 +88,13 @@ mod tests {
         let failure =
             aws_with(&[&rule]).replace(&backend(), &InstanceId("i-1".to_owned())).await.unwrap_err();
         assert_eq!(failure.class(), Class::Permanent);
-        assert!(failure.to_string().contains("instance i-1 of Auto Scaling group shop-backend"), "{failure}");
+        assert!(failure.to_string().contains("instance i-1 of Auto Scaling group shop.backend"), "{failure}");
     }
 
     #[tokio::test]
     async fn of_the_suspended_processes_only_those_that_a_deployment_suspends_are_told() {
         let rule = mock!(Client::describe_auto_scaling_groups)
-            .match_requests(|request| request.auto_scaling_group_names() == ["shop-backend"])
+            .match_requests(|request| request.auto_scaling_group_names() == ["shop.backend"])
             .then_output(|| {
                 let suspended = ["AZRebalance", "Launch", "Terminate"]
                     .map(|name| SuspendedProcess::builder().process_name(name).build());
@@ -110,14 +110,14 @@ mod tests {
         let rule = mock!(Client::describe_auto_scaling_groups)
             .then_output(|| DescribeAutoScalingGroupsOutput::builder().build());
         let failure = aws_with(&[&rule]).suspended(&backend()).await.unwrap_err();
-        assert!(failure.to_string().contains("shop-backend"), "{failure}");
+        assert!(failure.to_string().contains("shop.backend"), "{failure}");
     }
 
     #[tokio::test]
     async fn exactly_the_named_processes_are_resumed() {
         let rule = mock!(Client::resume_processes)
             .match_requests(|request| {
-                request.auto_scaling_group_name() == Some("shop-backend")
+                request.auto_scaling_group_name() == Some("shop.backend")
                     && request.scaling_processes() == ["InstanceRefresh", "Terminate"]
             })
             .then_output(|| ResumeProcessesOutput::builder().build());

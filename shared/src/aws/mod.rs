@@ -57,7 +57,9 @@ impl Aws {
 
     fn service(&self, name: &ServiceName) -> Result<&ServiceSettings, Failure> {
         self.settings.services.get(name).ok_or_else(|| {
-            let message = format!("service {name} is not released by this stack: add it to GREENLIGHT_SERVICES, with its own variables");
+            let message = format!(
+                "service {name} is not released by this stack: add it to template.yaml, as CONTRIBUTING.md says"
+            );
             Failure::new(Class::Permanent, message)
         })
     }

@@ -21,7 +21,8 @@ pub(super) const GREEN: &str =
 /// The adapters of one service's stack, with clients that can reach nothing.
 pub(super) fn aws() -> Aws {
     let variables = [
-        ("GREENLIGHT_SERVICES", "backend"),
+        ("GREENLIGHT_SERVICES", "backend:base:backend-blue/1:backend-green/2"),
+        ("GREENLIGHT_ALARMS", "errors,slow"),
         ("GREENLIGHT_STATE_BUCKET", "shop-state"),
         ("GREENLIGHT_ARTIFACT_BUCKET", "shop-artifacts"),
         ("GREENLIGHT_APPLICATION", "shop"),
@@ -30,13 +31,6 @@ pub(super) fn aws() -> Aws {
             "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/1/2",
         ),
         ("GREENLIGHT_STRATEGY", "AllAtOnce"),
-        ("GREENLIGHT_BACKEND_DEPLOYMENT_GROUP", "shop-backend"),
-        ("GREENLIGHT_BACKEND_BASE_RULE_ARN", BASE_RULE),
-        ("GREENLIGHT_BACKEND_BLUE_TARGET_GROUP_ARN", BLUE),
-        ("GREENLIGHT_BACKEND_GREEN_TARGET_GROUP_ARN", GREEN),
-        ("GREENLIGHT_BACKEND_BLUE_ALARMS", "blue-errors,blue-slow"),
-        ("GREENLIGHT_BACKEND_GREEN_ALARMS", "green-errors,green-slow"),
-        ("GREENLIGHT_BACKEND_AUTO_SCALING_GROUP", "shop-backend"),
     ];
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

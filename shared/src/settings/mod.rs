@@ -5,17 +5,19 @@
 
 mod fault;
 mod read;
+mod services;
 mod source;
 mod variables;
 
 pub use fault::{SettingFault, SettingsError};
 pub use read::{Reader, Zero};
+pub use services::ServiceSettings;
 pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
 use appspec::finding::Agent;
-use release::{PerColour, Policy, ServiceName};
-use std::collections::{BTreeMap, BTreeSet};
+use release::{Policy, ServiceName};
+use std::collections::BTreeMap;
 
 /// The prefix of every variable of ours.
 const PREFIX: &str = "GREENLIGHT_";
@@ -52,25 +54,10 @@ pub struct InstanceSettings {
 }
 
 impl Default for InstanceSettings {
-    /// As Amazon Linux comes.
+    /// As the template makes one.
     fn default() -> Self {
-        Self { agent: Agent::One, disk_bytes: 8 << 30 }
+        Self { agent: Agent::One, disk_bytes: 20 << 30 }
     }
-}
-
-/// What belongs to one service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceSettings {
-    /// Its CodeDeploy deployment group.
-    pub deployment_group: String,
-    /// The rule that always names both of its target groups.
-    pub base_rule_arn: String,
-    /// The ARNs of its target groups.
-    pub target_groups: PerColour<String>,
-    /// The names of the alarms that judge each colour.
-    pub alarms: PerColour<Vec<String>>,
-    /// Its Auto Scaling group.
-    pub auto_scaling_group: String,
 }
 
 impl Settings {
@@ -81,33 +68,30 @@ impl Settings {
     /// no release fits into the time-out of a hook.
     pub fn read(source: &impl Strings) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
-        let names = reader.list(&variables::SERVICES, "", |item| ServiceName::new(item).ok());
-        let state_bucket = reader.value(&variables::STATE_BUCKET, "", bucket);
-        let artifact_bucket = reader.value(&variables::ARTIFACT_BUCKET, "", bucket);
-        let application = reader.value(&variables::APPLICATION, "", |text| name(text, 100));
-        let listener_arn = reader.value(&variables::LISTENER_ARN, "", |text| arn(text, ":listener/"));
+        let told = services::told(&mut reader);
+        let alarms = services::alarms(&mut reader);
+        let state_bucket = reader.value(&variables::STATE_BUCKET, bucket);
+        let artifact_bucket = reader.value(&variables::ARTIFACT_BUCKET, bucket);
+        let application = reader.value(&variables::APPLICATION, |text| name(text, 100));
+        let listener_arn = reader.value(&variables::LISTENER_ARN, |text| arn(text, ":listener/"));
         let policy = policy(&mut reader);
         let instances = instances(&mut reader);
-        let each: Vec<_> =
-            names.iter().flatten().map(|name| (name.clone(), service(&mut reader, name))).collect();
-        check_nothing_is_shared(&mut reader, &each);
-        if names.is_some() {
-            reader.refuse_unknown_names(
-                PREFIX,
-                |name| name.starts_with(FIREWALL_PREFIX),
-                "is its service missing in GREENLIGHT_SERVICES?",
-            );
-        }
+        reader.refuse_unknown_names(
+            PREFIX,
+            |name| name.starts_with(FIREWALL_PREFIX),
+            "docs/settings.md lists them",
+        );
 
-        let services: Option<BTreeMap<_, _>> =
-            each.into_iter().map(|(name, settings)| Some((name, settings?))).collect();
         let settings = (|| {
+            let (application, listener_arn) = (application?, listener_arn?);
+            let stack =
+                services::Stack { application: &application, listener_arn: &listener_arn, alarms: &alarms? };
             Some(Self {
-                services: services?,
+                services: services::named(&told?, &stack),
                 state_bucket: state_bucket?,
                 artifact_bucket: artifact_bucket?,
-                application: application?,
-                listener_arn: listener_arn?,
+                application,
+                listener_arn,
                 policy: policy?,
                 instances: instances?,
             })
@@ -118,13 +102,13 @@ impl Settings {
 
 fn instances(reader: &mut Reader<'_, impl Strings>) -> Option<InstanceSettings> {
     let gib = |text: &str| text.parse().ok().filter(|gib| (1..=65_536_u64).contains(gib));
-    let agent = reader.value(&variables::AGENT, "", Agent::parse);
-    let disk = reader.value(&variables::INSTANCE_DISK, "", gib);
+    let agent = reader.value(&variables::AGENT, Agent::parse);
+    let disk = reader.value(&variables::INSTANCE_DISK, gib);
     Some(InstanceSettings { agent: agent?, disk_bytes: disk? << 30 })
 }
 
 fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
-    let strategy = reader.value(&variables::STRATEGY, "", |text| text.parse().ok());
+    let strategy = reader.value(&variables::STRATEGY, |text| text.parse().ok());
     let bake = reader.time(&variables::BAKE, Zero::Allowed);
     let install_deadline = reader.time(&variables::INSTALL_DEADLINE, Zero::Refused);
     let drain = reader.time(&variables::DRAIN, Zero::Allowed);
@@ -134,7 +118,7 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     let silence_limit = reader.time(&variables::SILENCE_LIMIT, Zero::Allowed);
     let rollback_window = reader.time(&variables::ROLLBACK_WINDOW, Zero::Allowed);
     let heal_after = reader.time(&variables::HEAL_AFTER, Zero::Allowed);
-    let drift = reader.value(&variables::DRIFT, "", |text| text.parse().ok());
+    let drift = reader.value(&variables::DRIFT, |text| text.parse().ok());
     let policy = Policy {
         strategy: strategy?,
         bake: bake?,
@@ -181,77 +165,6 @@ fn check_silence_is_longer_than_a_pause(reader: &mut Reader<'_, impl Strings>, p
             Some(duration::show(limit)),
             format!("0, or at least three times {look} = {}", duration::show(policy.look_interval)),
         );
-    }
-}
-
-fn service(reader: &mut Reader<'_, impl Strings>, service: &ServiceName) -> Option<ServiceSettings> {
-    let service = service.as_str();
-    let deployment_group = reader.value(&variables::DEPLOYMENT_GROUP, service, |text| name(text, 100));
-    let base_rule_arn = reader.value(&variables::BASE_RULE_ARN, service, |text| arn(text, ":listener-rule/"));
-    let blue_group =
-        reader.value(&variables::BLUE_TARGET_GROUP_ARN, service, |text| arn(text, ":targetgroup/"));
-    let green_group =
-        reader.value(&variables::GREEN_TARGET_GROUP_ARN, service, |text| arn(text, ":targetgroup/"));
-    let blue_alarms = reader.list(&variables::BLUE_ALARMS, service, |item| name(item, 255));
-    let green_alarms = reader.list(&variables::GREEN_ALARMS, service, |item| name(item, 255));
-    let auto_scaling_group = reader.value(&variables::AUTO_SCALING_GROUP, service, |text| name(text, 255));
-    let alarms = PerColour { blue: blue_alarms?, green: green_alarms? };
-    check_alarms_fit_one_call(reader, service, &alarms);
-    Some(ServiceSettings {
-        deployment_group: deployment_group?,
-        base_rule_arn: base_rule_arn?,
-        target_groups: PerColour { blue: blue_group?, green: green_group? },
-        alarms,
-        auto_scaling_group: auto_scaling_group?,
-    })
-}
-
-/// `DescribeAlarms` takes at most 100 names (CloudWatch API reference), and one call per look has to do.
-const ALARMS_PER_CALL: usize = 100;
-
-fn check_alarms_fit_one_call(
-    reader: &mut Reader<'_, impl Strings>,
-    service: &str,
-    alarms: &PerColour<Vec<String>>,
-) {
-    let count = alarms.blue.len() + alarms.green.len();
-    if count > ALARMS_PER_CALL {
-        let variable = variables::GREEN_ALARMS.name_for(service);
-        let expected =
-            format!("at most {ALARMS_PER_CALL} alarms for both colours together, there are {count}");
-        reader.fault(variable, Some(alarms.green.join(",")), expected);
-    }
-}
-
-/// What two services, or two colours, share would be changed for one because of the other.
-fn check_nothing_is_shared(
-    reader: &mut Reader<'_, impl Strings>,
-    services: &[(ServiceName, Option<ServiceSettings>)],
-) {
-    let mut taken = BTreeSet::new();
-    for (service, settings) in services {
-        let Some(settings) = settings else { continue };
-        let alarms = |variable: Variable, names: &[String]| {
-            names.iter().map(|name| (variable, name.clone())).collect::<Vec<_>>()
-        };
-        let mut own = vec![
-            (variables::DEPLOYMENT_GROUP, settings.deployment_group.clone()),
-            (variables::BASE_RULE_ARN, settings.base_rule_arn.clone()),
-            (variables::BLUE_TARGET_GROUP_ARN, settings.target_groups.blue.clone()),
-            (variables::GREEN_TARGET_GROUP_ARN, settings.target_groups.green.clone()),
-        ];
-        own.extend(alarms(variables::BLUE_ALARMS, &settings.alarms.blue));
-        own.extend(alarms(variables::GREEN_ALARMS, &settings.alarms.green));
-        for (variable, value) in own {
-            // One format is one kind of thing: a group and an alarm may well have the same name.
-            if !taken.insert((variable.format, value.clone())) {
-                reader.fault(
-                    variable.name_for(service.as_str()),
-                    Some(value),
-                    format!("{}; it is used twice", variable.format),
-                );
-            }
-        }
     }
 }
 

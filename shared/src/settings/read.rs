@@ -20,16 +20,10 @@ impl<'a, S: Strings> Reader<'a, S> {
     }
 
     /// The value as `parse` understands it; a fault when it does not, or when it is missing and has no default.
-    /// `service` fills in the name of a variable that each service has; for others it is not looked at.
-    pub fn value<T>(
-        &mut self,
-        variable: &Variable,
-        service: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let name = variable.name_for(service);
-        self.known.insert(name.clone());
-        let found = self.source.get(&name);
+    pub fn value<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let name = variable.name;
+        self.known.insert(name.to_owned());
+        let found = self.source.get(name);
         let parsed = found.as_deref().or(variable.default).and_then(parse);
         if parsed.is_none() {
             self.fault(name, found, format!("{}, such as {}", variable.format, variable.example));
@@ -39,23 +33,23 @@ impl<'a, S: Strings> Reader<'a, S> {
 
     /// A time. Zero only where `zero` allows it.
     pub fn time(&mut self, variable: &Variable, zero: Zero) -> Option<Duration> {
-        self.value(variable, "", |text| {
+        self.value(variable, |text| {
             duration::parse(text).filter(|time| zero == Zero::Allowed || !time.is_zero())
         })
     }
 
     /// A comma-separated list without empty or repeated items; spaces around an item do not count.
-    pub fn list<T>(
-        &mut self,
-        variable: &Variable,
-        service: &str,
-        item: impl Fn(&str) -> Option<T>,
-    ) -> Option<Vec<T>> {
-        self.value(variable, service, |text| {
+    pub fn list<T>(&mut self, variable: &Variable, item: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+        self.value(variable, |text| {
             let items: Vec<&str> = text.split(',').map(str::trim).collect();
             let distinct: BTreeSet<&str> = items.iter().copied().collect();
             if distinct.len() < items.len() { None } else { items.into_iter().map(&item).collect() }
         })
+    }
+
+    /// Remembers what is wrong with a list whose items are legal by themselves.
+    pub(super) fn fault_of_list(&mut self, variable: &Variable, expected: String) {
+        self.fault(variable.name, self.source.get(variable.name), expected);
     }
 
     /// Remembers what is wrong with a value that is legal by itself.

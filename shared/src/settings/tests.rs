@@ -1,27 +1,12 @@
 use super::*;
-use release::{Drift, Strategy};
+use release::{Drift, PerColour, Strategy};
 use std::time::Duration;
 
 type Map = BTreeMap<String, String>;
 
 /// Every variable with its documented example.
 fn examples() -> Map {
-    let mut map = Map::new();
-    for variable in VARIABLES {
-        if variable.is_per_service() {
-            for service in ["frontend", "backend"] {
-                map.insert(variable.name_for(service), variable.example.replace("backend", service));
-            }
-        } else {
-            map.insert(variable.name.to_owned(), variable.example.to_owned());
-        }
-    }
-    // The rule is named by an id only, so the two examples would be the same.
-    map.insert(
-        "GREENLIGHT_FRONTEND_BASE_RULE_ARN".to_owned(),
-        "arn:aws:elasticloadbalancing:eu-west-1:1:listener-rule/app/shop/1/2/3".to_owned(),
-    );
-    map
+    VARIABLES.iter().map(|variable| (variable.name.to_owned(), variable.example.to_owned())).collect()
 }
 
 fn with(changes: &[(&str, &str)]) -> Map {
@@ -38,13 +23,27 @@ fn the_only_fault(map: &Map) -> String {
 }
 
 #[test]
-fn the_documented_examples_are_settings() {
+fn the_documented_examples_are_settings_and_names_follow_from_them() {
     let settings = Settings::read(&examples()).unwrap();
-    let names: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
-    assert_eq!(names, ["backend", "frontend"]);
-    let backend = &settings.services[&ServiceName::new("backend").unwrap()];
-    assert_eq!(backend.deployment_group, "shop-backend");
-    assert_eq!(backend.alarms.blue, ["shop-backend-blue-errors", "shop-backend-blue-latency"]);
+    let account = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
+    let alarms = |colour: &str| {
+        ["errors", "refused", "unhealthy", "slow"]
+            .map(|alarm| format!("shop.frontend-{colour}-{alarm}"))
+            .into()
+    };
+    let frontend = ServiceSettings {
+        deployment_group: "frontend".to_owned(),
+        base_rule_arn: format!(
+            "{account}:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
+        ),
+        target_groups: PerColour {
+            blue: format!("{account}:targetgroup/shop-Blue-1ABCDEF/73e2d6bc24d8a067"),
+            green: format!("{account}:targetgroup/shop-Green-2ABCDEF/9a8b7c6d5e4f3a2b"),
+        },
+        alarms: PerColour { blue: alarms("blue"), green: alarms("green") },
+        auto_scaling_group: "shop.frontend".to_owned(),
+    };
+    assert_eq!(settings.services, BTreeMap::from([(ServiceName::new("frontend").unwrap(), frontend)]));
     assert_eq!(settings.policy.strategy, "Canary10Percent5Minutes".parse::<Strategy>().unwrap());
 }
 
@@ -74,8 +73,7 @@ fn what_has_a_default_may_be_left_out() {
 fn an_empty_environment_lists_everything_that_is_missing() {
     let faults = Settings::read(&Map::new()).unwrap_err().0;
     let missing: Vec<&str> = faults.iter().map(|fault| fault.variable.as_str()).collect();
-    let required =
-        VARIABLES.iter().filter(|variable| variable.default.is_none() && !variable.is_per_service());
+    let required = VARIABLES.iter().filter(|variable| variable.default.is_none());
     assert_eq!(missing, required.map(|variable| variable.name).collect::<Vec<_>>());
     assert!(faults.iter().all(|fault| fault.found.is_none()));
 }
@@ -85,8 +83,8 @@ fn every_fault_is_reported_at_once() {
     let map = with(&[
         ("GREENLIGHT_BAKE", "90"),
         ("GREENLIGHT_STRATEGY", "Canary"),
-        ("GREENLIGHT_BACKEND_BLUE_TARGET_GROUP_ARN", "arn:aws:elasticloadbalancing:eu-west-1:1:listener/x"),
-        ("GREENLIGHT_FRONTEND_GREEN_ALARMS", "one,,two"),
+        ("GREENLIGHT_SERVICES", "frontend,backend"),
+        ("GREENLIGHT_ALARMS", "one,,two"),
     ]);
     let error = Settings::read(&map).unwrap_err();
     insta::assert_snapshot!(error.to_string().replace("; ", "\n"));
@@ -97,8 +95,7 @@ fn every_fault_is_reported_at_once() {
 #[test]
 fn a_value_that_is_empty_is_not_one_that_is_left_out() {
     for variable in VARIABLES {
-        let name = variable.name_for("backend");
-        let message = the_fault_of(&with(&[(&name, "")]), &name);
+        let message = the_fault_of(&with(&[(variable.name, "")]), variable.name);
         assert!(message.contains("is \"\": expected"), "{message}");
     }
 }
@@ -141,7 +138,7 @@ fn a_mistyped_name_is_a_fault_that_names_the_right_one() {
         "GREENLIGHT_UNKOWN_LIMIT is \"9m\": expected no variable of this name, is GREENLIGHT_UNKNOWN_LIMIT meant?"
     );
     let message = the_only_fault(&with(&[("GREENLIGHT_SEARCH_AUTO_SCALING_GROUP", "x")]));
-    assert!(message.contains("GREENLIGHT_SERVICES"), "{message}");
+    assert!(message.contains("docs/settings.md"), "{message}");
 }
 
 #[test]
@@ -154,35 +151,44 @@ fn variables_of_the_firewall_function_and_of_others_are_not_ours() {
 
 #[test]
 fn what_two_colours_or_two_services_share_is_a_fault() {
-    let blue = examples()["GREENLIGHT_BACKEND_BLUE_TARGET_GROUP_ARN"].clone();
-    assert!(
-        the_only_fault(&with(&[("GREENLIGHT_BACKEND_GREEN_TARGET_GROUP_ARN", &blue)])).contains("used twice")
-    );
-    assert!(
-        the_only_fault(&with(&[("GREENLIGHT_BACKEND_GREEN_ALARMS", "shop-backend-blue-errors")]))
-            .contains("used twice")
-    );
-    assert!(
-        the_only_fault(&with(&[("GREENLIGHT_BACKEND_DEPLOYMENT_GROUP", "shop-frontend")]))
-            .contains("used twice")
-    );
+    for (told, shared) in [
+        ("a:1:g/2:g/2", "g/2"),
+        ("a:1:g/2:h/3,b:1:i/4:j/5", "1"),
+        ("a:1:g/2:h/3,b:6:g/2:j/5", "g/2"),
+        ("a:1:g/2:h/3,a:6:i/4:j/5", "a"),
+    ] {
+        let message = the_only_fault(&with(&[("GREENLIGHT_SERVICES", told)]));
+        assert!(message.ends_with(&format!("; {shared} is used twice")), "{told}: {message}");
+    }
+    assert!(Settings::read(&with(&[("GREENLIGHT_SERVICES", "a:1:g/2:h/3, b:4:g/5:h/6")])).is_ok());
 }
 
 #[test]
-fn a_service_is_listed_once_and_by_a_legal_name() {
-    for bad in ["backend,backend", "Backend", "backend,", "a_b", ""] {
-        let message = the_fault_of(&with(&[("GREENLIGHT_SERVICES", bad)]), "GREENLIGHT_SERVICES");
-        assert!(message.contains("such as frontend,backend"), "{message}");
+fn a_service_is_told_whole_and_by_a_legal_name() {
+    let (rule, blue, green) = ("1", "g/2", "h/3");
+    let told = |service: &str| format!("{service}:{rule}:{blue}:{green}");
+    let mut bad = ["Backend", "a_b", "9a", ""].map(told).to_vec();
+    bad.extend([
+        told("a") + ",",
+        told("a") + ":more",
+        format!("a:{rule}:{blue}"),
+        format!("a:listener-rule/{rule}:{blue}:{green}"),
+        format!("a::{blue}:{green}"),
+        format!("a:{rule}:g:{green}"),
+        format!("a:{rule}:{blue}:targetgroup/{green}"),
+        format!("a:{rule}:{blue}:h/"),
+    ]);
+    for bad in bad {
+        let message = the_fault_of(&with(&[("GREENLIGHT_SERVICES", &bad)]), "GREENLIGHT_SERVICES");
+        assert!(message.contains("such as frontend:"), "{bad}: {message}");
     }
 }
 
 #[test]
 fn more_alarms_than_one_call_reads_are_a_fault() {
-    let many: Vec<String> = (0..99).map(|index| format!("alarm-{index}")).collect();
-    assert!(
-        the_only_fault(&with(&[("GREENLIGHT_BACKEND_GREEN_ALARMS", &many.join(","))]))
-            .contains("at most 100")
-    );
+    let many = |count: usize| (0..count).map(|index| format!("alarm-{index}")).collect::<Vec<_>>().join(",");
+    assert!(the_only_fault(&with(&[("GREENLIGHT_ALARMS", &many(51))])).contains("at most 50"));
+    assert!(Settings::read(&with(&[("GREENLIGHT_ALARMS", &many(50))])).is_ok());
 }
 
 #[test]

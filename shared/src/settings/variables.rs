@@ -3,7 +3,7 @@
 /// A documented variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name. `<S>` stands for a service's name in capitals, with `_` for `-`.
+    /// Its name.
     pub name: &'static str,
     /// What it says.
     pub meaning: &'static str,
@@ -15,26 +15,11 @@ pub struct Variable {
     pub example: &'static str,
 }
 
-impl Variable {
-    /// The name for one service. Names without `<S>` stay as they are.
-    pub fn name_for(&self, service: &str) -> String {
-        self.name.replace("<S>", &service.to_uppercase().replace('-', "_"))
-    }
-
-    /// Whether each service has its own.
-    pub fn is_per_service(&self) -> bool {
-        self.name.contains("<S>")
-    }
-}
-
 /// Names that were given up, and the names that say the same now.
 pub(super) const RENAMED: &[(&str, &str)] = &[("GREENLIGHT_HOLD", "GREENLIGHT_DRAIN")];
 
 const TIME: &str = "a whole number with its unit: ms, s, m, h or d";
 const BUCKET: &str = "the name of an S3 bucket";
-const ALARMS: &str = "the names of alarms of one colour, separated by commas, each in one list only";
-const TARGET_GROUP: &str = "the ARN of a target group, another one for each colour";
-
 macro_rules! variables {
     ($($constant:ident: $name:literal, $meaning:literal, $format:expr, $default:expr, $example:literal;)*) => {
         $(
@@ -48,14 +33,17 @@ macro_rules! variables {
 }
 
 variables! {
-    SERVICES: "GREENLIGHT_SERVICES", "The services that are released.",
-        "service names, separated by commas, each a lower-case letter followed by at most 31 lower-case letters, digits or dashes",
-        None, "frontend,backend";
+    SERVICES: "GREENLIGHT_SERVICES", "The services that are released, and of each what no name tells: the base rule, the blue and the green target group.",
+        "SERVICE:RULE:BLUE:GREEN, separated by commas: the service a lower-case letter followed by at most 31 lower-case letters, digits or dashes, its rule an id, its target groups NAME/ID, and nothing in two services",
+        None, "frontend:9683b2d02a6cabee:shop-Blue-1ABCDEF/73e2d6bc24d8a067:shop-Green-2ABCDEF/9a8b7c6d5e4f3a2b";
+    ALARMS: "GREENLIGHT_ALARMS", "The alarms that judge a colour: <application>.<service>-<colour>-<alarm>.",
+        "how the alarms' names end, separated by commas, at most 50",
+        None, "errors,refused,unhealthy,slow";
     STATE_BUCKET: "GREENLIGHT_STATE_BUCKET", "Holds the ledgers, ledger/<service>.json.",
         BUCKET, None, "shop-state-123456789012";
     ARTIFACT_BUCKET: "GREENLIGHT_ARTIFACT_BUCKET", "Holds the uploads, releases/<service>/<number>-<commit>.zip; versioned.",
         BUCKET, None, "shop-artifacts-123456789012";
-    APPLICATION: "GREENLIGHT_APPLICATION", "The CodeDeploy application.",
+    APPLICATION: "GREENLIGHT_APPLICATION", "The CodeDeploy application. The names of Auto Scaling groups, <application>.<service>, and of alarms begin with it.",
         "a CodeDeploy name of 1 to 100 characters", None, "shop";
     LISTENER_ARN: "GREENLIGHT_LISTENER_ARN", "The listener that holds the services' rules.",
         "the ARN of a listener", None,
@@ -86,20 +74,5 @@ variables! {
     AGENT: "GREENLIGHT_AGENT", "The CodeDeploy agent on the instances. A bundle that it would fail on is refused; what only the other one fails on is a warning.",
         "1 or 2", Some("1"), "1";
     INSTANCE_DISK: "GREENLIGHT_INSTANCE_DISK_GIB", "The disk of an instance, in GiB. A bundle with a saved image that does not fit on it is refused.",
-        "a whole number from 1 to 65536", Some("8"), "8";
-    DEPLOYMENT_GROUP: "GREENLIGHT_<S>_DEPLOYMENT_GROUP", "The service's CodeDeploy deployment group.",
-        "a CodeDeploy name of 1 to 100 characters, another one for each service", None, "shop-backend";
-    BASE_RULE_ARN: "GREENLIGHT_<S>_BASE_RULE_ARN", "The service's base rule, which names both target groups.",
-        "the ARN of a listener rule, another one for each service", None,
-        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
-    BLUE_TARGET_GROUP_ARN: "GREENLIGHT_<S>_BLUE_TARGET_GROUP_ARN", "The target group of the blue colour, port 8080.",
-        TARGET_GROUP, None, "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-backend-blue/73e2d6bc24d8a067";
-    GREEN_TARGET_GROUP_ARN: "GREENLIGHT_<S>_GREEN_TARGET_GROUP_ARN", "The target group of the green colour, port 8081.",
-        TARGET_GROUP, None, "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-backend-green/9a8b7c6d5e4f3a2b";
-    BLUE_ALARMS: "GREENLIGHT_<S>_BLUE_ALARMS", "The alarms that judge the blue colour.",
-        ALARMS, None, "shop-backend-blue-errors,shop-backend-blue-latency";
-    GREEN_ALARMS: "GREENLIGHT_<S>_GREEN_ALARMS", "The alarms that judge the green colour.",
-        ALARMS, None, "shop-backend-green-errors,shop-backend-green-latency";
-    AUTO_SCALING_GROUP: "GREENLIGHT_<S>_AUTO_SCALING_GROUP", "The Auto Scaling group of the service's instances.",
-        "an Auto Scaling group's name of 1 to 255 characters", None, "shop-backend";
+        "a whole number from 1 to 65536", Some("20"), "20";
 }

@@ -6,6 +6,7 @@ from typing import Any
 import moto.cloudformation.models  # noqa: F401  (the parser's model list is complete only after this)
 import moto.cloudformation.parsing as parsing
 from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import Stack
 from moto.elbv2.models import FakeListener, FakeListenerRule, FakeLoadBalancer, FakeTargetGroup
 
 
@@ -63,6 +64,14 @@ def _attributes() -> None:
     )
     attributes(FakeListener, {"ListenerArn": lambda listener: listener.arn})
     attributes(FakeListenerRule, {"RuleArn": lambda rule: rule.arn})
+
+    def output(self: Stack, name: str) -> str:
+        found = self.output_map.get(name.removeprefix("Outputs."))
+        if found is None:
+            raise ValidationError(message=f"Stack {self.name} has no {name}.")
+        return found.value
+
+    Stack.get_cfn_attribute = output
 
 
 def _unknown_types() -> None:

@@ -22,6 +22,10 @@ def secret(properties: dict[str, Any], place: Place) -> Made:
 @resource("AWS::AutoScaling::ScalingPolicy")
 def scaling_policy(properties: dict[str, Any], place: Place) -> Made:
     request = {"PolicyName": place.name, **properties}
+    tracking = request.get("TargetTrackingConfiguration")
+    if tracking:
+        # From a parameter it is text.
+        tracking["TargetValue"] = float(tracking["TargetValue"])
     place.client("autoscaling").put_scaling_policy(**request)
     name = request["PolicyName"]
     # moto's answer carries no ARN.

@@ -95,7 +95,7 @@ async fn deployments(stage: &Stage<'_>, live: &Live) -> Result<Vec<String>> {
     let mut against = Vec::new();
     let codedeploy = &stage.cloud().codedeploy;
     let group = stage.product().deployment_group(stage.service())?;
-    let of = json!({ "applicationName": stage.product().application()?, "deploymentGroupName": group });
+    let of = json!({ "applicationName": stage.product().application, "deploymentGroupName": group });
     let mut running = of.clone();
     running["includeOnlyStatuses"] = json!(["Created", "Queued", "InProgress"]);
     let listed = codedeploy.call("ListDeployments", running).await?;

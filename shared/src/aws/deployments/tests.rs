@@ -24,7 +24,7 @@ fn id() -> DeploymentId {
 fn info(text: &str) -> DeploymentInfo {
     DeploymentInfo::builder()
         .application_name("shop")
-        .deployment_group_name("shop-backend")
+        .deployment_group_name("backend")
         .deployment_id("d-ABCDEF123")
         .status(Status::InProgress)
         .creator(DeploymentCreator::User)
@@ -65,7 +65,7 @@ async fn a_failed_deployment_says_why_and_how_many_instances_failed() {
         Some(DeploymentOverview::builder().failed(2).skipped(1).succeeded(4).build());
     let expected = Deployment {
         id: id(),
-        group: "shop-backend".to_owned(),
+        group: "backend".to_owned(),
         status: DeploymentStatus::Failed,
         creator: Creator::Service("autoscaling".to_owned()),
         description: None,
@@ -96,7 +96,7 @@ async fn a_deployment_whose_reply_was_lost_is_found_by_its_exact_description() {
         mock!(Client::list_deployments)
             .match_requests(|request| {
                 request.application_name() == Some("shop")
-                    && request.deployment_group_name() == Some("shop-backend")
+                    && request.deployment_group_name() == Some("backend")
                     && request.create_time_range().unwrap().start() == Some(&DateTime::from_secs(-60))
             })
             .then_output(|| ListDeploymentsOutput::builder().deployments("d-1").deployments("d-2").build())
@@ -228,7 +228,7 @@ async fn an_active_deployment_of_the_group_is_a_conflict_and_a_bad_revision_is_p
         let rule = mock!(Client::create_deployment).then_http_response(move || json_error(status, code));
         let failure = aws_with(&[&rule]).create_deployment(&description(), &revision()).await.unwrap_err();
         assert_eq!(failure.class(), class, "{code}");
-        assert!(failure.to_string().contains("shop-backend"), "{failure}");
+        assert!(failure.to_string().contains("backend"), "{failure}");
         assert_eq!(rule.num_calls(), 1, "{code} is not repeated without looking");
     }
 }
@@ -270,7 +270,7 @@ async fn stopping_asks_for_no_rollback_and_takes_an_ended_deployment_as_stopped(
 async fn the_active_deployment_is_asked_for_by_status_whoever_opened_it() {
     let list = mock!(Client::list_deployments)
         .match_requests(|request| {
-            request.deployment_group_name() == Some("shop-backend")
+            request.deployment_group_name() == Some("backend")
                 && request.include_only_statuses().contains(&Status::InProgress)
                 && !request.include_only_statuses().contains(&Status::Succeeded)
         })

@@ -1,0 +1,142 @@
+//! The machines of a service: what they are launched as, and what their user data does when a step of it fails.
+
+use crate::template::{REGION, STACK, Template, root, text};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn launched(service: &str) -> Value {
+    let launch = Template::read().nested(service).resource("LaunchTemplate").properties();
+    launch["LaunchTemplateData"].clone()
+}
+
+#[test]
+fn an_instance_knows_its_service_before_the_agent_starts() {
+    for (service, id) in crate::template::SERVICES {
+        let launched = launched(id);
+        let script = text(&launched["UserData"]);
+        let at = |line: &str| {
+            script.lines().position(|known| known == line).unwrap_or_else(|| panic!("{service}: no {line}"))
+        };
+        let agent = at("/tmp/install auto");
+        for line in [
+            format!("GREENLIGHT_SERVICE={service}"),
+            format!("GREENLIGHT_LIFECYCLE_FUNCTION={STACK}-lifecycle"),
+            "GREENLIGHT_RUNTIME=compose".to_owned(),
+            format!("AWS_REGION={REGION}"),
+        ] {
+            assert!(at(&line) < agent, "{service}: {line} comes too late");
+        }
+    }
+}
+
+#[test]
+fn a_disk_is_encrypted_and_containers_reach_the_role_by_tokens_only() {
+    let launched = launched("Frontend");
+    let disk = &launched["BlockDeviceMappings"][0];
+    assert_eq!(disk["DeviceName"], json!("/dev/xvda"), "where Amazon Linux has its root");
+    assert_eq!(disk["Ebs"], json!({ "VolumeType": "gp3", "VolumeSize": "20", "Encrypted": true }));
+    let metadata = json!({ "HttpTokens": "required", "HttpPutResponseHopLimit": 2 });
+    assert_eq!(launched["MetadataOptions"], metadata);
+    assert_eq!(launched["NetworkInterfaces"][0]["AssociatePublicIpAddress"], json!("true"));
+}
+
+/// CloudFormation waits for as many signals as instances are launched.
+#[test]
+fn a_stack_is_made_only_when_its_instances_say_so() {
+    let group = Template::read().nested("Frontend").resource("AutoScalingGroup");
+    let policy = Template::read().nested("Frontend").resolve(&group.raw()["CreationPolicy"]);
+    assert_eq!(policy["ResourceSignal"]["Count"], group.properties()["DesiredCapacity"]);
+}
+
+/// A root of its own for a run of user data, with programs that do nothing but those that are told to fail.
+struct Machine {
+    root: PathBuf,
+}
+
+/// What user data runs that no test machine has.
+const PROGRAMS: [&str; 5] = ["bin/dnf", "bin/curl", "bin/systemctl", "bin/hostname", "tmp/install"];
+const LOG_AGENT: &str = "opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl";
+const SIGNAL: &str = "opt/aws/bin/cfn-signal";
+const COMPOSE: &str = "usr/local/lib/docker/cli-plugins/docker-compose";
+
+impl Machine {
+    fn new(name: &str) -> Self {
+        let root = root().join("target/user-data").join(name);
+        // There is none at first.
+        let _gone = std::fs::remove_dir_all(&root);
+        let machine = Self { root };
+        for folder in ["etc", "opt/aws/amazon-cloudwatch-agent/etc"] {
+            std::fs::create_dir_all(machine.root.join(folder)).unwrap();
+        }
+        for program in PROGRAMS.into_iter().chain([LOG_AGENT, SIGNAL, COMPOSE]) {
+            machine.install(program, "exit 0");
+        }
+        machine.install(SIGNAL, "echo \"$*\" >> \"$(dirname \"$0\")/signals\"");
+        machine
+    }
+
+    fn install(&self, program: &str, does: &str) {
+        let path = self.root.join(program);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\n{does}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Runs the user data; whether it ended well, and what CloudFormation was told.
+    fn boot(&self) -> (bool, Vec<String>) {
+        let launched = launched("Frontend");
+        let mut script = text(&launched["UserData"]).to_owned();
+        for folder in ["/opt/", "/etc/", "/usr/local/", "/tmp/"] {
+            for before in [" ", ":", "\n"] {
+                let inside = format!("{before}{}{folder}", self.root.display());
+                script = script.replace(&format!("{before}{folder}"), &inside);
+            }
+        }
+        let path = format!("{}:{}", self.root.join("bin").display(), std::env::var("PATH").unwrap());
+        let ran = Command::new("bash").args(["-c", &script]).env("PATH", path).output().unwrap();
+        let told = std::fs::read_to_string(self.root.join(Path::new(SIGNAL).with_file_name("signals")));
+        let told = told.unwrap_or_default().lines().map(ToOwned::to_owned).collect();
+        (ran.status.success(), told)
+    }
+}
+
+#[test]
+fn user_data_that_ends_well_says_so_once() {
+    let machine = Machine::new("well");
+    let (well, told) = machine.boot();
+    assert!(well, "{told:?}");
+    let stack = "--stack shop-Frontend-1ABCDEFGHIJKL --resource AutoScalingGroup --region eu-west-1";
+    assert_eq!(told, [format!("{stack} --success true")]);
+
+    let read = |file: &str| std::fs::read_to_string(machine.root.join(file)).unwrap();
+    let logs: Value =
+        serde_json::from_str(&read("opt/aws/amazon-cloudwatch-agent/etc/greenlight.json")).unwrap();
+    for file in logs["logs"]["logs_collected"]["files"]["collect_list"].as_array().unwrap() {
+        assert_eq!(file["log_group_name"], json!("/greenlight/shop/frontend"));
+    }
+    let _docker: Value = serde_json::from_str(&read("etc/docker/daemon.json")).unwrap();
+}
+
+#[test]
+fn user_data_that_fails_anywhere_says_where_and_never_that_it_ended_well() {
+    for program in ["bin/dnf", "bin/curl", "bin/systemctl", "tmp/install", LOG_AGENT] {
+        let machine = Machine::new("fails");
+        machine.install(program, "exit 7");
+        let (well, told) = machine.boot();
+        assert!(!well, "{program} failed, and user data went on");
+        let [told] = &told[..] else { panic!("{program}: one signal was expected, not {told:?}") };
+        let command = Path::new(program).file_name().unwrap().to_str().unwrap();
+        assert!(told.contains("--success false --reason "), "{told}");
+        assert!(told.contains(" of the user data: ") && told.contains(command), "{program}: {told}");
+    }
+}
+
+/// Once the stack stands, CloudFormation refuses every signal.
+#[test]
+fn a_signal_that_nobody_waits_for_is_no_failure() {
+    let machine = Machine::new("later");
+    machine.install(SIGNAL, "exit 1");
+    assert!(machine.boot().0);
+}

@@ -1,0 +1,263 @@
+//! What a service is made of: infra/service.yaml, as template.yaml nests it.
+
+use crate::template::{ACCOUNT, REGION, SERVICES, STACK, Template, text};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+const COLOURS: [(&str, &str, u64); 2] = [("blue", "Blue", 8080), ("green", "Green", 8081)];
+
+/// The services, each with its stack.
+fn services() -> impl Iterator<Item = (&'static str, &'static Template)> {
+    SERVICES.into_iter().map(|(service, id)| (service, Template::read().nested(id)))
+}
+
+fn reference(template: &Template, id: &str) -> Value {
+    template.resolve(&json!({ "Ref": id }))
+}
+
+#[test]
+fn a_service_is_described_once_and_told_only_what_is_its_own() {
+    let template = Template::read();
+    let told = |id: &str| template.resource(id).properties();
+    let [first, second] = SERVICES.map(|(_, id)| told(id));
+    assert_eq!(first["TemplateURL"], second["TemplateURL"]);
+    let given = |properties: &Value| properties["Parameters"].as_object().unwrap().clone();
+    let (first, second) = (given(&first), given(&second));
+    let differ: BTreeSet<&str> = first
+        .iter()
+        .filter(|(name, value)| second[*name] != **value)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(differ, BTreeSet::from(["Hosts", "Priority", "Service"]));
+}
+
+#[test]
+fn base_rules_name_both_colours_and_leave_the_priority_before_them_free() {
+    let mut priorities = BTreeSet::new();
+    for (service, own) in services() {
+        let rule = own.resource("Rule").properties();
+        let priority = rule["Priority"].as_u64().unwrap();
+        assert!(priorities.insert(priority), "{service}: priority {priority} is taken");
+        assert_eq!(rule["ListenerArn"], reference(Template::read(), "Listener"), "{service}");
+
+        let forward = &rule["Actions"][0]["ForwardConfig"];
+        let groups = COLOURS.map(|(_, colour, _)| reference(own, &format!("{colour}TargetGroup")));
+        let weighted = forward["TargetGroups"].as_array().unwrap();
+        let named: Vec<&Value> = weighted.iter().map(|group| &group["TargetGroupArn"]).collect();
+        assert_eq!(json!(named), json!(groups), "{service}");
+        let weights: Vec<u64> = weighted.iter().map(|group| group["Weight"].as_u64().unwrap()).collect();
+        assert_eq!(weights, [100, 0], "{service}");
+        assert_eq!(forward["TargetGroupStickinessConfig"]["Enabled"], json!(false), "{service}");
+        let rules = own.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
+        assert_eq!(rules.len(), 1, "a rule of no service");
+    }
+    for priority in &priorities {
+        assert!(
+            *priority > 1 && !priorities.contains(&(priority - 1)),
+            "{} belongs to a release",
+            priority - 1
+        );
+    }
+}
+
+#[test]
+fn target_groups_check_health_fast_on_the_port_of_their_colour() {
+    let own = Template::read().nested("Frontend");
+    for (_, colour, port) in COLOURS {
+        let id = format!("{colour}TargetGroup");
+        let group = own.resource(&id).properties();
+        assert_eq!(group["Port"], json!(port), "{id}");
+        assert_eq!(group["TargetType"], json!("instance"), "{id}");
+        assert_eq!(group["HealthCheckPath"], json!("/healthz"), "{id}");
+        let thresholds = ["HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount"];
+        assert_eq!(thresholds.map(|key| group[key].as_u64().unwrap()), [5, 2, 2], "{id}");
+        assert_eq!(group["UnhealthyThresholdCount"], json!(2), "{id}");
+    }
+}
+
+#[test]
+fn instances_belong_to_both_colours_and_are_not_replaced_for_an_idle_one() {
+    for (service, own) in services() {
+        let group = own.resource("AutoScalingGroup").properties();
+        assert_eq!(group["HealthCheckType"], json!("EC2"), "{service}");
+        let groups = COLOURS.map(|(_, colour, _)| reference(own, &format!("{colour}TargetGroup")));
+        assert_eq!(group["TargetGroupARNs"], json!(groups), "{service}");
+    }
+}
+
+#[test]
+fn a_replacement_starts_before_the_instance_ends_and_scaling_looks_at_no_weight() {
+    let own = Template::read().nested("Frontend");
+    let group = own.resource("AutoScalingGroup").properties();
+    let policy = json!({ "MinHealthyPercentage": 100, "MaxHealthyPercentage": 150 });
+    assert_eq!(group["InstanceMaintenancePolicy"], policy);
+    let [scaling] = own.of_type("AWS::AutoScaling::ScalingPolicy").into_values().collect::<Vec<_>>()[..]
+    else {
+        panic!("one scaling policy was expected")
+    };
+    let scaling = scaling.properties();
+    assert_eq!(scaling["AutoScalingGroupName"], reference(own, "AutoScalingGroup"));
+    let metric = &scaling["TargetTrackingConfiguration"]["PredefinedMetricSpecification"];
+    assert_eq!(metric, &json!({ "PredefinedMetricType": "ASGAverageCPUUtilization" }));
+}
+
+#[test]
+fn codedeploy_neither_moves_traffic_nor_goes_back_by_itself() {
+    for (service, own) in services() {
+        let group = own.resource("DeploymentGroup").properties();
+        assert!(
+            group.get("LoadBalancerInfo").is_none(),
+            "{service}: would take instances out of both colours"
+        );
+        assert_eq!(
+            group["DeploymentStyle"]["DeploymentOption"],
+            json!("WITHOUT_TRAFFIC_CONTROL"),
+            "{service}"
+        );
+        assert_eq!(group["AutoRollbackConfiguration"], json!({ "Enabled": false }), "{service}");
+        assert_eq!(group["AlarmConfiguration"], json!({ "Enabled": false }), "{service}");
+        assert_eq!(group["DeploymentConfigName"], json!("CodeDeployDefault.AllAtOnce"), "{service}");
+        assert_eq!(group["AutoScalingGroups"], json!([reference(own, "AutoScalingGroup")]), "{service}");
+    }
+}
+
+/// The functions build these names themselves.
+#[test]
+fn what_the_functions_name_has_the_name_that_they_build() {
+    let known = crate::template_names::settings(Template::read());
+    for (service, own) in services() {
+        let of = &known.services[&release::ServiceName::new(service).unwrap()];
+        let name = |id: &str, property: &str| text(&own.resource(id).properties()[property]).to_owned();
+        assert_eq!(of.deployment_group, name("DeploymentGroup", "DeploymentGroupName"));
+        assert_eq!(of.auto_scaling_group, name("AutoScalingGroup", "AutoScalingGroupName"));
+        assert_eq!(json!(of.base_rule_arn), reference(own, "Rule"));
+        assert_eq!(json!(of.target_groups.blue), reference(own, "BlueTargetGroup"));
+        assert_eq!(json!(of.target_groups.green), reference(own, "GreenTargetGroup"));
+        let built: BTreeSet<String> = of.alarms.blue.iter().chain(&of.alarms.green).cloned().collect();
+        let alarms = own.of_type("AWS::CloudWatch::Alarm").into_keys();
+        assert_eq!(built, alarms.map(|id| name(id, "AlarmName")).collect());
+    }
+}
+
+#[test]
+fn an_alarm_judges_the_one_colour_that_its_name_says() {
+    for (service, own) in services() {
+        for (id, alarm) in own.of_type("AWS::CloudWatch::Alarm") {
+            let properties = alarm.properties();
+            let groups: BTreeSet<String> = metrics(&properties)
+                .iter()
+                .map(|metric| {
+                    let dimensions = metric.described["Dimensions"].as_array().unwrap().iter();
+                    let dimensions: BTreeMap<&str, &str> =
+                        dimensions.map(|one| (text(&one["Name"]), text(&one["Value"]))).collect();
+                    // Only this combination is published for a colour.
+                    assert_eq!(
+                        dimensions.keys().copied().collect::<Vec<_>>(),
+                        ["LoadBalancer", "TargetGroup"],
+                        "{id}"
+                    );
+                    assert_eq!(dimensions["LoadBalancer"], "LoadBalancer.LoadBalancerFullName", "{id}");
+                    dimensions["TargetGroup"].to_owned()
+                })
+                .collect();
+            let name = text(&properties["AlarmName"]);
+            let judged = COLOURS
+                .into_iter()
+                .find(|(colour, _, _)| name.starts_with(&format!("{STACK}.{service}-{colour}-")));
+            let (_, colour, _) = judged.unwrap_or_else(|| panic!("{id} is called {name}"));
+            let group = format!("{colour}TargetGroup.TargetGroupFullName");
+            assert_eq!(groups, BTreeSet::from([group]), "{id}");
+        }
+    }
+}
+
+/// A metric that an alarm reads: by itself, or as a line of an expression.
+struct AlarmMetric<'a> {
+    /// The line's id; none where the alarm reads one metric and no expression.
+    id: Option<&'a str>,
+    /// Namespace, name and dimensions.
+    described: &'a Value,
+    statistic: &'a str,
+    period: &'a Value,
+}
+
+fn metrics<'a>(properties: &'a Value) -> Vec<AlarmMetric<'a>> {
+    let Some(lines) = properties.get("Metrics") else {
+        let statistic = properties.get("Statistic").or_else(|| properties.get("ExtendedStatistic")).unwrap();
+        let period = &properties["Period"];
+        return vec![AlarmMetric { id: None, described: properties, statistic: text(statistic), period }];
+    };
+    let metric = |line: &'a Value| {
+        let statistic = line.get("MetricStat")?;
+        Some(AlarmMetric {
+            id: Some(text(&line["Id"])),
+            described: &statistic["Metric"],
+            statistic: text(&statistic["Stat"]),
+            period: &statistic["Period"],
+        })
+    };
+    lines.as_array().unwrap().iter().filter_map(metric).collect()
+}
+
+/// CloudWatch takes an alarm on a metric that nobody publishes, and the alarm stays OK for ever. The names:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+#[test]
+fn an_alarm_reads_metrics_that_the_load_balancer_publishes_and_they_are_few() {
+    let (mut read, mut billed) = (BTreeSet::new(), 0);
+    for (id, alarm) in services().flat_map(|(_, own)| own.of_type("AWS::CloudWatch::Alarm")) {
+        for metric in metrics(&alarm.properties()) {
+            assert_eq!(metric.described["Namespace"], json!("AWS/ApplicationELB"), "{id}");
+            assert_eq!(*metric.period, json!(60), "{id}: the load balancer publishes once a minute");
+            read.insert((text(&metric.described["MetricName"]).to_owned(), metric.statistic.to_owned()));
+            billed += 1;
+        }
+    }
+    let published = [
+        ("HTTPCode_Target_5XX_Count", "Sum"),
+        ("RequestCount", "Sum"),
+        ("TargetConnectionErrorCount", "Sum"),
+        ("TargetResponseTime", "p90"),
+        ("UnhealthyRoutingRequestCount", "Sum"),
+    ];
+    assert_eq!(read, published.map(|(name, statistic)| (name.to_owned(), statistic.to_owned())).into());
+    assert_eq!(billed, 20, "CloudWatch bills by the metric that an alarm reads");
+}
+
+/// A minute is published late and in parts, and CloudWatch evaluates it all the same: an alarm that looks at one minute,
+/// or that fills it in, never sees a bad one. The expression is the one that `local/cloud` is tested with.
+#[test]
+fn an_alarm_waits_for_late_minutes_fills_nothing_in_and_wakes_the_alarm_function() {
+    let template = Template::read();
+    let function = template.resource("AlarmFunction").properties();
+    let wakes = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", text(&function["FunctionName"]));
+    for (id, alarm) in services().flat_map(|(_, own)| own.of_type("AWS::CloudWatch::Alarm")) {
+        let properties = alarm.properties();
+        for actions in ["AlarmActions", "OKActions"] {
+            assert_eq!(properties[actions], json!([wakes]), "{id}");
+        }
+        assert_eq!(
+            ["EvaluationPeriods", "DatapointsToAlarm"].map(|name| properties[name].clone()),
+            [json!(3), json!(1)],
+            "{id}"
+        );
+        assert_eq!(properties["TreatMissingData"], json!("notBreaching"), "{id}");
+
+        let few_samples = properties.get("ExtendedStatistic").map(|_| json!("ignore"));
+        assert_eq!(properties.get("EvaluateLowSampleCountPercentile"), few_samples.as_ref(), "{id}");
+        let Some(lines) = properties.get("Metrics") else { continue };
+        let math = lines.as_array().unwrap().iter().find_map(|line| line.get("Expression"));
+        assert_eq!(math, Some(&json!("IF(requests >= 20, 100 * errors / requests, 0)")), "{id}");
+        let ids: BTreeSet<&str> = metrics(&properties).iter().filter_map(|metric| metric.id).collect();
+        assert_eq!(ids, BTreeSet::from(["errors", "requests"]), "{id}: two that may both be silent");
+        for line in lines.as_array().unwrap() {
+            assert_eq!(line.get("ReturnData").is_none(), line.get("Expression").is_some(), "{id}");
+        }
+    }
+    let permission = template.resource("AlarmFunctionPermission").properties();
+    assert_eq!(permission["Principal"], json!("lambda.alarms.cloudwatch.amazonaws.com"));
+    assert_eq!(
+        permission["SourceArn"],
+        json!(format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{STACK}.*"))
+    );
+    assert_eq!(permission["SourceAccount"], json!(ACCOUNT));
+}
