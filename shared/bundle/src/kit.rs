@@ -14,13 +14,19 @@ pub const VERSION: u32 = 1;
 /// Where the kit moves the bundle from.
 const STAGING: &str = "/opt/greenlight/staging";
 
-/// What the kit can start (`instance/runtimes`).
-const STARTS: [&str; 6] =
-    ["app", "start.sh", "compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+/// What the kit can start, each with the runtime that does it, the first that is there (`runtime_in` in
+/// `instance/hooks/release.sh`).
+const STARTS: [(&str, &str); 6] = [
+    ("compose.yaml", "runtimes/compose.sh"),
+    ("compose.yml", "runtimes/compose.sh"),
+    ("docker-compose.yml", "runtimes/compose.sh"),
+    ("docker-compose.yaml", "runtimes/compose.sh"),
+    ("app", "runtimes/process.sh"),
+    ("start.sh", "runtimes/process.sh"),
+];
 
-/// What the hooks source, from the kit's own folder; one of the runtimes has to be there as well.
+/// What the hooks source, from the kit's own folder; the runtime that starts the bundle has to be there as well.
 const SOURCED: [&str; 4] = ["hooks/release.sh", "hooks/ask.sh", "nginx/nginx.sh", "nginx/nginx.conf"];
-const RUNTIMES: [&str; 2] = ["runtimes/process.sh", "runtimes/compose.sh"];
 
 /// The events that the kit has a hook for, each of which goes on from the one before.
 const EVENTS: [&str; 4] = ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"];
@@ -59,7 +65,8 @@ pub(crate) fn check(
         |script: &&ScriptReference| text_of(script).is_some_and(|text| mentions(text, "/release.sh"));
     match asks.scripts.iter().find(is_of_kit) {
         Some(script) => {
-            check_files(tree, script, findings);
+            let runtime = staged(&asks.copies).find_map(|copy| runtime(tree, copy));
+            check_files(tree, script, runtime, findings);
             check_events(&asks.scripts, findings);
             check_staging(tree, &asks.copies, findings);
             check_age(wanted(tree, &asks.scripts).and_then(|file| texts.get(&file)), findings);
@@ -80,13 +87,11 @@ fn at(position: Position, code: Code, what: String, remedy: &str) -> Finding {
 
 const PACK: &str = "pack with instance/bundle, which puts the whole kit in";
 
-fn check_files(tree: &Tree, script: &ScriptReference, findings: &mut Findings) {
+fn check_files(tree: &Tree, script: &ScriptReference, runtime: Option<&str>, findings: &mut Findings) {
     let folder = script.location.rsplit_once('/').map_or("", |(folder, _)| folder);
     let home = folder.rsplit_once('/').map_or("", |(home, _)| home);
     let is_there = |path: &str| matches!(tree.find(&format!("{home}/{path}")), Found::File(_));
-    let missing = SOURCED.iter().copied().filter(|path| !is_there(path));
-    let runtime = Some("runtimes/process.sh").filter(|_| !RUNTIMES.iter().any(|path| is_there(path)));
-    for path in missing.chain(runtime) {
+    for path in SOURCED.into_iter().chain(runtime).filter(|path| !is_there(path)) {
         let what = format!("{} is one of the kit's hooks, and {path} is missing", shown(&script.location));
         findings.push(at(script.position, Code::KitHookMissing, what, PACK).fails(Fails::Everywhere));
     }
@@ -105,14 +110,19 @@ fn staged(copies: &[CopyReference]) -> impl Iterator<Item = &CopyReference> {
     copies.iter().filter(|copy| copy.destination.trim_end_matches('/') == STAGING)
 }
 
-/// The kit starts what lies at the top of the staging folder.
-fn check_staging(tree: &Tree, copies: &[CopyReference], findings: &mut Findings) {
-    let starts = |copy: &CopyReference| match tree.find(&copy.source) {
-        Found::Folder(folder) => STARTS.iter().any(|name| tree.child(folder, name).is_some()),
-        Found::File(file) => STARTS.contains(&tree.name(file)),
-        Found::Nothing | Found::Outside => true,
+/// What starts the bundle: the kit looks at the top of the staging folder.
+fn runtime(tree: &Tree, copy: &CopyReference) -> Option<&'static str> {
+    let is_there = |name: &str| match tree.find(&copy.source) {
+        Found::Folder(folder) => tree.child(folder, name).is_some_and(|node| tree.kind(node) != Kind::Folder),
+        Found::File(file) => tree.name(file) == name,
+        Found::Nothing | Found::Outside => false,
     };
-    if staged(copies).any(starts) {
+    STARTS.iter().find(|(name, _)| is_there(name)).map(|(_, runtime)| *runtime)
+}
+
+fn check_staging(tree: &Tree, copies: &[CopyReference], findings: &mut Findings) {
+    let is_unseen = |copy: &CopyReference| matches!(tree.find(&copy.source), Found::Nothing | Found::Outside);
+    if staged(copies).any(|copy| is_unseen(copy) || runtime(tree, copy).is_some()) {
         return;
     }
     let found = match staged(copies).next() {

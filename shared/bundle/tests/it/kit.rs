@@ -89,6 +89,28 @@ fn what_the_kit_needs_is_missed() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
+/// A folder named `app` is part of many a project, and starts nothing.
+#[test]
+fn what_starts_a_bundle_is_a_file_and_its_runtime_is_in_the_kit() {
+    let zip = |files: &[&str], runtimes: &[&str]| {
+        let mut zip = Zip::new();
+        for part in PARTS.iter().filter(|part| !part.starts_with("runtimes/")).chain(runtimes) {
+            zip = zip.file_of_mode(part, 0o755, of_kit(part));
+        }
+        let zip = files.iter().fold(zip, |zip, file| zip.file(file, "services: {}\n"));
+        said(zip.bytes(), Expected::default()).join("\n")
+    };
+    let (process, compose) = ("runtimes/process.sh", "runtimes/compose.sh");
+    let found = [
+        ("a folder app", zip(&["app/app/main.js"], &[process, compose])),
+        ("compose.yaml beside a folder app", zip(&["app/app/main.js", "app/compose.yaml"], &[compose])),
+        ("compose.yaml beside start.sh", zip(&["app/start.sh", "app/compose.yaml"], &[process])),
+        ("a start.sh", zip(&["app/start.sh"], &[compose])),
+    ];
+    let found: Vec<String> = found.iter().map(|(what, said)| format!("{what}: {said}")).collect();
+    insta::assert_snapshot!(found.join("\n"));
+}
+
 #[test]
 fn a_hook_that_ends_before_the_release_can_is_refused() {
     let expected = Expected { release_seconds: Some(3_601), disk_bytes: None };
