@@ -3,6 +3,9 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod agent;
+mod boot;
 mod kit;
+mod kit_failures;
+mod kit_scene;
 mod service;
 mod support;
