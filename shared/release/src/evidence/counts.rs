@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 /// that an instance says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Count {
-    /// Requests that came in this minute.
+    /// Requests that came in this minute: of each client the first three in a turn.
     pub arrived: u64,
-    /// Of these, those that have failed: an answer of 500 or above, or a client that left after five seconds or more.
+    /// Of those that arrived, how many have failed: an answer of 500 or above, or a client that left after five seconds or more.
     pub failed: u64,
-    /// Of these, those without an answer yet.
+    /// Of those that arrived, how many have no answer yet.
     pub open: u64,
+    /// Requests that came in this minute, whatever their client sent before: what CloudWatch must have counted as well.
+    /// A kit that does not tell them apart leaves it 0.
+    #[serde(default)]
+    pub total: u64,
 }
 
 /// What one instance counted in a minute.
