@@ -106,11 +106,10 @@ impl Instance {
 
     /// The same when every request that was answered has its line: nginx writes that a moment after the answer.
     fn told_in_the_end(&self) -> BTreeMap<&'static str, [u64; 4]> {
-        let mut told = self.told();
+        let mut told = BTreeMap::new();
         eventually(|| {
-            let waits = told.values().any(|[_, _, open, _]| *open > 0);
-            told = if waits { self.told() } else { std::mem::take(&mut told) };
-            !waits
+            told = self.told();
+            told.values().all(|[_, _, open, _]| *open == 0)
         });
         told
     }
