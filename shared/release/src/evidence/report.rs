@@ -81,3 +81,107 @@ impl Count {
         came <= MOST && arrived <= came && failed.checked_add(open).is_some_and(|known| known <= arrived)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(counts: &Value) -> Result<Report, ReportError> {
+        Report::read(InstanceId("i-1".to_owned()), counts)
+    }
+
+    fn minute(minute: i64, green: &Value) -> Value {
+        json!({"minute": minute, "blue": {"arrived": 0, "failed": 0, "open": 0}, "green": green})
+    }
+
+    #[test]
+    fn a_report_is_read_and_what_a_newer_kit_adds_is_left_alone() {
+        let counts = json!([
+            {"minute": 7, "blue": {"arrived": 41, "failed": 1, "open": 2, "total": 57, "slow": 3},
+             "green": {"arrived": 18, "failed": 18, "open": 0}, "zone": "a"},
+        ]);
+        let report = read(&counts).unwrap();
+        assert_eq!(report.minutes[0].blue, Count { arrived: 41, failed: 1, open: 2, total: 57 });
+        assert_eq!(report.minutes[0].green, Count { arrived: 18, failed: 18, open: 0, total: 0 });
+        assert_eq!(read(&json!([])).unwrap().minutes, []);
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_is_refused_as_a_whole() {
+        let count = json!({"arrived": 1, "failed": 0, "open": 0});
+        let cases = [
+            (json!("many"), ReportError::Shape),
+            (json!({"minute": 1}), ReportError::Shape),
+            (json!([7]), ReportError::Shape),
+            (json!([{"minute": 1, "blue": count}]), ReportError::Shape),
+            (json!([minute(1, &json!({"arrived": -1, "failed": 0, "open": 0}))]), ReportError::Shape),
+            (json!([minute(1, &json!({"arrived": 1.5, "failed": 0, "open": 0}))]), ReportError::Shape),
+            (json!([minute(1, &json!({"arrived": "1", "failed": 0, "open": 0}))]), ReportError::Shape),
+            (json!(vec![minute(1, &count); 1_000]), ReportError::Long(1_000)),
+            (json!([minute(1, &count), minute(1, &count)]), ReportError::Order(1)),
+            (json!([minute(2, &count), minute(1, &count)]), ReportError::Order(1)),
+            (json!([minute(1, &json!({"arrived": 1, "failed": 2, "open": 0}))]), ReportError::Absurd(1)),
+            (json!([minute(1, &json!({"arrived": 2, "failed": 1, "open": 2}))]), ReportError::Absurd(1)),
+            (
+                json!([minute(1, &json!({"arrived": 2, "failed": 0, "open": 0, "total": 1}))]),
+                ReportError::Absurd(1),
+            ),
+            (
+                json!([minute(1, &json!({"arrived": 60_000_001, "failed": 0, "open": 0}))]),
+                ReportError::Absurd(1),
+            ),
+            (
+                json!([minute(1, &json!({"arrived": 9, "failed": u64::MAX, "open": 2}))]),
+                ReportError::Absurd(1),
+            ),
+        ];
+        for (counts, error) in cases {
+            assert_eq!(read(&counts), Err(error), "{counts}");
+        }
+    }
+
+    #[test]
+    fn only_minutes_and_instances_of_the_release_belong_to_it() {
+        let open = |targets: &[&str]| {
+            let mut open: Open = serde_json::from_value(json!({
+                "purpose": "release", "colour": "green", "strategy": "AllAtOnce", "bake": "1m",
+                "upload": {"number": 2, "commit": "0a1b2c3", "received_at": "2026-01-01T00:00:00Z", "revision":
+                    {"bucket": "b", "key": "k", "version": "v", "etag": "e"}},
+                "attempt": 1, "first_attempt": 1, "deployment": null, "refused": null, "rule": null,
+                "targets": [], "phase": "installing", "since": "2026-01-01T00:00:30Z",
+                "opened_at": "2026-01-01T00:01:30Z", "request": null, "rolls_back": null,
+            }))
+            .unwrap();
+            open.targets = targets.iter().map(|id| InstanceId((*id).to_owned())).collect();
+            open
+        };
+        let now: Timestamp = "2026-01-01T00:03:10Z".parse().unwrap();
+        let first = now.as_second() / 60 - 3;
+        let counts: Vec<_> = (first..first + 6)
+            .skip(1)
+            .map(|number| minute(number, &json!({"arrived": 1, "failed": 0, "open": 0})))
+            .collect();
+        let report = read(&json!(counts)).unwrap();
+        let kept = report.clone().of_release(&open(&[]), now).unwrap();
+        let kept: Vec<i64> = kept.minutes.iter().map(|minute| minute.minute - first).collect();
+        assert_eq!(kept, [1, 2, 3, 4], "opened in minute 1, and it is minute 3");
+        assert!(report.clone().of_release(&open(&["i-2", "i-1"]), now).is_ok());
+        assert_eq!(report.of_release(&open(&["i-2"]), now), Err(ReportError::Foreign));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_believed_can_be(
+            arrived in 0..9_u64, failed in 0..9_u64, open in 0..9_u64, total in 0..9_u64, number: i64
+        ) {
+            let counts = json!([minute(number, &json!({"arrived": arrived, "failed": failed, "open": open, "total": total}))]);
+            if let Ok(report) = read(&counts) {
+                let count = report.minutes[0].green;
+                prop_assert!(count.failed + count.open <= count.arrived);
+                prop_assert!(count.arrived <= MOST && count.total <= MOST);
+            }
+        }
+    }
+}
