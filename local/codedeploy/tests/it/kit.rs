@@ -6,7 +6,7 @@ use std::{fs, process::Command, time::Duration};
 use serde_json::json;
 
 use crate::{
-    kit_scene::{Kit, Runtime, data},
+    kit_scene::{Greenlight, Kit, Runtime, data},
     support::{id, repository, until},
 };
 
@@ -53,12 +53,19 @@ async fn whole_life(kit: Kit) {
     kit.validating(&second).await;
     for trouble in [(429, false), (200, true), (500, false), (0, false)] {
         kit.trouble(Some(trouble));
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        kit.hearing(&second).await;
         assert_eq!(kit.scene.deployment(&second).await["status"], "InProgress", "{trouble:?}");
         kit.trouble(None);
     }
+    // What visitors get while it waits is counted, on both colours, and told with each question.
+    let visited = json!({"arrived": 1, "failed": 0, "open": 0, "total": 1});
+    for (port, colour) in [(8080, "blue"), (8081, "green")] {
+        assert_eq!(kit.get_with(1, port, "X-Forwarded-For: 192.0.2.1\r\n").unwrap().0, 200);
+        until("the visit is told", || async { kit.told(&second, colour, &visited) }).await;
+    }
+    assert!(!kit.told(&first, "blue", &visited), "the first release has ended");
     kit.answer("ValidateService", "");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    kit.hearing(&second).await;
     assert!(kit.serves(8080, "one on blue") && kit.serves(8081, "two on green"));
 
     // Taken back: the candidate goes down, the reason is CodeDeploy's, the live colour is not touched.
@@ -68,6 +75,9 @@ async fn whole_life(kit: Kit) {
     let said = kit.message(&second, 1, "ValidateService").await;
     assert!(said.contains("Greenlight took release 2 back: alarm"), "{said}");
     assert!(kit.is_down(8081) && kit.serves(8080, "one on blue"));
+    let log = "opt/greenlight/nginx/counts/log";
+    kit.get_with(1, 8080, "X-Forwarded-For: 192.0.2.1\r\n");
+    assert_eq!(kit.scene.read(1, log).as_deref(), Some(""), "something is counted between releases");
 
     // A version that ends by itself, and one that answers 500, fail before Greenlight is asked.
     for (version, why) in [("broken", "has ended by itself"), ("sick", "is not healthy on green after 4 s")] {
@@ -110,7 +120,7 @@ async fn whole_life(kit: Kit) {
         "ValidateService",
         r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"shifting","weight":10}"#,
     );
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    kit.hearing(&seventh).await;
     for n in 1..=2 {
         assert!(kit.scene.fleet.restart_agent(&id(n)));
     }
@@ -155,6 +165,10 @@ fn answers_are_read_as_json_whatever_stands_in_their_texts() {
 
 /// Asks once where only the AWS command line can, with a stand-in for it, and gives what `ask` left behind.
 fn ask_with_command_line(outcome: &str) -> (String, String) {
+    ask_with(&[("OUTCOME", outcome)])
+}
+
+fn ask_with(variables: &[(&str, &str)]) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().display();
     fs::create_dir_all(folder.path().join("etc/greenlight")).unwrap();
@@ -170,7 +184,7 @@ fn ask_with_command_line(outcome: &str) -> (String, String) {
         .env("DEPLOYMENT_ID", "d-1")
         .env("DEPLOYMENT_GROUP_ID", "g")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("OUTCOME", outcome)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -190,6 +204,24 @@ fn without_credentials_of_its_own_the_kit_asks_through_the_command_line() {
     );
     let (_, unanswered) = ask_with_command_line("crashed");
     assert!(unanswered.starts_with("the function failed (Unhandled)"), "{unanswered}");
+}
+
+#[test]
+fn where_curl_is_refused_the_kit_asks_through_the_command_line() {
+    let (greenlight, endpoint) = Greenlight::start();
+    let ask = |status| {
+        *greenlight.trouble.lock().unwrap() = Some((status, false));
+        ask_with(&[
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("OUTCOME", "answer"),
+        ])
+    };
+    let (answer, unanswered) = ask(403);
+    assert!(answer.contains("\"deploymentId\":\"d-1\"") && unanswered.is_empty(), "{answer} {unanswered}");
+    let (answer, unanswered) = ask(429);
+    assert!(answer.is_empty() && unanswered.contains("HTTP 429"), "{answer} {unanswered}");
 }
 
 #[test]

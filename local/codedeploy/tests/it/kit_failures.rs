@@ -185,6 +185,15 @@ async fn a_full_disk_refuses_the_release_before_anything_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_eats_all_memory_is_ended_before_the_live_one() {
+    let test = "kit_failures::a_version_that_eats_all_memory_is_ended_before_the_live_one";
+    let Some(kit) = Kit::with(test, Runtime::Docker, 194, "GREENLIGHT_MEMORY_MIB=64\n") else { return };
+    kit.live("one", "blue", 1).await;
+    let app = kit.app("greedy");
+    fails(&kit, &app, "ValidateService", "has ended by itself before it was healthy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reboot_brings_back_what_ran() {
     for (runtime, net) in [(Runtime::Process, 190), (Runtime::StubbedDocker, 191), (Runtime::Docker, 192)] {
         let Some(mut kit) = Kit::new("kit_failures::a_reboot_brings_back_what_ran", runtime, net) else {

@@ -26,13 +26,13 @@ pub(crate) struct Greenlight {
     /// By lifecycle event.
     answers: Mutex<BTreeMap<String, String>>,
     /// A response that every call gets instead: status, 0 for none, and whether the function itself has failed.
-    trouble: Mutex<Option<(u16, bool)>>,
+    pub(crate) trouble: Mutex<Option<(u16, bool)>>,
     pub(crate) questions: Mutex<Vec<Value>>,
 }
 
 impl Greenlight {
     /// Listens, and gives its address.
-    fn start() -> (Arc<Self>, String) {
+    pub(crate) fn start() -> (Arc<Self>, String) {
         let greenlight = Arc::new(Self::default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -257,9 +257,36 @@ impl Kit {
     pub(crate) async fn validating(&self, deployment: &str) {
         until("both instances ask in ValidateService", || async {
             let questions = self.greenlight.questions.lock().unwrap();
-            (1..=2).all(|n| questions.contains(&question(deployment, "ValidateService", n)))
+            (1..=2).all(|n| {
+                let asked = question(deployment, "ValidateService", n);
+                questions.iter().any(|question| without_counts(question) == asked)
+            })
         })
         .await;
+    }
+
+    /// Both instances ask twice more: then they have heard what the first of these questions was answered.
+    pub(crate) async fn hearing(&self, deployment: &str) {
+        self.greenlight.questions.lock().unwrap().clear();
+        until("both instances ask again", || async {
+            let questions = self.greenlight.questions.lock().unwrap();
+            (1..=2).all(|n| {
+                let asked = question(deployment, "ValidateService", n);
+                questions.iter().filter(|question| without_counts(question) == asked).count() > 1
+            })
+        })
+        .await;
+    }
+
+    /// Whether a question of this deployment's hook on the first instance has told this of the newest minute.
+    pub(crate) fn told(&self, deployment: &str, colour: &str, count: &Value) -> bool {
+        let asked = question(deployment, "ValidateService", 1);
+        let questions = self.greenlight.questions.lock().unwrap();
+        let mut of_hook = questions.iter().filter(|question| without_counts(question) == asked);
+        of_hook.any(|question| {
+            let minutes = question["counts"].as_array().into_iter().flatten();
+            minutes.into_iter().any(|minute| minute[colour] == *count)
+        })
     }
 
     /// What a deployment that has failed says of one instance's event.
@@ -269,9 +296,13 @@ impl Kit {
 
     /// Status and body of a GET through the instance's nginx; `None` when nothing listens.
     pub(crate) fn get(&self, n: usize, port: u16) -> Option<(u16, String)> {
+        self.get_with(n, port, "")
+    }
+
+    pub(crate) fn get_with(&self, n: usize, port: u16, headers: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect((self.address(n).as_str(), port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         let status = text.split(' ').nth(1)?.parse().ok()?;
@@ -444,4 +475,10 @@ pub(crate) fn question(deployment: &str, event: &str, n: usize) -> Value {
         "deploymentId": deployment, "deploymentGroupId": "group-id",
         "lifecycleEvent": event, "instanceId": id(n), "service": "backend",
     })
+}
+
+fn without_counts(question: &Value) -> Value {
+    let mut question = question.clone();
+    question.as_object_mut().unwrap().remove("counts");
+    question
 }

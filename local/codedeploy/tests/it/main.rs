@@ -4,8 +4,10 @@
 
 mod agent;
 mod boot;
+mod counts;
 mod kit;
 mod kit_failures;
 mod kit_scene;
+mod secrets;
 mod service;
 mod support;
