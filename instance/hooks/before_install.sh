@@ -20,8 +20,8 @@ file_system() { df --output=target "$1" | tail -n 1; }
 # space stays for logs. Nothing was touched yet, so a full disk costs nothing but this release.
 reserve_mib=100
 fits_on_disk() {
-  local staged image=0 docker_root free
-  staged=$(($(du -sm "$kit/app" | cut -f 1) + reserve_mib))
+  local staged=$reserve_mib image=0 docker_root free
+  [[ ! -d $kit/app ]] || staged=$(($(du -sm "$kit/app" | cut -f 1) + reserve_mib))
   if [[ -f $kit/app/image.tar ]]; then
     image=$(du -m "$kit/app/image.tar" | cut -f 1)
     # A compressed one grows about threefold.

@@ -22,7 +22,7 @@ read_note
 # replaces the candidate.
 give_up() {
   trap - ERR TERM
-  runtime_log "$colour" 15 || true
+  say_log "$colour"
   if [[ $weight == 0 ]]; then
     lock 60
     take_down
