@@ -8,21 +8,36 @@ read_note
 lock 240
 [[ -d $here/$colour ]] || fail "$here/$colour is missing: AfterInstall has not run"
 
+# What shows before anything is touched, so that the version that runs on this colour runs on.
+runtime=$(runtime_in "$here/$colour") ||
+  fail "the bundle has neither compose.yaml nor app nor start.sh at the top of its folder app/: add what the kit is to start"
+declare -F "${runtime}_start" >/dev/null || fail "the kit in the bundle has no runtimes/$runtime.sh: pack with instance/bundle"
+reason=$("${runtime}_check" "$colour") || fail "$reason"
+reason=$(write_app_environment "$colour") || fail "$reason"
+
 # From here on the colour is this deployment's, and a failure takes it down again.
 give_up() {
   trap - ERR TERM
-  runtime_log "$colour" 15 || true
+  say_log "$colour"
   take_down
   fail "$1"
 }
 trap 'give_up "line $LINENO: $BASH_COMMAND"' ERR
 trap 'give_up "ended by the agent after $SECONDS s"' TERM
 
-detached runtime_stop "$colour"
-rm -rf "${here:?}/$colour.replaced"
+# Without its kit a colour is not started after a reboot: neither the version that ends here, nor half of a new one.
+rm -rf "$here/run/$colour.kit"
+reason=$(runtime_stop "$colour" 9>&-) || give_up "the version that ran on $colour could not be stopped: $reason"
+printf '%s\n' "$runtime" >"$(runtime_file "$colour")"
 printf '%s\n' "$DEPLOYMENT_ID" >"$(owner_file)"
+rm -rf "${here:?}/$colour.replaced"
+mv "$(app_environment_file "$colour").new" "$(app_environment_file "$colour")"
 
-reason=$(runtime_check "$colour") || give_up "$reason"
-detached runtime_start "$colour" || give_up "release $release could not be started"
+port=$(app_port "$colour")
+if (exec 3<>"/dev/tcp/$app_address/$port") 2>/dev/null; then
+  give_up "port $port on $app_address is taken by something that the kit has not started"
+fi
+reason=$("${runtime}_start" "$colour" 9>&-) || give_up "release $release could not be started on $colour: $reason"
 reason=$(serve_colours) || give_up "$reason"
-say "release $release is started on $colour, port $(app_port "$colour"), behind nginx on port $(nginx_port "$colour")"
+keep_kit
+say "release $release is started on $colour, port $port, behind nginx on port $(nginx_port "$colour")"

@@ -1,7 +1,7 @@
 # Asking Greenlight: one synchronous call of the lifecycle function, and its answer, one JSON object.
 # Where curl can sign the call itself, an answer costs milliseconds. The AWS command line takes about a second of CPU to
-# start, too much for a small instance that asks every few seconds, so it is used only where curl is too old or finds no
-# credentials.
+# start, too much for a small instance that asks every few seconds, so it is used only where curl is too old, finds no
+# credentials, or is refused.
 # shellcheck shell=bash disable=SC2034 # the hooks that source this use what is set here
 
 metadata=http://169.254.169.254/latest
@@ -70,6 +70,10 @@ credentials() {
   [[ -n $key && -n $secret ]]
 }
 
+# What a call says whose signature, or whose right to ask, is refused.
+refusal='(HTTP 403'
+curl_is_refused=no
+
 # invoke_with_… FOLDER: sends FOLDER/question, leaves FOLDER/answer, and says on stdout what went wrong.
 
 # curl gets the secret by stdin, because every user of the machine can read its arguments.
@@ -101,19 +105,26 @@ invoke_with_aws() {
   return 1
 }
 
-# ask EVENT: asks one question and leaves the answer in $answer. If the call fails in any way, a function error
-# included, there is no answer: ask returns 1 and says why in $unanswered.
+# ask EVENT [MEMBERS]: asks one question, with more members of its JSON where there are any, and leaves the answer in
+# $answer. If the call fails in any way, a function error included, there is no answer: ask returns 1 and says why in
+# $unanswered.
 ask() {
   local folder key secret session how=invoke_with_aws
   folder=$(mktemp -d)
   answer='' unanswered=''
-  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"}' \
-    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" >"$folder/question"
+  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"%s}' \
+    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" "${2:-}" >"$folder/question"
   # In an address an ARN needs escaping. The command line does that, so it calls a function that is named by its ARN.
-  if [[ $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
+  if [[ $curl_is_refused == no && $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
     how=invoke_with_curl
   fi
-  if unanswered=$($how "$folder"); then
+  unanswered=$($how "$folder") || true
+  # curl may sign wrongly where the command line signs rightly, so that one is asked from now on.
+  if [[ $how == invoke_with_curl && $unanswered == *"$refusal"* ]] && command -v aws >/dev/null; then
+    curl_is_refused=yes
+    unanswered=$(invoke_with_aws "$folder") || true
+  fi
+  if [[ -z $unanswered ]]; then
     answer=$(tr '\n' ' ' <"$folder/answer" 2>/dev/null) || answer=''
     [[ $answer == *'{'*'}'* ]] || unanswered="the answer is no JSON object: $answer"
   fi

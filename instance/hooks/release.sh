@@ -6,7 +6,7 @@
 set -Eeuo pipefail
 
 # Read when a bundle is judged: shared/bundle/src/kit.rs says which version the functions go with.
-kit_version=1
+kit_version=2
 
 root=${GREENLIGHT_ROOT:-}
 kit=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,9 +15,14 @@ hook_started=$SECONDS
 
 say() { printf '%s\n' "$*"; }
 
-# The reason is the last line on stdout, because CodeDeploy shows that line of a failed hook.
+# words [BYTES]: the last words of what comes in, in one line. CodeDeploy keeps the last 2,048 characters that a hook has
+# written, and of a line as long as that nothing (agent 1.8.1, hook_executor.rb).
+words() { tail -c "${1:-400}" | LC_ALL=C tr -s '\000-\037\177' ' ' | sed 's/^ //; s/ $//'; }
+
+# The reason is the last line on stdout, because CodeDeploy shows that line of a failed hook. What happened comes first in
+# it, so its end is what may be cut.
 fail() {
-  say "FAILED: $*"
+  say "FAILED: $(printf '%s' "$*" | head -c 800 | words 800)"
   exit 1
 }
 trap 'fail "line $LINENO of $0: $BASH_COMMAND"' ERR
@@ -36,13 +41,12 @@ read_environment() {
     [[ -n ${!name:-} ]] || fail "$name is not set in $file"
   done
   service=$GREENLIGHT_SERVICE
-  runtime=${GREENLIGHT_RUNTIME:-process}
+  stop_seconds=${GREENLIGHT_STOP_SECONDS:-30}
   nginx_address=${GREENLIGHT_ADDRESS:-0.0.0.0}
   app_address=${GREENLIGHT_ADDRESS:-127.0.0.1}
   here=$home/$service
   note=$home/deployments/$DEPLOYMENT_ID
   [[ $service =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail "GREENLIGHT_SERVICE is '$service'; small letters, digits and - are allowed"
-  [[ -r $kit/runtimes/$runtime.sh ]] || fail "GREENLIGHT_RUNTIME is '$runtime'; the kit has process and compose"
 }
 
 # The ports of a colour: nginx's, which the target group names, and the app's behind it.
@@ -100,13 +104,51 @@ healthy() {
 }
 health_address() { [[ $nginx_address == 0.0.0.0 ]] && echo 127.0.0.1 || echo "$nginx_address"; }
 
+# --- The runtime: how a version runs. Its bundle tells, and a colour's is noted when the colour is started. ---
+
+# runtime_in FOLDER: what the kit is to start there. compose.yaml wins, because it may lie beside what it starts.
+runtime_in() {
+  local name
+  for name in compose.yaml compose.yml docker-compose.yml docker-compose.yaml; do
+    [[ ! -f $1/$name ]] || { echo compose; return 0; }
+  done
+  [[ -f $1/app || -f $1/start.sh ]] && echo process
+}
+runtime_file() { echo "$here/run/$1.runtime"; }
+
+# A version that an older kit has started left no note, and lies where AfterInstall has moved it.
+runtime_of() { cat "$(runtime_file "$1")" 2>/dev/null || runtime_in "$here/$1.replaced" || runtime_in "$here/$1"; }
+
+runtime_running() { "$(runtime_of "$1")_running" "$1"; }
+runtime_log() { "$(runtime_of "$1")_log" "$@"; }
+
+# Ends what runs on a colour, and says why when it cannot.
+runtime_stop() {
+  local runtime
+  runtime=$(runtime_of "$1") || return 0
+  "${runtime}_stop" "$1"
+}
+
+# The kit that a colour was started with brings it back after a reboot (boot/greenlight.sh).
+keep_kit() {
+  rm -rf "$here/run/$colour.kit.new"
+  mkdir -p "$here/run/$colour.kit.new"
+  cp -R "$kit/hooks" "$kit/nginx" "$kit/runtimes" "$here/run/$colour.kit.new/"
+  rm -rf "$here/run/$colour.kit"
+  mv "$here/run/$colour.kit.new" "$here/run/$colour.kit"
+}
+
+# The end of a candidate's log, small enough to leave CodeDeploy the reason after it.
+say_log() { runtime_log "$1" 15 2>/dev/null | tail -c 900 || true; }
+
 # Takes this deployment's candidate down. A colour that another deployment has taken over meanwhile is left alone, so
 # this never stops the live version.
 take_down() {
+  local why
   if owns_colour; then
     say "taking $colour of $DEPLOYMENT_ID down"
-    detached runtime_stop "$colour" || say "$colour could not be stopped"
-    rm -f "$(owner_file)"
+    why=$(runtime_stop "$colour" 9>&-) || say "$colour could not be stopped: $why"
+    rm -rf "$(owner_file)" "$here/run/$colour.kit"
   else
     say "$colour belongs to another deployment now and is left alone"
   fi
@@ -115,5 +157,7 @@ take_down() {
 read_environment
 # shellcheck source=ask.sh
 source "$kit/hooks/ask.sh"
-# shellcheck source=/dev/null
-source "$kit/runtimes/$runtime.sh"
+for file in "$kit"/runtimes/*.sh; do
+  # shellcheck source=/dev/null
+  source "$file"
+done

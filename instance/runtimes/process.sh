@@ -2,8 +2,6 @@
 # It is told where to listen by HOST and PORT.
 # shellcheck shell=bash disable=SC2154 # release.sh sets what is not set here
 
-stop_seconds=${GREENLIGHT_STOP_SECONDS:-30}
-
 # pid_file COLOUR: one line, the process id and its start time in clock ticks since boot. The id alone is not enough,
 # because the system gives it to another process later.
 pid_file() { echo "$here/run/$1.pid"; }
@@ -22,46 +20,57 @@ start_ticks() {
 running_pid() {
   local pid ticks
   read -r pid ticks 2>/dev/null <"$(pid_file "$1")" || return 1
-  [[ $(start_ticks "$pid") == "$ticks" ]] && echo "$pid"
+  [[ -n $ticks && $(start_ticks "$pid") == "$ticks" ]] && echo "$pid"
 }
 
-runtime_running() { running_pid "$1" >/dev/null; }
+process_running() { running_pid "$1" >/dev/null; }
 
-runtime_log() { tail -n "$2" "$(log_file "$1")" 2>/dev/null; }
+process_log() { tail -n "$2" "$(log_file "$1")" 2>/dev/null; }
 
 program() {
   if [[ -f $here/$1/app ]]; then echo "$here/$1/app"; else echo "$here/$1/start.sh"; fi
 }
 
-# Why the colour cannot be started; 0 when it can.
-runtime_check() {
+# Why the colour cannot be started, as far as that shows before anything is touched.
+process_check() {
   local program
   program=$(program "$1")
   [[ -f $program ]] || { echo "$here/$1 holds neither app nor start.sh"; return 1; }
   # A bundle that was zipped without modes is still meant to run.
-  [[ -x $program ]] || chmod +x "$program"
-  if (exec 3<>"/dev/tcp/$app_address/$(app_port "$1")") 2>/dev/null; then
-    echo "port $(app_port "$1") on $app_address is taken by something that the kit has not started"
-    return 1
-  fi
+  [[ -x $program ]] || chmod +x "$program" || { echo "$program cannot be made executable"; return 1; }
 }
 
-runtime_start() {
-  local program pid
+# As a scope's setting, where there is systemd.
+memory_limit() { ((${#own_scope[@]} == 0 || ${GREENLIGHT_MEMORY_MIB:-0} == 0)) || echo "--property=MemoryMax=${GREENLIGHT_MEMORY_MIB}M"; }
+
+process_start() {
+  local program pid ticks
   program=$(program "$1")
-  [[ ! -f $(log_file "$1") ]] || mv "$(log_file "$1")" "$(log_file "$1").old"
+  [[ ! -f $(log_file "$1") ]] || mv "$(log_file "$1")" "$(log_file "$1").old" ||
+    { echo "$(log_file "$1") cannot be moved away"; return 1; }
+  (: >"$(log_file "$1")") 2>/dev/null || { echo "$(log_file "$1") cannot be written"; return 1; }
   (
     cd "$here/$1" || exit
     unset LIFECYCLE_EVENT DEPLOYMENT_ID DEPLOYMENT_GROUP_ID DEPLOYMENT_GROUP_NAME APPLICATION_NAME
     unset BUNDLE_BUCKET BUNDLE_KEY BUNDLE_VERSION BUNDLE_ETAG
-    export HOST=$app_address PORT GREENLIGHT_SERVICE=$service GREENLIGHT_COLOUR=$1 GREENLIGHT_RELEASE=$release
+    export_app_environment "$1"
+    export HOST=$app_address PORT
     PORT=$(app_port "$1")
     # In a session of its own the process id is also the group's, and the agent's TERM to the hook does not reach it.
-    exec setsid "${own_scope[@]}" "$program"
-  ) </dev/null >"$(log_file "$1")" 2>&1 &
+    # shellcheck disable=SC2046 # no limit is no argument
+    exec setsid "${own_scope[@]}" $(memory_limit) "$program"
+  ) </dev/null >>"$(log_file "$1")" 2>&1 &
   pid=$!
-  printf '%s %s\n' "$pid" "$(start_ticks "$pid")" >"$(pid_file "$1")"
+  ticks=$(start_ticks "$pid") || { echo "${program##*/} ended at once: $(tail -n 5 "$(log_file "$1")" | words)"; return 1; }
+  printf '%s %s\n' "$pid" "$ticks" >"$(pid_file "$1")" || {
+    kill -KILL -- "-$pid" 2>/dev/null
+    echo "$(pid_file "$1") cannot be written"
+    return 1
+  }
 }
+
+# After a reboot nothing of it runs.
+process_resume() { process_start "$1"; }
 
 # Whether a process of this group still runs. A zombie, which has ended and was not waited for, does not count.
 group_runs() {
@@ -70,7 +79,7 @@ group_runs() {
 }
 
 # Ends the colour's process and everything in its group: TERM, then KILL. Nothing running is no failure.
-runtime_stop() {
+process_stop() {
   local pid waited=0
   if pid=$(running_pid "$1"); then
     kill -TERM -- "-$pid" 2>/dev/null || true
@@ -79,6 +88,12 @@ runtime_stop() {
       waited=$((waited + 1))
     done
     kill -KILL -- "-$pid" 2>/dev/null || true
+    waited=0
+    while group_runs "$pid"; do
+      ((waited < 50)) || { echo "process $pid or one of its group still runs after KILL"; return 1; }
+      sleep 0.1
+      waited=$((waited + 1))
+    done
   fi
   rm -f "$(pid_file "$1")"
 }

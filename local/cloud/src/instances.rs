@@ -89,14 +89,12 @@ fn bin(places: &Places) -> PathBuf {
     places.root.join(".venv/bin")
 }
 
-/// User data's own lines, with what is different on this machine: no containers, no metadata service, an address.
+/// User data's own lines, with what is different on this machine: no metadata service, an address.
 fn write_environment(machine: &Machine, instance: &Instance) -> Result<()> {
     let mut lines = machine.environment.clone();
-    for (name, value) in [
-        ("GREENLIGHT_RUNTIME", "process"),
-        ("GREENLIGHT_ADDRESS", instance.address.as_str()),
-        ("INSTANCE_ID", instance.id.as_str()),
-    ] {
+    for (name, value) in
+        [("GREENLIGHT_ADDRESS", instance.address.as_str()), ("INSTANCE_ID", instance.id.as_str())]
+    {
         lines.insert(name.to_owned(), value.to_owned());
     }
     let text = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat();

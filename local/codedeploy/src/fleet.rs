@@ -67,6 +67,15 @@ impl Host {
         *self.life.borrow() == Life::Dead
     }
 
+    /// The agent that ran is gone, with the event that it was running; another one answers.
+    fn renew_agent(&self) {
+        self.life.send_modify(|life| {
+            if let Life::Up { generation } = life {
+                *generation += 1;
+            }
+        });
+    }
+
     fn hooks(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,16 +166,22 @@ impl Fleet {
         true
     }
 
+    /// Switches an instance off and on: every process on it is killed, its files stay, and a new agent answers. What else
+    /// its boot starts is the caller's. False when there is no such instance.
+    pub fn reboot_instance(&self, id: &str) -> bool {
+        let Some(host) = self.hosts().get(id).cloned() else { return false };
+        let hooks = host.hooks().clone();
+        host.renew_agent();
+        processes::kill_all(&host.instance.root, &hooks);
+        true
+    }
+
     /// Stops the agent and starts it again: running hooks get TERM and their events fail with the agent's code 7.
     /// What hooks have started in sessions of their own lives on. False when there is no such instance.
     pub fn restart_agent(&self, id: &str) -> bool {
         let Some(host) = self.hosts().get(id).cloned() else { return false };
         let hooks = host.hooks().clone();
-        host.life.send_modify(|life| {
-            if let Life::Up { generation } = life {
-                *generation += 1;
-            }
-        });
+        host.renew_agent();
         for group in hooks {
             terminate(Pid::from_raw(group));
         }

@@ -9,18 +9,26 @@ use std::collections::BTreeMap;
 
 /// The kit that the functions of this version go with: `kit_version` in `instance/hooks/release.sh`. It grows when a
 /// hook begins to say or do something that a function relies on.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Where the kit moves the bundle from.
 const STAGING: &str = "/opt/greenlight/staging";
 
-/// What the kit can start (`instance/runtimes`).
-const STARTS: [&str; 6] =
-    ["app", "start.sh", "compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+/// What the kit can start, each with the runtime that does it, the first that is there (`runtime_in` in
+/// `instance/hooks/release.sh`).
+const STARTS: [(&str, &str); 6] = [
+    ("compose.yaml", "runtimes/compose.sh"),
+    ("compose.yml", "runtimes/compose.sh"),
+    ("docker-compose.yml", "runtimes/compose.sh"),
+    ("docker-compose.yaml", "runtimes/compose.sh"),
+    ("app", "runtimes/process.sh"),
+    ("start.sh", "runtimes/process.sh"),
+];
 
-/// What the hooks source, from the kit's own folder; one of the runtimes has to be there as well.
+/// What the hooks source, from the kit's own folder; the runtime that starts the bundle has to be there as well.
 const SOURCED: [&str; 4] = ["hooks/release.sh", "hooks/ask.sh", "nginx/nginx.sh", "nginx/nginx.conf"];
-const RUNTIMES: [&str; 2] = ["runtimes/process.sh", "runtimes/compose.sh"];
+/// The same of a kit that counts requests.
+const SOURCED_SINCE_2: [&str; 1] = ["nginx/counts.sh"];
 
 /// The events that the kit has a hook for, each of which goes on from the one before.
 const EVENTS: [&str; 4] = ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"];
@@ -59,10 +67,12 @@ pub(crate) fn check(
         |script: &&ScriptReference| text_of(script).is_some_and(|text| mentions(text, "/release.sh"));
     match asks.scripts.iter().find(is_of_kit) {
         Some(script) => {
-            check_files(tree, script, findings);
+            let version = wanted(tree, &asks.scripts).and_then(|file| version(texts.get(&file)?));
+            let runtime = staged(&asks.copies).find_map(|copy| runtime(tree, copy));
+            check_files(tree, script, version, runtime, findings);
             check_events(&asks.scripts, findings);
             check_staging(tree, &asks.copies, findings);
-            check_age(wanted(tree, &asks.scripts).and_then(|file| texts.get(&file)), findings);
+            check_age(version, findings);
         }
         None => check_asking(&asks.scripts, text_of, findings),
     }
@@ -80,13 +90,28 @@ fn at(position: Position, code: Code, what: String, remedy: &str) -> Finding {
 
 const PACK: &str = "pack with instance/bundle, which puts the whole kit in";
 
-fn check_files(tree: &Tree, script: &ScriptReference, findings: &mut Findings) {
+/// The kit's version; 0 for one that names none, and `None` where that was not read.
+fn version(text: &Text) -> Option<u32> {
+    if !text.is_whole {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&text.bytes);
+    let version = text.lines().find_map(|line| line.strip_prefix("kit_version="));
+    Some(version.and_then(|version| version.trim().parse().ok()).unwrap_or(0))
+}
+
+fn check_files(
+    tree: &Tree,
+    script: &ScriptReference,
+    version: Option<u32>,
+    runtime: Option<&str>,
+    findings: &mut Findings,
+) {
     let folder = script.location.rsplit_once('/').map_or("", |(folder, _)| folder);
     let home = folder.rsplit_once('/').map_or("", |(home, _)| home);
     let is_there = |path: &str| matches!(tree.find(&format!("{home}/{path}")), Found::File(_));
-    let missing = SOURCED.iter().copied().filter(|path| !is_there(path));
-    let runtime = Some("runtimes/process.sh").filter(|_| !RUNTIMES.iter().any(|path| is_there(path)));
-    for path in missing.chain(runtime) {
+    let since_2 = SOURCED_SINCE_2.iter().filter(|_| version >= Some(2));
+    for path in SOURCED.iter().chain(since_2).copied().chain(runtime).filter(|path| !is_there(path)) {
         let what = format!("{} is one of the kit's hooks, and {path} is missing", shown(&script.location));
         findings.push(at(script.position, Code::KitHookMissing, what, PACK).fails(Fails::Everywhere));
     }
@@ -105,14 +130,19 @@ fn staged(copies: &[CopyReference]) -> impl Iterator<Item = &CopyReference> {
     copies.iter().filter(|copy| copy.destination.trim_end_matches('/') == STAGING)
 }
 
-/// The kit starts what lies at the top of the staging folder.
-fn check_staging(tree: &Tree, copies: &[CopyReference], findings: &mut Findings) {
-    let starts = |copy: &CopyReference| match tree.find(&copy.source) {
-        Found::Folder(folder) => STARTS.iter().any(|name| tree.child(folder, name).is_some()),
-        Found::File(file) => STARTS.contains(&tree.name(file)),
-        Found::Nothing | Found::Outside => true,
+/// What starts the bundle: the kit looks at the top of the staging folder.
+fn runtime(tree: &Tree, copy: &CopyReference) -> Option<&'static str> {
+    let is_there = |name: &str| match tree.find(&copy.source) {
+        Found::Folder(folder) => tree.child(folder, name).is_some_and(|node| tree.kind(node) != Kind::Folder),
+        Found::File(file) => tree.name(file) == name,
+        Found::Nothing | Found::Outside => false,
     };
-    if staged(copies).any(starts) {
+    STARTS.iter().find(|(name, _)| is_there(name)).map(|(_, runtime)| *runtime)
+}
+
+fn check_staging(tree: &Tree, copies: &[CopyReference], findings: &mut Findings) {
+    let is_unseen = |copy: &CopyReference| matches!(tree.find(&copy.source), Found::Nothing | Found::Outside);
+    if staged(copies).any(|copy| is_unseen(copy) || runtime(tree, copy).is_some()) {
         return;
     }
     let found = match staged(copies).next() {
@@ -130,15 +160,10 @@ fn check_staging(tree: &Tree, copies: &[CopyReference], findings: &mut Findings)
     ));
 }
 
-fn check_age(text: Option<&Text>, findings: &mut Findings) {
-    let Some(text) = text.filter(|text| text.is_whole) else { return };
-    let text = String::from_utf8_lossy(&text.bytes);
-    let version = text.lines().find_map(|line| line.strip_prefix("kit_version="));
-    let version = version.and_then(|version| version.trim().parse::<u32>().ok()).unwrap_or(0);
-    if version < VERSION {
-        let what = format!("the kit in the bundle is version {version}, and the functions go with {VERSION}");
-        findings.push(Finding::new(Code::KitIsOld, what, "pack with the instance/bundle of this Greenlight"));
-    }
+fn check_age(version: Option<u32>, findings: &mut Findings) {
+    let Some(version) = version.filter(|version| *version < VERSION) else { return };
+    let what = format!("the kit in the bundle is version {version}, and the functions go with {VERSION}");
+    findings.push(Finding::new(Code::KitIsOld, what, "pack with the instance/bundle of this Greenlight"));
 }
 
 /// A bundle without the kit has to ask by itself.

@@ -11,6 +11,7 @@
 mod colour;
 mod command;
 mod description;
+pub mod evidence;
 mod ledger;
 mod observation;
 mod offer;

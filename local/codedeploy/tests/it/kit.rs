@@ -1,234 +1,72 @@
 //! The kit of `instance/` in real deployments: real hooks, real processes, real nginx; only Greenlight's answers
 //! are the test's.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{Arc, Mutex},
-    time::Duration,
+use std::{fs, process::Command, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    kit_scene::{Greenlight, Kit, Runtime, data},
+    support::{id, repository, until},
 };
 
-use serde_json::{Value, json};
-
-use crate::support::{Scene, id, repository, until};
-
-const WAIT: &str = r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"installing","weight":0}"#;
-
-/// Lambda with one function, whose answers are the test's.
-#[derive(Default)]
-struct Greenlight {
-    /// By lifecycle event.
-    answers: Mutex<BTreeMap<String, String>>,
-    /// A response that every call gets instead: status, and whether the function itself has failed.
-    trouble: Mutex<Option<(u16, bool)>>,
-    questions: Mutex<Vec<Value>>,
-}
-
-impl Greenlight {
-    /// Listens, and gives its address.
-    fn start() -> (Arc<Self>, String) {
-        let greenlight = Arc::new(Self::default());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let serving = Arc::clone(&greenlight);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                serving.serve(stream);
-            }
-        });
-        (greenlight, endpoint)
-    }
-
-    fn serve(&self, mut stream: TcpStream) -> Option<()> {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            reader.read_line(&mut head).ok().filter(|read| *read > 0)?;
-        }
-        let head = head.to_lowercase();
-        assert!(head.starts_with("post /2015-03-31/functions/demo-lifecycle/invocations "), "{head}");
-        assert!(head.contains("authorization: aws4-hmac-sha256 credential=asiatest/"), "{head}");
-        let length = head.split_once("content-length: ")?.1.lines().next()?.parse().ok()?;
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let question: Value = serde_json::from_slice(&body).ok()?;
-        let event = question["lifecycleEvent"].as_str()?.to_owned();
-        self.questions.lock().unwrap().push(question);
-        let (status, failed) = self.trouble.lock().unwrap().unwrap_or((200, false));
-        let answer = if status != 200 {
-            r#"{"Reason":"CallerRateLimitExceeded"}"#.to_owned()
-        } else if failed {
-            r#"{"errorType":"Runtime.ExitError","status":"failed"}"#.to_owned()
-        } else {
-            self.answers.lock().unwrap().get(&event).cloned().unwrap_or_default()
-        };
-        let error = if failed { "X-Amz-Function-Error: Unhandled\r\n" } else { "" };
-        let length = answer.len();
-        write!(
-            stream,
-            "HTTP/1.1 {status} X\r\n{error}Content-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
-        )
-        .ok()
-    }
-}
-
-/// Two instances with the kit's environment, and what their hooks hear.
-struct Kit {
-    scene: Scene,
-    greenlight: Arc<Greenlight>,
-}
-
-impl Kit {
-    /// `None` where a program is missing.
-    fn new(test: &str) -> Option<Self> {
-        let folders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
-        for program in ["nginx", "python3", "curl", "flock", "setsid"] {
-            if !folders.iter().any(|folder| Path::new(folder).join(program).exists()) {
-                skipped::because(test, format_args!("there is no {program}"));
-                return None;
-            }
-        }
-        let scene = Scene::new(0);
-        let (greenlight, endpoint) = Greenlight::start();
-        for n in 1..=2 {
-            let mut instance = scene.instance(n);
-            instance.address = address(n);
-            for (name, value) in [
-                ("PATH", folders.join(":")),
-                ("HOME", scene.folder.path().display().to_string()),
-                ("AWS_ENDPOINT_URL", endpoint.clone()),
-                ("AWS_ACCESS_KEY_ID", "ASIATEST".to_owned()),
-                ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-            ] {
-                instance.environment.insert(name.to_owned(), value);
-            }
-            let settings = instance.root.join("etc/greenlight");
-            fs::create_dir_all(&settings).unwrap();
-            let lines = format!(
-                "# written by user data\nGREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle\n\
-                 GREENLIGHT_ADDRESS={}\nINSTANCE_ID={}\nGREENLIGHT_HEALTH_SECONDS=4\nAWS_REGION=eu-west-1\n",
-                address(n),
-                id(n)
-            );
-            fs::write(settings.join("environment"), lines).unwrap();
-            scene.fleet.add_instance(instance).unwrap();
-        }
-        Some(Self { scene, greenlight })
-    }
-
-    fn answer(&self, event: &str, answer: &str) {
-        self.greenlight.answers.lock().unwrap().insert(event.to_owned(), answer.to_owned());
-    }
-
-    fn trouble(&self, trouble: Option<(u16, bool)>) {
-        *self.greenlight.trouble.lock().unwrap() = trouble;
-    }
-
-    fn to_colour(&self, colour: &str, release: u32) {
-        let port = if colour == "blue" { 8080 } else { 8081 };
-        self.answer(
-            "BeforeInstall",
-            &format!(r#"{{"colour":"{colour}","port":{port},"release":{release}}}"#),
-        );
-        self.answer("ValidateService", WAIT);
-    }
-
-    /// Bundles a version with `instance/bundle` and deploys it.
-    async fn release(&self, version: &str) -> String {
-        let app = self.scene.folder.path().join(format!("app-{version}"));
-        fs::create_dir_all(&app).unwrap();
-        for file in ["start.sh", "server.py"] {
-            fs::copy(data("app").join(file), app.join(file)).unwrap();
-        }
-        fs::write(app.join("version"), version).unwrap();
-        let bundle = self.scene.folder.path().join(format!("{version}.zip"));
-        let made =
-            Command::new(repository().join("instance/bundle")).arg(&app).arg(&bundle).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        self.scene.deploy(version, fs::read(bundle).unwrap()).await
-    }
-
-    async fn validating(&self, deployment: &str) {
-        until("both instances ask in ValidateService", || async {
-            let questions = self.greenlight.questions.lock().unwrap();
-            (1..=2).all(|n| questions.contains(&question(deployment, "ValidateService", n)))
-        })
-        .await;
-    }
-
-    async fn message(&self, deployment: &str, n: usize, event: &str) -> String {
-        self.scene.event(deployment, n, event).await["diagnostics"].to_string()
-    }
-}
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/kit").join(name)
-}
-
-fn question(deployment: &str, event: &str, n: usize) -> Value {
-    json!({
-        "deploymentId": deployment, "deploymentGroupId": "group-id",
-        "lifecycleEvent": event, "instanceId": id(n), "service": "backend",
-    })
-}
-
-fn address(n: usize) -> String {
-    format!("127.0.77.{n}")
-}
-
-/// Status and body of a GET through the instance's nginx; `None` when nothing listens.
-fn get(n: usize, port: u16) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect((address(n).as_str(), port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    let status = text.split(' ').nth(1)?.parse().ok()?;
-    let (_, body) = text.split_once("\r\n\r\n")?;
-    Some((status, body.to_owned()))
-}
-
-fn serves(port: u16, body: &str) -> bool {
-    (1..=2).all(|n| get(n, port).is_some_and(|(status, text)| status == 200 && text.contains(body)))
-}
-
-fn is_down(port: u16) -> bool {
-    (1..=2).all(|n| get(n, port).is_some_and(|(status, _)| status == 502))
-}
-
-/// The whole life of a service on its instances, in one test because all use the same ports.
 #[tokio::test(flavor = "multi_thread")]
-async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() {
-    let test = "kit::releases_go_to_their_colour_and_come_back_without_touching_the_other";
-    let Some(kit) = Kit::new(test) else { return };
+async fn processes_go_to_their_colour_and_come_back_without_touching_the_other() {
+    let test = "kit::processes_go_to_their_colour_and_come_back_without_touching_the_other";
+    if let Some(kit) = Kit::new(test, Runtime::Process, 77) {
+        whole_life(kit).await;
+    }
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn stubbed_containers_go_to_their_colour_and_come_back_without_touching_the_other() {
+    let test = "kit::stubbed_containers_go_to_their_colour_and_come_back_without_touching_the_other";
+    if let Some(kit) = Kit::new(test, Runtime::StubbedDocker, 78) {
+        whole_life(kit).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_go_to_their_colour_and_come_back_without_touching_the_other() {
+    let test = "kit::containers_go_to_their_colour_and_come_back_without_touching_the_other";
+    if let Some(kit) = Kit::new(test, Runtime::Docker, 79) {
+        whole_life(kit).await;
+    }
+}
+
+/// The whole life of a service on its instances.
+async fn whole_life(kit: Kit) {
     // The first release waits for Greenlight, and succeeds when it says so.
     kit.to_colour("blue", 1);
     let first = kit.release("one").await;
     kit.validating(&first).await;
-    assert!(serves(8080, "one on blue"));
+    assert!(kit.serves(8080, "one on blue"));
     assert_eq!(kit.scene.deployment(&first).await["status"], "InProgress");
     kit.answer("ValidateService", r#"{"status":"succeeded"}"#);
     assert_eq!(kit.scene.finished(&first).await, "Succeeded");
-    assert!(serves(8080, "one on blue"), "the app ended with its hook");
+    assert!(kit.serves(8080, "one on blue"), "the app ended with its hook");
 
-    // The second goes beside it. No answer is no verdict: throttling, a crash of the function, an empty answer.
+    // The second goes beside it. No answer is no verdict: throttling, a crash of the function, a line that breaks, an empty
+    // answer.
     kit.to_colour("green", 2);
     let second = kit.release("two").await;
     kit.validating(&second).await;
-    for trouble in [(429, false), (200, true), (500, false)] {
+    for trouble in [(429, false), (200, true), (500, false), (0, false)] {
         kit.trouble(Some(trouble));
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        kit.hearing(&second).await;
         assert_eq!(kit.scene.deployment(&second).await["status"], "InProgress", "{trouble:?}");
         kit.trouble(None);
     }
+    // What visitors get while it waits is counted, on both colours, and told with each question.
+    let visited = json!({"arrived": 1, "failed": 0, "open": 0, "total": 1});
+    for (port, colour) in [(8080, "blue"), (8081, "green")] {
+        assert_eq!(kit.get_with(1, port, "X-Forwarded-For: 192.0.2.1\r\n").unwrap().0, 200);
+        until("the visit is told", || async { kit.told(&second, colour, &visited) }).await;
+    }
+    assert!(!kit.told(&first, "blue", &visited), "the first release has ended");
     kit.answer("ValidateService", "");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(serves(8080, "one on blue") && serves(8081, "two on green"));
+    kit.hearing(&second).await;
+    assert!(kit.serves(8080, "one on blue") && kit.serves(8081, "two on green"));
 
     // Taken back: the candidate goes down, the reason is CodeDeploy's, the live colour is not touched.
     let reason = r#"{"status":"failed","reason":"alarm \"backend-5xx\" fired, {\"status\":\"succeeded\"}"}"#;
@@ -236,7 +74,10 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
     assert_eq!(kit.scene.finished(&second).await, "Failed");
     let said = kit.message(&second, 1, "ValidateService").await;
     assert!(said.contains("Greenlight took release 2 back: alarm"), "{said}");
-    assert!(is_down(8081) && serves(8080, "one on blue"));
+    assert!(kit.is_down(8081) && kit.serves(8080, "one on blue"));
+    let log = "opt/greenlight/nginx/counts/log";
+    kit.get_with(1, 8080, "X-Forwarded-For: 192.0.2.1\r\n");
+    assert_eq!(kit.scene.read(1, log).as_deref(), Some(""), "something is counted between releases");
 
     // A version that ends by itself, and one that answers 500, fail before Greenlight is asked.
     for (version, why) in [("broken", "has ended by itself"), ("sick", "is not healthy on green after 4 s")] {
@@ -245,7 +86,7 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
         assert_eq!(kit.scene.finished(&deployment).await, "Failed", "{version}");
         let said = kit.message(&deployment, 2, "ValidateService").await;
         assert!(said.contains(why), "{version}: {said}");
-        assert!(is_down(8081) && serves(8080, "one on blue"), "{version}");
+        assert!(kit.is_down(8081) && kit.serves(8080, "one on blue"), "{version}");
     }
 
     // A stopped deployment's hook leaves the colour alone once the next deployment has taken it over.
@@ -259,7 +100,7 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
     assert_eq!(kit.scene.finished(&stopped).await, "Stopped");
     let said = kit.message(&stopped, 1, "ValidateService").await;
     assert!(said.contains("another deployment has taken green over"), "{said}");
-    assert!(serves(8081, "five on green") && serves(8080, "one on blue"));
+    assert!(kit.serves(8081, "five on green") && kit.serves(8080, "one on blue"));
 
     // An answer for a port that the kit does not serve is refused before anything is installed.
     kit.answer("ValidateService", r#"{"status":"succeeded"}"#);
@@ -269,7 +110,7 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
     assert_eq!(kit.scene.finished(&misled).await, "Failed");
     let said = kit.message(&misled, 1, "BeforeInstall").await;
     assert!(said.contains("expects blue on port 9090"), "{said}");
-    assert!(serves(8081, "five on green") && serves(8080, "one on blue"));
+    assert!(kit.serves(8081, "five on green") && kit.serves(8080, "one on blue"));
 
     // With weight, a candidate that nobody answers for is left running: stopping it would lose requests.
     kit.to_colour("blue", 7);
@@ -279,21 +120,24 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
         "ValidateService",
         r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"shifting","weight":10}"#,
     );
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    kit.hearing(&seventh).await;
     for n in 1..=2 {
         assert!(kit.scene.fleet.restart_agent(&id(n)));
     }
     assert_eq!(kit.scene.finished(&seventh).await, "Failed");
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert!(serves(8080, "seven on blue") && serves(8081, "five on green"));
+    assert!(kit.serves(8080, "seven on blue") && kit.serves(8081, "five on green"));
 
     // An instance that dies takes its nginx and its apps with it.
     kit.scene.fleet.kill_instance(&id(1));
     until("the ports of the dead instance are closed", || async {
-        get(1, 8080).is_none() && get(1, 8081).is_none() && get(1, 3000).is_none() && get(1, 3001).is_none()
+        kit.get(1, 8080).is_none()
+            && kit.get(1, 8081).is_none()
+            && kit.get(1, 3000).is_none()
+            && kit.get(1, 3001).is_none()
     })
     .await;
-    assert_eq!(get(2, 8081).map(|(status, _)| status), Some(200));
+    assert_eq!(kit.get(2, 8081).map(|(status, _)| status), Some(200));
 }
 
 #[test]
@@ -321,6 +165,10 @@ fn answers_are_read_as_json_whatever_stands_in_their_texts() {
 
 /// Asks once where only the AWS command line can, with a stand-in for it, and gives what `ask` left behind.
 fn ask_with_command_line(outcome: &str) -> (String, String) {
+    ask_with(&[("OUTCOME", outcome)])
+}
+
+fn ask_with(variables: &[(&str, &str)]) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().display();
     fs::create_dir_all(folder.path().join("etc/greenlight")).unwrap();
@@ -336,7 +184,7 @@ fn ask_with_command_line(outcome: &str) -> (String, String) {
         .env("DEPLOYMENT_ID", "d-1")
         .env("DEPLOYMENT_GROUP_ID", "g")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("OUTCOME", outcome)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -356,6 +204,24 @@ fn without_credentials_of_its_own_the_kit_asks_through_the_command_line() {
     );
     let (_, unanswered) = ask_with_command_line("crashed");
     assert!(unanswered.starts_with("the function failed (Unhandled)"), "{unanswered}");
+}
+
+#[test]
+fn where_curl_is_refused_the_kit_asks_through_the_command_line() {
+    let (greenlight, endpoint) = Greenlight::start();
+    let ask = |status| {
+        *greenlight.trouble.lock().unwrap() = Some((status, false));
+        ask_with(&[
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("OUTCOME", "answer"),
+        ])
+    };
+    let (answer, unanswered) = ask(403);
+    assert!(answer.contains("\"deploymentId\":\"d-1\"") && unanswered.is_empty(), "{answer} {unanswered}");
+    let (answer, unanswered) = ask(429);
+    assert!(answer.is_empty() && unanswered.contains("HTTP 429"), "{answer} {unanswered}");
 }
 
 #[test]

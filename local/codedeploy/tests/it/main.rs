@@ -3,6 +3,11 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod agent;
+mod boot;
+mod counts;
 mod kit;
+mod kit_failures;
+mod kit_scene;
+mod secrets;
 mod service;
 mod support;

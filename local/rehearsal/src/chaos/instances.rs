@@ -74,3 +74,17 @@ pub(super) async fn one_ails(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict
     stage.display().line(&format!("{} was replaced", instance.id));
     Ok(None)
 }
+
+/// It comes back by itself, with both colours: Greenlight has nobody to replace.
+pub(super) async fn one_reboots(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    let instance = stage.an_instance()?;
+    stage.reboot(&[instance]).await?;
+    Ok(None)
+}
+
+/// Nobody is left to replace them for, so they have to come back by themselves.
+pub(super) async fn all_reboot(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    let instances = stage.instances()?;
+    stage.reboot(&instances).await?;
+    Ok(None)
+}

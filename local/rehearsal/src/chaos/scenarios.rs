@@ -154,6 +154,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |stage| Box::pin(instances::one_ails(stage)),
     ),
     releasing(
+        "instance-reboots",
+        "an instance is switched off and on, with no release open",
+        LIVE,
+        |stage| Box::pin(instances::one_reboots(stage)),
+    ),
+    releasing(
+        "all-instances-reboot",
+        "all instances of a service are switched off and on, with no release open",
+        LIVE,
+        |stage| Box::pin(instances::all_reboot(stage)),
+    ),
+    releasing(
         "weights-reset-shifting",
         "a stack update writes the template's weights while a bad release shifts",
         REJECTED,

@@ -297,6 +297,43 @@ impl<'a> Stage<'a> {
         self.noticed(&instance.id, from, &why).await
     }
 
+    /// Instances are switched off, and on again once the load balancer has seen it: then what their boot runs brings back
+    /// what ran. While none is left, requests are lost to the data plane.
+    pub(super) async fn reboot(&mut self, instances: &[codedeploy::Instance]) -> Result<()> {
+        let from = cloud::now();
+        for instance in instances {
+            let (fleet, id) = (self.cloud.fleet.clone(), instance.id.clone());
+            // It reads the table of processes, which takes its time.
+            anyhow::ensure!(tokio::task::spawn_blocking(move || fleet.reboot_instance(&id)).await?);
+            self.display.line(&format!("{} is switched off", instance.id));
+        }
+        for instance in instances {
+            let why = format!("requests to {} until it was seen unhealthy", instance.id);
+            self.noticed(&instance.id, from, &why).await?;
+        }
+        for instance in instances {
+            let mut boot = tokio::process::Command::new("bash");
+            boot.arg(self.cloud.places.root.join("instance/boot/greenlight.sh")).arg("resume");
+            let said = boot.env_clear().envs(&instance.environment).output().await?;
+            anyhow::ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+        }
+        let group = self.product.target_group(&self.service, &self.live().await?.colour)?;
+        until("what was switched off is healthy again", PHASE, || async {
+            let health = self.cloud.traffic.target_health(&group).unwrap_or_default();
+            let is_back = |instance: &codedeploy::Instance| {
+                health.iter().any(|one| one.target.id == instance.id && matches!(one.state, State::Healthy))
+            };
+            Ok(instances.iter().all(is_back))
+        })
+        .await?;
+        self.display.line("what was switched off is healthy again");
+        if instances.len() == self.instances()?.len() {
+            let until = cloud::now();
+            self.excuses.push(Excuse { from, until, why: "no instance was left".to_owned() });
+        }
+        Ok(())
+    }
+
     /// Waits until the load balancer sends an instance nothing any more.
     async fn noticed(&mut self, instance: &str, from: Timestamp, why: &str) -> Result<()> {
         let groups = ["blue", "green"].map(|colour| self.product.target_group(&self.service, colour));

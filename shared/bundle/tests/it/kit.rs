@@ -13,7 +13,7 @@ fn of_kit(name: &str) -> Vec<u8> {
     std::fs::read(instance().join(name)).unwrap()
 }
 
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 13] = [
     "appspec.yml",
     "hooks/before_install.sh",
     "hooks/after_install.sh",
@@ -23,6 +23,8 @@ const PARTS: [&str; 11] = [
     "hooks/ask.sh",
     "nginx/nginx.sh",
     "nginx/nginx.conf",
+    "nginx/counts.sh",
+    "nginx/counts.awk",
     "runtimes/process.sh",
     "runtimes/compose.sh",
 ];
@@ -81,12 +83,35 @@ fn what_the_kit_needs_is_missed() {
     let said = [
         ("a hook that others source", without("hooks/ask.sh")),
         ("what is to be started", without("app/start.sh")),
-        ("the version", replaced("hooks/release.sh", "kit_version=1\n", "")),
+        ("what counts requests", without("nginx/counts.sh")),
+        ("the version", replaced("hooks/release.sh", "kit_version=2\n", "")),
         ("an event", replaced("appspec.yml", first_hook, "")),
         ("the staging folder", replaced("appspec.yml", "/opt/greenlight/staging", "/srv")),
     ];
     let said: Vec<String> = said.iter().map(|(missing, said)| format!("without {missing}: {said}")).collect();
     insta::assert_snapshot!(said.join("\n"));
+}
+
+/// A folder named `app` is part of many a project, and starts nothing.
+#[test]
+fn what_starts_a_bundle_is_a_file_and_its_runtime_is_in_the_kit() {
+    let zip = |files: &[&str], runtimes: &[&str]| {
+        let mut zip = Zip::new();
+        for part in PARTS.iter().filter(|part| !part.starts_with("runtimes/")).chain(runtimes) {
+            zip = zip.file_of_mode(part, 0o755, of_kit(part));
+        }
+        let zip = files.iter().fold(zip, |zip, file| zip.file(file, "services: {}\n"));
+        said(zip.bytes(), Expected::default()).join("\n")
+    };
+    let (process, compose) = ("runtimes/process.sh", "runtimes/compose.sh");
+    let found = [
+        ("a folder app", zip(&["app/app/main.js"], &[process, compose])),
+        ("compose.yaml beside a folder app", zip(&["app/app/main.js", "app/compose.yaml"], &[compose])),
+        ("compose.yaml beside start.sh", zip(&["app/start.sh", "app/compose.yaml"], &[process])),
+        ("a start.sh", zip(&["app/start.sh"], &[compose])),
+    ];
+    let found: Vec<String> = found.iter().map(|(what, said)| format!("{what}: {said}")).collect();
+    insta::assert_snapshot!(found.join("\n"));
 }
 
 #[test]
