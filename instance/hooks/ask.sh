@@ -101,14 +101,15 @@ invoke_with_aws() {
   return 1
 }
 
-# ask EVENT: asks one question and leaves the answer in $answer. If the call fails in any way, a function error
-# included, there is no answer: ask returns 1 and says why in $unanswered.
+# ask EVENT [MEMBERS]: asks one question, with more members of its JSON where there are any, and leaves the answer in
+# $answer. If the call fails in any way, a function error included, there is no answer: ask returns 1 and says why in
+# $unanswered.
 ask() {
   local folder key secret session how=invoke_with_aws
   folder=$(mktemp -d)
   answer='' unanswered=''
-  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"}' \
-    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" >"$folder/question"
+  printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"%s}' \
+    "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" "${2:-}" >"$folder/question"
   # In an address an ARN needs escaping. The command line does that, so it calls a function that is named by its ARN.
   if [[ $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
     how=invoke_with_curl

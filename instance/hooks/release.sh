@@ -6,7 +6,7 @@
 set -Eeuo pipefail
 
 # Read when a bundle is judged: shared/bundle/src/kit.rs says which version the functions go with.
-kit_version=1
+kit_version=2
 
 root=${GREENLIGHT_ROOT:-}
 kit=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

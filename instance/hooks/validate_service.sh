@@ -3,6 +3,10 @@
 # While it waits the deployment stays open: that is what makes CodeDeploy's last successful revision the one that
 # carries traffic.
 source "$(dirname "$0")/release.sh"
+# shellcheck source=../nginx/nginx.sh
+source "$kit/nginx/nginx.sh"
+# shellcheck source=../nginx/counts.sh
+source "$kit/nginx/counts.sh"
 
 deadline=3540
 health_deadline=${GREENLIGHT_HEALTH_SECONDS:-300}
@@ -39,10 +43,14 @@ until healthy; do
 done
 say "release $release is healthy on $colour"
 
+# Counts are evidence, and no condition of a release: what goes wrong with them ends nothing.
+trap 'end_counting || true' EXIT
+begin_counting || true
 unanswered_since=''
 while (($(seconds_left $deadline) > 0)); do
   owns_colour || fail "another deployment has taken $colour over on this instance"
-  if ask ValidateService; then
+  count_requests || true
+  if ask ValidateService "$counted"; then
     unanswered_since=''
     case $(member "$answer" status) in
       succeeded)

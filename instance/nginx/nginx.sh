@@ -1,4 +1,4 @@
-# One nginx per instance for both colours. Sourced by ApplicationStart.
+# One nginx per instance for both colours. Sourced by ApplicationStart, and by counts.sh for its folder.
 # shellcheck shell=bash disable=SC2154 # release.sh sets what is not set here
 
 nginx_home=$home/nginx
@@ -21,7 +21,9 @@ nginx_running() {
 serve_colours() {
   local nginx
   nginx=$(nginx_program) || { echo "nginx is not installed"; return 1; }
-  mkdir -p "$nginx_home/tmp"
+  mkdir -p "$nginx_home/tmp" "$nginx_home/counts/permits"
+  # nginx's workers are another user's, whatever the agent's umask is.
+  chmod 755 "$nginx_home/counts" "$nginx_home/counts/permits"
   render >"$nginx_home/nginx.conf.new"
   if nginx_running && cmp -s "$nginx_home/nginx.conf.new" "$nginx_home/nginx.conf"; then
     rm -f "$nginx_home/nginx.conf.new"

@@ -269,6 +269,7 @@ impl World {
             health: PerColour { blue: health(Colour::Blue), green: health(Colour::Green) },
             alarms: PerColour { blue: alarms(Colour::Blue), green: alarms(Colour::Green) },
             suspended: if reads.suspended { Reading::Known(BTreeSet::new()) } else { Reading::NotRead },
+            ..Observation::default()
         }
     }
 

@@ -5,7 +5,9 @@
 
 use crate::failure::Failure;
 use jiff::Timestamp;
+use release::evidence::PublishedMinute;
 pub use release::pass::LedgerVersion;
+use release::plan::Window;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
     RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
@@ -98,6 +100,17 @@ pub trait Alarms: Sync {
     ) -> impl Future<Output = PortResult<PerColour<BTreeMap<String, AlarmState>>>> + Send;
 }
 
+/// The requests that both colours of a service got.
+pub trait Traffic: Sync {
+    /// What was published of the minutes in `window`, oldest first. A minute without a data point is left out: CloudWatch
+    /// publishes no zeros, so nothing came, or it is not published yet. What was published lately still changes.
+    fn published(
+        &self,
+        service: &ServiceName,
+        window: Window,
+    ) -> impl Future<Output = PortResult<Vec<PublishedMinute>>> + Send;
+}
+
 /// CodeDeploy's deployments of a service.
 pub trait Deployments: Sync {
     /// A deployment by id; `None` when CodeDeploy does not know it.
@@ -173,6 +186,12 @@ pub trait Clock: Sync {
 }
 
 /// All of them.
-pub trait Ports: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Healing + Uploads {}
+pub trait Ports:
+    Ledgers + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads
+{
+}
 
-impl<T: Ledgers + ListenerRules + TargetGroups + Alarms + Deployments + Healing + Uploads> Ports for T {}
+impl<T: Ledgers + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads> Ports
+    for T
+{
+}

@@ -6,6 +6,7 @@
 use crate::failure::{Class, Failure, chain};
 use crate::ports::{Clock, PortResult, Ports};
 use futures::future::{OptionFuture, join, join_all, join3, join4};
+use release::evidence::Report;
 use release::pass::{
     Amend, Decisions, Ended, Given, Kept, LedgerVersion, Next, PassRecord, Recorded, SeenWithoutLedger,
     Stored, Unamended, WayBack,
@@ -57,10 +58,15 @@ pub async fn reconcile(
     clock: &impl Clock,
     wake: Wake,
 ) -> Result<Reconciled, NoLedger> {
-    Shell { ports, service, policy, clock }.carry_out(Next::woken(wake), Recorded::default()).await
+    let shell = Shell { ports, service, policy, clock, report: None };
+    shell.carry_out(Next::woken(wake), Recorded::default()).await
 }
 
-/// [`reconcile()`] with a ledger that was read just now, which saves reading it again.
+/// [`reconcile()`] with a ledger that was read just now, which saves reading it again, and with what the hook that asks
+/// has reported: every pass sees it, as it sees AWS.
+///
+/// # Errors
+/// As [`reconcile()`].
 pub async fn reconcile_from(
     ports: &impl Ports,
     service: &ServiceName,
@@ -68,13 +74,14 @@ pub async fn reconcile_from(
     clock: &impl Clock,
     wake: Wake,
     known: (Ledger, Option<LedgerVersion>),
+    report: Option<Report>,
 ) -> Result<Reconciled, NoLedger> {
     let mut records = Recorded::default();
     let stored = (Kept::new(known.0), known.1);
     let decisions = Decisions::default();
     let given = Given { decisions: &decisions, policy, now: clock.now(), records: &mut records };
     let next = Next::knowing(wake, stored, &given);
-    Shell { ports, service, policy, clock }.carry_out(next, records).await
+    Shell { ports, service, policy, clock, report }.carry_out(next, records).await
 }
 
 /// Reconciles every service, side by side.
@@ -143,6 +150,7 @@ struct Shell<'a, P, C> {
     service: &'a ServiceName,
     policy: &'a Policy,
     clock: &'a C,
+    report: Option<Report>,
 }
 
 impl<P: Ports, C: Clock> Shell<'_, P, C> {
@@ -167,6 +175,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 }
                 Next::Look(look) => {
                     let seen = observe(ports, look.ledger(), look.reads()).await;
+                    let seen = Observation { report: self.report.clone(), ..seen };
                     look.answered(&seen, &mut given(&mut records))
                 }
                 Next::Write(write) => {
@@ -268,11 +277,10 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
     let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
     let suspended = OptionFuture::from(reads.suspended.then(|| ports.suspended(service)));
-    let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms)) = join(
-        join4(deployment, targets, suspended, active),
-        join3(rules, join(health(release::Colour::Blue), health(release::Colour::Green)), alarms),
-    )
-    .await;
+    let published = OptionFuture::from(reads.published.map(|window| ports.published(service, window)));
+    let health = join(health(release::Colour::Blue), health(release::Colour::Green));
+    let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms, published)) =
+        join(join4(deployment, targets, suspended, active), join4(rules, health, alarms, published)).await;
     let alarms = match alarms {
         None => PerColour::default(),
         Some(Ok(states)) => {
@@ -292,6 +300,8 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         health: PerColour { blue: reading(blue), green: reading(green) },
         alarms,
         suspended: reading(suspended),
+        published: reading(published),
+        report: None,
     }
 }
 

@@ -100,7 +100,14 @@ fn the_upload_function_reads_each_record_of_each_sample() {
 /// What a sample of the lifecycle function is, in a word.
 fn lifecycle_kind(payload: &Value) -> String {
     match lifecycle::event::parse(payload) {
-        Ok(Event::Question(question)) => format!("question at {}", question.lifecycle_event),
+        Ok(Event::Question { question, reported }) => {
+            let counts = match reported {
+                None => "",
+                Some(Ok(_)) => " with counts",
+                Some(Err(_)) => " with counts that cannot be",
+            };
+            format!("question at {}{counts}", question.lifecycle_event)
+        }
         Ok(Event::Command { service, command }) => format!("{command:?} for {service}"),
         Ok(Event::DeploymentChanged { group, deployment }) => format!("{deployment} of {group} changed"),
         Ok(Event::Tick) => "tick".to_owned(),
@@ -129,6 +136,10 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),
             _ if name == "command-unknown-service" => "Status for billing".to_owned(),
             _ if name == "deployment-foreign-group" => "d-A1B2C3D4E of billing changed".to_owned(),
+            _ if name == "hook-with-counts" => "question at ValidateService with counts".to_owned(),
+            _ if name == "hook-with-counts-that-cannot-be" => {
+                "question at ValidateService with counts that cannot be".to_owned()
+            }
             Some(("hook", event)) => format!("question at {}", capitalised(event)),
             Some(("deployment" | "instance", _)) => "d-A1B2C3D4E of backend changed".to_owned(),
             Some(("command", word)) => {

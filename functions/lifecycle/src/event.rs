@@ -1,6 +1,7 @@
 //! What comes in: one closed enum of everything that can wake this function.
 
 use greenlight::failure::Excerpt;
+use release::evidence::{Report, ReportError};
 use release::{Command, DeploymentId, Question};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +17,12 @@ const LONGEST_TOKEN: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A hook asks.
-    Question(Question),
+    Question {
+        /// What.
+        question: Question,
+        /// What it says that its instance has counted, if it says something.
+        reported: Option<Result<Report, ReportError>>,
+    },
     /// An operator commands.
     Command {
         /// The service, as typed.
@@ -46,7 +52,7 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Question(question) => write!(
+            Self::Question { question, .. } => write!(
                 f,
                 "a hook's question about deployment {} on instance {}",
                 question.deployment_id, question.instance_id.0
@@ -188,7 +194,10 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         return Ok(Event::Command { service, command });
     }
     if payload.get("lifecycleEvent").is_some() {
-        return Ok(Event::Question(QUESTION.read(payload, payload)?));
+        let question: Question = QUESTION.read(payload, payload)?;
+        let counts = payload.get("counts").filter(|counts| !counts.is_null());
+        let reported = counts.map(|counts| Report::read(question.instance_id.clone(), counts));
+        return Ok(Event::Question { question, reported });
     }
     match (text("source").as_deref(), text("detail-type").as_deref()) {
         (Some("aws.events" | "aws.scheduler"), Some("Scheduled Event")) => Ok(Event::Tick),

@@ -7,6 +7,7 @@ use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, observe, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
+use release::evidence::{Report, ReportError};
 use release::{
     Answer, Asker, Command, InstanceId, Ledger, Policy, Question, Reads, ServiceName, Stranger, TargetHealth,
     Wake, accept_command, answer, plan, reads, status_of, wait_for_newer,
@@ -46,8 +47,8 @@ async fn act(
     event: Event,
 ) -> Result<Value, Failure> {
     match event {
-        Event::Question(question) => {
-            let heard = hear(ports, settings, clock, &question).await?;
+        Event::Question { question, reported } => {
+            let heard = hear(ports, settings, clock, &question, reported).await?;
             tracing::info!(
                 deployment_id = question.deployment_id.0,
                 instance_id = question.instance_id.0,
@@ -130,7 +131,7 @@ async fn obey(
 /// What `status` says. It looks as a pass does and decides as a pass would, and does nothing.
 async fn look_and_say(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> String {
     let now = clock.now();
-    let wanted = Reads { rules: true, ..reads(ledger, policy, now) };
+    let wanted = Reads { rules: true, published: None, ..reads(ledger, policy, now) };
     let seen = observe(ports, ledger, wanted).await;
     status_of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons)
 }
@@ -141,6 +142,7 @@ async fn hear(
     settings: &Settings,
     clock: &impl Clock,
     question: &Question,
+    reported: Option<Result<Report, ReportError>>,
 ) -> Result<Answer, Failure> {
     let policy = &settings.policy;
     let mut looked_up = None;
@@ -209,7 +211,8 @@ async fn hear(
     };
     let looks = question.validates() && is_worth_a_look(&asker) && !looked_recently(&known.0, policy, clock);
     let ledger = if looks {
-        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known)
+        let report = believed(&known.0, &asker, question, reported, clock);
+        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, report)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
         decision_log::log(&reconciled);
@@ -228,6 +231,31 @@ async fn hear(
             .map(|targets| is_healthy(&asker, &targets, &question.instance_id)),
     };
     Ok(answer(&ledger, policy, clock.now(), question, &asker, healthy))
+}
+
+/// What a pass is given of a hook's report. One that cannot be is left out as a whole, and its question is answered as if it
+/// had none.
+fn believed(
+    ledger: &Ledger,
+    asker: &Asker,
+    question: &Question,
+    reported: Option<Result<Report, ReportError>>,
+    clock: &impl Clock,
+) -> Option<Report> {
+    let open = ledger.open.as_ref().filter(|_| *asker == Asker::Open)?;
+    match reported?.and_then(|report| report.of_release(open, clock.now())) {
+        Ok(report) => Some(report),
+        Err(error) => {
+            tracing::warn!(
+                service = ledger.service.as_str(),
+                deployment_id = question.deployment_id.0,
+                instance_id = question.instance_id.0,
+                error = chain(&error),
+                "what a hook has counted is left out"
+            );
+            None
+        }
+    }
 }
 
 /// Whether the load balancer says nothing against the asking instance. Auto Scaling registers a new instance only

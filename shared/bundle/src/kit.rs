@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// The kit that the functions of this version go with: `kit_version` in `instance/hooks/release.sh`. It grows when a
 /// hook begins to say or do something that a function relies on.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Where the kit moves the bundle from.
 const STAGING: &str = "/opt/greenlight/staging";
@@ -20,6 +20,8 @@ const STARTS: [&str; 6] =
 
 /// What the hooks source, from the kit's own folder; one of the runtimes has to be there as well.
 const SOURCED: [&str; 4] = ["hooks/release.sh", "hooks/ask.sh", "nginx/nginx.sh", "nginx/nginx.conf"];
+/// The same of a kit that counts requests.
+const SOURCED_SINCE_2: [&str; 1] = ["nginx/counts.sh"];
 const RUNTIMES: [&str; 2] = ["runtimes/process.sh", "runtimes/compose.sh"];
 
 /// The events that the kit has a hook for, each of which goes on from the one before.
@@ -59,10 +61,11 @@ pub(crate) fn check(
         |script: &&ScriptReference| text_of(script).is_some_and(|text| mentions(text, "/release.sh"));
     match asks.scripts.iter().find(is_of_kit) {
         Some(script) => {
-            check_files(tree, script, findings);
+            let version = wanted(tree, &asks.scripts).and_then(|file| version(texts.get(&file)?));
+            check_files(tree, script, version, findings);
             check_events(&asks.scripts, findings);
             check_staging(tree, &asks.copies, findings);
-            check_age(wanted(tree, &asks.scripts).and_then(|file| texts.get(&file)), findings);
+            check_age(version, findings);
         }
         None => check_asking(&asks.scripts, text_of, findings),
     }
@@ -80,11 +83,22 @@ fn at(position: Position, code: Code, what: String, remedy: &str) -> Finding {
 
 const PACK: &str = "pack with instance/bundle, which puts the whole kit in";
 
-fn check_files(tree: &Tree, script: &ScriptReference, findings: &mut Findings) {
+/// The kit's version; 0 for one that names none, and `None` where that was not read.
+fn version(text: &Text) -> Option<u32> {
+    if !text.is_whole {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&text.bytes);
+    let version = text.lines().find_map(|line| line.strip_prefix("kit_version="));
+    Some(version.and_then(|version| version.trim().parse().ok()).unwrap_or(0))
+}
+
+fn check_files(tree: &Tree, script: &ScriptReference, version: Option<u32>, findings: &mut Findings) {
     let folder = script.location.rsplit_once('/').map_or("", |(folder, _)| folder);
     let home = folder.rsplit_once('/').map_or("", |(home, _)| home);
     let is_there = |path: &str| matches!(tree.find(&format!("{home}/{path}")), Found::File(_));
-    let missing = SOURCED.iter().copied().filter(|path| !is_there(path));
+    let since_2 = SOURCED_SINCE_2.iter().filter(|_| version >= Some(2));
+    let missing = SOURCED.iter().chain(since_2).copied().filter(|path| !is_there(path));
     let runtime = Some("runtimes/process.sh").filter(|_| !RUNTIMES.iter().any(|path| is_there(path)));
     for path in missing.chain(runtime) {
         let what = format!("{} is one of the kit's hooks, and {path} is missing", shown(&script.location));
@@ -130,15 +144,10 @@ fn check_staging(tree: &Tree, copies: &[CopyReference], findings: &mut Findings)
     ));
 }
 
-fn check_age(text: Option<&Text>, findings: &mut Findings) {
-    let Some(text) = text.filter(|text| text.is_whole) else { return };
-    let text = String::from_utf8_lossy(&text.bytes);
-    let version = text.lines().find_map(|line| line.strip_prefix("kit_version="));
-    let version = version.and_then(|version| version.trim().parse::<u32>().ok()).unwrap_or(0);
-    if version < VERSION {
-        let what = format!("the kit in the bundle is version {version}, and the functions go with {VERSION}");
-        findings.push(Finding::new(Code::KitIsOld, what, "pack with the instance/bundle of this Greenlight"));
-    }
+fn check_age(version: Option<u32>, findings: &mut Findings) {
+    let Some(version) = version.filter(|version| *version < VERSION) else { return };
+    let what = format!("the kit in the bundle is version {version}, and the functions go with {VERSION}");
+    findings.push(Finding::new(Code::KitIsOld, what, "pack with the instance/bundle of this Greenlight"));
 }
 
 /// A bundle without the kit has to ask by itself.

@@ -1,5 +1,6 @@
 //! What a pass sees of AWS.
 
+use crate::evidence::{PublishedMinute, Report};
 use crate::{Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,6 +207,12 @@ pub struct Observation {
     /// Which of the processes that a deployment suspends are suspended.
     #[serde(default)]
     pub suspended: Reading<BTreeSet<ScalingProcess>>,
+    /// What CloudWatch published of both colours, oldest minute first.
+    #[serde(default)]
+    pub published: Reading<Vec<PublishedMinute>>,
+    /// What the hook that woke this pass has reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
 }
 
 impl Observation {

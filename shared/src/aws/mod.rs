@@ -11,6 +11,7 @@ mod listener_rules;
 mod rule;
 mod target_groups;
 mod target_status;
+mod traffic;
 mod uploads;
 
 use crate::failure::{Class, Failure};

@@ -2,6 +2,7 @@
 
 use super::names::upload;
 use super::world::{Call, WeightChange, World};
+use release::evidence::PublishedMinute;
 use release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
     ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName, Strategy, TargetHealth, TargetStatus,
@@ -155,6 +156,14 @@ impl World {
     /// Sets the state of an alarm of a colour, and adds the alarm where it is new.
     pub fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str, state: AlarmState) {
         self.change(service, |service| service.alarms.of_mut(colour).insert(alarm.to_owned(), state));
+    }
+
+    /// CloudWatch publishes these minutes of a service, beside those before.
+    pub fn publish(&self, service: &ServiceName, minutes: impl IntoIterator<Item = PublishedMinute>) {
+        self.change(service, |service| {
+            service.published.extend(minutes);
+            service.published.sort_by_key(|published| published.minute);
+        });
     }
 
     /// The instances that were handed to Auto Scaling for replacement, oldest first. They stay as they are.

@@ -3,9 +3,11 @@
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
     Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Ports, TargetGroups,
-    Uploads,
+    Traffic, Uploads,
 };
 use jiff::Timestamp;
+use release::evidence::PublishedMinute;
+use release::plan::Window;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
     RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
@@ -195,6 +197,12 @@ impl<P: Ports> Alarms for Faulty<'_, P> {
         service: &ServiceName,
     ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
         self.call("alarm_states", self.inner.alarm_states(service)).await
+    }
+}
+
+impl<P: Ports> Traffic for Faulty<'_, P> {
+    async fn published(&self, service: &ServiceName, window: Window) -> PortResult<Vec<PublishedMinute>> {
+        self.call("published", self.inner.published(service, window)).await
     }
 }
 

@@ -4,9 +4,11 @@ use super::world::{Call, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
     Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, TargetGroups,
-    Uploads,
+    Traffic, Uploads,
 };
 use jiff::Timestamp;
+use release::evidence::PublishedMinute;
+use release::plan::Window;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
     PerColour, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth,
@@ -176,6 +178,15 @@ impl Alarms for World {
     ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
         let mut state = self.called("alarm_states", 1);
         Ok(state.service(service)?.alarms.clone())
+    }
+}
+
+impl Traffic for World {
+    async fn published(&self, service: &ServiceName, window: Window) -> PortResult<Vec<PublishedMinute>> {
+        let mut state = self.called("published", 1);
+        let published = &state.service(service)?.published;
+        let asked = |minute: &&PublishedMinute| (window.from..window.until).contains(&minute.minute);
+        Ok(published.iter().filter(asked).copied().collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::names::service;
 use jiff::Timestamp;
+use release::evidence::PublishedMinute;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
     PerColour, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName,
@@ -62,6 +63,7 @@ pub(super) struct Service {
     pub(super) weight_changes: Vec<WeightChange>,
     pub(super) replaced: Vec<InstanceId>,
     pub(super) suspended: BTreeSet<ScalingProcess>,
+    pub(super) published: Vec<PublishedMinute>,
 }
 
 /// A deployment and what CodeDeploy knows of it beside its description.
@@ -162,6 +164,7 @@ impl Service {
             weight_changes: Vec::new(),
             replaced: Vec::new(),
             suspended: BTreeSet::new(),
+            published: Vec::new(),
         }
     }
 

@@ -155,9 +155,23 @@ impl Kit {
     async fn validating(&self, deployment: &str) {
         until("both instances ask in ValidateService", || async {
             let questions = self.greenlight.questions.lock().unwrap();
-            (1..=2).all(|n| questions.contains(&question(deployment, "ValidateService", n)))
+            (1..=2).all(|n| {
+                let asked = question(deployment, "ValidateService", n);
+                questions.iter().any(|question| without_counts(question) == asked)
+            })
         })
         .await;
+    }
+
+    /// Whether a question of this deployment's hook on the first instance has told this of the newest minute.
+    fn told(&self, deployment: &str, colour: &str, count: &Value) -> bool {
+        let asked = question(deployment, "ValidateService", 1);
+        let questions = self.greenlight.questions.lock().unwrap();
+        let mut of_hook = questions.iter().filter(|question| without_counts(question) == asked);
+        of_hook.any(|question| {
+            let minutes = question["counts"].as_array().into_iter().flatten();
+            minutes.into_iter().any(|minute| minute[colour] == *count)
+        })
     }
 
     async fn message(&self, deployment: &str, n: usize, event: &str) -> String {
@@ -176,15 +190,25 @@ fn question(deployment: &str, event: &str, n: usize) -> Value {
     })
 }
 
+fn without_counts(question: &Value) -> Value {
+    let mut question = question.clone();
+    question.as_object_mut().unwrap().remove("counts");
+    question
+}
+
 fn address(n: usize) -> String {
     format!("127.0.77.{n}")
 }
 
 /// Status and body of a GET through the instance's nginx; `None` when nothing listens.
 fn get(n: usize, port: u16) -> Option<(u16, String)> {
+    get_with(n, port, "")
+}
+
+fn get_with(n: usize, port: u16, headers: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect((address(n).as_str(), port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let status = text.split(' ').nth(1)?.parse().ok()?;
@@ -226,6 +250,13 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
         assert_eq!(kit.scene.deployment(&second).await["status"], "InProgress", "{trouble:?}");
         kit.trouble(None);
     }
+    // What visitors get while it waits is counted, on both colours, and told with each question.
+    let visited = json!({"arrived": 1, "failed": 0, "open": 0, "total": 1});
+    for (port, colour) in [(8080, "blue"), (8081, "green")] {
+        assert_eq!(get_with(1, port, "X-Forwarded-For: 192.0.2.1\r\n").unwrap().0, 200);
+        until("the visit is told", || async { kit.told(&second, colour, &visited) }).await;
+    }
+    assert!(!kit.told(&first, "blue", &visited), "the first release has ended");
     kit.answer("ValidateService", "");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(serves(8080, "one on blue") && serves(8081, "two on green"));
@@ -237,6 +268,9 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
     let said = kit.message(&second, 1, "ValidateService").await;
     assert!(said.contains("Greenlight took release 2 back: alarm"), "{said}");
     assert!(is_down(8081) && serves(8080, "one on blue"));
+    let log = "opt/greenlight/nginx/counts/log";
+    get_with(1, 8080, "X-Forwarded-For: 192.0.2.1\r\n");
+    assert_eq!(kit.scene.read(1, log).as_deref(), Some(""), "something is counted between releases");
 
     // A version that ends by itself, and one that answers 500, fail before Greenlight is asked.
     for (version, why) in [("broken", "has ended by itself"), ("sick", "is not healthy on green after 4 s")] {

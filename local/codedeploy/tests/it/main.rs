@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod agent;
+mod counts;
 mod kit;
 mod service;
 mod support;

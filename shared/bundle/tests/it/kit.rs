@@ -13,7 +13,7 @@ fn of_kit(name: &str) -> Vec<u8> {
     std::fs::read(instance().join(name)).unwrap()
 }
 
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 13] = [
     "appspec.yml",
     "hooks/before_install.sh",
     "hooks/after_install.sh",
@@ -23,6 +23,8 @@ const PARTS: [&str; 11] = [
     "hooks/ask.sh",
     "nginx/nginx.sh",
     "nginx/nginx.conf",
+    "nginx/counts.sh",
+    "nginx/counts.awk",
     "runtimes/process.sh",
     "runtimes/compose.sh",
 ];
@@ -81,7 +83,8 @@ fn what_the_kit_needs_is_missed() {
     let said = [
         ("a hook that others source", without("hooks/ask.sh")),
         ("what is to be started", without("app/start.sh")),
-        ("the version", replaced("hooks/release.sh", "kit_version=1\n", "")),
+        ("what counts requests", without("nginx/counts.sh")),
+        ("the version", replaced("hooks/release.sh", "kit_version=2\n", "")),
         ("an event", replaced("appspec.yml", first_hook, "")),
         ("the staging folder", replaced("appspec.yml", "/opt/greenlight/staging", "/srv")),
     ];

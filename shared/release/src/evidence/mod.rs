@@ -10,6 +10,7 @@ mod judge;
 pub mod odds;
 mod past;
 mod published;
+mod report;
 mod said;
 mod share;
 mod trust;
@@ -18,6 +19,7 @@ pub use counted::{Counted, MinuteSum, Order, Reported, Sum, minute_of};
 pub use counts::{Count, MinuteCount, Published, PublishedMinute, Report};
 pub use judge::{AtMax, AtMaxError, Terms};
 pub use past::{Slots, Week};
+pub use report::ReportError;
 pub use said::{Compared, Judgement, Points, Unsure};
 pub use share::{Share, Stake, is_little_at_stake};
 

@@ -24,7 +24,7 @@ mod watch;
 
 pub use effects::{Effect, effects};
 pub use outcome::{Outcome, note, refusal};
-pub use reads::{Reads, reads};
+pub use reads::{Reads, Window, reads};
 
 use crate::{
     Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase,

@@ -4,6 +4,15 @@ use super::{rollback, scaling, schedule};
 use crate::{Ledger, PerColour, Phase, Policy, Purpose, ReturnCause};
 use jiff::Timestamp;
 
+/// Minutes, by their number since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The first one.
+    pub from: i64,
+    /// The first one after it.
+    pub until: i64,
+}
+
 /// What a pass has to read.
 #[expect(clippy::struct_excessive_bools, reason = "each fact is read or not, whatever the others are")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -25,6 +34,8 @@ pub struct Reads {
     pub alarms: bool,
     /// The suspended processes of the Auto Scaling group.
     pub suspended: bool,
+    /// What CloudWatch published of both colours in these minutes. One call, which costs money.
+    pub published: Option<Window>,
 }
 
 /// What this ledger needs to see before anything can be decided.
