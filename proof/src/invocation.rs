@@ -227,12 +227,18 @@ impl Setting {
                 let next = look.answered(&seen, &mut self.given(world, &mut watched));
                 if let Some(plan) = watched.plan {
                     promises::decided(world, &self.policy, &seen, &ledger, &plan);
+                    if plan.ledger == *ledger {
+                        safety::remembered(world, saw);
+                    }
                 }
                 next
             }
             Next::Write(write) => {
                 let (ledger, over) = (write.ledger().clone(), write.over().cloned());
                 let answer = self.write(world, &ledger, over.as_ref(), wrong);
+                if is_done(answer.as_ref(), wrong) {
+                    safety::remembered(world, saw);
+                }
                 write.answered(answer, &mut self.given(world, &mut Unrecorded))
             }
             Next::Act(act) => {
@@ -253,6 +259,10 @@ impl Setting {
                         blue: world.alarm_states(Colour::Blue),
                         green: world.alarm_states(Colour::Green),
                     }),
+                    healthy: PerColour {
+                        blue: Some(world.healthy(Colour::Blue)),
+                        green: Some(world.healthy(Colour::Green)),
+                    },
                     active: Ok(world.active().map(|index| world.described(index))),
                 };
                 look.answered(seen, &self.given(world, &mut Unrecorded))

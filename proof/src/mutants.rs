@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use release::pass::{Decisions, WithoutLedger};
 use release::plan::{Action, Effect, Plan};
 use release::{
-    AlarmState, Answer, Asker, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer, Open,
-    PerColour, Phase, Policy, Purpose, Question, Reading, Request, Rules, TargetHealth, Upload, Verdict,
-    Weights, accept_upload, answer, plan,
+    AlarmState, Answer, Asker, Colour, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer,
+    Open, PerColour, Phase, Policy, Purpose, Question, Reading, Request, Rules, TargetHealth, Upload,
+    Verdict, Weights, accept_upload, answer, plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -113,7 +113,7 @@ fn known(
 
 fn with_good_health(ledger: &Ledger, seen: &Observation, only_unknown: bool) -> Observation {
     let mut bent = seen.clone();
-    for colour in release::Colour::BOTH {
+    for colour in Colour::BOTH {
         let health = bent.health.of_mut(colour);
         let is_unknown = matches!(health, Reading::Unknown(_));
         if is_unknown || (!only_unknown && health.known().is_some()) {
@@ -125,7 +125,7 @@ fn with_good_health(ledger: &Ledger, seen: &Observation, only_unknown: bool) -> 
 
 fn with_good_alarms(seen: &Observation, only_unknown: bool) -> Observation {
     let mut bent = seen.clone();
-    for colour in release::Colour::BOTH {
+    for colour in Colour::BOTH {
         let alarms = bent.alarms.of_mut(colour);
         match alarms {
             Reading::Unknown(_) => *alarms = Reading::Known(BTreeMap::new()),
@@ -351,9 +351,15 @@ fn raises_on_the_way_back(ledger: Ledger, seen: &Observation, policy: &Policy, n
 fn believes_the_base_rule(
     rules: &Rules,
     alarms: &PerColour<BTreeMap<String, AlarmState>>,
+    _: &PerColour<Option<usize>>,
     _: Option<&Deployment>,
 ) -> WithoutLedger {
-    (Decisions::default().without_ledger)(rules, alarms, None)
+    let live = Colour::BOTH.into_iter().find(|colour| rules.base.are_all_on(*colour));
+    let healthy = PerColour {
+        blue: Some(usize::from(live == Some(Colour::Blue))),
+        green: Some(usize::from(live == Some(Colour::Green))),
+    };
+    (Decisions::default().without_ledger)(rules, alarms, &healthy, None)
 }
 
 fn gives_up(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

@@ -142,10 +142,9 @@ pub struct History {
     /// An operator or a stack update moved the base rule, or a call of a pass that was overtaken did, and no pass has
     /// repaired it yet. Only what the base rule says then is excused, and nothing that a pass does.
     pub drifted: bool,
-    /// This colour got weight by the base rule while its release was going back, from a late pass or another hand; it has
-    /// no token to stop that.
+    /// The base rule gave this colour weight after the pass that takes it now had looked.
     pub late: PerColour<bool>,
-    /// Another hand gave this colour weight, and no pass has read the rules since.
+    /// Another hand gave this colour weight, and the ledger, by which hooks are answered, does not know of it.
     pub unseen: PerColour<bool>,
 }
 
@@ -250,11 +249,7 @@ pub struct Saw {
 
 impl Saw {
     /// What the pass with this ledger sees.
-    pub fn of(world: &mut World, ledger: &Ledger, seen: &Observation) -> Self {
-        // A deployment that was asked for before is answered from the ledger, whatever a look finds since.
-        if seen.rules.known().is_some() && world.active().is_none() {
-            world.history.unseen = PerColour::default();
-        }
+    pub fn of(world: &World, ledger: &Ledger, seen: &Observation) -> Self {
         let ours = ledger.open.as_ref().and_then(|open| open.rule.as_ref());
         Self {
             fit: PerColour { blue: is_fit(seen, Colour::Blue), green: is_fit(seen, Colour::Green) },
@@ -263,6 +258,13 @@ impl Saw {
             deployments: world.deployments.len(),
             rule: world.rule.is_some_and(|rule| ours == Some(&rule.arn())),
         }
+    }
+}
+
+/// The ledger knows what this pass has seen: hooks are answered by it from here on.
+pub fn remembered(world: &mut World, saw: Saw) {
+    if saw.base == Some(world.base) {
+        world.history.unseen = PerColour::default();
     }
 }
 
@@ -319,7 +321,7 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
     }
     let now = world.traffic();
     for colour in Colour::BOTH {
-        // What another hand has given a colour after this pass has looked, nobody can know of: no drain is counted.
+        // What the base rule has given a colour after this pass has looked, nobody can know of: no drain is counted.
         let unseen = saw.base.is_some_and(|seen| seen != before.base);
         if unseen && now.of(colour) == 0 && before.traffic.of(colour) > 0 {
             *world.history.late.of_mut(colour) = true;
@@ -391,8 +393,6 @@ fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Col
     // AWS has no lock on the base rule, so a pass that decided to move it while the release's rule was there may write
     // late. A later pass must repair that; `ComesToRest` checks it.
     if matches!(action, Action::SetBaseWeights { .. }) && saw.rule {
-        *world.history.late.of_mut(colour) =
-            world.ledger_or_new().open.as_ref().is_some_and(|open| matches!(open.phase, Phase::Returning(_)));
         return;
     }
     if !*saw.fit.of(colour) {
@@ -423,18 +423,12 @@ fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Col
     }
 }
 
-/// Another hand moved the base rule. What that gives a candidate whose release is going back, a pass takes before it
-/// writes; if it then loses its swap, nobody can know of it, and the drain is not counted.
-pub fn moved_by_hand(world: &mut World, before: Weights) {
+/// Another hand moved the base rule.
+pub fn moved_by_hand(world: &mut World) {
     world.history.drifted = true;
-    let ledger = world.ledger_or_new();
-    let returns = ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Returning(_)));
     for colour in Colour::BOTH {
         // Behind a release's rule it gives nothing yet; deleting that rule uncovers it.
         *world.history.unseen.of_mut(colour) |= world.base.of(colour) > 0;
-    }
-    if let Some(open) = returns.filter(|open| world.traffic().of(open.colour) > before.of(open.colour)) {
-        *world.history.late.of_mut(open.colour) = true;
     }
 }
 

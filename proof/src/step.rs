@@ -249,7 +249,7 @@ impl Setting {
             Step::Joins => world.join()?,
             Step::StackUpdate => {
                 world.base = Weights::all_on(Colour::Blue);
-                safety::moved_by_hand(&mut world, traffic);
+                safety::moved_by_hand(&mut world);
             }
         }
         safety::reweighed(&mut world, traffic);

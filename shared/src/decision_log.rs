@@ -1,6 +1,6 @@
 //! The decision record: one JSON line per pass, with its reason and everything it was decided on.
 
-use crate::failure::{Failure, chain};
+use crate::failure::{Class, Failure, chain};
 use crate::reconcile::{NoLedger, Reconciled};
 use release::ServiceName;
 use release::pass::{PassRecord, WayBack};
@@ -64,7 +64,7 @@ pub fn finish_all(
 /// The failure of an invocation for one service whose ledger cannot be read: why, and what was done without it.
 pub fn failure_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
     let NoLedger { failure, way_back } = no_ledger;
-    Failure::new(failure.class(), without_ledger(service, &way_back)).caused_by(failure)
+    Failure::new(failure.class(), without_ledger(service, failure.class(), &way_back)).caused_by(failure)
 }
 
 /// The one record of a service whose ledger could not be read: why, and what was done without it. Lambda hears why,
@@ -83,25 +83,26 @@ fn log_without_ledger(service: &ServiceName, no_ledger: NoLedger) -> Failure {
         way_back_failure_class = way_back.as_ref().err().map(|failure| failure.class().word()),
         way_back_error = way_back.as_ref().err().map(|failure| chain(failure)),
         "{}",
-        without_ledger(service, &way_back)
+        without_ledger(service, failure.class(), &way_back)
     );
     failure.recorded()
 }
 
-/// What it means for the service that its ledger cannot be read.
-fn without_ledger(service: &ServiceName, way_back: &Result<WayBack, Failure>) -> String {
+/// What it means for the service that its ledger cannot be read, or that a bug keeps it from being decided on.
+fn without_ledger(service: &ServiceName, why: Class, way_back: &Result<WayBack, Failure>) -> String {
+    let what = if why == Class::Bug { "decided on, because of a bug" } else { "read" };
     match way_back {
         Ok(WayBack::NotNeeded) => format!(
-            "{service}: the ledger cannot be read. No candidate whose alarm fires has traffic, so nothing was taken back. The next look is within a minute."
+            "{service}: the ledger cannot be {what}. No candidate whose alarm fires has traffic, so nothing was taken back. The next look is within a minute."
         ),
         Ok(WayBack::NoCandidate { alarm }) => format!(
-            "{service}: the ledger cannot be read. Alarm {alarm} fires on a colour with traffic, but neither CodeDeploy nor the base rule says which colour is the candidate, so NOTHING was taken back. Delete the release's rule if the other colour is the good one. The next look is within a minute."
+            "{service}: the ledger cannot be {what}. Alarm {alarm} fires on a colour with traffic, but neither CodeDeploy nor the base rule says which colour is the candidate, so NOTHING was taken back. Delete the release's rule if the other colour is the good one. The next look is within a minute."
         ),
         Ok(WayBack::Taken { candidate, alarm, .. }) => format!(
-            "{service}: the ledger cannot be read. Alarm {alarm} of the candidate {candidate} fires, so all traffic was returned to the live colour. The next look is within a minute."
+            "{service}: the ledger cannot be {what}. Alarm {alarm} of the candidate {candidate} fires, so all traffic was returned to the live colour. The next look is within a minute."
         ),
         Err(_) => format!(
-            "{service}: the ledger cannot be read, and the way back without it failed too. It is unknown whether a release has traffic, and NOTHING was taken back: without the ledger only the rules name the release's rule. The next look is within a minute; a missing permission does not mend by itself."
+            "{service}: the ledger cannot be {what}, and the way back without it failed too. It is unknown whether a release has traffic, and NOTHING was taken back: without the ledger only the rules name the release's rule. The next look is within a minute; a missing permission does not mend by itself."
         ),
     }
 }
@@ -131,7 +132,6 @@ fn to_json(value: &impl serde::Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Class;
     use release::{Colour, RuleArn};
 
     #[test]
@@ -148,7 +148,9 @@ mod tests {
         let failed = Failure::new(Class::Permanent, "reading the rules failed");
         let unclear = WayBack::NoCandidate { alarm: "backend-green-errors".to_owned() };
         let said = [Ok(WayBack::NotNeeded), Ok(unclear), Ok(taken), Err(failed)]
-            .map(|done| without_ledger(&service, &done));
+            .map(|done| without_ledger(&service, Class::Transient, &done));
         insta::assert_snapshot!(said.join("\n"));
+        let bug = without_ledger(&service, Class::Bug, &Ok(WayBack::NotNeeded));
+        assert!(bug.contains("the ledger cannot be decided on, because of a bug. No candidate"), "{bug}");
     }
 }

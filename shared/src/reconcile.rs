@@ -5,6 +5,7 @@
 
 use crate::failure::{Class, Failure, chain};
 use crate::ports::{Clock, PortResult, Ports};
+use futures::FutureExt as _;
 use futures::future::{OptionFuture, join, join_all, join3, join4};
 use release::evidence::Report;
 use release::pass::{
@@ -13,8 +14,10 @@ use release::pass::{
 };
 use release::plan::{Action, Outcome, Reads};
 use release::{
-    Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules, ServiceName, Wake,
+    Colour, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules,
+    ServiceName, TargetHealth, Wake,
 };
+use std::panic::AssertUnwindSafe;
 
 /// What a reconcile leaves.
 #[derive(Debug)]
@@ -27,11 +30,11 @@ pub struct Reconciled {
     pub failures: Vec<Failure>,
 }
 
-/// A reconcile that the ledger kept from happening, and what was done without it. A ledger that a newer version of
+/// A reconcile that the ledger, or a bug, kept from happening, and what was done without it. A ledger that a newer version of
 /// Greenlight has written is never replaced: a release holds, or is taken back without it.
 #[derive(Debug)]
 pub struct NoLedger {
-    /// Why the ledger could not be read.
+    /// Why the ledger could not be read, or decided on.
     pub failure: Failure,
     /// What became of the way back.
     pub way_back: Result<WayBack, Failure>,
@@ -84,7 +87,8 @@ pub async fn reconcile_from(
     Shell { ports, service, policy, clock, report }.carry_out(next, records).await
 }
 
-/// Reconciles every service, side by side.
+/// Reconciles every service, side by side. A bug that one service meets keeps no other from being carried on, and not its
+/// own firing candidate from being taken back.
 pub async fn reconcile_all(
     ports: &impl Ports,
     services: impl Iterator<Item = (&ServiceName, &Policy)>,
@@ -92,9 +96,27 @@ pub async fn reconcile_all(
     wake: Wake,
 ) -> Vec<(ServiceName, Result<Reconciled, NoLedger>)> {
     join_all(services.map(|(service, policy)| async move {
-        (service.clone(), reconcile(ports, service, policy, clock, wake).await)
+        (service.clone(), whatever_happens(Shell { ports, service, policy, clock }, wake).await)
     }))
     .await
+}
+
+async fn whatever_happens<P: Ports, C: Clock>(
+    shell: Shell<'_, P, C>,
+    wake: Wake,
+) -> Result<Reconciled, NoLedger> {
+    let attempt = format!("the reconcile of {}", shell.service);
+    let met_a_bug = || Failure::panicked(&attempt);
+    let decided = shell.carry_out(Next::woken(wake), Recorded::default());
+    if let Ok(reconciled) = AssertUnwindSafe(decided).catch_unwind().await {
+        return reconciled;
+    }
+    // What was decided on the ledger met the bug. The way back without it decides on less.
+    let taken_back = shell.carry_out(Next::without_ledger(met_a_bug()), Recorded::default());
+    AssertUnwindSafe(taken_back)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(NoLedger { failure: met_a_bug(), way_back: Err(met_a_bug()) }))
 }
 
 /// The ledger and its version; a new ledger before the first write.
@@ -191,13 +213,16 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                     back.answered(rules.ok().as_ref(), ledger, &mut given(&mut records))
                 }
                 Next::LookWithoutLedger(look) => {
-                    let ((rules, owner), alarms, active) = join3(
+                    let ((rules, owner), alarms, active, healthy) = join4(
                         self.rules_and_owner(),
                         ports.alarm_states(service),
                         ports.active_deployment(service),
+                        join(self.healthy(Colour::Blue), self.healthy(Colour::Green)),
                     )
                     .await;
-                    look.answered(SeenWithoutLedger { rules, owner, alarms, active }, &given(&mut records))
+                    let healthy = PerColour { blue: healthy.0, green: healthy.1 };
+                    let seen = SeenWithoutLedger { rules, owner, alarms, healthy, active };
+                    look.answered(seen, &given(&mut records))
                 }
                 Next::TakeBack(back) => {
                     let answer = self.perform(back.action()).await;
@@ -222,6 +247,11 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
             None => Ok(None),
         };
         (rules, owner)
+    }
+
+    async fn healthy(&self, colour: Colour) -> Option<usize> {
+        let targets = self.ports.target_health(self.service, colour).await.ok()?;
+        Some(targets.values().filter(|health| **health == TargetHealth::Healthy).count())
     }
 
     async fn perform(&self, action: &Action) -> Result<Outcome, Failure> {
@@ -278,7 +308,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
     let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
     let suspended = OptionFuture::from(reads.suspended.then(|| ports.suspended(service)));
     let published = OptionFuture::from(reads.published.map(|window| ports.published(service, window)));
-    let health = join(health(release::Colour::Blue), health(release::Colour::Green));
+    let health = join(health(Colour::Blue), health(Colour::Green));
     let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms, published)) =
         join(join4(deployment, targets, suspended, active), join4(rules, health, alarms, published)).await;
     let alarms = match alarms {

@@ -231,6 +231,13 @@ pub fn answer(
     let installs = !question.validates();
     match (asker, &ledger.open, &ledger.live) {
         (Asker::Open, Some(open), _) if installs => match &open.phase {
+            // The hook takes the colour down that it is told.
+            Phase::Settling if ledger.drifted_at.is_some() || still_drains(ledger, policy, now) => {
+                failed(format!(
+                    "the traffic is or was a moment ago not where the ledger says, perhaps on {}: settling begins anew when it is on the live colour",
+                    open.colour
+                ))
+            }
             Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
             Phase::Returning(back) => failed(back.cause.to_string()),
             // Every instance has installed when the shift begins. An installation now would take down an app that has
@@ -318,8 +325,13 @@ fn has_drained(ledger: &Ledger, policy: &Policy, now: Timestamp, colour: Colour)
             Phase::Returning(back) => has_let_go(back, policy, now),
             Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => false,
         },
-        None => ledger.emptied_at.is_none_or(|emptied| since(emptied, now) >= policy.drain),
+        None => !still_drains(ledger, policy, now),
     }
+}
+
+/// Whether the colour that is idle lost its weight so recently that late requests may still reach it.
+fn still_drains(ledger: &Ledger, policy: &Policy, now: Timestamp) -> bool {
+    ledger.emptied_at.is_some_and(|emptied| since(emptied, now) < policy.drain)
 }
 
 /// Whether the load balancer has let go of a candidate that is taken back.

@@ -25,6 +25,9 @@ pub struct Odd {
     pub gives: PerColour<bool>,
     /// Whether it has one forward action to the two groups and nothing else, so that setting weights loses nothing.
     pub plain: bool,
+    /// Whether there is no such rule: without another one nobody reaches the service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
 }
 
 impl Routing {
@@ -48,6 +51,11 @@ impl Routing {
             Self::Odd(_) if !self.gives(colour) => 0,
             Self::Odd(_) => 1000 / (1 + u16::from(self.gives(colour.other()))),
         }
+    }
+
+    /// Whether there is no such rule.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Odd(odd) if odd.gone)
     }
 
     /// Whether setting weights loses nothing that somebody may have meant.

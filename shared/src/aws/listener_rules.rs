@@ -127,7 +127,8 @@ impl ListenerRules for Aws {
         release: &Description,
     ) -> PortResult<RuleArn> {
         let own: &ServiceSettings = self.service(service)?;
-        let base = self.read_rules(service).await?;
+        let ServiceRules { base, stickiness, .. } = self.read_rules(service).await?;
+        let base = base?;
         let attempt = format!(
             "creating the rule of release {} of {service} at priority {}",
             release.number, base.release_priority
@@ -140,7 +141,7 @@ impl ListenerRules for Aws {
             .priority(base.release_priority)
             .set_conditions(Some(base.conditions))
             .set_transforms(base.transforms)
-            .actions(forward(own, Weights::all_on(live), base.stickiness))
+            .actions(forward(own, Weights::all_on(live), stickiness))
             .tags(tag("greenlight:service", service.to_string()))
             .tags(tag("greenlight:release", release.number.to_string()))
             .tags(tag("greenlight:attempt", release.attempt.to_string()));
@@ -282,15 +283,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_base_rule_that_leaves_a_place_for_a_release_nothing_is_known() {
-        for (rules, says) in [
-            (vec![], "is not on listener"),
-            (vec![rule(BASE_RULE, "1", "api.shop.test", action(&[(BLUE, 1)]))], "leaves no priority"),
-        ] {
-            let failure = read(rules).await.unwrap_err();
-            assert_eq!(failure.class(), Class::Permanent);
-            assert!(failure.to_string().contains(says), "{failure}");
-        }
+    async fn a_base_rule_that_leaves_no_place_for_a_release_says_so() {
+        let rules = vec![rule(BASE_RULE, "1", "api.shop.test", action(&[(BLUE, 1)]))];
+        let failure = read(rules).await.unwrap_err();
+        assert_eq!(failure.class(), Class::Permanent);
+        assert!(failure.to_string().contains("leaves no priority"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_base_rule_that_was_deleted_hides_no_release_and_no_rule_is_made_without_it() {
+        let other = rule("arn:other", "3", "api.shop.test", action(&[(BLUE, 1)]));
+        let release = rule(RELEASE_RULE, "19", "api.shop.test", action(&[(BLUE, 90), (GREEN, 10)]));
+        let seen = read(vec![other.clone(), release]).await.unwrap();
+        assert!(seen.base.is_gone() && !seen.base.gives(Colour::Blue), "{}", seen.base);
+        let found = seen.release.unwrap();
+        assert_eq!((found.arn.0.as_str(), found.weights.per_mille(Colour::Green)), (RELEASE_RULE, 100));
+        let described = described(vec![other]);
+        let refused =
+            aws_with(&[&described]).create_release_rule(&backend(), Colour::Blue, &description()).await;
+        let failure = refused.unwrap_err();
+        assert_eq!(failure.class(), Class::Permanent);
+        assert!(failure.to_string().contains("is not on listener"), "{failure}");
     }
 
     #[tokio::test]

@@ -13,12 +13,18 @@ pub(super) use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfi
 pub(super) struct ServiceRules {
     /// How both divide traffic.
     pub(super) weights: Rules,
-    /// The base rule's conditions, as `CreateRule` takes them.
-    pub(super) conditions: Vec<RuleCondition>,
-    /// The base rule's transforms.
-    pub(super) transforms: Option<Vec<RuleTransform>>,
-    /// The base rule's stickiness.
+    /// What a release's rule is made of.
+    pub(super) base: Result<BaseRule, Failure>,
+    /// The base rule's stickiness, or without one the release's.
     pub(super) stickiness: Option<StickinessConfig>,
+}
+
+/// A base rule, as far as a release's rule is a copy of it.
+pub(super) struct BaseRule {
+    /// Its conditions, as `CreateRule` takes them.
+    pub(super) conditions: Vec<RuleCondition>,
+    /// Its transforms.
+    pub(super) transforms: Option<Vec<RuleTransform>>,
     /// The priority reserved for a release's rule.
     pub(super) release_priority: i32,
 }
@@ -35,9 +41,10 @@ impl ServiceRules {
     ) -> Result<Self, Failure> {
         let base_arn = &own.base_rule_arn;
         let Some(base) = rules.iter().find(|rule| rule.rule_arn.as_ref() == Some(base_arn)) else {
-            return Err(wrong(format!(
+            let why = format!(
                 "the base rule {base_arn} of {service} is not on listener {listener}: update the stack, which makes it anew"
-            )));
+            );
+            return Self::without_base(rules, own, why);
         };
         let priority = base.priority.as_deref().and_then(|text| text.parse::<i32>().ok());
         let Some(release_priority) = priority.map(|priority| priority - 1).filter(|priority| *priority >= 1)
@@ -51,15 +58,37 @@ impl ServiceRules {
         let release = release.map(|rule| release_rule(rule, own)).transpose()?;
         Ok(Self {
             weights: Rules { base: routing(base, own), release },
-            conditions: base.conditions().iter().cloned().map(for_creation).collect(),
-            transforms: base.transforms.clone().filter(|transforms| !transforms.is_empty()),
-            stickiness: base
-                .actions()
-                .iter()
-                .find_map(|action| action.forward_config()?.target_group_stickiness_config.clone()),
-            release_priority,
+            base: Ok(BaseRule {
+                conditions: base.conditions().iter().cloned().map(for_creation).collect(),
+                transforms: base.transforms.clone().filter(|transforms| !transforms.is_empty()),
+                release_priority,
+            }),
+            stickiness: stickiness(base),
         })
     }
+
+    /// Somebody has deleted the base rule, and with it what says where a release's rule stands. That one is then told by the
+    /// two groups, which it names both, and by its tags like any other.
+    fn without_base(rules: &[Rule], own: &ServiceSettings, why: String) -> Result<Self, Failure> {
+        let names = |rule: &Rule, colour: Colour| {
+            let mut all = rule.actions().iter().flat_map(shares);
+            all.any(|(group, _)| own.target_groups.of(colour) == group)
+        };
+        let release = rules.iter().find(|rule| Colour::BOTH.iter().all(|colour| names(rule, *colour)));
+        let odd = Odd { why: why.clone(), gives: PerColour::default(), plain: false, gone: true };
+        Ok(Self {
+            weights: Rules {
+                base: Routing::Odd(odd),
+                release: release.map(|rule| release_rule(rule, own)).transpose()?,
+            },
+            base: Err(wrong(why)),
+            stickiness: release.and_then(stickiness),
+        })
+    }
+}
+
+fn stickiness(rule: &Rule) -> Option<StickinessConfig> {
+    rule.actions().iter().find_map(|action| action.forward_config()?.target_group_stickiness_config.clone())
 }
 
 /// The whole action that divides traffic. Both groups are always named: one that no rule names is not health-checked.
@@ -96,7 +125,7 @@ fn routing(rule: &Rule, own: &ServiceSettings) -> Routing {
         |colour: Colour| all().any(|(group, weight)| own.target_groups.of(colour) == group && weight > 0);
     let odd = |why: String, plain: bool| {
         let gives = PerColour { blue: gives(Colour::Blue), green: gives(Colour::Green) };
-        Routing::Odd(Odd { why, gives, plain })
+        Routing::Odd(Odd { why, gives, plain, gone: false })
     };
     let [action] = rule.actions() else { return odd(not_one_forward(arn), false) };
     if action.r#type != Some(ActionTypeEnum::Forward) {

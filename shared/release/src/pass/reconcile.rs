@@ -56,7 +56,8 @@ pub struct Look {
     passes: u8,
     ledger: Kept<Ledger>,
     version: Option<LedgerVersion>,
-    decides_at: Timestamp,
+    /// A decision is as old as the look that it rests on.
+    began_at: Timestamp,
     reads: Reads,
 }
 
@@ -108,6 +109,11 @@ impl<F: Failed> Next<F> {
         Self::ReadLedger(ReadLedger { wake })
     }
 
+    /// Nothing can be decided by the ledger: only the way back is open.
+    pub fn without_ledger(failure: F) -> Self {
+        Self::LookWithoutLedger(LookWithoutLedger::because(failure))
+    }
+
     /// A function was woken and has read the ledger just now.
     pub fn knowing<R: Records<Failure = F>>(wake: Wake, stored: Stored, given: &Given<'_, R>) -> Self {
         Look::begin(wake, 0, stored, given)
@@ -123,7 +129,7 @@ impl ReadLedger {
     ) -> Next<R::Failure> {
         match answer {
             Ok(stored) => Next::knowing(self.wake, stored, given),
-            Err(failure) => Next::LookWithoutLedger(LookWithoutLedger::because(failure)),
+            Err(failure) => Next::without_ledger(failure),
         }
     }
 }
@@ -132,7 +138,7 @@ impl Look {
     fn begin<R: Records>(wake: Wake, passes: u8, stored: Stored, given: &Given<'_, R>) -> Next<R::Failure> {
         let (ledger, version) = stored;
         let reads = (given.decisions.reads)(&ledger, given.policy, given.now);
-        Next::Look(Self { wake, passes, ledger, version, decides_at: given.now, reads })
+        Next::Look(Self { wake, passes, ledger, version, began_at: given.now, reads })
     }
 
     /// The ledger that names what to look at.
@@ -147,7 +153,10 @@ impl Look {
 
     /// The answer: everything that was seen. The pass decides.
     pub fn answered<R: Records>(self, seen: &Observation, given: &mut Given<'_, R>) -> Next<R::Failure> {
-        let Self { wake, passes, ledger, version, decides_at: now, reads: _ } = self;
+        let Self { wake, passes, ledger, version, began_at, reads: _ } = self;
+        // What was seen holds from here on at the earliest: a drain that counted from the beginning of a slow look would be
+        // too short.
+        let now = given.now;
         let ledger_given = asked(&ledger, wake, now);
         let plan = (given.decisions.plan)(ledger_given.clone(), seen, given.policy, now);
         given.records.decided(&Decided {
@@ -161,7 +170,7 @@ impl Look {
         let acting = Acting {
             wake,
             passes: passes + 1,
-            decided_at: now,
+            decided_at: began_at,
             plan: Kept::new(plan),
             effects: Kept::new(effects),
             tried: 0,
@@ -288,6 +297,11 @@ impl Act {
             Class::Transient | Class::Conflict | Class::OutcomeUnknown | Class::Bug => Err(failure),
         });
         given.records.did(action.word(), || answer.as_ref().err().map(Failed::told));
+        let is_refused = !matches!(answer, Ok(Outcome::RuleCreated(_)));
+        if is_refused && matches!(action, Action::CreateReleaseRule { .. }) {
+            // Until the release's rule stands, the base rule may be moved onto the colour that is installed on.
+            acting.tried = acting.effects.len();
+        }
         match answer {
             Ok(outcome) => {
                 if let Some(noted) = (given.decisions.note)(&acting.ledger, &action, outcome) {
@@ -297,10 +311,6 @@ impl Act {
             Err(failure) => {
                 acting.failed |= ends_the_loop(&action, failure.class());
                 given.records.failed(failure);
-                // Until the release's rule stands, the base rule may be moved onto the colour that is installed on.
-                if matches!(action, Action::CreateReleaseRule { .. }) {
-                    return acting.ends_its_effects(given);
-                }
             }
         }
         acting.carry_on(given)

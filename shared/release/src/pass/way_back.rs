@@ -73,12 +73,22 @@ pub struct Taking {
 }
 
 /// Which candidate is taken back. It is the colour that the open deployment installs on. A rollback has no deployment,
-/// and CodeDeploy may be unreadable too: then the live colour is the one to which the base rule gives everything. The
-/// base rule alone may lie, because behind a release's rule nobody sees that it has drifted.
-pub(super) fn decide(rules: &Rules, alarms: &Alarms, active: Option<&Deployment>) -> WithoutLedger {
+/// and CodeDeploy may be unreadable too: then the live colour is the one to which the base rule gives everything, if it can
+/// carry that. The base rule alone may lie, because behind a release's rule nobody sees that it has drifted.
+pub(super) fn decide(
+    rules: &Rules,
+    alarms: &Alarms,
+    healthy: &PerColour<Option<usize>>,
+    active: Option<&Deployment>,
+) -> WithoutLedger {
     let Some(rule) = &rules.release else { return WithoutLedger::NotNeeded };
     let installs = active.and_then(|active| Some((active, candidate_of(active)?)));
-    let by_base = || Colour::BOTH.into_iter().find(|colour| rules.base.are_all_on(colour.other()));
+    let can_carry = |colour: Colour| {
+        let (ours, others) = (*healthy.of(colour), *healthy.of(colour.other()));
+        ours > Some(0) && others.is_some() && ours >= others
+    };
+    let is_live = |colour: Colour| rules.base.are_all_on(colour) && can_carry(colour);
+    let by_base = || Colour::BOTH.into_iter().find(|colour| is_live(colour.other()));
     let Some(candidate) = installs.map(|(_, candidate)| candidate).or_else(by_base) else {
         let has_weight = |colour: &Colour| rule.weights.gives(*colour);
         let firing = Colour::BOTH.into_iter().filter(has_weight).find_map(|colour| firing(alarms, colour));
@@ -126,11 +136,13 @@ pub struct SeenWithoutLedger<F> {
     pub owner: Result<Option<RuleOwner>, F>,
     /// The alarms of both colours.
     pub alarms: Result<Alarms, F>,
+    /// How many healthy targets each colour has, where that can be read.
+    pub healthy: PerColour<Option<usize>>,
     /// The deployment of the service's group that may still change instances.
     pub active: Result<Option<Deployment>, F>,
 }
 
-/// Waits for rules, alarms and the active deployment.
+/// Waits for rules, alarms, health and the active deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LookWithoutLedger<F> {
     failure: F,
@@ -160,7 +172,7 @@ impl<F: Failed> LookWithoutLedger<F> {
         given: &Given<'_, R>,
     ) -> Next<F> {
         let failure = self.failure;
-        let SeenWithoutLedger { rules, owner, alarms, active } = seen;
+        let SeenWithoutLedger { rules, owner, alarms, healthy, active } = seen;
         let (mut rules, alarms) = match (rules, alarms) {
             (Ok(rules), Ok(alarms)) => (rules, alarms),
             (Err(why), _) | (_, Err(why)) => {
@@ -170,7 +182,7 @@ impl<F: Failed> LookWithoutLedger<F> {
         // Somebody else's rule at the reserved priority is left alone. Tags that cannot be read keep no way back.
         rules.release.take_if(|_| matches!(owner, Ok(None)));
         let deployment = active.as_ref().ok().and_then(Option::as_ref);
-        let way_back = match (given.decisions.without_ledger)(&rules, &alarms, deployment) {
+        let way_back = match (given.decisions.without_ledger)(&rules, &alarms, &healthy, deployment) {
             WithoutLedger::NotNeeded => WayBack::NotNeeded,
             WithoutLedger::NoCandidate { alarm } => WayBack::NoCandidate { alarm },
             WithoutLedger::Take(taking) => {

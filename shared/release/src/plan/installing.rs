@@ -12,7 +12,11 @@ impl Planning<'_> {
             return self.take_back(open, cause);
         }
         self.repair_rule(&mut open);
-        if open.deployment.is_none() && self.base_rule_may_have_left_live(&open) {
+        let makes_it = self.forward.iter().any(|action| matches!(action, Action::CreateReleaseRule { .. }));
+        if open.deployment.is_none() && self.lacks_its_rule(&open) && !makes_it {
+            // Only behind the release's rule is the colour that is installed on, and so taken down, sure to have no traffic.
+            let waiting = format!("the release's rule: {}", self.why_no_rule(&open));
+            self.because(Reason::WaitsForInstallation { waiting });
             return self.keep(open);
         }
         let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };
@@ -57,21 +61,6 @@ impl Planning<'_> {
         }
     }
 
-    /// Whether the colour that is installed on, and so taken down, may carry the traffic: no rule of the release stands,
-    /// and the base rule was moved since it opened, or cannot be read.
-    fn base_rule_may_have_left_live(&mut self, open: &Open) -> bool {
-        let (Some(live), None) = (self.live_colour(), &open.rule) else { return false };
-        match self.seen.rules.known() {
-            Some(rules) => !rules.base.are_all_on(live),
-            None => {
-                self.because(Reason::Unknown {
-                    what: "rules: nothing is installed before they were read".to_owned(),
-                });
-                true
-            }
-        }
-    }
-
     /// What ends a release that has no weight yet.
     fn give_up_before_weight(&self, open: &Open) -> Option<ReturnCause> {
         if open.is_requested(Request::Abort) {
@@ -93,20 +82,24 @@ impl Planning<'_> {
     }
 
     fn deadline_cause(&self, open: &Open) -> ReturnCause {
+        if self.lacks_its_rule(open) && (open.deployment.is_none() || self.is_installed(open)) {
+            return ReturnCause::NoRule { detail: self.why_no_rule(open) };
+        }
         if open.deployment.is_none() {
             let waiting = "the deployment to be created: see the function's log".to_owned();
             return ReturnCause::NoDeployment { waiting };
         }
         let waiting = match self.readiness(open) {
-            Readiness::Ready(_) if self.lacks_its_rule(open) => {
-                return ReturnCause::NoRule { detail: self.why_no_rule(open) };
-            }
             Readiness::Waiting(waiting) => waiting,
             Readiness::Failed(_) | Readiness::Lost(_) | Readiness::Ready(_) => {
                 "the last look came too late".to_owned()
             }
         };
         ReturnCause::InstallDeadline { waiting }
+    }
+
+    fn is_installed(&self, open: &Open) -> bool {
+        matches!(self.readiness(open), Readiness::Ready(_))
     }
 
     fn lacks_its_rule(&self, open: &Open) -> bool {

@@ -4,6 +4,7 @@ use super::installing::is_gone;
 use super::missing::GRACE;
 use super::own_rule::Whose;
 use super::{Planning, schedule::since};
+use crate::times::LATE_CREATION;
 use crate::{
     Action, Colour, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reading, Reason, ReturnCause,
     Returning, Rules, Verdict, Weights,
@@ -63,6 +64,9 @@ impl Planning<'_> {
             self.again |= self.seen.rules == Reading::NotRead;
             return false;
         };
+        if let Some(live) = self.live_colour().filter(|_| rules.base.is_gone()) {
+            return self.keeps_the_only_rule(open, &rules, live);
+        }
         let is_wrong = |live: &Colour| {
             rules.base.gives(live.other()) || rules.base.is_plain() && !rules.base.are_all_on(*live)
         };
@@ -100,6 +104,28 @@ impl Planning<'_> {
         }
     }
 
+    /// Somebody has deleted the base rule: without the release's rule nobody would reach the service. It stays, with all
+    /// weight on the live colour, until the base rule is made anew. It keeps its ARN, so a raise that was decided before
+    /// this way back was written may still come: only when none can any more does the candidate count as weightless.
+    fn keeps_the_only_rule(&mut self, open: &mut Open, rules: &Rules, live: Colour) -> bool {
+        self.because(Reason::BaseRuleDrifted { weights: rules.base.clone() });
+        let Some(rule) = open.rule.clone() else { return true };
+        let found = rules.release.as_ref().filter(|found| found.arn == rule);
+        // One list may be incomplete.
+        if found.is_none_or(|found| !found.weights.are_all_on(live)) {
+            self.back.push(Action::SetReleaseWeights { rule, weights: Weights::all_on(live) });
+        }
+        if found.is_some_and(|found| !found.weights.are_all_on(live)) {
+            open.missing_since = None;
+            self.again = true;
+            return false;
+        }
+        // The pass that decides the way back has not written it yet.
+        let is_written = open.since < self.now;
+        let start = if is_written { *open.missing_since.get_or_insert(self.now) } else { self.now };
+        since(start, self.now) >= LATE_CREATION
+    }
+
     /// Going back may act before the commit, by the ARN alone: a rule that is gone is no failure.
     fn delete_by_arn(&mut self, open: &Open) {
         if let Some(rule) = open.rule.clone() {
@@ -119,6 +145,9 @@ impl Planning<'_> {
 
     /// Deleting the release's rule would uncover the base rule, which gives the candidate traffic: it goes when the base
     /// rule was seen right.
+    ///
+    /// The base rule is moved after the commit. A pass that moved it and then lost the swap would leave a candidate
+    /// without weight of which the ledger does not say that it has to drain.
     fn covers_base_rule(&mut self, open: &Open, rules: &Rules, live: Colour) {
         let weights = Weights::all_on(live);
         let ours = rules.release.as_ref().filter(|rule| matches!(self.whose(rule, Some(open)), Whose::Ours));
@@ -126,7 +155,7 @@ impl Planning<'_> {
             self.back.push(Action::SetReleaseWeights { rule: rule.arn.clone(), weights });
         }
         if rules.base.is_plain() {
-            self.back.push(Action::SetBaseWeights { weights });
+            self.forward.push(Action::SetBaseWeights { weights });
             self.again = true;
         } else {
             self.because(Reason::BaseRuleDrifted { weights: rules.base.clone() });

@@ -52,7 +52,11 @@ pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, n
     !is_paused(ledger, open) && (lacks_a_raise || next_raise)
 }
 
-/// Whether an operator holds this release. A pause holds no rollback: the version that is live may be the broken one.
+/// Whether an operator holds this release. A pause holds no rollback: the version that is live may be the broken one. Nor
+/// does it hold what was called a success: that goes live.
 pub(super) fn is_paused(ledger: &Ledger, open: &Open) -> bool {
-    ledger.paused && open.purpose == Purpose::Release && open.rolls_back.is_none()
+    ledger.paused
+        && open.purpose == Purpose::Release
+        && open.rolls_back.is_none()
+        && !matches!(open.phase, Phase::Promoting(_))
 }

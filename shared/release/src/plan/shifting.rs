@@ -3,8 +3,8 @@
 use super::watch::Watch;
 use super::{Planning, schedule};
 use crate::{
-    Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Purpose, Raised, Reason, Request, ReturnCause,
-    Rules, Shift, TargetHealth, Weights,
+    Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Purpose, Raised, Reading, Reason, Request,
+    ReturnCause, Rules, Shift, TargetHealth, Weights,
 };
 
 impl Planning<'_> {
@@ -123,6 +123,11 @@ impl Planning<'_> {
     pub(super) fn raise(&mut self, mut open: Open, phase: Phase) {
         if self.is_paused(&open) {
             return self.hold_for_pause(open);
+        }
+        if self.seen.health.of(open.colour.other()) == &Reading::NotRead {
+            // It became due while this pass looked.
+            self.again = true;
+            return self.keep(open);
         }
         if let Err(waiting) = self.prove(&open) {
             return self.wait_for_proof(open, waiting);

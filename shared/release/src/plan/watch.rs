@@ -115,9 +115,9 @@ impl Planning<'_> {
             .iter()
             .filter(|instance| health.get(*instance) == Some(&TargetHealth::Unhealthy))
             .count();
-        // A rollback has no deployment and so no targets of its own: any healthy one of the colour will do.
-        let none_serves =
-            open.purpose == Purpose::Rollback && self.seen.healthy_count(open.colour) == Some(0);
+        // A rollback has no deployment and so no targets of its own: any healthy one of the colour will do. Targets that
+        // are neither healthy nor unhealthy serve nobody either.
+        let none_serves = self.seen.healthy_count(open.colour) == Some(0);
         let Some(trial) = open.phase.trial_mut() else { return Watch::Fine };
         if unhealthy == 0 && !none_serves {
             trial.unhealthy_since = None;

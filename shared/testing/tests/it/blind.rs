@@ -3,6 +3,7 @@
 use super::story::{MINUTE, Story, says};
 use greenlight::failure::Class;
 use release::{AlarmState, Colour, Odd, PerColour, Routing, Wake, Weights};
+use std::time::Duration;
 
 /// What a rule does that a change of weights would remove, and whether that gives green anything.
 fn odd(gives_green: bool) -> Routing {
@@ -11,13 +12,20 @@ fn odd(gives_green: bool) -> Routing {
         why: "rule has other actions than one forward action".to_owned(),
         gives,
         plain: false,
+        gone: false,
     })
 }
 
 /// Both weights are 0: every request is answered with 503.
 fn nobody() -> Routing {
     let why = "both colours have weight 0".to_owned();
-    Routing::Odd(Odd { why, gives: PerColour::default(), plain: true })
+    Routing::Odd(Odd { why, gives: PerColour::default(), plain: true, gone: false })
+}
+
+/// Somebody has deleted the base rule.
+fn gone() -> Routing {
+    let why = "the base rule is not on the listener: update the stack, which makes it anew".to_owned();
+    Routing::Odd(Odd { why, gives: PerColour::default(), plain: false, gone: true })
 }
 
 fn alarm(story: &Story) {
@@ -32,7 +40,7 @@ async fn an_alarm_takes_a_release_back_whose_rules_cannot_be_read() {
         alarm(&story);
         story.try_wake(Wake::Event).await.ok();
         assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0), "{class:?}");
-        story.pass(std::time::Duration::from_secs(600));
+        story.pass(Duration::from_secs(600));
         story.try_wake(Wake::Event).await.ok();
         assert_eq!(story.phase(), "returning", "nobody has seen that no rule gives it weight");
         story.world.expect_faults(&[]);
@@ -48,7 +56,7 @@ async fn rules_that_are_unreadable_for_too_long_are_the_way_back() {
     story.refuses(&["rules"], Class::Transient);
     for _ in 0..4 {
         assert_eq!(story.share(Colour::Green), 100);
-        story.pass(std::time::Duration::from_secs(MINUTE));
+        story.pass(Duration::from_secs(MINUTE));
         story.try_wake(Wake::Event).await.ok();
     }
     assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
@@ -175,4 +183,55 @@ async fn a_list_that_lags_behind_the_rule_of_a_rollback_does_not_end_it() {
     assert_eq!(story.share(Colour::Blue), 1000);
     story.after(31).await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
+}
+
+#[tokio::test]
+async fn the_only_rule_that_leads_to_the_service_stays_when_its_release_is_taken_back() {
+    let mut story = Story::shifting("canary:10%:20m").await;
+    story.policy.drain = Duration::ZERO;
+    let rule = story.world.rules().release.unwrap().arn;
+    story.base_rule_moves(gone());
+    alarm(&story);
+    story.tick().await;
+    assert_eq!((story.phase(), story.share(Colour::Blue)), ("returning", 1000));
+    // A raise that was decided before has kept the rule's ARN.
+    story.after(20).await;
+    story.world.drift(Weights::share(Colour::Green, 50));
+    story.after(5).await;
+    assert_eq!((story.phase(), story.share(Colour::Blue)), ("returning", 1000));
+    story.after(35).await;
+    assert_eq!(story.phase(), "returning", "a raise may still be late");
+    story.after(1).await;
+    story.tick().await;
+    assert_eq!((story.phase(), story.share(Colour::Blue)), ("idle", 1000));
+    assert_eq!(story.world.rules().release.map(|found| found.arn), Some(rule));
+}
+
+#[tokio::test]
+async fn after_a_base_rule_that_was_deleted_is_made_anew_the_release_that_waited_opens() {
+    for made_with in [Colour::Blue, Colour::Green] {
+        let mut story = Story::shifting("canary:10%:20m").await;
+        story.policy.drift = release::Drift::Repair;
+        story.base_rule_moves(gone());
+        story.minutes(4).await;
+        assert_eq!((story.phase(), story.share(Colour::Blue)), ("returning", 1000), "unknown for too long");
+        story.push(3).await;
+        story.minutes(3).await;
+        assert_eq!((story.phase(), story.share(Colour::Blue)), ("idle", 1000));
+        let looked = story.tick().await;
+        assert!(says(&looked, "waits_for_base_rule"), "release 3 is not lost");
+        story.base_rule_moves(Weights::all_on(made_with));
+        story.minutes(3).await;
+        let open = story.ledger().open.unwrap();
+        assert_eq!((open.upload.number.0, story.share(Colour::Blue)), (3, 1000), "{made_with}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_whose_rules_are_all_deleted_ends() {
+    let story = Story::shifting("canary:10%:20m").await;
+    story.base_rule_moves(gone());
+    story.world.world.delete_release_rule_by_hand(&story.world.service);
+    story.minutes(20).await;
+    assert_eq!(story.phase(), "idle");
 }

@@ -1,9 +1,10 @@
 //! Traffic that is not where the ledger says: nothing opens, and an emergency is not stuck.
 
 use super::story::{MINUTE, Story, says};
+use greenlight::failure::Class;
 use release::{
-    Colour, Command, DeploymentStatus, Drift, Ledger, Odd, Offer, PerColour, Reason, ReleaseNumber,
-    ReleaseRule, Routing, RuleArn, TargetHealth, Weights,
+    Answer, Asker, Colour, Command, DeploymentStatus, Drift, InstanceId, Ledger, LifecycleEvent, Odd, Offer,
+    PerColour, Question, Reason, ReleaseNumber, ReleaseRule, Routing, RuleArn, TargetHealth, Weights, answer,
 };
 
 fn on(colour: Colour) -> Routing {
@@ -13,7 +14,7 @@ fn on(colour: Colour) -> Routing {
 /// A maintenance page, which a change of weights would remove.
 fn page() -> Routing {
     let why = "rule base has other actions than one forward action".to_owned();
-    Routing::Odd(Odd { why, gives: PerColour::default(), plain: false })
+    Routing::Odd(Odd { why, gives: PerColour::default(), plain: false, gone: false })
 }
 
 fn opened(story: &Story) -> Option<(u64, Colour)> {
@@ -307,4 +308,34 @@ async fn a_rule_left_over_stays_while_the_base_rule_is_wrong() {
     story.base_rule_moves(on(Colour::Green));
     story.tick().await;
     story.is_at_rest();
+}
+
+#[tokio::test]
+async fn no_colour_is_taken_down_to_settle_while_the_base_rule_may_be_on_it() {
+    let story = Story::with_two().await;
+    story.say(Command::Rollback).await;
+    story.after(36).await;
+    story.after(61).await;
+    assert_eq!((story.phase(), story.world.is_deploying()), ("settling", true));
+    let asks = || {
+        let ledger = story.ledger();
+        let id = ledger.open.as_ref().unwrap().deployment.clone().unwrap();
+        let question = Question {
+            service: None,
+            deployment_id: id,
+            deployment_group_id: String::new(),
+            lifecycle_event: LifecycleEvent::BeforeInstall,
+            instance_id: InstanceId("i-1".to_owned()),
+        };
+        answer(&ledger, &story.policy, story.now(), &question, &Asker::Open, None)
+    };
+    assert!(matches!(asks(), Answer::Install { colour: Colour::Green, .. }));
+    story.base_rule_moves(on(Colour::Green));
+    story.refuses(&["stop_deployment"], Class::Transient);
+    story.tick().await;
+    let Answer::Failed { reason } = asks() else { panic!("green has the traffic") };
+    assert!(reason.contains("perhaps on green"), "{reason}");
+    story.base_rule_moves(on(Colour::Blue));
+    story.tick().await;
+    assert!(matches!(asks(), Answer::Failed { .. }), "green serves late requests");
 }

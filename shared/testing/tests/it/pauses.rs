@@ -95,3 +95,19 @@ async fn a_release_that_was_paused_for_too_long_goes_on_by_itself_after_resume()
     story.say(Command::Resume).await;
     story.release_2_goes_live().await;
 }
+
+#[tokio::test]
+async fn a_pause_holds_no_release_that_was_called_a_success() {
+    let story = Story::shifting("AllAtOnce").await;
+    for _ in 0..2 {
+        story.after(61).await;
+    }
+    assert_eq!(story.phase(), "promoting");
+    story.say(Command::Pause).await;
+    // The way back of a pass that was overtaken.
+    story.world.drift(release::Weights::all_on(Colour::Blue));
+    story.codedeploy_agrees().await;
+    story.minutes(3).await;
+    assert_eq!(story.live(), Some((2, Colour::Green)), "no hook asks any more, and nobody else can end it");
+    story.is_at_rest();
+}

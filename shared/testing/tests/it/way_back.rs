@@ -5,7 +5,8 @@ use greenlight::failure::Class;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
 use release::pass::WayBack;
 use release::{AlarmState, Colour, DeploymentStatus, Wake, Weights};
-use testing::{At, FaultAt, Kind};
+use std::collections::BTreeMap;
+use testing::{At, FaultAt, Faulty, Kind, World};
 
 fn refuses(calls: &[&'static str]) -> Vec<FaultAt> {
     let fault = |name: &&'static str| FaultAt { at: At::Every(name), kind: Kind::Before(Class::Permanent) };
@@ -41,7 +42,7 @@ async fn a_ledger_that_cannot_be_read_does_not_keep_the_traffic_on_a_bad_candida
     assert_eq!(story.share(Colour::Green), 0);
     let calls = story.world.ports().calls();
     let gone = calls.iter().position(|call| *call == "delete_release_rule").unwrap();
-    assert!(gone < 6, "{calls:?}");
+    assert!(gone < 8, "{calls:?}");
     assert_eq!(story.world.newest().unwrap().1, DeploymentStatus::Stopped);
     // The bucket answers again: the ledger learns what was done, and why.
     story.world.expect_faults(&[]);
@@ -186,4 +187,45 @@ async fn whatever_the_ledger_says_it_heals_after_the_way_back_was_taken_without_
         assert_eq!(story.live(), Some((1, Colour::Blue)), "with a ledger that was {earlier}");
         assert_eq!(story.share(Colour::Green), 0);
     }
+}
+
+#[tokio::test]
+async fn a_bug_keeps_no_firing_candidate_from_being_taken_back() {
+    let story = shifting().await;
+    alarm(&story);
+    let ports = Faulty::new(story.world.world, []).meanwhile(At::NthOf("deployment", 1), || panic!("a bug"));
+    let services = std::iter::once((&story.world.service, &story.policy));
+    let mut done = reconcile_all(&ports, services, story.world.world, Wake::Event).await;
+    let no_ledger = done.remove(0).1.unwrap_err();
+    assert_eq!(no_ledger.failure.class(), Class::Bug);
+    assert!(matches!(no_ledger.way_back, Ok(WayBack::Taken { candidate: Colour::Green, .. })));
+    assert_eq!(story.share(Colour::Green), 0);
+}
+
+#[tokio::test]
+async fn a_bug_that_one_service_meets_keeps_no_other_from_being_carried_on() {
+    let world = World::new(&["backend", "frontend"]);
+    let policy = super::story::policy("AllAtOnce");
+    let services = ["backend", "frontend"].map(testing::service);
+    let all = || services.iter().map(|service| (service, &policy));
+    for bugs in [1, 2] {
+        let ports = Faulty::new(&world, []);
+        let ports = ports.meanwhile(At::NthOf("read_ledger", bugs), || panic!("a bug"));
+        let done = reconcile_all(&ports, all(), &world, Wake::Event).await;
+        let done: BTreeMap<_, _> = done.into_iter().map(|(service, done)| (service, done.is_ok())).collect();
+        assert_eq!(done.values().filter(|done| **done).count(), 1, "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_ledger_a_base_rule_on_a_colour_that_is_down_is_not_believed() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.world.end_newest(DeploymentStatus::Failed);
+    story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Firing);
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    story.refuses(&["read_ledger"], Class::Permanent);
+    let no_ledger = wake(&story).await.unwrap_err();
+    assert!(matches!(no_ledger.way_back, Ok(WayBack::NoCandidate { .. })), "{:?}", no_ledger.way_back);
+    assert_eq!(story.share(Colour::Green), 0);
 }

@@ -1,9 +1,11 @@
 //! Nothing goes forward that was not written first: the swap proves that the pass was not overtaken.
 
 use super::story::Story;
+use greenlight::failure::Class;
 use greenlight::reconcile::Reconciled;
-use release::{Colour, Drift, ScalingProcess, Weights};
+use release::{AlarmState, Colour, Drift, ScalingProcess, Wake, Weights};
 use std::time::Duration;
+use testing::{At, FaultAt, Kind};
 
 #[track_caller]
 fn is_written_before(reconciled: &Reconciled, action: &str) {
@@ -24,6 +26,25 @@ async fn the_base_rule_behind_a_release_is_repaired_only_after_a_swap() {
     story.world.world.set_base(&story.world.service, Weights::all_on(Colour::Green));
     is_written_before(&story.after(5).await, "set_base_weights");
     assert!(story.world.rules().base.are_all_on(Colour::Blue));
+}
+
+#[tokio::test]
+async fn a_way_back_returns_traffic_at_once_and_moves_the_base_rule_behind_it_after_a_swap() {
+    let story = Story::shifting("canary:10%:20m").await;
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+    let lost = FaultAt { at: At::NthOf("write_ledger", 1), kind: Kind::Before(Class::Conflict) };
+    story.world.expect_faults(&[lost]);
+    story.wake(Wake::Question).await;
+    assert_eq!(story.share(Colour::Green), 0, "the release's rule needs no swap");
+    assert!(story.world.rules().base.are_all_on(Colour::Green), "whoever was first counts no drain for it");
+    story.world.expect_faults(&[]);
+    is_written_before(&story.after(5).await, "set_base_weights");
+    assert_eq!((story.share(Colour::Green), story.phase()), (0, "returning"));
+    story.after(59).await;
+    assert_eq!(story.phase(), "returning", "green serves late requests");
+    story.after(1).await;
+    story.is_at_rest();
 }
 
 #[tokio::test]
