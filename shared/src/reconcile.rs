@@ -6,7 +6,7 @@
 use crate::failure::{Class, Failure, chain};
 use crate::ports::{Clock, PortResult, Ports};
 use futures::FutureExt as _;
-use futures::future::{OptionFuture, join, join_all, join3, join4};
+use futures::future::{OptionFuture, join, join_all, join4};
 use release::evidence::Report;
 use release::pass::{
     Amend, Decisions, Ended, Given, Kept, LedgerVersion, Next, PassRecord, Recorded, SeenWithoutLedger,

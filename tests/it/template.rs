@@ -116,7 +116,10 @@ impl Template {
                     .collect::<Map<_, _>>()
                     .into(),
             },
-            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Array(items) => {
+                let resolved = items.iter().map(|item| self.resolve(item));
+                resolved.filter(|item| *item != json!({ "absent": true })).collect()
+            }
             plain => plain.clone(),
         }
     }

@@ -33,9 +33,9 @@ fn waf_logs_can_read_its_settings_and_they_name_what_the_stack_has() {
     let settings =
         Settings::read(&template.resource(FUNCTION).environment()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(json!(settings.state_bucket), template.resource("StateBucket").properties()["BucketName"]);
-    for (set, id, family) in
-        [(&settings.ipv4_set, "BlockedIpv4Set", "IPV4"), (&settings.ipv6_set, "BlockedIpv6Set", "IPV6")]
-    {
+    assert_eq!(settings.sets.len(), 2, "nobody is challenged unless the stack is told to");
+    let ids = [("BlockedIpv4Set", "IPV4"), ("BlockedIpv6Set", "IPV6")];
+    for (set, (id, family)) in settings.sets.values().zip(ids) {
         let properties = template.resource(id).properties();
         assert_eq!(json!(set.name), properties["Name"]);
         assert_eq!(properties["IPAddressVersion"], json!(family));
@@ -163,16 +163,54 @@ fn partial_results_and_windows_are_gone_after_two_days() {
     }
 }
 
-/// What a value of the template is where the condition `Firewall` does not hold.
-fn with_no_firewall(value: &Value) -> Value {
+/// What a value of the template is where this condition holds, or does not.
+fn where_it(holds: bool, condition: &str, value: &Value) -> Value {
     match value {
         Value::Object(members) => match members.get("Fn::If").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([condition, _, otherwise]) if condition == "Firewall" => with_no_firewall(otherwise),
-            _ => members.iter().map(|(name, member)| (name.clone(), with_no_firewall(member))).collect(),
+            Some([found, then, otherwise]) if found == condition => {
+                where_it(holds, condition, if holds { then } else { otherwise })
+            }
+            _ => members
+                .iter()
+                .map(|(name, member)| (name.clone(), where_it(holds, condition, member)))
+                .collect(),
         },
-        Value::Array(items) => items.iter().map(with_no_firewall).collect(),
+        Value::Array(items) => items.iter().map(|item| where_it(holds, condition, item)).collect(),
         other => other.clone(),
     }
+}
+
+#[test]
+fn a_web_acl_that_challenges_does_so_with_sets_of_its_own_where_browsers_log_in() {
+    let template = Template::read();
+    let of = |id: &str| where_it(true, "Challenges", template.resource(id).raw());
+    let acl = of("WebAcl");
+    let rules = acl["Properties"]["Rules"].as_array().unwrap();
+    let rule = rules.iter().find(|rule| rule["Action"] == json!({ "Challenge": {} })).unwrap();
+    let priorities: BTreeSet<u64> = rules.iter().map(|rule| rule["Priority"].as_u64().unwrap()).collect();
+    assert_eq!(priorities.len(), rules.len());
+    let set = |family: &str| json!({ "Fn::GetAtt": [format!("Challenged{family}Set"), "Arn"] });
+    let written = rule["Statement"].to_string();
+    let function = of(FUNCTION)["Properties"].clone();
+    for (family, variable) in [("Ipv4", "IPV4"), ("Ipv6", "IPV6")] {
+        assert!(written.contains(&set(family).to_string()), "{written}");
+        let variable = format!("GREENLIGHT_WAF_CHALLENGED_{variable}_SET_ARN");
+        assert_eq!(function["Environment"]["Variables"][&variable], set(family));
+    }
+
+    // Wherever browsers log in, and nowhere that programs get a token from.
+    let paths = rule
+        .pointer("/Statement/AndStatement/Statements/1/OrStatement/Statements/1/AndStatement/Statements/1");
+    let pattern = text(&paths.unwrap()["RegexMatchStatement"]["RegexString"]);
+    let pattern = regex_lite::Regex::new(pattern).unwrap();
+    let credentials = offenders::configuration::Credentials::default();
+    for path in credentials.paths.iter().chain(credentials.refused_at.keys()) {
+        let is_for_programs = path.ends_with("/token") || path.ends_with("/xmlrpc.php");
+        let path = path.replace('*', "/shop");
+        assert_eq!(pattern.is_match(&path), !is_for_programs, "{path}");
+        assert_eq!(pattern.is_match(&format!("{path}/")), !is_for_programs, "{path}/");
+    }
+    assert!(!["/", "/blog/login-help", "/oauth/token", "/logins"].iter().any(|path| pattern.is_match(path)));
 }
 
 #[test]
@@ -184,7 +222,7 @@ fn without_a_firewall_nothing_of_it_is_there_and_nothing_else_is_missing() {
         .map(|(id, _)| id)
         .collect();
     for (id, resource) in template.resources().filter(|(id, _)| !firewall.contains(id)) {
-        let written = with_no_firewall(resource.raw()).to_string();
+        let written = where_it(false, "Firewall", resource.raw()).to_string();
         for part in &firewall {
             assert!(!written.contains(&format!("\"{part}\"")), "{id} needs {part}");
         }

@@ -1,5 +1,6 @@
 //! The ports, carried out by AWS. The only module that names the SDK: it builds requests, sorts errors, converts answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -15,7 +16,7 @@ use greenlight::aws::classify::{CallError, failure};
 use greenlight::failure::{Class, Failure};
 use greenlight::lambda::SystemClock;
 use jiff::Timestamp;
-use offenders::entries::Family;
+use offenders::entries::Set;
 
 use crate::ports::{
     Body, Clock, IpSet, IpSets, LogObject, Logs, Opened, Pause, PortResult, Store, Tag, Topic,
@@ -28,8 +29,7 @@ pub struct Aws {
     settings: Settings,
     s3: aws_sdk_s3::Client,
     sns: aws_sdk_sns::Client,
-    waf_v4: aws_sdk_wafv2::Client,
-    waf_v6: aws_sdk_wafv2::Client,
+    sets: BTreeMap<Set, aws_sdk_wafv2::Client>,
 }
 
 impl Aws {
@@ -44,8 +44,7 @@ impl Aws {
         Self {
             s3: aws_sdk_s3::Client::new(config),
             sns: aws_sdk_sns::Client::new(config),
-            waf_v4: waf(&settings.ipv4_set),
-            waf_v6: waf(&settings.ipv6_set),
+            sets: settings.sets.iter().map(|(set, arn)| (*set, waf(arn))).collect(),
             settings: settings.clone(),
         }
     }
@@ -54,12 +53,12 @@ impl Aws {
         format!("s3://{}/{key}", self.settings.state_bucket)
     }
 
-    fn set(&self, family: Family) -> (&aws_sdk_wafv2::Client, &IpSetArn, Scope) {
-        let (client, set) = match family {
-            Family::V4 => (&self.waf_v4, &self.settings.ipv4_set),
-            Family::V6 => (&self.waf_v6, &self.settings.ipv6_set),
+    fn set(&self, set: Set) -> PortResult<(&aws_sdk_wafv2::Client, &IpSetArn, Scope)> {
+        let (Some(client), Some(arn)) = (self.sets.get(&set), self.settings.sets.get(&set)) else {
+            let message = format!("no ARN was given for the IP set {set:?}; report this as a bug");
+            return Err(Failure::new(Class::Permanent, message));
         };
-        (client, set, if set.is_global { Scope::Cloudfront } else { Scope::Regional })
+        Ok((client, arn, if arn.is_global { Scope::Cloudfront } else { Scope::Regional }))
     }
 }
 
@@ -181,8 +180,8 @@ fn content_type(key: &str) -> &'static str {
 }
 
 impl IpSets for Aws {
-    async fn read_set(&self, family: Family) -> PortResult<IpSet> {
-        let (client, set, scope) = self.set(family);
+    async fn read_set(&self, set: Set) -> PortResult<IpSet> {
+        let (client, set, scope) = self.set(set)?;
         let attempt = format!("reading IP set {}", set.arn);
         let answer = client.get_ip_set().name(&set.name).id(&set.id).scope(scope).send().await;
         let answer = answer.map_err(|error| failure(&attempt, error))?;
@@ -191,8 +190,8 @@ impl IpSets for Aws {
         Ok(IpSet { entries, lock })
     }
 
-    async fn replace_set(&self, family: Family, entries: Vec<String>, lock: &str) -> PortResult<bool> {
-        let (client, set, scope) = self.set(family);
+    async fn replace_set(&self, set: Set, entries: Vec<String>, lock: &str) -> PortResult<bool> {
+        let (client, set, scope) = self.set(set)?;
         let update = client.update_ip_set().name(&set.name).id(&set.id).scope(scope).lock_token(lock);
         // Set as a whole: an empty list must be sent, too.
         match update.set_addresses(Some(entries)).send().await {
@@ -247,7 +246,6 @@ mod tests {
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::body::SdkBody;
-    use std::collections::BTreeMap;
 
     fn aws(s3: &[&Rule], waf: &[&Rule]) -> Aws {
         let examples: BTreeMap<String, String> = VARIABLES
@@ -261,8 +259,7 @@ mod tests {
             sns: aws_sdk_sns::Client::from_conf(
                 aws_sdk_sns::Config::builder().behavior_version(BehaviorVersion::latest()).build(),
             ),
-            waf_v4: waf_client(),
-            waf_v6: waf_client(),
+            sets: Set::ALL.into_iter().map(|set| (set, waf_client())).collect(),
         }
     }
 
@@ -342,12 +339,12 @@ mod tests {
             })
             .then_output(|| UpdateIpSetOutput::builder().next_lock_token("t2").build());
         let aws = aws(&[], &[&get, &update]);
-        let set = aws.read_set(Family::V4).await.unwrap();
+        let set = aws.read_set(Set::ALL[0]).await.unwrap();
         assert_eq!(
             (set.entries.as_slice(), set.lock.as_str()),
             (["192.0.2.0/24".to_owned()].as_slice(), "t1")
         );
-        assert!(aws.replace_set(Family::V4, vec!["192.0.2.1/32".to_owned()], "t1").await.unwrap());
+        assert!(aws.replace_set(Set::ALL[0], vec!["192.0.2.1/32".to_owned()], "t1").await.unwrap());
     }
 
     #[tokio::test]
@@ -357,6 +354,6 @@ mod tests {
             .then_error(|| {
                 UpdateIPSetError::WafOptimisticLockException(WafOptimisticLockException::builder().build())
             });
-        assert!(!aws(&[], &[&stale]).replace_set(Family::V6, vec![], "t").await.unwrap());
+        assert!(!aws(&[], &[&stale]).replace_set(Set::ALL[1], vec![], "t").await.unwrap());
     }
 }

@@ -183,6 +183,7 @@ fn blocked(state: &State, wanted: Option<&Network>, after: Option<IpNet>, now: T
         "at": now,
         "total": state.bans.len(),
         "blocked": listed,
+        "challenged": state.challenged.keys().filter(|network| matches(network)).take(MOST_LISTED).collect::<Vec<_>>(),
         "allowed": state.allowed,
         "held": state.held,
     })

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use offenders::configuration::{Configuration, Mode};
 use offenders::decide::{self, Decision, News, Spared, decide};
-use offenders::entries::{Entries, Family, MOST_ENTRIES, entries};
+use offenders::entries::{self, Entries, MOST_ENTRIES, Purpose, Set};
 use offenders::judge::step_at;
 use offenders::partial::{self, Header};
 use offenders::state::State;
@@ -55,6 +55,8 @@ pub struct Passed {
     pub spared: usize,
     /// Bans in force.
     pub bans: usize,
+    /// Clients that WAF challenges.
+    pub challenged: usize,
     /// Bans without room in a set.
     pub left_out: usize,
     /// IP sets changed.
@@ -87,7 +89,7 @@ struct Facts {
     tag: Option<Tag>,
     configuration: Configuration,
     refused: Option<stored::RefusedConfiguration>,
-    sets: BTreeMap<Family, IpSet>,
+    sets: BTreeMap<Set, IpSet>,
 }
 
 /// One attempt; `None` when another pass or a command changed the state meanwhile.
@@ -96,8 +98,8 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> PortResult<Option<P
     let (state, tag) = stored::state(ports).await?;
     let (configuration, refused) = stored::configuration(ports).await?;
     let mut sets = BTreeMap::new();
-    for family in [Family::V4, Family::V6] {
-        sets.insert(family, ports.read_set(family).await?);
+    for set in settings.sets.keys() {
+        sets.insert(*set, ports.read_set(*set).await?);
     }
     let facts = Facts { state, tag, configuration, refused, sets };
     if facts.refused.is_none() {
@@ -110,7 +112,7 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> PortResult<Option<P
 
     let complaint = complain(&mut decision.state, facts.refused.as_ref());
     let wanted = render(&mut decision.state, &facts, mode, now);
-    let notes = notes(&wanted, complaint, &facts.state);
+    let notes = notes(&wanted, complaint, &facts.state, mode);
     if let Some(message) = report::message(&decision.news, &notes, &decision.state, mode) {
         announce::keep(&mut decision.state, message);
     }
@@ -226,38 +228,51 @@ fn complain(state: &mut State, refused: Option<&stored::RefusedConfiguration>) -
     refused.filter(|_| is_news).map(|refused| refused.faults.clone()).unwrap_or_default()
 }
 
-/// What shall stand in each set, and whose it is: fills `state.ours`.
-fn render(state: &mut State, facts: &Facts, mode: Mode, now: Timestamp) -> BTreeMap<Family, Entries> {
+/// What shall stand in each set, and whose it is: fills `state.ours` and `state.ours_challenged`.
+fn render(state: &mut State, facts: &Facts, mode: Mode, now: Timestamp) -> BTreeMap<Set, Entries> {
     let mut wanted = BTreeMap::new();
-    let mut present = BTreeSet::new();
-    for (family, set) in &facts.sets {
-        let (ours, foreign) = split(set, &facts.state);
-        present.extend(ours);
-        wanted.insert(*family, entries_beside(state, &facts.configuration, *family, &foreign, mode));
+    for purpose in [Purpose::Block, Purpose::Challenge] {
+        let (mut present, mut want) = (BTreeSet::new(), BTreeSet::new());
+        for (which, set) in facts.sets.iter().filter(|(which, _)| which.purpose == purpose) {
+            let (ours, foreign) = split(set, state.ours_of(purpose));
+            present.extend(ours);
+            let entries = entries_beside(state, &facts.configuration, *which, &foreign, mode);
+            want.extend(entries.wanted.iter().copied());
+            wanted.insert(*which, entries);
+        }
+        remember_ours(state.ours_of_mut(purpose), &want, &present, now);
     }
-    let want: BTreeSet<IpNet> = wanted.values().flat_map(|entries| entries.wanted.iter().copied()).collect();
+    wanted
+}
+
+/// Notes what is about to be ours, and forgets what was.
+fn remember_ours(
+    ours: &mut BTreeMap<IpNet, Option<Timestamp>>,
+    want: &BTreeSet<IpNet>,
+    present: &BTreeSet<IpNet>,
+    now: Timestamp,
+) {
     let forget = |retired: Timestamp| retired.checked_add(REMEMBER_OURS).is_ok_and(|end| end <= now);
-    for network in &want {
-        state.ours.insert(*network, None);
+    for network in want {
+        ours.insert(*network, None);
     }
-    for (network, retired) in &mut state.ours {
+    for (network, retired) in &mut *ours {
         if !want.contains(network) {
             retired.get_or_insert(now);
         }
     }
-    state.ours.retain(|network, retired| {
+    ours.retain(|network, retired| {
         retired.is_none_or(|retired| present.contains(network) || !forget(retired))
     });
-    wanted
 }
 
 /// Our entries in a set, and the others as they are spelt.
-fn split(set: &IpSet, state: &State) -> (BTreeSet<IpNet>, Vec<String>) {
+fn split(set: &IpSet, known: &BTreeMap<IpNet, Option<Timestamp>>) -> (BTreeSet<IpNet>, Vec<String>) {
     let mut ours = BTreeSet::new();
     let mut foreign = Vec::new();
     for entry in &set.entries {
         match entry.parse::<IpNet>() {
-            Ok(network) if state.ours.contains_key(&network) => {
+            Ok(network) if known.contains_key(&network) => {
                 ours.insert(network);
             }
             _ => foreign.push(entry.clone()),
@@ -269,16 +284,20 @@ fn split(set: &IpSet, state: &State) -> (BTreeSet<IpNet>, Vec<String>) {
 fn entries_beside(
     state: &State,
     configuration: &Configuration,
-    family: Family,
+    set: Set,
     foreign: &[String],
     mode: Mode,
 ) -> Entries {
     if !decide::is_enforced(mode) {
         return Entries::default();
     }
-    let mut entries = entries(state, configuration, family, MOST_ENTRIES.saturating_sub(foreign.len()));
+    let room = MOST_ENTRIES.saturating_sub(foreign.len());
+    let mut entries = match set.purpose {
+        Purpose::Block => entries::entries(state, configuration, set.family, room),
+        Purpose::Challenge => entries::challenged(state, set.family, room),
+    };
     for entry in foreign {
-        // Another writer of the set blocks it already; that entry stays theirs.
+        // Another writer of the set has put it there already; that entry stays theirs.
         if let Ok(network) = entry.parse::<IpNet>() {
             entries.wanted.remove(&network);
         }
@@ -286,14 +305,14 @@ fn entries_beside(
     entries
 }
 
-/// Brings both sets into line; returns how many were changed.
+/// Brings the sets into line; returns how many were changed.
 async fn act(ports: &impl Ports, state: &State, facts: &Facts, mode: Mode) -> PortResult<usize> {
     let mut changed = 0;
-    for (family, set) in &facts.sets {
+    for (which, set) in &facts.sets {
         let mut set = set.clone();
         for attempt in 0.. {
-            let (_, foreign) = split(&set, state);
-            let wanted = entries_beside(state, &facts.configuration, *family, &foreign, mode);
+            let (_, foreign) = split(&set, state.ours_of(which.purpose));
+            let wanted = entries_beside(state, &facts.configuration, *which, &foreign, mode);
             let mut entries = foreign;
             entries.extend(wanted.wanted.iter().map(ToString::to_string));
             if is_same(&set.entries, &entries) {
@@ -301,22 +320,22 @@ async fn act(ports: &impl Ports, state: &State, facts: &Facts, mode: Mode) -> Po
             }
             if attempt == stored::ATTEMPTS {
                 let message = format!(
-                    "the {family:?} set changed each of {attempt} times it was to be written; the next pass tries again"
+                    "the IP set {which:?} changed each of {attempt} times it was to be written; the next pass tries again"
                 );
                 return Err(Failure::new(Class::Conflict, message));
             }
             if changed > 0 || attempt > 0 {
                 ports.pause(BETWEEN_CHANGES).await;
             }
-            if ports.replace_set(*family, entries, &set.lock).await? {
+            if ports.replace_set(*which, entries, &set.lock).await? {
                 changed += 1;
                 break;
             }
             // Another writer was first: read again, merge again. If a pass has decided since, that pass writes the set.
             // The order matters: a pass that decides after the second look finds this token used up.
-            set = ports.read_set(*family).await?;
+            set = ports.read_set(*which).await?;
             if !stored::is_latest(ports, state).await? {
-                tracing::warn!(?family, "another pass has decided meanwhile and writes the set");
+                tracing::warn!(?which, "another pass has decided meanwhile and writes the set");
                 return Ok(changed);
             }
         }
@@ -336,7 +355,7 @@ fn is_same(one: &[String], other: &[String]) -> bool {
 
 fn passed(
     decision: &Decision,
-    wanted: &BTreeMap<Family, Entries>,
+    wanted: &BTreeMap<Set, Entries>,
     merged: usize,
     sets_changed: usize,
     mode: Mode,
@@ -349,6 +368,11 @@ fn passed(
         released: count(|news| matches!(news, News::Released(_))),
         spared: decision.spared.len(),
         bans: decision.state.bans.len(),
+        challenged: wanted
+            .iter()
+            .filter(|(set, _)| set.purpose == Purpose::Challenge)
+            .map(|(_, entries)| entries.wanted.len())
+            .sum(),
         left_out: wanted.values().map(|entries| entries.left_out.len()).sum(),
         sets_changed,
         is_held: decision.state.held.is_some(),
@@ -358,7 +382,12 @@ fn passed(
 }
 
 /// What else is new beside the decisions.
-fn notes(wanted: &BTreeMap<Family, Entries>, refused_configuration: Vec<String>, before: &State) -> Notes {
+fn notes(
+    wanted: &BTreeMap<Set, Entries>,
+    refused_configuration: Vec<String>,
+    before: &State,
+    mode: Mode,
+) -> Notes {
     let is_new = |network: &IpNet| !before.ours.contains_key(network);
     let formed = wanted.values().flat_map(|entries| &entries.neighbourhoods);
     let new_left_out = wanted.values().flat_map(|entries| &entries.left_out);
@@ -370,6 +399,7 @@ fn notes(wanted: &BTreeMap<Family, Entries>, refused_configuration: Vec<String>,
             .collect(),
         // Said when it happens, not once a minute.
         left_out: new_left_out.filter(|network| !before.bans.contains_key(*network)).count(),
+        challenges: decide::is_enforced(mode) && wanted.keys().any(|set| set.purpose == Purpose::Challenge),
         squeezed: wanted.values().flat_map(|entries| &entries.squeezed).filter(|n| is_new(n)).count(),
     }
 }
@@ -386,6 +416,7 @@ fn log(passed: &Passed, decision: &Decision) {
         spared_verified_crawlers = spared(Spared::Verified),
         held_back = spared(Spared::Brake),
         bans = passed.bans,
+        challenged = passed.challenged,
         sets_changed = passed.sets_changed,
         mode = ?passed.mode,
         sees_answers = passed.sees_answers,

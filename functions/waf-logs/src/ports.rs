@@ -8,7 +8,7 @@ use bytes::Bytes;
 use greenlight::failure::Excerpt;
 pub use greenlight::ports::{Clock, PortResult};
 use jiff::Timestamp;
-use offenders::entries::Family;
+use offenders::entries::Set;
 
 /// A log object to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,15 +95,15 @@ pub struct IpSet {
     pub lock: String,
 }
 
-/// The two IP sets.
+/// Our IP sets.
 pub trait IpSets: Sync {
     /// Reads a set.
-    fn read_set(&self, family: Family) -> impl Future<Output = PortResult<IpSet>> + Send;
+    fn read_set(&self, set: Set) -> impl Future<Output = PortResult<IpSet>> + Send;
 
     /// Replaces a set's entries; `false` when the lock token is stale, because another writer was first.
     fn replace_set(
         &self,
-        family: Family,
+        set: Set,
         entries: Vec<String>,
         lock: &str,
     ) -> impl Future<Output = PortResult<bool>> + Send;

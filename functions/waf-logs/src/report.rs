@@ -17,6 +17,8 @@ pub struct Notes {
     pub neighbourhoods: Vec<(IpNet, usize)>,
     /// Bans that no set has room for.
     pub left_out: usize,
+    /// Whether WAF challenges those who have failed, before they are blocked.
+    pub challenges: bool,
     /// Networks formed only because a set is full.
     pub squeezed: usize,
 }
@@ -33,7 +35,7 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
     };
     let mut headlines = Vec::new();
     let mut text = String::new();
-    tell_all(news, &mut headlines, &mut text);
+    tell_all(news, notes, &mut headlines, &mut text);
     if notes.left_out > 0 {
         headlines.push(format!("SET FULL, {} left out", notes.left_out));
         section(
@@ -103,7 +105,7 @@ pub fn message(news: &[News], notes: &Notes, state: &State, mode: Mode) -> Optio
 }
 
 /// What a person has to know beyond who is blocked.
-fn tell_all(news: &[News], headlines: &mut Vec<String>, text: &mut String) {
+fn tell_all(news: &[News], notes: &Notes, headlines: &mut Vec<String>, text: &mut String) {
     for news in news {
         match news {
             News::Held(held) => {
@@ -123,12 +125,17 @@ fn tell_all(news: &[News], headlines: &mut Vec<String>, text: &mut String) {
             }
             News::Campaign(campaign) => {
                 headlines.push(format!("{} ADDRESSES TRY CREDENTIALS", campaign.clients.failing));
+                let others = if notes.challenges {
+                    "Who has failed at least twice and does little else is challenged by WAF meanwhile; a browser answers that \
+                     by itself."
+                } else {
+                    "Nobody is challenged meanwhile; the stack's parameter CampaignAction says whether anybody is."
+                };
                 section(
                     text,
                     &format!(
                         "Campaign: of {} clients that used credentials within the last hour, {} only fail, and go on. Those are \
-                         blocked one by one, as detectors.campaign says. Consider a challenge on the login path for everybody \
-                         else.",
+                         blocked one by one, as detectors.campaign says. {others}",
                         campaign.clients.trying, campaign.clients.failing
                     ),
                 );

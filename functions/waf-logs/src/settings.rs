@@ -3,18 +3,19 @@
 //!
 //! What an operator tunes at run time is in the configuration file in the state bucket, and not here.
 
+use std::collections::BTreeMap;
+
 use greenlight::settings::{Reader, SettingsError, Strings, Variable, bucket};
 use offenders::configuration::Mode;
+use offenders::entries::Set;
 
 /// What the function is told about its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The bucket of state, partial results and configuration.
     pub state_bucket: String,
-    /// The set of blocked IPv4 networks.
-    pub ipv4_set: IpSetArn,
-    /// The set of blocked IPv6 networks.
-    pub ipv6_set: IpSetArn,
+    /// The IP sets; those of challenged networks only where the web ACL challenges.
+    pub sets: BTreeMap<Set, IpSetArn>,
     /// The web ACL's rule that blocks by these sets.
     pub rule: String,
     /// Where blocks are announced; `None`: nowhere but in the log.
@@ -86,6 +87,20 @@ const IPV6_SET: Variable = Variable {
     default: None,
     example: "arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/shop-blocked-v6/1a2b3c4d-1111-2222-3333-444455556666",
 };
+const CHALLENGED_IPV4_SET: Variable = Variable {
+    name: "GREENLIGHT_WAF_CHALLENGED_IPV4_SET_ARN",
+    meaning: "The IP set of IPv4 networks that WAF challenges. Empty: nobody is challenged.",
+    format: "the ARN of an IP set, or nothing",
+    default: Some(""),
+    example: "arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/shop-challenged-v4/1a2b3c4d-1111-2222-3333-444455556666",
+};
+const CHALLENGED_IPV6_SET: Variable = Variable {
+    name: "GREENLIGHT_WAF_CHALLENGED_IPV6_SET_ARN",
+    meaning: "The IP set of IPv6 networks that WAF challenges. Empty: nobody is challenged.",
+    format: "the ARN of an IP set, or nothing",
+    default: Some(""),
+    example: "arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/shop-challenged-v6/1a2b3c4d-1111-2222-3333-444455556666",
+};
 const RULE: Variable = Variable {
     name: "GREENLIGHT_WAF_RULE",
     meaning: "The web ACL's rule that blocks by the two sets. What it blocks is knocking, no new offence.",
@@ -116,7 +131,8 @@ const CLIENTS: Variable = Variable {
 };
 
 /// Every variable of this function.
-pub const VARIABLES: [Variable; 7] = [STATE_BUCKET, IPV4_SET, IPV6_SET, RULE, TOPIC, MODE, CLIENTS];
+pub const VARIABLES: [Variable; 9] =
+    [STATE_BUCKET, IPV4_SET, IPV6_SET, CHALLENGED_IPV4_SET, CHALLENGED_IPV6_SET, RULE, TOPIC, MODE, CLIENTS];
 
 const PREFIX: &str = "GREENLIGHT_WAF_";
 
@@ -128,8 +144,14 @@ impl Settings {
     pub fn read(source: &impl Strings) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
         let state_bucket = reader.value(&STATE_BUCKET, bucket);
-        let ipv4_set = reader.value(&IPV4_SET, IpSetArn::parse);
-        let ipv6_set = reader.value(&IPV6_SET, IpSetArn::parse);
+        let given = |arn: &str| IpSetArn::parse(arn).map(Some);
+        let given_or_none = |arn: &str| if arn.is_empty() { Some(None) } else { given(arn) };
+        let sets = [
+            (IPV4_SET, reader.value(&IPV4_SET, given)),
+            (IPV6_SET, reader.value(&IPV6_SET, given)),
+            (CHALLENGED_IPV4_SET, reader.value(&CHALLENGED_IPV4_SET, given_or_none)),
+            (CHALLENGED_IPV6_SET, reader.value(&CHALLENGED_IPV6_SET, given_or_none)),
+        ];
         let rule = reader.value(&RULE, |text| (1..=128).contains(&text.len()).then(|| text.to_owned()));
         let topic_arn = reader.value(&TOPIC, |text| match text {
             "" => Some(None),
@@ -143,18 +165,23 @@ impl Settings {
         let clients = reader.value(&CLIENTS, |text| {
             text.parse().ok().filter(|clients| (1_000..=50_000_000).contains(clients))
         });
-        if let (Some(v4), Some(v6)) = (&ipv4_set, &ipv6_set)
-            && v4 == v6
-        {
-            let expected = "another set than the one for IPv4; a set holds one family";
-            reader.fault(IPV6_SET.name, Some(v6.arn.clone()), expected);
+        for (at, (variable, set)) in sets.iter().enumerate() {
+            if let Some(Some(set)) = set
+                && sets[..at].iter().any(|(_, before)| before.as_ref() == Some(&Some(set.clone())))
+            {
+                let expected = "a set of its own; a set holds one family, and is blocked or challenged";
+                reader.fault(variable.name, Some(set.arn.clone()), expected);
+            }
         }
         reader.refuse_unknown_names(PREFIX, |_| false, "see the list in functions/waf-logs");
         let settings = (|| {
             Some(Self {
                 state_bucket: state_bucket?,
-                ipv4_set: ipv4_set?,
-                ipv6_set: ipv6_set?,
+                sets: Set::ALL
+                    .into_iter()
+                    .zip(sets)
+                    .filter_map(|(set, (_, arn))| Some((set, arn??)))
+                    .collect(),
                 rule: rule?,
                 topic_arn: topic_arn?,
                 mode: mode?,
@@ -177,12 +204,14 @@ mod tests {
     #[test]
     fn the_examples_are_valid_and_only_three_values_are_required() {
         let settings = Settings::read(&examples()).unwrap();
-        assert_eq!(settings.ipv4_set.name, "shop-blocked-v4");
+        let names: Vec<&str> = settings.sets.values().map(|arn| arn.name.as_str()).collect();
+        assert_eq!(names, ["shop-blocked-v4", "shop-blocked-v6", "shop-challenged-v4", "shop-challenged-v6"]);
         assert_eq!(settings.mode, Mode::Count);
         let mut few = examples();
         few.retain(|name, _| VARIABLES.iter().any(|v| v.name == name && v.default.is_none()));
         assert_eq!(few.len(), 3);
-        assert_eq!(Settings::read(&few).unwrap().topic_arn, None);
+        let settings = Settings::read(&few).unwrap();
+        assert_eq!((settings.topic_arn, settings.sets.len()), (None, 2));
     }
 
     #[test]
@@ -213,9 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn one_set_cannot_hold_both_families() {
-        let mut same = examples();
-        same.insert(IPV6_SET.name.to_owned(), IPV4_SET.example.to_owned());
-        assert!(Settings::read(&same).is_err());
+    fn one_set_cannot_hold_both_families_nor_those_who_are_blocked_and_challenged() {
+        for other in [IPV6_SET, CHALLENGED_IPV4_SET] {
+            let mut same = examples();
+            same.insert(other.name.to_owned(), IPV4_SET.example.to_owned());
+            let SettingsError(faults) = Settings::read(&same).unwrap_err();
+            assert_eq!(faults[0].variable, other.name);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use greenlight::failure::{Class, Failure};
 use jiff::Timestamp;
-use offenders::entries::Family;
+use offenders::entries::{Family, Purpose, Set};
 use offenders::state::State;
 
 use crate::keys;
@@ -59,8 +59,8 @@ struct Inside {
     logs: BTreeMap<(String, String), (Vec<u8>, Timestamp)>,
     documents: BTreeMap<String, (Vec<u8>, u64)>,
     versions: u64,
-    sets: BTreeMap<Family, (Vec<String>, u64)>,
-    updates: Vec<(Family, Vec<String>)>,
+    sets: BTreeMap<Set, (Vec<String>, u64)>,
+    updates: Vec<(Set, Vec<String>)>,
     messages: Vec<(String, String)>,
     pauses: Vec<Duration>,
     faults: VecDeque<(Call, Option<Fault>)>,
@@ -112,22 +112,22 @@ impl World {
     }
 
     /// What a set holds, in order.
-    pub fn set(&self, family: Family) -> Vec<String> {
-        let mut entries = self.inside().sets.entry(family).or_default().0.clone();
+    pub fn set(&self, purpose: Purpose, family: Family) -> Vec<String> {
+        let mut entries = self.inside().sets.entry(Set { purpose, family }).or_default().0.clone();
         entries.sort();
         entries
     }
 
-    /// Somebody else's change of a set.
+    /// Somebody else's change of a set of those who are blocked.
     pub fn change_set(&self, family: Family, change: impl FnOnce(&mut Vec<String>)) {
         let mut inside = self.inside();
-        let set = inside.sets.entry(family).or_default();
+        let set = inside.sets.entry(Set { purpose: Purpose::Block, family }).or_default();
         change(&mut set.0);
         set.1 += 1;
     }
 
     /// Every change that was asked of WAF, in order.
-    pub fn updates(&self) -> Vec<(Family, Vec<String>)> {
+    pub fn updates(&self) -> Vec<(Set, Vec<String>)> {
         self.inside().updates.clone()
     }
 
@@ -168,7 +168,7 @@ impl World {
 }
 
 impl Inside {
-    fn lift_all(&mut self, family: Family) {
+    fn lift_all(&mut self, set: Set) {
         self.versions += 1;
         if let Some((document, version)) = self.documents.get_mut(keys::STATE)
             && let Ok(mut state) = serde_json::from_slice::<State>(document)
@@ -177,7 +177,7 @@ impl Inside {
             *document = serde_json::to_vec(&state).unwrap_or_default();
             *version = self.versions;
         }
-        let set = self.sets.entry(family).or_default();
+        let set = self.sets.entry(set).or_default();
         *set = (Vec::new(), set.1 + 1);
     }
 }
@@ -287,25 +287,25 @@ impl Store for World {
 }
 
 impl IpSets for World {
-    async fn read_set(&self, family: Family) -> PortResult<IpSet> {
+    async fn read_set(&self, set: Set) -> PortResult<IpSet> {
         let mut inside = self.inside();
         if Self::fault(&mut inside, Call::ReadSet).is_some() {
             return Err(failed());
         }
-        let (entries, lock) = inside.sets.entry(family).or_default().clone();
+        let (entries, lock) = inside.sets.entry(set).or_default().clone();
         Ok(IpSet { entries, lock: lock.to_string() })
     }
 
-    async fn replace_set(&self, family: Family, entries: Vec<String>, lock: &str) -> PortResult<bool> {
+    async fn replace_set(&self, which: Set, entries: Vec<String>, lock: &str) -> PortResult<bool> {
         let mut inside = self.inside();
         let fault = Self::fault(&mut inside, Call::ReplaceSet);
         if fault == Some(Fault::Before) {
             return Err(failed());
         }
         if fault == Some(Fault::SomebodyLiftsAll) {
-            inside.lift_all(family);
+            inside.lift_all(which);
         }
-        let set = inside.sets.entry(family).or_default();
+        let set = inside.sets.entry(which).or_default();
         if let Some(Fault::SomebodyAdds(entry)) = fault {
             set.0.push(entry.to_owned());
             set.1 += 1;
@@ -317,7 +317,7 @@ impl IpSets for World {
             return Err(Failure::new(Class::Permanent, "WAFLimitsExceededException"));
         }
         *set = (entries.clone(), set.1 + 1);
-        inside.updates.push((family, entries));
+        inside.updates.push((which, entries));
         if fault == Some(Fault::After) { Err(lost()) } else { Ok(true) }
     }
 }

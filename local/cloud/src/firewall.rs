@@ -6,6 +6,7 @@
 //! # Not as on AWS
 //! - Logs are delivered as often as a setting says; AWS does it every five minutes.
 //! - A rate-based rule counts exactly and at once; AWS looks about every ten seconds.
+//! - Nobody here answers a challenge, so no request brings a token: what a rule challenges ends there.
 //! - A rule with a statement or an action that is not known here never matches, with a warning. Bodies are not looked
 //!   at, and no request has a country.
 
@@ -27,7 +28,7 @@ use load_balancer::{Admission, RequestFacts};
 use log::LogFile;
 use rates::Rates;
 use record::{Redaction, Surroundings, record};
-use rules::{Request, Sets, WebAcl};
+use rules::{Outcome, Request, Sets, WebAcl};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,7 +148,11 @@ impl Firewall {
                 tracing::error!(%error, "a request is missing in the web ACL's log");
             }
         }
-        if judgement.is_blocked { Admission::Block } else { Admission::Allow }
+        match judgement.outcome {
+            Outcome::Allow => Admission::Allow,
+            Outcome::Block => Admission::Block,
+            Outcome::Challenge => Admission::Challenge,
+        }
     }
 
     /// Delivers the log every `interval`, for ever, through the endpoint that these clients talk to. Without requests

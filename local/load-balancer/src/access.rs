@@ -29,6 +29,8 @@ pub enum Admission {
     Allow,
     /// Answer 403.
     Block,
+    /// Answer 202 and `x-amzn-waf-action`, as AWS WAF does to a request that brings no token.
+    Challenge,
 }
 
 /// A request after the head of its answer was known.
@@ -54,11 +56,11 @@ pub struct Access<'a> {
     pub agent: Option<&'a str>,
     /// `X-Amzn-Trace-Id`, as the load balancer sends it on.
     pub trace_id: Option<&'a str>,
-    /// Whether the judge blocked it.
+    /// Whether the judge ended it.
     pub blocked: bool,
     /// The status that the client gets.
     pub status: StatusCode,
-    /// The chosen target group's ARN; none when no rule or only a fixed response matched, or the judge blocked.
+    /// The chosen target group's ARN; none when no rule or only a fixed response matched, or the judge ended it.
     pub target_group: Option<&'a str>,
     /// The chosen target.
     pub target: Option<SocketAddr>,

@@ -92,6 +92,15 @@ pub(crate) fn own(status: StatusCode) -> Response<AnswerBody> {
     with_body(status, HeaderValue::from_static("text/html"), page.into())
 }
 
+/// What AWS WAF answers to a request that it challenges and that asks for no page: no body.
+/// <https://docs.aws.amazon.com/waf/latest/APIReference/API_ChallengeAction.html>
+pub(crate) fn challenge() -> Response<AnswerBody> {
+    let mut response =
+        with_body(StatusCode::ACCEPTED, HeaderValue::from_static("text/html; charset=UTF-8"), Bytes::new());
+    response.headers_mut().insert("x-amzn-waf-action", HeaderValue::from_static("challenge"));
+    response
+}
+
 pub(crate) fn fixed(response: &FixedResponse) -> Response<AnswerBody> {
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_str(&response.content_type)

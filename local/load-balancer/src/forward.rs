@@ -61,16 +61,18 @@ pub(crate) async fn serve(
             .unwrap_or_default(),
     );
     let facts = RequestFacts { time, client, host: &host, head: &head };
-    let blocked = shared.callbacks.judge.as_ref().is_some_and(|judge| judge(&facts) == Admission::Block);
+    let admission = shared.callbacks.judge.as_ref().map_or(Admission::Allow, |judge| judge(&facts));
     let (method, uri, version) = (head.method.clone(), head.uri.clone(), head.version);
     let (agent, trace_id) =
         (head.headers.get(USER_AGENT).cloned(), head.headers.get("x-amzn-trace-id").cloned());
 
-    let outcome = if blocked {
-        lock(&node.metrics).blocked += 1;
-        Forwarded::own(answer::own(StatusCode::FORBIDDEN))
-    } else {
-        match node.table().route(&host, &node.drawing) {
+    let outcome = match admission {
+        Admission::Block => {
+            lock(&node.metrics).blocked += 1;
+            Forwarded::own(answer::own(StatusCode::FORBIDDEN))
+        }
+        Admission::Challenge => Forwarded::own(answer::challenge()),
+        Admission::Allow => match node.table().route(&host, &node.drawing) {
             Route::Fixed(response) => Forwarded::own(answer::fixed(&response)),
             Route::Nowhere => Forwarded::own(answer::own(StatusCode::SERVICE_UNAVAILABLE)),
             Route::Group(group) => {
@@ -78,7 +80,7 @@ pub(crate) async fn serve(
                 headers::add_forwarded(&mut head.headers, client, shared.port);
                 to_group(shared, node, group, head, body).await
             }
-        }
+        },
     };
     waiting.answered = true;
     let status = outcome.response.status();
@@ -97,7 +99,7 @@ pub(crate) async fn serve(
             version,
             agent: agent.as_ref().and_then(|agent| agent.to_str().ok()),
             trace_id: trace_id.as_ref().and_then(|id| id.to_str().ok()),
-            blocked,
+            blocked: admission != Admission::Allow,
             status,
             target_group: outcome.group.as_ref().map(|group| &*group.arn),
             target: outcome.target,

@@ -1,5 +1,6 @@
 //! What an operator may ask for: lift, block, allow, go ahead. Pure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -20,7 +21,7 @@ pub const CONFIRMATION: Duration = Duration::from_secs(600);
 /// What an operator may ask for; see [`command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Lift a ban and forgive it.
+    /// Lift a ban or a challenge, and forgive it.
     Unblock(IpNet),
     /// Block a network, for a time or for good.
     Block(IpNet, Option<Duration>, Option<String>),
@@ -36,7 +37,7 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is nothing to lift.
-    #[error("{0} is not blocked by us; `blocked` lists what is")]
+    #[error("{0} is neither blocked nor challenged by us; `blocked` lists what is")]
     NotBlocked(IpNet),
     /// Allowed networks win over commands too.
     #[error("{0} holds an allowed address or a trusted proxy; take that out of the allow list first")]
@@ -96,13 +97,14 @@ pub fn command(
     let mut state = state.clone();
     match command {
         Command::Unblock(network) => {
-            let inside: Vec<IpNet> =
-                state.bans.keys().filter(|ban| network.contains(*ban)).copied().collect();
+            let known = state.bans.keys().chain(state.challenged.keys());
+            let inside: BTreeSet<IpNet> = known.filter(|known| network.contains(*known)).copied().collect();
             if inside.is_empty() {
                 return Err(Refused::NotBlocked(*network));
             }
             for network in inside {
                 state.bans.remove(&network);
+                state.challenged.remove(&network);
                 // Forgiven: the offences that are still in the window do not count again.
                 state.past.insert(network, Past { times: 0, ended: now });
             }

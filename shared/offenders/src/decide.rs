@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::address::{Address, Networks};
+use crate::challenge;
 use crate::classify::PathKind;
 use crate::configuration::{Configuration, Mode};
 use crate::entries::supernet_of;
@@ -122,6 +123,7 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
         proxies: configuration.clients.trusted_proxies.iter().collect(),
         never,
         state: &mut state,
+        now,
         candidates: BTreeMap::new(),
         spared: Vec::new(),
         news,
@@ -132,7 +134,7 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
     window
         .each(|client, activity| review.client(client.network(configuration.clients.ipv6_prefix), activity));
     review.end_of_network();
-    let Review { mut candidates, mut spared, mut news, seen, subscribers, .. } = review;
+    let Review { mut candidates, mut spared, mut news, seen, subscribers, never, .. } = review;
 
     let held = brake(&mut candidates, subscribers, &state, configuration, now);
     match held {
@@ -155,6 +157,7 @@ pub fn decide(window: &Tally, state: &State, configuration: &Configuration, now:
         state.past.remove(&network);
         news.push(News::Blocked(network));
     }
+    challenge::end(&mut state, &never, now);
     find_bystanders(window, &mut state, configuration, &site);
     Decision { state, news, spared, seen, sees_answers: site.sees_answers }
 }
@@ -186,6 +189,7 @@ struct Review<'a> {
     proxies: Networks,
     never: Networks,
     state: &'a mut State,
+    now: Timestamp,
     candidates: BTreeMap<IpNet, Candidate>,
     spared: Vec<(IpNet, Spared)>,
     news: Vec<News>,
@@ -216,6 +220,9 @@ impl Review<'_> {
             return;
         }
         self.judge(network, activity, span);
+        if !(activity.is_verified() || self.never.overlaps(&network)) {
+            challenge::look_at(network, activity, self.configuration, self.site, self.state, self.now);
+        }
     }
 
     fn judge(&mut self, network: IpNet, activity: &Activity, span: (u32, u32)) {

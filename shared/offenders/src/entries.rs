@@ -31,6 +31,34 @@ impl Family {
     }
 }
 
+/// What becomes of those who are in a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// WAF refuses them.
+    Block,
+    /// WAF challenges them.
+    Challenge,
+}
+
+/// An IP set of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Set {
+    /// What becomes of those who are in it.
+    pub purpose: Purpose,
+    /// Whom it can hold.
+    pub family: Family,
+}
+
+impl Set {
+    /// All that there can be.
+    pub const ALL: [Self; 4] = [
+        Self { purpose: Purpose::Block, family: Family::V4 },
+        Self { purpose: Purpose::Block, family: Family::V6 },
+        Self { purpose: Purpose::Challenge, family: Family::V4 },
+        Self { purpose: Purpose::Challenge, family: Family::V6 },
+    ];
+}
+
 /// What we want in one set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entries {
@@ -91,6 +119,15 @@ pub fn entries(state: &State, configuration: &Configuration, family: Family, roo
         entries.keep_worst(&bans, room);
     }
     entries
+}
+
+/// Those of one family whom WAF challenges, the latest when there is not room for all.
+pub fn challenged(state: &State, family: Family, room: usize) -> Entries {
+    let of_family = state.challenged.iter().filter(|(network, _)| family.holds(network));
+    let mut latest: Vec<_> = of_family.map(|(network, challenged)| (challenged.until, *network)).collect();
+    latest.sort_unstable_by(|one, other| other.cmp(one));
+    let wanted = latest.into_iter().take(room).map(|(_, network)| network).collect();
+    Entries { wanted, ..Entries::default() }
 }
 
 impl Entries {

@@ -199,8 +199,27 @@ pub fn findings(
     findings
 }
 
-/// Credentials refused of a client that does little else than fail, within the find time of a campaign: how many, and
-/// the last step; `None` when it is somebody who is mistaken, or also does other things.
+/// The steps in which credentials of a client were refused within the find time of a campaign; `None` when there are
+/// none, or it also does other things.
+pub(crate) fn failures(
+    activity: &Activity,
+    configuration: &Configuration,
+    site: &Site,
+    ignore_until: Option<u32>,
+) -> Option<Vec<u32>> {
+    let threshold = configuration.detectors.campaign?;
+    let from = (site.latest + 1).saturating_sub(steps(threshold));
+    let mut refused = site.in_the_light(activity, configuration, ignore_until);
+    refused.retain(|&step| step >= from);
+    let count = u32::try_from(refused.len()).unwrap_or(u32::MAX);
+    // Stolen passwords fit now and then, and some load the form before each try.
+    let does_little_else = accepted(activity, from, site.latest).saturating_mul(5) <= count
+        && successes(activity, from, site.latest) <= count.saturating_mul(2);
+    (count > 0 && does_little_else).then_some(refused)
+}
+
+/// Credentials refused of a client that does little else than fail, and goes on: how many within the find time of a
+/// campaign, and the last step; `None` when it is somebody who is mistaken, or also does other things.
 pub(crate) fn fails_only(
     activity: &Activity,
     configuration: &Configuration,
@@ -208,14 +227,8 @@ pub(crate) fn fails_only(
     ignore_until: Option<u32>,
 ) -> Option<(u32, u32)> {
     let threshold = configuration.detectors.campaign?;
-    let from = (site.latest + 1).saturating_sub(steps(threshold));
-    let mut refused = site.in_the_light(activity, configuration, ignore_until);
-    refused.retain(|&step| step >= from);
-    let last = *refused.last()?;
-    let count = u32::try_from(refused.len()).unwrap_or(u32::MAX);
-    // Stolen passwords fit now and then, and some load the form before each try.
-    let does_little_else = accepted(activity, from, site.latest).saturating_mul(5) <= count
-        && successes(activity, from, site.latest) <= count.saturating_mul(2);
+    let refused = failures(activity, configuration, site, ignore_until)?;
+    let (last, count) = (*refused.last()?, u32::try_from(refused.len()).unwrap_or(u32::MAX));
     let twelfth = (steps(threshold) / 12).max(1);
     let mut sittings: Vec<u32> = refused.iter().map(|step| step / twelfth).collect();
     sittings.dedup();
@@ -225,7 +238,7 @@ pub(crate) fn fails_only(
         let most = busiest(&refused, alone, |_, _| 0).map_or(0, |(most, _)| most);
         u64::from(most) * u64::from(whole) >= u64::from(alone.max_retry) * u64::from(part)
     });
-    (does_little_else && (goes_on || is_quick)).then_some((count, last))
+    (goes_on || is_quick).then_some((count, last))
 }
 
 /// When a blocked client last knocked as often, after `since`, as the threshold on blocked requests allows.

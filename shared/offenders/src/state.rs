@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::entries::Purpose;
 use crate::judge::{Detector, Finding};
 use crate::tally::Sample;
 
@@ -31,6 +32,12 @@ pub struct State {
     /// Many try credentials at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Campaign>,
+    /// Who has failed while many try credentials, and does little else: WAF challenges them, where it has the sets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub challenged: BTreeMap<IpNet, Challenged>,
+    /// As [`State::ours`], of the sets whose members WAF challenges.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ours_challenged: BTreeMap<IpNet, Option<Timestamp>>,
     /// Blocks that wait for an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
@@ -51,6 +58,24 @@ pub struct State {
     /// When the last pass was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_pass: Option<Timestamp>,
+}
+
+impl State {
+    /// Entries of ours in the sets of one purpose.
+    pub fn ours_of(&self, purpose: Purpose) -> &BTreeMap<IpNet, Option<Timestamp>> {
+        match purpose {
+            Purpose::Block => &self.ours,
+            Purpose::Challenge => &self.ours_challenged,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn ours_of_mut(&mut self, purpose: Purpose) -> &mut BTreeMap<IpNet, Option<Timestamp>> {
+        match purpose {
+            Purpose::Block => &mut self.ours,
+            Purpose::Challenge => &mut self.ours_challenged,
+        }
+    }
 }
 
 /// A message of one pass.
@@ -114,6 +139,15 @@ pub struct Campaign {
     pub since: Timestamp,
     /// How many there were then.
     pub clients: Hour,
+}
+
+/// A client that WAF challenges.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Challenged {
+    /// When it was decided.
+    pub since: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
 }
 
 /// A network that an operator allowed.

@@ -303,3 +303,85 @@ fn no_network_is_formed_over_a_neighbour_who_does_nothing_wrong() {
     assert!(formed.iter().any(|network| network.prefix_len() < 32), "{formed:?}");
     assert_eq!(step_at(now()), START + 60 * MINUTE);
 }
+
+/// Twelve who fail all the hour, and so are a campaign.
+fn campaign() -> Logs {
+    let mut logs = Logs::new();
+    logs.people(0..0);
+    for n in 0..12 {
+        logs.add(&format!("192.0.2.{n}"), Kinds::REFUSED, 8, 0, 60);
+    }
+    logs
+}
+
+fn challenged(state: &State) -> Vec<String> {
+    state.challenged.keys().map(ToString::to_string).collect()
+}
+
+#[test]
+fn in_a_campaign_who_has_failed_is_challenged_before_it_is_known_whether_he_goes_on() {
+    let few = |logs: &mut Logs| {
+        logs.add("100.64.0.1", Kinds::REFUSED, 2, 58, 59);
+        // Mistyped once; got in; does other things; is known to AWS; nothing at all.
+        logs.add("100.64.0.2", Kinds::REFUSED, 1, 58, 59);
+        logs.add("100.64.0.3", Kinds::REFUSED, 2, 57, 58).add("100.64.0.3", Kinds::ACCEPTED, 1, 58, 59);
+        logs.add("100.64.0.4", Kinds::REFUSED, 2, 58, 59).add("100.64.0.4", Kinds::SUCCESS, 9, 50, 59);
+        logs.add("100.64.0.5", Kinds::REFUSED.and(Kinds::VERIFIED), 2, 58, 59);
+        logs.paths("100.64.0.6", PathKind::Challenged, 2, 58, 59);
+    };
+    let mut logs = campaign();
+    few(&mut logs);
+    let decision = logs.decide(&State::default(), &Configuration::default());
+    assert_eq!(challenged(&decision.state), ["100.64.0.1/32"]);
+    assert_eq!(decision.state.bans.len(), 12, "those that go on are blocked, and not challenged");
+
+    let mut quiet = Logs::new();
+    few(quiet.people(0..0));
+    assert_eq!(challenged(&quiet.decide(&State::default(), &Configuration::default()).state), NOBODY);
+
+    let allow = vec!["100.64.0.0/24".parse().unwrap()];
+    let configuration = Configuration { allow, ..Configuration::default() };
+    assert_eq!(challenged(&logs.decide(&decision.state, &configuration).state), NOBODY);
+}
+
+#[test]
+fn a_challenge_lasts_an_hour_from_when_it_was_last_due_or_met_and_ends_when_somebody_gets_in() {
+    let mut logs = campaign();
+    logs.add("100.64.0.1", Kinds::REFUSED, 2, 58, 59);
+    let first = logs.decide(&State::default(), &Configuration::default()).state;
+    let client: IpNet = "100.64.0.1/32".parse().unwrap();
+    let until = |state: &State| step_at(state.challenged[&client].until);
+    let last = START + 58 * MINUTE + MINUTE / 2;
+    assert_eq!(until(&first), last + 1 + 60 * MINUTE);
+
+    logs.paths("100.64.0.1", PathKind::Challenged, 1, 59, 60);
+    let met = logs.decide(&first, &Configuration::default()).state;
+    assert_eq!(until(&met), START + 59 * MINUTE + 1 + 60 * MINUTE);
+
+    let over = first.challenged[&client].until;
+    let at = |state: &State, now| {
+        let window = Tally::new(Room::of(1000), START);
+        challenged(&decide(&window, state, &Configuration::default(), now).state)
+    };
+    assert_eq!(at(&first, time_of(step_at(over) - 1)), ["100.64.0.1/32"]);
+    assert_eq!(at(&first, over), NOBODY);
+
+    logs.add("100.64.0.1", Kinds::ACCEPTED.and(Kinds::SUCCESS), 1, 59, 60);
+    assert_eq!(challenged(&logs.decide(&met, &Configuration::default()).state), NOBODY);
+}
+
+#[test]
+fn no_more_are_challenged_than_a_set_holds_and_the_latest_stay() {
+    let mut logs = campaign();
+    logs.add("100.64.0.1", Kinds::REFUSED, 2, 58, 59);
+    let many = (0..u32::try_from(MOST_ENTRIES).unwrap()).map(|n| {
+        let client = IpNet::from(std::net::IpAddr::from((0x0a00_0000 + n).to_be_bytes()));
+        let until = now() + std::time::Duration::from_secs(u64::from(n) + 1);
+        (client, offenders::state::Challenged { since: now(), until })
+    });
+    let state = State { challenged: many.collect(), ..State::default() };
+    let challenged = logs.decide(&state, &Configuration::default()).state.challenged;
+    assert_eq!(challenged.len(), MOST_ENTRIES);
+    assert!(challenged.contains_key(&"100.64.0.1/32".parse().unwrap()));
+    assert!(!challenged.contains_key(&"10.0.0.0/32".parse().unwrap()));
+}

@@ -94,15 +94,16 @@ async fn what_the_application_answered_decides_and_a_request_in_both_logs_counts
     assert!(evidence.iter().any(|sample| sample["rule"] == "answered 401"), "{evidence:?}");
 }
 
+/// Fifteen who try credentials and do nothing else.
+fn campaign() -> Vec<(Request, u16)> {
+    let tries = (0..15).flat_map(|n| requests(&format!("198.51.{n}.1"), 25, 0, 280));
+    tries.map(|request| (request.login("/login"), 401)).collect()
+}
+
 #[tokio::test]
 async fn many_who_only_fail_are_announced_as_one_campaign() {
     let shop = Shop::new("");
-    let mut answers = Vec::new();
-    for n in 0..15 {
-        let tries = requests(&format!("198.51.{n}.1"), 25, 0, 280);
-        answers.extend(tries.into_iter().map(|request| (request.login("/login"), 401)));
-    }
-    shop.deliver_answers("answers", &answers).await;
+    shop.deliver_answers("answers", &campaign()).await;
     assert_eq!(shop.pass().await["blocked"], 15);
     let (subject, text) = shop.world.messages().remove(0);
     assert!(subject.contains("15 ADDRESSES TRY CREDENTIALS"), "{subject}");
@@ -110,6 +111,48 @@ async fn many_who_only_fail_are_announced_as_one_campaign() {
     shop.world.pass_time(60);
     shop.pass().await;
     assert_eq!(shop.world.messages().len(), 1, "it is news once");
+}
+
+#[tokio::test]
+async fn in_a_campaign_who_has_failed_is_challenged_and_only_who_goes_on_is_blocked() {
+    let shop = Shop::that_challenges("");
+    let mut answers = campaign();
+    for client in ["203.0.113.7", "2001:db8::7"] {
+        let twice = requests(client, 2, 200, 30);
+        answers.extend(twice.into_iter().map(|request| (request.login("/login"), 401)));
+    }
+    shop.deliver_answers("answers", &answers).await;
+    let passed = shop.pass().await;
+    assert_eq!((&passed["blocked"], &passed["challenged"]), (&json!(15), &json!(2)));
+    assert_eq!(shop.challenged(), ["203.0.113.7/32", "2001:db8::/64"]);
+    assert_eq!(shop.v4().len(), 15);
+    assert!(shop.world.messages()[0].1.contains("is challenged by WAF meanwhile"));
+    let listed = shop.invoke(json!({ "command": "blocked" })).await.unwrap();
+    assert_eq!(listed["challenged"], json!(["203.0.113.7/32", "2001:db8::/64"]));
+
+    // An operator lifts one of them, somebody else's entry stays, and the other is over after an hour.
+    shop.invoke(json!({ "command": "unblock", "network": "203.0.113.7" })).await.unwrap();
+    assert_eq!(shop.challenged(), ["2001:db8::/64"]);
+    shop.world.pass_time(3700);
+    shop.pass().await;
+    assert!(shop.challenged().is_empty());
+    shop.world.pass_time(240);
+    shop.pass().await;
+    assert!(shop.state().ours_challenged.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_challenged_where_nobody_is_blocked_or_the_web_acl_does_not() {
+    for shop in [Shop::that_challenges("mode: count"), Shop::new("")] {
+        let mut answers = campaign();
+        let twice = requests("203.0.113.7", 2, 200, 30);
+        answers.extend(twice.into_iter().map(|request| (request.login("/login"), 401)));
+        shop.deliver_answers("answers", &answers).await;
+        let passed = shop.pass().await;
+        assert_eq!((&passed["bans"], &passed["challenged"]), (&json!(15), &json!(0)));
+        assert!(shop.challenged().is_empty());
+        assert!(shop.world.messages()[0].1.contains("Nobody is challenged meanwhile"));
+    }
 }
 
 #[tokio::test]
@@ -303,7 +346,7 @@ async fn each_set_is_changed_at_most_once_a_pass_and_not_within_the_same_second(
     log.extend(requests("2001:db8::1", 101, 0, 50));
     shop.deliver("a", &log).await;
     assert_eq!(shop.pass().await["sets_changed"], 2);
-    let families: Vec<Family> = shop.world.updates().into_iter().map(|(family, _)| family).collect();
+    let families: Vec<Family> = shop.world.updates().into_iter().map(|(set, _)| set.family).collect();
     assert_eq!(families, [Family::V4, Family::V6]);
     assert_eq!(shop.world.pauses().len(), 1);
     assert_eq!(shop.world.messages().len(), 1, "one message for all of it");

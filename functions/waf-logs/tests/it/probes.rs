@@ -151,7 +151,7 @@ async fn p7_what_somebody_else_put_into_the_set_stays() {
     assert_eq!(shop.v4(), ["192.0.2.0/24", "203.0.113.77/32"]);
     assert_eq!(shop.v6(), ["2001:0db8:00ff::/48"]);
     assert!(
-        shop.world.updates().iter().all(|(family, _)| *family == Family::V4),
+        shop.world.updates().iter().all(|(set, _)| set.family == Family::V4),
         "nothing to change in the other"
     );
 }

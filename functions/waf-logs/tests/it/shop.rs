@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use offenders::configuration::Mode;
-use offenders::entries::Family;
+use offenders::entries::{Family, Purpose, Set};
 use offenders::state::State;
 use serde_json::{Value, json};
 use waf_logs::handler::{Function, handle};
@@ -95,6 +95,12 @@ pub(crate) fn object_of(requests: &[Request]) -> Vec<u8> {
     gzip(&requests.iter().map(|request| request.line() + "\n").collect::<String>())
 }
 
+fn arn(set: Set) -> IpSetArn {
+    let Set { purpose, family } = set;
+    IpSetArn::parse(&format!("arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/{purpose:?}-{family:?}/1"))
+        .unwrap()
+}
+
 /// The function in its world.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -106,11 +112,9 @@ impl Shop {
     /// With this configuration file; the brake does not hold unless it says so.
     pub(crate) fn new(configuration: &str) -> Self {
         let now = Timestamp::from_second(START + 300).unwrap();
-        let arn = |family| format!("arn:aws:wafv2:eu-west-1:123456789012:regional/ipset/{family}/1");
         let settings = Settings {
             state_bucket: "shop-state".to_owned(),
-            ipv4_set: IpSetArn::parse(&arn("v4")).unwrap(),
-            ipv6_set: IpSetArn::parse(&arn("v6")).unwrap(),
+            sets: Set::ALL[..2].iter().map(|set| (*set, arn(*set))).collect(),
             rule: "greenlight-blocked".to_owned(),
             topic_arn: Some("arn:aws:sns:eu-west-1:123456789012:shop".to_owned()),
             mode: Mode::Block,
@@ -118,6 +122,13 @@ impl Shop {
         };
         let shop = Self { world: World::at(now), settings };
         shop.configure(configuration);
+        shop
+    }
+
+    /// With a web ACL that challenges, too.
+    pub(crate) fn that_challenges(configuration: &str) -> Self {
+        let mut shop = Self::new(configuration);
+        shop.settings.sets = Set::ALL.iter().map(|set| (*set, arn(*set))).collect();
         shop
     }
 
@@ -162,11 +173,16 @@ impl Shop {
     }
 
     pub(crate) fn v4(&self) -> Vec<String> {
-        self.world.set(Family::V4)
+        self.world.set(Purpose::Block, Family::V4)
     }
 
     pub(crate) fn v6(&self) -> Vec<String> {
-        self.world.set(Family::V6)
+        self.world.set(Purpose::Block, Family::V6)
+    }
+
+    pub(crate) fn challenged(&self) -> Vec<String> {
+        let family = |family| self.world.set(Purpose::Challenge, family);
+        [family(Family::V4), family(Family::V6)].concat()
     }
 
     pub(crate) fn state(&self) -> State {

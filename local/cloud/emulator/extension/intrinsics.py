@@ -27,6 +27,9 @@ def _functions() -> None:
             return [str(subnet) for subnet, _ in zip(subnets, range(int(count)))]
         if isinstance(value, dict) and list(value) == ["Fn::GetAZs"] and not original(value["Fn::GetAZs"], resources):
             return [resources["AWS::Region"] + letter for letter in "abc"]
+        if isinstance(value, list):
+            # An item that is AWS::NoValue is none.
+            return [item for item in (clean_json(item, resources) for item in value) if item is not None]
         return original(value, resources)
 
     # moto's recursive calls resolve through the module, so this one is met at every depth.

@@ -20,6 +20,7 @@ pub(super) struct Rule {
 pub(super) enum RuleAction {
     Allow(IgnoredAny),
     Block(IgnoredAny),
+    Challenge(IgnoredAny),
     Count(IgnoredAny),
 }
 

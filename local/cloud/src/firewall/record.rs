@@ -4,7 +4,7 @@
 //! Source: AWS WAF developer guide, "Log fields" and "Log examples".
 
 use super::definition::Field;
-use super::rules::{Judgement, Request, Rule, WebAcl};
+use super::rules::{Judgement, Outcome, Request, Rule, WebAcl};
 use http::Version;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -65,7 +65,11 @@ pub(super) fn record(
         "webaclId": acl.arn,
         "terminatingRuleId": judgement.by.map_or("Default_Action", |rule| rule.name.as_str()),
         "terminatingRuleType": if is_rate { "RATE_BASED" } else { "REGULAR" },
-        "action": if judgement.is_blocked { "BLOCK" } else { "ALLOW" },
+        "action": match judgement.outcome {
+            Outcome::Allow => "ALLOW",
+            Outcome::Block => "BLOCK",
+            Outcome::Challenge => "CHALLENGE",
+        },
         "terminatingRuleMatchDetails": [],
         "httpSourceName": "ALB",
         "httpSourceId": source,

@@ -74,11 +74,20 @@ pub(super) struct Request<'a> {
     pub(super) headers: &'a HeaderMap,
 }
 
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Allow,
+    Block,
+    /// Ended here, because it brought no token.
+    Challenge,
+}
+
 /// What a web ACL says about a request.
 #[derive(Debug, Clone)]
 pub(super) struct Judgement<'a> {
-    /// Whether it is turned away.
-    pub(super) is_blocked: bool,
+    /// What becomes of it.
+    pub(super) outcome: Outcome,
     /// The rule that ended it; none for the default action.
     pub(super) by: Option<&'a Rule>,
     /// Rules that matched and only count.
@@ -135,13 +144,19 @@ impl WebAcl {
             if !rule.condition.holds(&rule.name, request, rates, speed) {
                 continue;
             }
-            match rule.action {
-                RuleAction::Count(_) => counted.push(rule),
-                RuleAction::Block(_) => return Judgement { is_blocked: true, by: Some(rule), counted },
-                RuleAction::Allow(_) => return Judgement { is_blocked: false, by: Some(rule), counted },
-            }
+            let outcome = match rule.action {
+                RuleAction::Count(_) => {
+                    counted.push(rule);
+                    continue;
+                }
+                RuleAction::Block(_) => Outcome::Block,
+                RuleAction::Challenge(_) => Outcome::Challenge,
+                RuleAction::Allow(_) => Outcome::Allow,
+            };
+            return Judgement { outcome, by: Some(rule), counted };
         }
-        Judgement { is_blocked: self.blocks_by_default, by: None, counted }
+        let outcome = if self.blocks_by_default { Outcome::Block } else { Outcome::Allow };
+        Judgement { outcome, by: None, counted }
     }
 }
 

@@ -18,15 +18,21 @@ async fn a_judge_blocks_before_any_target_is_asked() {
     let blue = Upstream::start("blue").await;
     let groups = vec![group("blue", NEVER, &[blue.target()])];
     let offender: IpAddr = "203.0.113.7".parse().unwrap();
+    let suspect: IpAddr = "203.0.113.9".parse().unwrap();
     let balancer = LoadBalancer::new().client_address(by_header).judge(move |facts| {
         assert_eq!(facts.host, "shop.test");
         assert_eq!(facts.head.uri.path(), "/");
         assert!(facts.head.headers.contains_key("x-amzn-trace-id"));
-        if facts.client == offender { Admission::Block } else { Admission::Allow }
+        match facts.client {
+            client if client == offender => Admission::Block,
+            client if client == suspect => Admission::Challenge,
+            _ => Admission::Allow,
+        }
     });
     let handle = start(balancer, split(&[("blue", 1)]), groups).await;
     let mut client = Client::connect(handle.address()).await;
-    for (address, status) in [("203.0.113.7", 403), ("203.0.113.8", 200), ("203.0.113.7", 403)] {
+    let answers = [("203.0.113.7", 403), ("203.0.113.8", 200), ("203.0.113.9", 202), ("203.0.113.7", 403)];
+    for (address, status) in answers {
         let request = Request::get("/")
             .header("host", "Shop.test:80")
             .header("x-client", address)

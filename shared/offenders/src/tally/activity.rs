@@ -67,6 +67,12 @@ impl Activity {
         &self.offences[4]
     }
 
+    /// The last step in which a CAPTCHA or a challenge was met and not answered.
+    pub fn last_challenge(&self) -> Option<u32> {
+        let challenged = self.paths.iter().filter(|(path, ..)| path.kind() == PathKind::Challenged);
+        challenged.map(|&(_, _, last)| last).max()
+    }
+
     /// Whether AWS has verified who this is.
     pub fn is_verified(&self) -> bool {
         !self.offences[5].is_empty()

@@ -1,3 +1,4 @@
+use super::super::record::{Redaction, Surroundings, record};
 use super::*;
 use serde_json::json;
 
@@ -43,7 +44,8 @@ fn judged(acl: &WebAcl, rates: &mut Rates, client: &str, path: &str) -> (Option<
     };
     let judgement = acl.judge(&request, rates, 1);
     let counted = judgement.counted.iter().map(|rule| rule.name.clone()).collect();
-    (judgement.by.filter(|_| judgement.is_blocked).map(|rule| rule.name.clone()), counted)
+    let is_blocked = judgement.outcome == Outcome::Block;
+    (judgement.by.filter(|_| is_blocked).map(|rule| rule.name.clone()), counted)
 }
 
 fn blocked_by(acl: &WebAcl, client: &str, path: &str) -> Option<String> {
@@ -104,6 +106,30 @@ fn the_first_rule_that_decides_ends_it_and_those_that_count_go_on() {
     assert_eq!(judged(&acl, &mut rates, "203.0.113.1", "/login"), (None, vec!["seen".to_owned()]));
     let other = judged(&acl, &mut rates, "203.0.113.1", "/cart");
     assert_eq!(other, (Some("late".to_owned()), vec!["seen".to_owned()]));
+}
+
+#[test]
+fn what_is_challenged_ends_there_with_an_outcome_of_its_own() {
+    let acl =
+        acl(&[rule("challenged", 0, "Challenge", &regex("^/login")), rule("late", 1, "Block", &regex("^/"))]);
+    let headers = HeaderMap::new();
+    let request = Request {
+        time: Timestamp::UNIX_EPOCH,
+        client: "203.0.113.1".parse().unwrap(),
+        method: "POST",
+        path: "/login",
+        query: "",
+        headers: &headers,
+    };
+    let judgement = acl.judge(&request, &mut Rates::default(), 1);
+    assert_eq!((judgement.outcome, judgement.by.unwrap().name.as_str()), (Outcome::Challenge, "challenged"));
+    let surroundings = Surroundings {
+        source: "123456789012-app/shop/50dc",
+        host: "www.example.com",
+        version: http::Version::HTTP_2,
+        redaction: &Redaction::default(),
+    };
+    assert_eq!(record(&acl, &request, &judgement, &surroundings)["action"], "CHALLENGE");
 }
 
 #[test]
