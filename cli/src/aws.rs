@@ -1,5 +1,6 @@
 //! A bundle in S3.
 
+use crate::check::Object;
 use anyhow::Context as _;
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
@@ -7,15 +8,23 @@ use release::{Revision, UnknownFields};
 use upload::aws::{S3Bundle, S3Bundles};
 use upload::bundles::Bundles as _;
 
-/// The newest version of an object.
+/// One version of an object.
 ///
 /// # Errors
 /// When there is none, or the credentials of the environment may not read it.
-pub(crate) async fn newest(bucket: &str, key: &str) -> anyhow::Result<S3Bundle> {
-    let client = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
-    let head = client.head_object().bucket(bucket).key(key).send().await;
-    let head = head.with_context(|| {
-        format!("s3://{bucket}/{key} cannot be read: check its name and your credentials")
+pub(crate) async fn object(bucket: &str, key: &str, which: &Object) -> anyhow::Result<S3Bundle> {
+    let Object { version_id, endpoint_url } = which;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(url) = endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    let config = aws_sdk_s3::config::Builder::from(&loader.load().await);
+    // As the AWS CLI does: another S3 seldom has a name for each bucket.
+    let client = Client::from_conf(config.force_path_style(endpoint_url.is_some()).build());
+    let head = client.head_object().bucket(bucket).key(key).set_version_id(version_id.clone());
+    let head = head.send().await.with_context(|| {
+        let version = version_id.as_ref().map(|id| format!(", version {id},")).unwrap_or_default();
+        format!("s3://{bucket}/{key}{version} cannot be read: check its name and your credentials")
     })?;
     let revision = Revision {
         bucket: bucket.to_owned(),

@@ -25,6 +25,19 @@ pub(crate) struct Arguments {
     /// How to say it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
+    #[command(flatten)]
+    object: Object,
+}
+
+/// Which object of S3 is meant, in the words of the AWS CLI. Region and credentials come from where it has them, too.
+#[derive(Debug, Args)]
+pub(crate) struct Object {
+    /// The version of the object; without it the newest
+    #[arg(long, value_name = "ID")]
+    pub(crate) version_id: Option<String>,
+    /// Where S3 is, if not at AWS
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
 }
 
 /// A line of agents.
@@ -56,7 +69,7 @@ enum Output {
 /// # Errors
 /// When the bundle cannot be read.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Checked { inspection, folder } = check(&arguments.bundle).await?;
+    let Checked { inspection, folder } = check(&arguments.bundle, &arguments.object).await?;
     let agent = match arguments.agent {
         Line::One => Agent::One,
         Line::Two => Agent::Two,
@@ -84,13 +97,18 @@ struct Checked {
     folder: Option<PathBuf>,
 }
 
-async fn check(bundle: &str) -> anyhow::Result<Checked> {
+async fn check(bundle: &str, which: &Object) -> anyhow::Result<Checked> {
     let limits = Limits::default();
     if let Some(object) = bundle.strip_prefix("s3://") {
         return match object.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) {
-            Some((bucket, key)) => check_object(bucket, key, &limits).await,
+            Some((bucket, key)) => check_object(bucket, key, which, &limits).await,
             None => bail!("{bundle} names no object: write s3://bucket/key"),
         };
+    }
+    if which.version_id.is_some() || which.endpoint_url.is_some() {
+        bail!(
+            "--version-id and --endpoint-url are for an object of S3, and {bundle} is none: write s3://bucket/key"
+        );
     }
     let path = Path::new(bundle);
     let what = std::fs::metadata(path).with_context(|| format!("{bundle} cannot be read"))?;
@@ -109,15 +127,15 @@ async fn check(bundle: &str) -> anyhow::Result<Checked> {
 }
 
 #[cfg(feature = "aws")]
-async fn check_object(bucket: &str, key: &str, limits: &Limits) -> anyhow::Result<Checked> {
-    let object = crate::aws::newest(bucket, key).await?;
+async fn check_object(bucket: &str, key: &str, which: &Object, limits: &Limits) -> anyhow::Result<Checked> {
+    let object = crate::aws::object(bucket, key, which).await?;
     let inspection = inspect(&object, limits, Expected::default()).await?;
     Ok(Checked { inspection, folder: None })
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "the other one waits for S3")]
-async fn check_object(bucket: &str, key: &str, _: &Limits) -> anyhow::Result<Checked> {
+async fn check_object(bucket: &str, key: &str, _: &Object, _: &Limits) -> anyhow::Result<Checked> {
     bail!("this greenlight was built without AWS and cannot read s3://{bucket}/{key}: download it first")
 }
 

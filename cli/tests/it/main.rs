@@ -2,3 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod check;
+#[cfg(feature = "aws")]
+mod s3;
