@@ -38,7 +38,9 @@ impl Account {
         if let Some(url) = &self.endpoint_url {
             config = config.endpoint_url(url);
         }
-        Client::new(&config.load().await)
+        let config = aws_sdk_s3::config::Builder::from(&config.load().await);
+        // As the AWS CLI does: another S3 seldom has a name for each bucket.
+        Client::from_conf(config.force_path_style(self.endpoint_url.is_some()).build())
     }
 }
 
@@ -49,14 +51,22 @@ pub(crate) fn pinned(bucket: String, key: String, version: Option<String>) -> Re
     Revision { bucket, key, version, etag: String::new(), unknown_fields: UnknownFields::default() }
 }
 
-/// The newest version of an object.
+/// An object as it is: the version that is named, or the newest.
 ///
 /// # Errors
 /// When there is none, or the credentials may not read it.
-pub(crate) async fn newest(client: &Client, bucket: &str, key: &str) -> anyhow::Result<Revision> {
-    let head = client.head_object().bucket(bucket).key(key).send().await;
+pub(crate) async fn object(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    version: Option<String>,
+) -> anyhow::Result<Revision> {
+    let head = client.head_object().bucket(bucket).key(key).set_version_id(version.clone()).send().await;
     let head = head.with_context(|| {
-        format!("s3://{bucket}/{key} cannot be read: check its name, the region and your credentials")
+        let version = version.as_ref().map(|id| format!(", version {id},")).unwrap_or_default();
+        format!(
+            "s3://{bucket}/{key}{version} cannot be read: check its name, the region and your credentials"
+        )
     })?;
     let etag = head.e_tag().unwrap_or_default().trim_matches('"').to_owned();
     Ok(Revision { etag, ..pinned(bucket.to_owned(), key.to_owned(), head.version_id().map(str::to_owned)) })

@@ -45,13 +45,14 @@ pub(crate) fn all() -> Vec<Shape> {
         ("1 GiB, 1,000,000 entries", 1024 * MIB, 1_000_000),
     ];
     let with_links = [
-        ("100 MiB, 10,000 entries, 300 links side by side", 300, true),
-        ("100 MiB, 10,000 entries, 300 links far apart", 300, false),
+        ("100 MiB, 10,000 entries, 300 links side by side", 100 * MIB, true),
+        ("100 MiB, 10,000 entries, 300 links far apart", 100 * MIB, false),
+        ("12 MiB, 10,000 entries, 300 links apart", 12 * MIB, false),
     ];
     let ordinary =
         ordinary.map(|(name, bytes, entries)| shape(name, true, move |file| plain(file, bytes, entries)));
-    let with_links =
-        with_links.map(|(name, n, together)| shape(name, true, move |file| links(file, n, together)));
+    let with_links = with_links
+        .map(|(name, bytes, together)| shape(name, true, move |file| links(file, bytes, 300, together)));
     ordinary.into_iter().chain(with_links).chain(worst()).collect()
 }
 
@@ -121,8 +122,8 @@ fn plain(file: &Path, bytes: u64, entries: u64) -> io::Result<()> {
     archive.finish()
 }
 
-fn links(file: &Path, n_links: u64, together: bool) -> io::Result<()> {
-    let (bytes, files) = (100 * MIB, 10_000 - 2 - n_links);
+fn links(file: &Path, bytes: u64, n_links: u64, together: bool) -> io::Result<()> {
+    let files = 10_000 - 2 - n_links;
     let mut archive = start(file)?;
     let mut made = 0;
     for n in 0..files {

@@ -25,6 +25,10 @@ pub(crate) struct Arguments {
     /// How to say it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
+    /// The version of an object; without it the newest
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "ID")]
+    version_id: Option<String>,
     #[cfg(feature = "aws")]
     #[command(flatten)]
     account: crate::aws::Account,
@@ -136,7 +140,7 @@ pub(crate) async fn file(zip: File, odd_names: Vec<Finding>) -> anyhow::Result<I
 async fn check_object(arguments: &Arguments) -> anyhow::Result<Checked> {
     let crate::release::Address { bucket, key } = crate::release::address(&arguments.bundle)?;
     let client = arguments.account.s3().await;
-    let object = crate::aws::newest(&client, &bucket, &key).await?;
+    let object = crate::aws::object(&client, &bucket, &key, arguments.version_id.clone()).await?;
     let object = crate::aws::bundle(client, &object);
     let inspection = inspect(&object, &Limits::default(), Expected::default()).await?;
     Ok(Checked { inspection, folder: None })

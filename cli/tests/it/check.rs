@@ -18,7 +18,7 @@ hooks:
 ";
 
 /// A folder with a bundle that has nothing wrong with it.
-fn bundle() -> TempDir {
+pub(crate) fn bundle() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "appspec.yml", GOOD);
     put(folder.path(), "hooks/validate.sh", "#!/bin/sh\naws lambda invoke answer\n");
@@ -61,25 +61,13 @@ fn a_good_bundle_is_met_with_silence() {
 
 #[test]
 fn the_kit_is_met_with_silence() {
-    let instance = Path::new(env!("CARGO_MANIFEST_DIR")).join("../instance");
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "appspec.yml",
-        "hooks/before_install.sh",
-        "hooks/after_install.sh",
-        "hooks/application_start.sh",
-        "hooks/validate_service.sh",
-        "hooks/release.sh",
-        "hooks/ask.sh",
-        "nginx/nginx.sh",
-        "nginx/nginx.conf",
-        "runtimes/process.sh",
-        "runtimes/compose.sh",
-    ] {
-        put(folder.path(), name, &fs::read_to_string(instance.join(name)).unwrap());
-    }
-    put(folder.path(), "app/start.sh", "#!/bin/sh\nexec node server.js\n");
-    let output = check(folder.path(), &["."]);
+    put(folder.path(), "service/start.sh", "#!/bin/sh\nexec node server.js\n");
+    let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../instance/bundle");
+    let packed =
+        Command::new(packs).current_dir(folder.path()).args(["service", "bundle.zip"]).output().unwrap();
+    assert!(packed.status.success(), "{packed:?}");
+    let output = check(folder.path(), &["bundle.zip"]);
     assert_eq!((text(&output).as_str(), output.status.code()), ("", Some(0)));
 }
 

@@ -6,4 +6,6 @@ mod pack;
 #[cfg(feature = "aws")]
 mod release;
 #[cfg(feature = "aws")]
+mod s3;
+#[cfg(feature = "aws")]
 mod stub_s3;

@@ -41,6 +41,11 @@ pub struct Limits {
     pub joined_reads: usize,
     /// Reads at most, for links that lie far from each other.
     pub scattered_reads: usize,
+    /// Bytes between links that may be read beyond [`Limits::spare_bytes`], to save reads of links that would take more
+    /// than [`Limits::joined_reads`].
+    pub scattered_bytes: u64,
+    /// And no more than this for one read: as much as comes in the time that another takes, of 16 at a time.
+    pub scattered_gap_bytes: u64,
     /// Stretches are always read together when no more than this many bytes lie between them.
     pub gap_bytes: u64,
 }
@@ -65,6 +70,8 @@ impl Default for Limits {
             head_bytes: 4 * 1024,
             joined_reads: 8,
             scattered_reads: 1000,
+            scattered_bytes: 16 * 1024 * 1024,
+            scattered_gap_bytes: 64 * 1024,
             gap_bytes: 4 * 1024,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::Looking;
 use crate::read::RangedRead;
-use crate::reader::Allowance;
+use crate::reader::{Allowance, Scattered, TooMuch};
 use crate::tree::{APPSPEC, Found, NodeId};
 use crate::zip::{self, Entry};
 use appspec::finding::{Code, Finding, shown};
@@ -41,23 +41,36 @@ impl<R: RangedRead> Looking<'_, R> {
             few_reads: self.limits.joined_reads * 3 / 4,
             most_reads: self.limits.scattered_reads,
             gap: self.limits.gap_bytes,
+            scattered: Scattered { bytes: self.limits.scattered_bytes, gap: self.limits.scattered_gap_bytes },
         };
-        let before = self.reader.cost.reads;
+        let before = self.reader.cost;
         let read = if bytes > self.limits.link_targets_bytes {
-            None
+            Err(TooMuch::Bytes(bytes))
         } else {
             self.reader.read_joined(ranges.iter().cloned(), within).await?
         };
-        self.link_reads = self.reader.cost.reads - before;
-        let Some(stretches) = read else {
-            let what = format!("the bundle has more symbolic links ({}) than can be checked", links.len());
-            self.findings.push(Finding::new(
-                Code::TooManyLinks,
-                what,
-                "pack without symbolic links (zip without -y)",
-            ));
-            return Ok(());
+        let stretches = match read {
+            Ok(stretches) => stretches,
+            Err(too_much) => {
+                let links = links.len();
+                let what = match too_much {
+                    TooMuch::Bytes(bytes) => format!(
+                        "the bundle's {links} symbolic links take {bytes} bytes to check, which is more than is read"
+                    ),
+                    TooMuch::Reads(reads) => format!(
+                        "the bundle's {links} symbolic links lie so far apart that to check them takes {reads} reads, at \
+                         most {} are made",
+                        self.limits.scattered_reads
+                    ),
+                };
+                let remedy = "pack without symbolic links (zip without -y)";
+                self.findings.push(Finding::new(Code::TooManyLinks, what, remedy));
+                return Ok(());
+            }
         };
+        self.link_reads = self.reader.cost.reads - before.reads;
+        // What was spent to save reads is not taken from the scripts.
+        self.most_bytes += (self.reader.cost.bytes - before.bytes).saturating_sub(within.bytes);
         for ((link, entry), range) in links.iter().zip(&ranges) {
             let name = self.tree.path(*link);
             let limit = self.limits.link_target_bytes;

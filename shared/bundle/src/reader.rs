@@ -60,24 +60,27 @@ impl<'a, R: RangedRead> Reader<'a, R> {
         self.bundle.read(range).await
     }
 
-    /// The bytes of many ranges, with as few reads as `bytes` more allow; `None` if even so it would take more than
-    /// `reads`, or more bytes.
+    /// The bytes of many ranges, with as few reads as `within` allows; or what of it
+    /// that would take more of.
     pub(crate) async fn read_joined(
         &mut self,
         wanted: impl IntoIterator<Item = Range<u64>>,
         within: Allowance,
-    ) -> Result<Option<Stretches>, R::Error> {
+    ) -> Result<Result<Stretches, TooMuch>, R::Error> {
         let mut stretches = vec![(self.tail_start(), self.tail.bytes.clone())];
         let mut ranges: Vec<_> = wanted.into_iter().filter(|range| self.in_tail(range).is_none()).collect();
         if !ranges.is_empty() {
             ranges.sort_unstable_by_key(|range| (range.start, range.end));
-            let Some(joined) = join(ranges, within) else { return Ok(None) };
+            let joined = match join(ranges, within) {
+                Ok(joined) => joined,
+                Err(too_much) => return Ok(Err(too_much)),
+            };
             self.cost.reads += joined.len();
             self.cost.bytes += joined.iter().map(|range| range.end - range.start).sum::<u64>();
             let read = self.bundle.read_all(&joined).await?;
             stretches.extend(joined.into_iter().map(|range| range.start).zip(read));
         }
-        Ok(Some(Stretches(stretches)))
+        Ok(Ok(Stretches(stretches)))
     }
 
     fn in_tail(&self, range: &Range<u64>) -> Option<Bytes> {
@@ -98,12 +101,33 @@ pub(crate) struct Allowance {
     pub(crate) most_reads: usize,
     /// Bytes between two ranges that always cost less than another read.
     pub(crate) gap: u64,
+    /// What else may be read for ranges that would take more than a few reads.
+    pub(crate) scattered: Scattered,
+}
+
+/// Bytes that are spent to save reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scattered {
+    /// Bytes in all.
+    pub(crate) bytes: u64,
+    /// Bytes between two ranges that cost less than another read, where there are many.
+    pub(crate) gap: u64,
+}
+
+/// Why ranges are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    /// They would take so many bytes.
+    Bytes(u64),
+    /// They lie so far apart that they would take so many reads.
+    Reads(usize),
 }
 
 /// Joins sorted ranges over the smallest gaps first.
-fn join(ranges: Vec<Range<u64>>, within: Allowance) -> Option<Vec<Range<u64>>> {
-    let mut spare = within.bytes.checked_sub(covered(&ranges))?;
+fn join(ranges: Vec<Range<u64>>, within: Allowance) -> Result<Vec<Range<u64>>, TooMuch> {
     let mut reads = ranges.len();
+    let bytes = covered(&ranges);
+    let Some(mut spare) = within.bytes.checked_sub(bytes) else { return Err(TooMuch::Bytes(bytes)) };
     let mut gaps: Vec<(u64, usize)> = Vec::new();
     let mut end = 0;
     for (at, range) in ranges.iter().enumerate() {
@@ -113,19 +137,26 @@ fn join(ranges: Vec<Range<u64>>, within: Allowance) -> Option<Vec<Range<u64>>> {
         end = end.max(range.end);
     }
     gaps.sort_unstable();
+    let mut more = within.scattered.bytes;
     let mut is_joined = vec![false; ranges.len()];
     for (gap, at) in gaps {
-        if gap > spare || (gap > within.gap && reads <= within.few_reads) {
+        if gap > within.gap && reads <= within.few_reads {
             break;
         }
-        spare -= gap;
+        if gap <= spare {
+            spare -= gap;
+        } else if gap <= within.scattered.gap && gap <= more {
+            more -= gap;
+        } else {
+            break;
+        }
         reads -= 1;
         if let Some(joined) = is_joined.get_mut(at) {
             *joined = true;
         }
     }
     if reads > within.most_reads {
-        return None;
+        return Err(TooMuch::Reads(reads));
     }
     let mut all: Vec<Range<u64>> = Vec::with_capacity(reads);
     for (range, joined) in ranges.into_iter().zip(is_joined) {
@@ -134,7 +165,7 @@ fn join(ranges: Vec<Range<u64>>, within: Allowance) -> Option<Vec<Range<u64>>> {
             None => all.push(range),
         }
     }
-    Some(all)
+    Ok(all)
 }
 
 /// Bytes that lie in any of the sorted ranges.
@@ -159,7 +190,8 @@ mod tests {
         most_reads: usize,
     ) -> Option<Vec<(u64, u64)>> {
         let ranges = ranges.iter().map(|(start, end)| *start..*end).collect();
-        let joined = join(ranges, Allowance { bytes, few_reads, most_reads, gap: 10 })?;
+        let scattered = Scattered { bytes: 0, gap: 0 };
+        let joined = join(ranges, Allowance { bytes, few_reads, most_reads, gap: 10, scattered }).ok()?;
         Some(joined.into_iter().map(|range| (range.start, range.end)).collect())
     }
 
@@ -185,6 +217,24 @@ mod tests {
         assert_eq!(joined(&apart, 29, 1, 2), None);
         assert_eq!(joined(&apart, 1010, 1, 1).unwrap(), [(0, 1010)]);
         assert_eq!(joined(&apart, 1009, 1, 1), None);
+    }
+
+    #[test]
+    fn where_there_are_many_bytes_are_spent_to_save_reads_and_only_where_they_do() {
+        let near = (0..100).map(|n| n * 60..n * 60 + 10);
+        let far = (1..9).map(|n| n * 100_000..n * 100_000 + 10);
+        let ranges: Vec<Range<u64>> = near.chain(far).collect();
+        let within = |bytes| Allowance {
+            bytes: 1080,
+            few_reads: 2,
+            most_reads: 20,
+            gap: 10,
+            scattered: Scattered { bytes, gap: 50 },
+        };
+        let joined = join(ranges.clone(), within(99 * 50)).unwrap();
+        assert_eq!(joined.len(), 9);
+        assert_eq!(joined[0], 0..5950);
+        assert_eq!(join(ranges, within(87 * 50)), Err(TooMuch::Reads(21)));
     }
 
     #[test]

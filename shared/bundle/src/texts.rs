@@ -2,7 +2,7 @@
 
 use crate::Looking;
 use crate::read::RangedRead;
-use crate::reader::Allowance;
+use crate::reader::{Allowance, Scattered};
 use crate::tree::{Kind, NodeId};
 use crate::zip::{self, Entry};
 use std::collections::BTreeMap;
@@ -35,10 +35,11 @@ impl<R: RangedRead> Looking<'_, R> {
             few_reads,
             most_reads: few_reads,
             gap: self.limits.gap_bytes,
+            scattered: Scattered { bytes: 0, gap: 0 },
         };
         let stretches = loop {
             let ranges = wanted.iter().map(|(.., range)| range.clone());
-            if let Some(stretches) = self.reader.read_joined(ranges, within).await? {
+            if let Ok(stretches) = self.reader.read_joined(ranges, within).await? {
                 break stretches;
             }
             wanted.pop();

@@ -47,15 +47,15 @@ fn conflict(tree: &Tree, one: &Copy<'_>, other: &Copy<'_>, budget: &mut Budget) 
         return Some(found);
     }
     let mut found = None;
-    let mut visit = |laid: &Laid, _: &mut Budget| {
-        let there = below(&laid.place, &outer.place).and_then(|below| laid_at(tree, outer, below));
+    let mut visit = |laid: &Laid<'_>, _: &mut Budget| {
+        let there = below(laid.place, &outer.place).and_then(|below| laid_at(tree, outer, below));
         let code = match (there, laid.what) {
             (None, _) => return Next::Past,
             (Some(What::Folder), What::Folder) => return Next::In,
             (Some(What::Folder), _) | (_, What::Folder) => Code::FileMeetsFolder,
             (Some(What::File | What::Link), What::File | What::Link) => Code::CopiedTwice,
         };
-        found = Some(Conflict { place: laid.place.clone(), code });
+        found = Some(Conflict { place: laid.place.to_owned(), code });
         Next::Stop
     };
     walk(tree, inner, budget, &mut visit).unwrap_or_default();

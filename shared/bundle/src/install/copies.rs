@@ -99,7 +99,7 @@ fn check(
     // Links may multiply what is copied; a few of them are nothing special.
     let most = tree.entries().len().saturating_mul(4).saturating_add(1000);
     let (mut laid_down, mut lost) = (0_usize, None);
-    let mut visit = |laid: &Laid, budget: &mut Budget| {
+    let mut visit = |laid: &Laid<'_>, budget: &mut Budget| {
         laid_down += 1;
         if lost.is_none()
             && is_lost(tree, laid, all, budget)
@@ -136,7 +136,7 @@ fn check(
 }
 
 /// Whether a link is copied and what it leads to is not, so that it leads nowhere on the instance.
-pub(super) fn is_lost(tree: &Tree, laid: &Laid, copies: &[Copy<'_>], budget: &mut Budget) -> bool {
+pub(super) fn is_lost(tree: &Tree, laid: &Laid<'_>, copies: &[Copy<'_>], budget: &mut Budget) -> bool {
     if laid.what != What::Link {
         return false;
     }

@@ -36,7 +36,17 @@ pub(super) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
 
 /// A name in a folder.
 pub(super) fn join(folder: &str, name: &str) -> String {
-    if folder == "/" { format!("/{name}") } else { format!("{folder}/{name}") }
+    let mut path = folder.to_owned();
+    enter(&mut path, name);
+    path
+}
+
+/// Goes from a folder to a name in it.
+pub(super) fn enter(folder: &mut String, name: &str) {
+    if folder != "/" {
+        folder.push('/');
+    }
+    folder.push_str(name);
 }
 
 #[cfg(test)]

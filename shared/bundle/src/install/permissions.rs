@@ -40,32 +40,32 @@ pub(super) fn check(
     }
     let (mut twice, mut of_file, mut of_lost) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for copy in copies {
-        let mut visit = |laid: &Laid, budget: &mut Budget| {
+        let mut visit = |laid: &Laid<'_>, budget: &mut Budget| {
             let is_file = laid.what != What::Folder;
             let mut first: Option<&Rule<'_>> = None;
             for (index, rule) in rules.iter().enumerate() {
                 if !budget.step() {
                     return Next::Stop;
                 }
-                if !rule.sets(&laid.place, is_file) {
+                if !rule.sets(laid.place, is_file) {
                     continue;
                 }
-                if is_file && rule.is_for_folders(&laid.place) && of_file.insert(index) {
-                    let place = shown(&laid.place);
+                if is_file && rule.is_for_folders(laid.place) && of_file.insert(index) {
+                    let place = shown(laid.place);
                     let what =
                         format!("a pattern, an exception or a default acl is given to the file {place}");
                     findings.push(at(rule.position, Code::PermissionOfFile, what, REMEDY));
                 }
                 if is_lost(tree, laid, copies, budget) && of_lost.insert(index) {
                     let what =
-                        format!("permissions are set on {}, a link that leads nowhere", shown(&laid.place));
+                        format!("permissions are set on {}, a link that leads nowhere", shown(laid.place));
                     let remedy = "copy what it leads to, or leave the link out with except";
                     findings.push(at(rule.position, Code::PermissionOfLostLink, what, remedy));
                 }
                 match first {
                     None => first = Some(rule),
                     Some(first) if twice.insert(index) => {
-                        let (place, line) = (shown(&laid.place), first.position.line);
+                        let (place, line) = (shown(laid.place), first.position.line);
                         let what = format!("permissions of {place} are set here and in line {line}");
                         let remedy =
                             "let each file and folder fall under one rule (except takes names, no paths)";

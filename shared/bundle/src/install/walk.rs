@@ -2,14 +2,14 @@
 
 use super::Budget;
 use super::copies::{Copy, Source};
-use super::paths::join;
+use super::paths::enter;
 use crate::tree::{Found, Kind, NodeId, Tree};
 
 /// Something that Install lays down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Laid {
+pub(super) struct Laid<'p> {
     /// Where on the instance.
-    pub(super) place: String,
+    pub(super) place: &'p str,
     pub(super) node: NodeId,
     pub(super) what: What,
 }
@@ -48,7 +48,8 @@ const PATH_BYTES: usize = 4096;
 /// A folder on the way, and what of it was not looked at yet.
 struct Level<'t> {
     folder: NodeId,
-    place: String,
+    /// Bytes of its path on the instance.
+    place_bytes: usize,
     /// Links above it, and the last of them.
     links: usize,
     link: Option<NodeId>,
@@ -60,24 +61,26 @@ pub(super) fn walk(
     tree: &Tree,
     copy: &Copy<'_>,
     budget: &mut Budget,
-    visit: &mut dyn FnMut(&Laid, &mut Budget) -> Next,
+    visit: &mut dyn FnMut(&Laid<'_>, &mut Budget) -> Next,
 ) -> Result<(), Stop> {
     let (what, folder) = match copy.source {
         Source::File(_) => (What::File, None),
         Source::Link(_) => (What::Link, None),
         Source::Folder(folder) => (What::Folder, Some(folder)),
     };
-    let laid = Laid { place: copy.place.clone(), node: copy.source.node(), what };
-    let level = |folder, place, links, link| Level {
+    // One path for all, which grows and shrinks: a quarter of a million of them would cost more than the walk.
+    let mut place = copy.place.clone();
+    let laid = Laid { place: &place, node: copy.source.node(), what };
+    let level = |folder, place_bytes, links, link| Level {
         folder,
-        place,
+        place_bytes,
         links,
         link,
         rest: Box::new(tree.children(folder)),
     };
     let mut open = match (visit(&laid, budget), folder) {
         (Next::Stop, _) => return Err(Stop::Enough),
-        (Next::In, Some(folder)) => vec![level(folder, laid.place, 0, None)],
+        (Next::In, Some(folder)) => vec![level(folder, place.len(), 0, None)],
         (Next::In | Next::Past, _) => return Ok(()),
     };
     while let Some(last) = open.last_mut() {
@@ -85,7 +88,8 @@ pub(super) fn walk(
             open.pop();
             continue;
         };
-        let place = join(&last.place, tree.name(node));
+        place.truncate(last.place_bytes);
+        enter(&mut place, tree.name(node));
         let is_link = tree.kind(node) == Kind::Link;
         let (links, link) = (last.links + usize::from(is_link), if is_link { Some(node) } else { last.link });
         if !budget.step() {
@@ -95,14 +99,14 @@ pub(super) fn walk(
             return Err(Stop::TooLong { node });
         }
         let (what, inner) = if links > LINKS_PER_PATH { (What::Link, None) } else { resolve(tree, node) };
-        let laid = Laid { place, node, what };
+        let laid = Laid { place: &place, node, what };
         match (visit(&laid, budget), inner) {
             (Next::Stop, _) => return Err(Stop::Enough),
             (Next::In, Some(inner)) => {
                 if open.iter().any(|level| level.folder == inner) {
                     return Err(Stop::Circle { link: link.unwrap_or(node) });
                 }
-                open.push(level(inner, laid.place, links, link));
+                open.push(level(inner, place.len(), links, link));
             }
             (Next::In | Next::Past, _) => {}
         }

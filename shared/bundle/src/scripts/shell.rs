@@ -234,6 +234,9 @@ mod tests {
             "until curl localhost; do sleep 1; done",
             "# sleep 500",
             "echo sleep 500",
+            "TRIES=$((TIMEOUT / 5))\nfor i in $(seq 1 $TRIES); do sleep 5; done",
+            "for i in $(seq 1 ${TRIES:-60}); do sleep 5; done",
+            "try() {\n  sleep 5\n}\nfor i in {1..60}; do try; done",
             "cat <<END\nsleep 500\nEND",
         ] {
             assert!(said(100, text).is_empty(), "{text}");

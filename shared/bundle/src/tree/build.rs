@@ -52,7 +52,7 @@ impl Builder {
         });
         Self {
             tree,
-            table: HashTable::new(),
+            table: HashTable::with_capacity(entries.min(most_nodes)),
             hasher: RandomState::new(),
             last_folder: String::new(),
             last_folder_node: 0,

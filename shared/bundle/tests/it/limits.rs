@@ -59,6 +59,29 @@ fn neighbouring_links_take_one_read() {
     assert_eq!(object.reads.load(Ordering::Relaxed), 4, "the tail, the links, the AppSpec file, the script");
 }
 
+/// Reads and bytes that a bundle takes with so many links, and so many bytes before each.
+fn scattered(links: usize, apart: usize) -> (u64, u64) {
+    let noise = noise(apart);
+    let zip = (0..links).fold(Zip::with_appspec(APPSPEC), |zip, n| {
+        zip.stored(&format!("app/lib-{n}.bin"), noise.clone()).link(&format!("app/link-{n}"), "server.js")
+    });
+    let object = Object::new(zip.bytes());
+    assert_eq!(codes(&look(&object)), [""; 0]);
+    (object.reads.load(Ordering::Relaxed), object.bytes_read.load(Ordering::Relaxed))
+}
+
+#[test]
+fn many_links_among_small_files_take_few_reads_and_many_bytes_and_those_among_large_files_a_read_each() {
+    let (reads, bytes) = scattered(120, 30_000);
+    assert!(reads <= 4 + 8, "{reads} reads");
+    assert!(bytes < 120 * 31_000, "nothing is read twice: {bytes} bytes");
+    let (reads, bytes) = scattered(40, 66_000);
+    assert!((30..50).contains(&reads) && bytes < 512 * 1024, "{reads} reads, {bytes} bytes");
+    // Few links stay within what is read in any case.
+    let (reads, bytes) = scattered(5, 30_000);
+    assert!(reads <= 4 + 8 && bytes < 400 * 1024, "{reads} reads, {bytes} bytes");
+}
+
 #[test]
 fn each_limit_has_its_finding() {
     let zip = || {
