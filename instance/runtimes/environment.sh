@@ -41,21 +41,22 @@ quoted() {
 # write_app_environment COLOUR: the file that only root can read, under the name .new until the version before has ended.
 # It says why when it cannot.
 write_app_environment() {
-  local file name place value lines='' said
+  local file line name place value lines='' said
   file=$(app_environment_file "$1")
   for name in AWS_REGION GREENLIGHT_SERVICE; do lines+="$name=$(quoted "${!name}")"$'\n'; done
   lines+="GREENLIGHT_COLOUR='$1'"$'\n'"GREENLIGHT_RELEASE=$(quoted "$release")"$'\n'
   if [[ -f $here/$1/secrets ]]; then
     said=$(mktemp) || { echo "no temporary file can be made"; return 1; }
-    while IFS='= ' read -r name place || [[ -n $name ]]; do
-      [[ -n $name && $name != \#* ]] || continue
-      [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] ||
-        { echo "secrets has a line that is neither NAME=ssm:… nor NAME=secretsmanager:…"; return 1; }
+    while IFS= read -r line || [[ -n $line ]]; do
+      [[ $line =~ [^[:space:]] && $line != \#* ]] || continue
+      [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)=([^[:space:]]+)$ ]] ||
+        { echo "secrets has a line that is neither NAME=ssm:… nor NAME=secretsmanager:…"; rm -f "$said"; return 1; }
+      name=${BASH_REMATCH[1]} place=${BASH_REMATCH[2]}
       value=$(secret "$place" 2>"$said") || value=''
       [[ -n $value ]] || { echo "secret $name could not be read from $place: $(words <"$said")"; rm -f "$said"; return 1; }
       # What Compose and bash would read differently.
       [[ $value != *$'\n'* && ! ($value == *\'* && $value == *[\`!]*) ]] ||
-        { echo "secret $name has several lines, or ' beside one of \` and !, which no file of variables can hold"; return 1; }
+        { rm -f "$said"; echo "secret $name has several lines, or ' beside one of \` and !, which no file of variables can hold"; return 1; }
       lines+="$name=$(quoted "$value")"$'\n'
     done <"$here/$1/secrets"
     rm -f "$said"

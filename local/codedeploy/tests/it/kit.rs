@@ -80,7 +80,7 @@ async fn whole_life(kit: Kit) {
     assert_eq!(kit.scene.read(1, log).as_deref(), Some(""), "something is counted between releases");
 
     // A version that ends by itself, and one that answers 500, fail before Greenlight is asked.
-    for (version, why) in [("broken", "has ended by itself"), ("sick", "is not healthy on green after 4 s")] {
+    for (version, why) in [("broken", "has ended by itself"), ("sick", "is not healthy on green after 10 s")] {
         kit.to_colour("green", 3);
         let deployment = kit.release(version).await;
         assert_eq!(kit.scene.finished(&deployment).await, "Failed", "{version}");
@@ -172,7 +172,7 @@ fn ask_with(variables: &[(&str, &str)]) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().display();
     fs::create_dir_all(folder.path().join("etc/greenlight")).unwrap();
-    let lines = "GREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo\nINSTANCE_ID=i-1\nAWS_REGION=eu-west-1\n";
+    let lines = "GREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle\nINSTANCE_ID=i-1\nAWS_REGION=eu-west-1\n";
     fs::write(folder.path().join("etc/greenlight/environment"), lines).unwrap();
     let script = r#"source "$1/instance/hooks/release.sh"; ask ValidateService || true; printf '%s\n%s' "$answer" "$unanswered""#;
     let output = Command::new("bash")

@@ -194,28 +194,46 @@ async fn a_version_that_eats_all_memory_is_ended_before_the_live_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reboot_brings_back_what_ran() {
-    for (runtime, net) in [(Runtime::Process, 190), (Runtime::StubbedDocker, 191), (Runtime::Docker, 192)] {
-        let Some(mut kit) = Kit::new("kit_failures::a_reboot_brings_back_what_ran", runtime, net) else {
-            continue;
-        };
-        two_colours(&kit).await;
-        kit.reboot();
-        until("both colours are back", || async {
-            kit.serves(8080, "one on blue") && kit.serves(8081, "two on green")
-        })
-        .await;
-
-        // One that is being started when the power goes is not half started again, nor the one before it.
-        kit.to_colour("green", 3);
-        let deployment = kit.release("three").await;
-        kit.validating(&deployment).await;
-        kit.reboot();
-        assert_eq!(kit.scene.finished(&deployment).await, "Failed");
-        until("the live colour is back", || async { kit.serves(8080, "one on blue") }).await;
-        kit.live("four", "green", 4).await;
-        assert!(kit.serves(8081, "four on green"));
+async fn a_reboot_brings_back_the_processes_that_ran() {
+    let test = "kit_failures::a_reboot_brings_back_the_processes_that_ran";
+    if let Some(kit) = Kit::new(test, Runtime::Process, 190) {
+        comes_back(kit).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reboot_brings_back_the_stubbed_containers_that_ran() {
+    let test = "kit_failures::a_reboot_brings_back_the_stubbed_containers_that_ran";
+    if let Some(kit) = Kit::new(test, Runtime::StubbedDocker, 191) {
+        comes_back(kit).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reboot_brings_back_the_containers_that_ran() {
+    let test = "kit_failures::a_reboot_brings_back_the_containers_that_ran";
+    if let Some(kit) = Kit::new(test, Runtime::Docker, 192) {
+        comes_back(kit).await;
+    }
+}
+
+async fn comes_back(mut kit: Kit) {
+    two_colours(&kit).await;
+    kit.reboot();
+    until("both colours are back", || async {
+        kit.serves(8080, "one on blue") && kit.serves(8081, "two on green")
+    })
+    .await;
+
+    // A release that was open when the power went is lost, and in nobody's way.
+    kit.to_colour("green", 3);
+    let deployment = kit.release("three").await;
+    kit.validating(&deployment).await;
+    kit.reboot();
+    assert_eq!(kit.scene.finished(&deployment).await, "Failed");
+    until("the live colour is back", || async { kit.serves(8080, "one on blue") }).await;
+    kit.live("four", "green", 4).await;
+    assert!(kit.serves(8081, "four on green"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

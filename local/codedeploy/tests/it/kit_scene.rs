@@ -168,7 +168,7 @@ impl Kit {
             fs::create_dir_all(&folder).unwrap();
             let lines = format!(
                 "# written by user data\nGREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle\n\
-                 GREENLIGHT_ADDRESS={}\nINSTANCE_ID={}\nGREENLIGHT_HEALTH_SECONDS=4\nAWS_REGION=eu-west-1\n{settings}",
+                 GREENLIGHT_ADDRESS={}\nINSTANCE_ID={}\nGREENLIGHT_HEALTH_SECONDS=10\nAWS_REGION=eu-west-1\n{settings}",
                 kit.address(n),
                 id(n)
             );
@@ -410,7 +410,8 @@ impl Engine {
             .arg(root.join("run/docker"))
             .arg("--pidfile")
             .arg(root.join("run/docker.pid"))
-            .args(["--bridge", "none", "--default-address-pool", pool])
+            // Engines side by side would change each other's rules; Docker's proxy passes connections on without any.
+            .args(["--bridge", "none", "--iptables=false", "--default-address-pool", pool])
             .arg("--host")
             .arg(format!("unix://{}", socket(root)))
             .env("PATH", FOLDERS.join(":"))
@@ -433,7 +434,7 @@ impl Engine {
     }
 
     fn answers(&self) {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(3);
         while !self.docker(&["info"]).contains("Server Version") {
             let log = fs::read_to_string(self.root.join("dockerd.log")).unwrap_or_default();
             assert!(Instant::now() < patience, "dockerd does not answer: {log}");
@@ -445,6 +446,10 @@ impl Engine {
     fn restart(&mut self) {
         let _status = self.daemon.wait();
         let _was_left = fs::remove_file(self.root.join("run/docker.pid"));
+        // The containers' networks neither: they would answer beside the new ones, at the same addresses.
+        for network in fs::read_dir(self.root.join("run/docker/netns")).into_iter().flatten().flatten() {
+            let _was_none = Command::new("umount").arg("--lazy").arg(network.path()).status();
+        }
         let boots = fs::read_dir(self.root.join("run")).unwrap().count();
         fs::rename(self.root.join("run/docker"), self.root.join(format!("run/docker.{boots}"))).unwrap();
         self.daemon = Self::run(&self.root, &self.pool);
@@ -455,6 +460,7 @@ impl Engine {
         for container in self.docker(&["ps", "--all", "--quiet"]).split_whitespace() {
             self.docker(&["rm", "--force", container]);
         }
+        self.docker(&["network", "prune", "--force"]);
         let pid = i32::try_from(self.daemon.id()).ok().and_then(Pid::from_raw);
         let _ended = pid.map(|pid| kill_process(pid, Signal::TERM));
         let _status = self.daemon.wait();

@@ -119,7 +119,7 @@ impl Scene {
     }
 
     pub(crate) async fn finished(&self, id: &str) -> &'static str {
-        tokio::time::timeout(Duration::from_mins(1), self.service.finished(id)).await.unwrap().unwrap()
+        tokio::time::timeout(Duration::from_mins(3), self.service.finished(id)).await.unwrap().unwrap()
     }
 
     pub(crate) async fn deployment(&self, id: &str) -> Value {
@@ -204,7 +204,7 @@ pub(crate) fn with_hook(event: &str, timeout: u32, script: &str) -> Vec<u8> {
 
 /// Waits until something is so, and fails loudly when it never is.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut so: impl FnMut() -> F) {
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + Duration::from_mins(3);
     while !so().await {
         assert!(Instant::now() < patience, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

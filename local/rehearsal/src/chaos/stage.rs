@@ -319,7 +319,7 @@ impl<'a> Stage<'a> {
         }
         let group = self.product.target_group(&self.service, &self.live().await?.colour)?;
         until("what was switched off is healthy again", PHASE, || async {
-            let health = self.cloud.traffic.target_health(&group).unwrap_or_default();
+            let health = self.cloud.traffic.target_health(group).unwrap_or_default();
             let is_back = |instance: &codedeploy::Instance| {
                 health.iter().any(|one| one.target.id == instance.id && matches!(one.state, State::Healthy))
             };
