@@ -24,16 +24,26 @@ impl Template {
     /// Transforms the template the way the local cloud does, once for all tests of a process.
     pub(crate) fn read() -> &'static Self {
         static TEMPLATE: OnceLock<Template> = OnceLock::new();
-        TEMPLATE.get_or_init(Self::transform)
+        TEMPLATE.get_or_init(|| Self::transform("template.yaml"))
     }
 
-    fn transform() -> Self {
+    /// A template of the repository with these parameters in place of their defaults.
+    pub(crate) fn with(file: &str, given: &[(&str, &str)]) -> Self {
+        let mut template = Self::transform(file);
+        for (name, value) in given {
+            let parameter = template.document["Parameters"].get_mut(name);
+            parameter.unwrap_or_else(|| panic!("{file} has no parameter {name}"))["Default"] = json!(value);
+        }
+        template
+    }
+
+    fn transform(file: &str) -> Self {
         let root = root();
         let python = root.join(".venv/bin/python");
         assert!(python.exists(), "{} is missing: run `make prepare`", python.display());
         let output = Command::new(python)
             .arg(root.join("local/cloud/emulator/transform.py"))
-            .args([root.join("template.yaml"), PathBuf::from("/dev/stdout")])
+            .args([root.join(file), PathBuf::from("/dev/stdout")])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -69,6 +79,22 @@ impl Template {
             };
             (name.as_str(), default)
         })
+    }
+
+    /// The parameters as they stand in the template.
+    pub(crate) fn declared(&self) -> &Map<String, Value> {
+        self.document["Parameters"].as_object().unwrap()
+    }
+
+    /// The type of each resource, of those too that a default stack has not.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.document["Resources"].as_object().unwrap();
+        all.iter().map(|(id, raw)| (id.as_str(), text(&raw["Type"])))
+    }
+
+    /// An output of a default stack, resolved.
+    pub(crate) fn output(&self, name: &str) -> Value {
+        self.resolve(&self.document["Outputs"][name]["Value"])
     }
 
     fn holds(&self, condition: &str) -> bool {
@@ -111,7 +137,10 @@ impl Template {
                     _ => json!(path),
                 }
             }
-            "Fn::Sub" => json!(self.substitute(argument.as_str().unwrap())),
+            "Fn::Sub" => match argument {
+                Value::Array(parts) => json!(self.substitute(text(&parts[0]), &parts[1])),
+                pattern => json!(self.substitute(text(pattern), &Value::Null)),
+            },
             "Fn::Join" => {
                 let parts = self.resolve(&argument[1]);
                 let parts: Vec<&str> = parts.as_array().unwrap().iter().map(text).collect();
@@ -121,11 +150,23 @@ impl Template {
                 let whole = self.resolve(&argument[1]);
                 text(&whole).split(text(&argument[0])).collect()
             }
+            "Fn::Select" => {
+                let items = self.resolve(&argument[1]);
+                items[usize::try_from(argument[0].as_u64().unwrap()).unwrap()].clone()
+            }
+            "Fn::GetAZs" => json!([format!("{REGION}a"), format!("{REGION}b")]),
+            "Fn::Cidr" => {
+                (0..argument[1].as_u64().unwrap()).map(|n| json!(format!("10.20.{n}.0/24"))).collect()
+            }
             "Fn::Base64" => self.resolve(argument),
             "Fn::Equals" => json!(self.resolve(&argument[0]) == self.resolve(&argument[1])),
             "Fn::And" => {
                 let all = argument.as_array().unwrap();
                 json!(all.iter().all(|condition| self.resolve(condition) == json!(true)))
+            }
+            "Fn::Or" => {
+                let any = argument.as_array().unwrap();
+                json!(any.iter().any(|condition| self.resolve(condition) == json!(true)))
             }
             "Fn::Not" => json!(self.resolve(&argument[0]) == json!(false)),
             "Fn::If" => self.resolve(&argument[if self.holds(text(&argument[0])) { 1 } else { 2 }]),
@@ -151,14 +192,16 @@ impl Template {
         json!(self.resource(name).reference(name))
     }
 
-    fn substitute(&self, pattern: &str) -> String {
+    /// `own` are the variables that the pattern brings along.
+    fn substitute(&self, pattern: &str, own: &Value) -> String {
         let mut parts = pattern.split("${");
         let mut out = parts.next().unwrap().to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap();
-            let value = match name.split_once('.') {
-                Some(_) => json!(name),
-                None => self.reference(name),
+            let value = match (own.get(name), name.split_once('.')) {
+                (Some(value), _) => self.resolve(value),
+                (None, Some(_)) => json!(name),
+                (None, None) => self.reference(name),
             };
             match value {
                 Value::String(value) => out.push_str(&value),

@@ -2,7 +2,8 @@
 
 usage: deploy.py ENDPOINT STACK template.json [NAME=VALUE ...]
 
-Parameters that name the account's own network (VpcId, SubnetIds) default to the account's default VPC.
+Parameters that name the account's own network (VpcId, SubnetIds) default to the account's default VPC. What stands
+around the services is left out (LEFT_OUT).
 Prints {"resources": {logical id: physical id}, "outputs": {name: value}, "roles": {logical id of what has the role:
 {"name": physical id of that, "policies": {name: [statement]}}}}.
 """
@@ -36,6 +37,12 @@ def default_network(endpoint: str) -> dict[str, str]:
     return {"VpcId": vpc["VpcId"], "SubnetIds": ",".join(subnet["SubnetId"] for subnet in subnets)}
 
 
+# Parameters that switch off what nothing here plays: RDS, CloudFront, AWS's managed rules.
+SWITCHED_OFF = {"Database": "none", "ImageAccess": "none", "WafManagedRules": "none"}
+
+# Nested stacks that no parameter switches off. Watch: nobody publishes the metrics of functions and queues here.
+LEFT_OUT = ["Watch"]
+
 # Where a resource says which role it has.
 HAS_ROLE = {"AWS::Lambda::Function": "Role", "AWS::IAM::InstanceProfile": "Roles"}
 
@@ -68,7 +75,8 @@ def create(endpoint: str, stack: str, template: dict[str, Any], given: dict[str,
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise SystemExit(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared))}")
-    values = {**default_network(endpoint), **given}
+    values = {**default_network(endpoint), **SWITCHED_OFF, **given}
+    template["Resources"] = {name: one for name, one in template["Resources"].items() if name not in LEFT_OUT}
     cloudformation = client("cloudformation", endpoint)
     try:
         cloudformation.create_stack(

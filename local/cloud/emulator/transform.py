@@ -4,7 +4,7 @@ usage: transform.py template.yaml out.json
 
 Parameters stay references: CloudFormation resolves them when the stack is created.
 The code of a function becomes `s3://code/<binary>.zip`, as `sam package` would have uploaded it, so that the
-function's own description says which binary it runs.
+function's own description says which binary it runs. The template of a nested stack gets an address in the same bucket.
 """
 
 import json
@@ -42,6 +42,9 @@ def package(template: dict[str, Any]) -> None:
         if resource["Type"] == "AWS::Serverless::Function":
             binary = binary_of(resource, logical_id)
             resource["Properties"]["CodeUri"] = {"Bucket": CODE_BUCKET, "Key": f"{binary}.zip"}
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            nested = resource["Properties"]["TemplateURL"]
+            resource["Properties"]["TemplateURL"] = f"https://s3.amazonaws.com/{CODE_BUCKET}/{nested}"
 
 
 def inherit_code(template: dict[str, Any]) -> None:
