@@ -37,6 +37,7 @@ lint: ## Check format, code, documentation, dependencies, template and scripts.
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo deny --locked check bans licenses sources
 	cfn-lint template.yaml infra/*.yaml
+	.venv/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml infra/*.yaml
 	@mkdir -p target/template
 	python local/cloud/emulator/transform.py template.yaml target/template/transformed.json
 	cfn-lint target/template/transformed.json

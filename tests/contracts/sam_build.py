@@ -3,7 +3,7 @@ them in: AWS's Runtime Interface Emulator and the libraries that the binaries lo
 
 usage: sam_build.py BINARIES OUT
 
-Leaves OUT/template.yaml, OUT/<function>/bootstrap and OUT/image/Dockerfile.
+Leaves OUT/template.yaml, OUT/infra, OUT/<function>/bootstrap and OUT/image/Dockerfile.
 """
 
 import json
@@ -37,6 +37,7 @@ def lay_out(binaries: Path, out: Path) -> list[Path]:
             resource["Properties"]["CodeUri"] = name
             found.append(binary)
     (out / "template.yaml").write_text(json.dumps(template), encoding="utf-8")
+    shutil.copytree(ROOT / "infra", out / "infra", dirs_exist_ok=True)
     return found
 
 

@@ -22,6 +22,7 @@ GLOBAL = {
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
     "aws:PrincipalOrgID",
+    "aws:Referer",
     "aws:RequestedRegion",
     "aws:SecureTransport",
     "aws:SourceAccount",
@@ -30,6 +31,9 @@ GLOBAL = {
     "aws:SourceVpc",
     "aws:SourceVpce",
     "aws:ViaAWSService",
+    # Claims of GitHub's tokens, which AWS takes for keys (IAM user guide, "Available keys for AWS OIDC federation").
+    "token.actions.githubusercontent.com:aud",
+    "token.actions.githubusercontent.com:sub",
 }
 
 OPERATOR = re.compile(

@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod contracts;
+mod cost;
+mod deploy_policy;
 mod documents;
 mod end_to_end;
 mod events_catalog;
@@ -12,6 +14,7 @@ mod sam_local;
 mod template;
 mod template_contract;
 mod template_firewall;
+mod template_infra;
 mod template_instances;
 mod template_names;
 mod template_permissions;

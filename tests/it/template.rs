@@ -42,6 +42,16 @@ impl Template {
         Self::new(transformed("template.yaml"), stack.to_owned(), region.to_owned(), Map::new())
     }
 
+    /// A template of the repository with these parameters in place of their defaults.
+    pub(crate) fn with(file: &str, given: &[(&str, &str)]) -> Self {
+        let document = transformed(file);
+        for (name, _) in given {
+            assert!(document["Parameters"].get(name).is_some(), "{file} has no parameter {name}");
+        }
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        Self::new(document, STACK.to_owned(), REGION.to_owned(), given)
+    }
+
     fn new(document: Value, stack: String, region: String, given: Map<String, Value>) -> Self {
         let mut template = Self { document, stack, region, given, nested: BTreeMap::new() };
         let nests = template.of_type("AWS::CloudFormation::Stack").into_iter();
@@ -98,6 +108,22 @@ impl Template {
         })
     }
 
+    /// The parameters as they stand in the template.
+    pub(crate) fn declared(&self) -> &Map<String, Value> {
+        self.document["Parameters"].as_object().unwrap()
+    }
+
+    /// The type of each resource, of those too that a default stack has not.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.document["Resources"].as_object().unwrap();
+        all.iter().map(|(id, raw)| (id.as_str(), text(&raw["Type"])))
+    }
+
+    /// An output of a default stack, resolved.
+    pub(crate) fn output(&self, name: &str) -> Value {
+        self.resolve(&self.document["Outputs"][name]["Value"])
+    }
+
     fn holds(&self, condition: &str) -> bool {
         self.resolve(&self.document["Conditions"][condition]).as_bool().unwrap()
     }
@@ -145,7 +171,10 @@ impl Template {
                     _ => json!(path),
                 }
             }
-            "Fn::Sub" => json!(self.substitute(argument.as_str().unwrap())),
+            "Fn::Sub" => match argument {
+                Value::Array(parts) => json!(self.substitute(text(&parts[0]), &parts[1])),
+                pattern => json!(self.substitute(text(pattern), &Value::Null)),
+            },
             "Fn::Join" => {
                 let parts = self.resolve(&argument[1]);
                 let parts: Vec<&str> = parts.as_array().unwrap().iter().map(text).collect();
@@ -156,14 +185,22 @@ impl Template {
                 text(&whole).split(text(&argument[0])).collect()
             }
             "Fn::Select" => {
-                let index = argument[0].as_u64().unwrap();
-                self.resolve(&argument[1])[usize::try_from(index).unwrap()].clone()
+                let items = self.resolve(&argument[1]);
+                items[usize::try_from(argument[0].as_u64().unwrap()).unwrap()].clone()
+            }
+            "Fn::GetAZs" => json!([format!("{REGION}a"), format!("{REGION}b")]),
+            "Fn::Cidr" => {
+                (0..argument[1].as_u64().unwrap()).map(|n| json!(format!("10.20.{n}.0/24"))).collect()
             }
             "Fn::Base64" => self.resolve(argument),
             "Fn::Equals" => json!(self.resolve(&argument[0]) == self.resolve(&argument[1])),
             "Fn::And" => {
                 let all = argument.as_array().unwrap();
                 json!(all.iter().all(|condition| self.resolve(condition) == json!(true)))
+            }
+            "Fn::Or" => {
+                let any = argument.as_array().unwrap();
+                json!(any.iter().any(|condition| self.resolve(condition) == json!(true)))
             }
             "Fn::Not" => json!(self.resolve(&argument[0]) == json!(false)),
             "Fn::If" => self.resolve(&argument[if self.holds(text(&argument[0])) { 1 } else { 2 }]),
@@ -190,14 +227,16 @@ impl Template {
         json!(self.resource(name).reference(name))
     }
 
-    fn substitute(&self, pattern: &str) -> String {
+    /// `own` are the variables that the pattern brings along.
+    fn substitute(&self, pattern: &str, own: &Value) -> String {
         let mut parts = pattern.split("${");
         let mut out = parts.next().unwrap().to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap();
-            let value = match name.split_once('.') {
-                Some(_) => json!(name),
-                None => self.reference(name),
+            let value = match (own.get(name), name.split_once('.')) {
+                (Some(value), _) => self.resolve(value),
+                (None, Some(_)) => json!(name),
+                (None, None) => self.reference(name),
             };
             match value {
                 Value::String(value) => out.push_str(&value),

@@ -3,7 +3,7 @@
 usage: deploy.py ENDPOINT STACK template.json FOLDER [NAME=VALUE ...]
 
 The templates that it nests are taken from FOLDER. Parameters that name the account's own network (VpcId, SubnetIds)
-default to the account's default VPC.
+default to the account's default VPC. What stands around the services is left out (LEFT_OUT).
 Prints {"resources": {logical id: physical id}, "outputs": {name: value}, "roles": {logical id of what has the role:
 {"name": physical id of that, "policies": {name: [statement]}}}}. What is in a nested stack has the id `<nested>.<own>`.
 """
@@ -39,6 +39,12 @@ def default_network(endpoint: str) -> dict[str, str]:
     subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
     return {"VpcId": vpc["VpcId"], "SubnetIds": ",".join(subnet["SubnetId"] for subnet in subnets)}
 
+
+# Parameters that switch off what nothing here plays: RDS, CloudFront, AWS's managed rules.
+SWITCHED_OFF = {"Database": "none", "ImageAccess": "none", "WafManagedRules": "none"}
+
+# Nested stacks that no parameter switches off. Watch: nobody publishes the metrics of functions and queues here.
+LEFT_OUT = ["Watch"]
 
 # Where a resource says which role it has.
 HAS_ROLE = {"AWS::Lambda::Function": "Role", "AWS::IAM::InstanceProfile": "Roles"}
@@ -101,7 +107,8 @@ def create(
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise SystemExit(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared))}")
-    values = {**default_network(endpoint), **given}
+    values = {**default_network(endpoint), **SWITCHED_OFF, **given}
+    template["Resources"] = {name: one for name, one in template["Resources"].items() if name not in LEFT_OUT}
     cloudformation = client("cloudformation", endpoint)
     nested = upload_nested(endpoint, template, folder)
     try:
@@ -121,6 +128,8 @@ def create(
     ids = resources(cloudformation, stack)
     found = list(holders(template, ids))
     for name, inner in nested.items():
+        if not ids.get(name):
+            continue
         inside = resources(cloudformation, ids[name])
         ids |= {f"{name}.{own}": physical for own, physical in inside.items()}
         found += [(f"{name}.{own}", physical, role) for own, physical, role in holders(inner, inside)]

@@ -21,6 +21,10 @@ def _functions() -> None:
     original = parsing.clean_json
 
     def clean_json(value: Any, resources: Any) -> Any:
+        if isinstance(value, list):
+            # moto leaves AWS::NoValue out of maps only.
+            items = [parsing.clean_json(item, resources) for item in value]
+            return [item for item in items if item is not None]
         if isinstance(value, dict) and "Fn::Cidr" in value:
             block, count, bits = (original(part, resources) for part in value["Fn::Cidr"])
             subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
