@@ -127,7 +127,7 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Ok(pid) = fs::read_to_string(self.folder.path().join("nginx/nginx.pid")) {
-            let _ = Command::new("kill").arg(pid.trim()).status();
+            drop(Command::new("kill").arg(pid.trim()).status());
         }
     }
 }
@@ -409,7 +409,7 @@ fn what_goes_wrong_with_counts_ends_nothing_but_counts() {
 
     // Another nginx than the kit's writes no log.
     fs::remove_file(instance.counts().join("log")).unwrap();
-    instance.hook_of("d-3", r#"begin_counting || true; count_requests || true; [[ -z $counted ]]"#);
+    instance.hook_of("d-3", "begin_counting || true; count_requests || true; [[ -z $counted ]]");
     assert_eq!(blue.from("10.0.0.1", "/200"), 200);
 }
 

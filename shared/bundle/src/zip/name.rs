@@ -101,6 +101,7 @@ impl<'a> Name<'a> {
 
 /// What a name's bytes are, found in one pass: there may be a quarter of a million names.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Letters {
     control: bool,
     beyond_ascii: bool,

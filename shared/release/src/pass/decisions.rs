@@ -29,8 +29,12 @@ pub struct Decisions {
     /// whether a call failed.
     pub goes_on: fn(Wake, u8, bool, bool) -> bool,
     /// What becomes of the traffic when the ledger cannot be read.
-    pub without_ledger: fn(&Rules, &Alarms, &PerColour<Option<usize>>, Option<&Deployment>) -> WithoutLedger,
+    pub without_ledger: DecideWithoutLedger,
 }
+
+/// Told the rules, the alarms, how many targets of each colour are healthy, and the open deployment.
+pub type DecideWithoutLedger =
+    fn(&Rules, &Alarms, &PerColour<Option<usize>>, Option<&Deployment>) -> WithoutLedger;
 
 /// What a write of the ledger has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
