@@ -125,6 +125,20 @@ fn an_entry_that_lies_about_its_size_is_unpacked_no_further_than_the_limit() {
 }
 
 #[test]
+fn a_directory_with_another_number_of_entries_than_its_end_says_is_refused() {
+    let zip = Zip::with_appspec(APPSPEC).bytes();
+    let end = position(&zip, b"PK\x05\x06");
+    let said = u16::from_le_bytes([zip[end + 8], zip[end + 9]]);
+    for other in [said - 1, said + 1] {
+        let mut bytes = zip.clone();
+        for at in [end + 8, end + 10] {
+            bytes[at..at + 2].copy_from_slice(&other.to_le_bytes());
+        }
+        assert_eq!(codes(&look(&Object::new(bytes))), ["GL005"], "{other} for {said}");
+    }
+}
+
+#[test]
 fn entries_that_share_bytes_are_refused() {
     let mut bytes = Zip::with_appspec(APPSPEC).bytes();
     let directory = position(&bytes, b"PK\x01\x02");
