@@ -70,7 +70,7 @@ bench-start: build ## Measure what a function does before its first event, besid
 
 bench-counts: ## Measure what counting requests costs an instance's nginx, at 3,000 requests a second.
 	@local/prepare demo
-	python3 bench/counts/run.py
+	python3 bench/counts.py
 
 bench-waf: ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
 	@local/prepare demo

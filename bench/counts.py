@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 ADDRESS, SECONDS, RATE, CONNECTIONS, ROUNDS = "127.0.79.1", 10, 3000, 32, 5
 
 HOOK = """
