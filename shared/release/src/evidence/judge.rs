@@ -71,6 +71,14 @@ pub struct Terms<'a> {
     pub grows: bool,
 }
 
+impl<'a> Terms<'a> {
+    /// By the defaults, with a share that stays.
+    pub fn usual(candidate: Colour, targets: &'a [InstanceId], bake: Duration) -> Self {
+        let (harm, latest) = (10, Duration::from_secs(30 * 60));
+        Self { candidate, targets, harm, bake, latest, at_max: AtMax::GoOn, grows: false }
+    }
+}
+
 /// How long the evidence step lasts at least.
 const LEAST: Duration = Duration::from_secs(180);
 /// From so many minutes on for which there is no report CloudWatch's own counts may convict.

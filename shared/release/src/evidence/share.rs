@@ -41,7 +41,12 @@ impl Share {
         let named =
             [(1, Self::ONE), (3, Self::THREE), (10, Self::TEN), (30, Self::THIRTY), (90, Self::NINETY)];
         let found = named.iter().find(|(of, _)| *of == percent);
-        found.map_or(Self { part: u16::from(percent.min(100)), whole: 100 }, |(_, share)| *share)
+        found.map_or(Self::plain(percent), |(_, share)| *share)
+    }
+
+    /// So many of a hundred parts.
+    pub fn plain(percent: u8) -> Self {
+        Self { part: u16::from(percent.min(100)), whole: 100 }
     }
 
     /// In percent, rounded.
