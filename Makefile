@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-waf bench-offenders chaos prove
+.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-waf bench-offenders bench-evidence chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs
 # What the local cloud runs: the functions, the program that is released, and itself.
@@ -80,6 +80,9 @@ bench-waf: ## Measure how fast waf-logs reads, beside DuckDB, Python and plain s
 
 bench-offenders: ## Play traffic with known attackers to waf-logs, fail2ban's rule and AWS's Security Automations.
 	cargo run --release -p bench-waf --bin judge
+
+bench-evidence: ## Play good and bad versions at 1 to 60,000 requests a minute to the judge of evidence and to what others do.
+	cargo run --profile prove -p bench-evidence
 
 chaos: ## Break everything that AWS lets break, under load, and see that it comes to rest.
 	@local/prepare demo

@@ -1,5 +1,6 @@
 //! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
 
+use crate::evidence::Counted;
 use crate::stored::UnknownFields;
 use crate::{
     Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
@@ -54,6 +55,9 @@ pub struct Open {
     /// When the last deployment of somebody else was seen that kept its own from being created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delayed_until: Option<Timestamp>,
+    /// What instances and CloudWatch have counted of its requests and of live's, once anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Box<Counted>>,
     /// What an operator wants of it.
     pub request: Option<Request>,
     /// Of a rollback: why what was live is put aside.

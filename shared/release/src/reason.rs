@@ -1,5 +1,6 @@
 //! Why: every decision says, "did nothing" too.
 
+use crate::evidence::{Compared, Judgement};
 use crate::{InstanceId, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,12 @@ pub enum ReturnCause {
     Alarm {
         /// The alarm's name.
         alarm: String,
+    },
+    /// The candidate fails more of its requests than live does.
+    #[error("{}: see the application's log on {}", Judgement::Worse(*compared), compared.candidate)]
+    Worse {
+        /// The counts, and the odds.
+        compared: Compared,
     },
     /// Targets of the candidate failed their health checks for longer than the grace.
     #[error(
@@ -156,7 +163,14 @@ impl ReturnCause {
     /// Whether a dying instance can first show up as this cause: failed requests, failed checks, a silent hook, or a
     /// rule that another pass already deleted because of those.
     pub fn may_be_a_lost_instance(&self) -> bool {
-        matches!(self, Self::Alarm { .. } | Self::Unhealthy { .. } | Self::Silent { .. } | Self::RuleDeleted)
+        matches!(
+            self,
+            Self::Alarm { .. }
+                | Self::Worse { .. }
+                | Self::Unhealthy { .. }
+                | Self::Silent { .. }
+                | Self::RuleDeleted
+        )
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::decision::{Decision, Placed};
 use crate::display::Tone;
+use release::evidence::Judgement;
 use release::{Colour, Reason, ReturnCause, Target, TargetStatus};
 
 /// What a reason means to its reader.
@@ -163,6 +164,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
 fn because(cause: &ReturnCause) -> String {
     match cause {
         ReturnCause::Alarm { alarm } => format!("alarm {alarm} fired"),
+        ReturnCause::Worse { compared } => Judgement::Worse(*compared).to_string(),
         ReturnCause::Unhealthy { unhealthy, targets } => {
             format!("{unhealthy} of {targets} instances failed their health checks for too long")
         }

@@ -1,7 +1,26 @@
-//! What the counts of both colours prove about a candidate.
+//! What the counts of both colours prove about a candidate: worse, fine, or not yet.
+//!
+//! Reading order: what is [counted](Report), the [bets](odds) on it, [`Share`] and [`Stake`], the decision
+//! ([`Counted::judge`]), what is [said](Judgement). Reports of the instances may take a release back; only CloudWatch lets it
+//! go on. Where no coin is tossed, minutes are compared with the service's own [`Week`].
 
+mod counted;
 mod counts;
+mod judge;
+pub mod odds;
+mod past;
+mod published;
 mod report;
+mod said;
+mod share;
+mod trust;
 
+pub use counted::{Counted, MinuteSum, Order, Reported, Sum, minute_of};
 pub use counts::{Count, MinuteCount, Published, PublishedMinute, Report};
+pub use judge::{AtMax, AtMaxError, Terms};
+pub use past::{Slots, Week};
 pub use report::ReportError;
+pub use said::{Compared, Judgement, Points, Unsure};
+pub use share::{Share, Stake, is_little_at_stake};
+
+use published::Minutes;

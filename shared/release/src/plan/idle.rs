@@ -173,6 +173,7 @@ impl Planning<'_> {
             since: self.now,
             opened_at: self.now,
             delayed_until: None,
+            counted: None,
             request: None,
             rolls_back: None,
             unknown_fields: UnknownFields::default(),

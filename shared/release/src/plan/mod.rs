@@ -5,6 +5,7 @@
 
 mod drift;
 mod effects;
+mod evidence;
 mod healing;
 mod idle;
 mod installing;
@@ -153,6 +154,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
         reasons: Vec::new(),
         again: false,
     };
+    planning.count();
     match planning.ledger.open.take() {
         None => planning.idle(),
         Some(open) => match open.phase {

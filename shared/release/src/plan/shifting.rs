@@ -1,5 +1,6 @@
 //! Shifting and baking: weight is raised step by step, each raise proven safe in its own pass.
 
+use super::evidence::order;
 use super::watch::Watch;
 use super::{Planning, schedule};
 use crate::{
@@ -133,6 +134,7 @@ impl Planning<'_> {
         }
         open.phase.awaits_no_proof();
         open.since = self.now;
+        order(&mut open, self.now);
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
         self.keep(open);

@@ -31,6 +31,9 @@ impl Planning<'_> {
         if let Some(alarm) = self.firing(open) {
             return Watch::Back(ReturnCause::Alarm { alarm });
         }
+        if let Some(cause) = self.convicted(open) {
+            return Watch::Back(cause);
+        }
         if let Some(cause) = self.ended(open) {
             // `without_ledger` deletes the rule and stops the deployment. CodeDeploy then reports a manual stop, which
             // would hide the cause, so report RuleDeleted.

@@ -11,6 +11,7 @@ mod call_budget;
 mod commands;
 mod deployments;
 mod drift;
+mod evidence;
 mod faults;
 mod instances;
 mod newer_ledger;

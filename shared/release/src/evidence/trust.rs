@@ -1,0 +1,82 @@
+//! Which reports are believed.
+
+use super::counted::{Counted, Reported, minute_of};
+use super::judge::Terms;
+use super::odds::real;
+use super::published::Minutes;
+use crate::plan::schedule::since;
+use crate::{Colour, InstanceId, PerColour};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How old a report may be.
+const YOUNG: Duration = Duration::from_secs(30);
+/// By how much a minute's arrivals may differ from CloudWatch's.
+const TOLERANCE: f64 = 0.2;
+/// And so many beside that.
+const TOLERATED: f64 = 5.0;
+
+/// What reports are good for at this moment.
+#[derive(Debug)]
+pub(super) struct Trust {
+    /// Every instance has reported lately, and nothing that CloudWatch says contradicts.
+    pub(super) convicts: bool,
+    /// The instances whose reports contradict CloudWatch.
+    pub(super) left_out: Vec<InstanceId>,
+    /// The minutes of which there is a report that nothing contradicts.
+    reported: BTreeSet<i64>,
+}
+
+impl Trust {
+    pub(super) fn of(counted: &Counted, minutes: &Minutes, terms: &Terms<'_>, now: Timestamp) -> Self {
+        let young = |instance: &InstanceId| {
+            let reported = counted.reports.get(instance);
+            reported.is_some_and(|reported| since(reported.at, now) < YOUNG)
+        };
+        let few = !terms.targets.is_empty() && terms.targets.len() <= Counted::INSTANCES;
+        let complete = few && terms.targets.iter().all(young);
+        let newest = counted.newest_whole().unwrap_or(i64::MIN);
+        let from = counted.counts_from().map_or(i64::MAX, minute_of);
+        let differs = |minute: i64, total: &PerColour<u64>| {
+            Colour::BOTH
+                .into_iter()
+                .find(|colour| !is_near(*total.of(*colour), minutes.of(*colour, minute).requests))
+        };
+        let (mut reported, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+        for (minute, total) in counted.totals().range(from..) {
+            let compares = (from + 1..=newest).contains(minute) && minutes.has(*minute);
+            match differs(*minute, total).filter(|_| compares) {
+                None => drop(reported.insert(*minute)),
+                Some(colour) => left_out.extend(who(counted, *minute, colour, minutes)),
+            }
+        }
+        let convicts = complete && left_out.is_empty();
+        Self { convicts, left_out: left_out.into_iter().collect(), reported }
+    }
+
+    pub(super) fn has_report(&self, minute: i64) -> bool {
+        self.reported.contains(&minute)
+    }
+}
+
+fn is_near(reported: u64, published: u64) -> bool {
+    (real(reported) - real(published)).abs() <= TOLERANCE * real(published) + TOLERATED
+}
+
+/// Whose reports make a minute differ from CloudWatch's: those that report more than came to all instances together, or else
+/// everybody's.
+fn who(counted: &Counted, minute: i64, colour: Colour, minutes: &Minutes) -> Vec<InstanceId> {
+    let published = real(minutes.of(colour, minute).requests);
+    let reports = |instance: &Reported| {
+        let of_minute = instance.minutes.iter().find(|counted| counted.minute == minute);
+        of_minute.map_or(0, |counted| counted.of(colour).came())
+    };
+    let exceeds = |instance: &Reported| real(reports(instance)) > (1.0 + TOLERANCE) * published + TOLERATED;
+    let named = |picked: &dyn Fn(&Reported) -> bool| {
+        let picked = counted.reports.iter().filter(|(_, instance)| picked(instance));
+        picked.map(|(instance, _)| instance.clone()).collect::<Vec<_>>()
+    };
+    let liars = named(&exceeds);
+    if liars.is_empty() { named(&|_| true) } else { liars }
+}
