@@ -469,3 +469,28 @@ async fn what_a_hook_has_counted_never_decides_whether_it_is_answered() {
     question["deploymentId"] = json!("d-of-somebody");
     assert_eq!(service.send(question).await.unwrap()["status"], "failed");
 }
+
+#[tokio::test]
+async fn an_instance_that_always_asks_second_is_heard_all_the_same() {
+    let service = Service::with_open_release().await;
+    service.world.install_done(&service.name);
+    let ask = async |instance: &str| {
+        let nothing = json!({"arrived": 0, "failed": 0, "open": 0});
+        let minute = service.world.now().as_second() / 60;
+        let question = json!({
+            "deploymentId": service.deployment(), "lifecycleEvent": "ValidateService", "instanceId": instance,
+            "service": "backend", "counts": [{"minute": minute, "blue": nothing, "green": nothing}],
+        });
+        assert_eq!(service.send(question).await.unwrap()["status"], "wait");
+    };
+    for _ in 0..12 {
+        ask("i-backend-1").await;
+        service.world.pass(Duration::from_secs(1));
+        ask("i-backend-2").await;
+        service.world.pass(Duration::from_secs(4));
+    }
+    let reports = service.ledger().open.unwrap().counted.unwrap().reports;
+    let ages: Vec<i64> =
+        reports.values().map(|reported| service.world.now().as_second() - reported.at.as_second()).collect();
+    assert!(ages.len() == 2 && ages.iter().all(|age| *age <= 20), "{ages:?}");
+}

@@ -174,6 +174,21 @@ impl Kit {
         })
     }
 
+    /// Waits until each instance has had an answer that was given from now on.
+    async fn answered_again(&self, deployment: &str) {
+        let asked = |n| {
+            let asked = question(deployment, "ValidateService", n);
+            let questions = self.greenlight.questions.lock().unwrap();
+            questions.iter().filter(|question| without_counts(question) == asked).count()
+        };
+        let before = [asked(1), asked(2)];
+        // The next question may be answered as before, and the one after that is asked when its answer was read.
+        until("both instances have heard and ask again", || async {
+            (1..=2).all(|n| asked(n) > before[n - 1] + 2)
+        })
+        .await;
+    }
+
     async fn message(&self, deployment: &str, n: usize, event: &str) -> String {
         self.scene.event(deployment, n, event).await["diagnostics"].to_string()
     }
@@ -313,7 +328,7 @@ async fn releases_go_to_their_colour_and_come_back_without_touching_the_other() 
         "ValidateService",
         r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"shifting","weight":10}"#,
     );
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    kit.answered_again(&seventh).await;
     for n in 1..=2 {
         assert!(kit.scene.fleet.restart_agent(&id(n)));
     }
