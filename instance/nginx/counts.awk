@@ -13,7 +13,7 @@ BEGIN { of_a_client = 3; minutes = 5; last = int(now / 60); first = last - minut
 
 FILENAME == ARGV[1] {
   if ($1 == "read") bytes = $2
-  if ($1 == "minute" && $2 >= first) { known[$2]; total[$2, $3] = $4; arrived[$2, $3] = $5; failed[$2, $3] = $6 }
+  if ($1 == "minute") { known[$2]; total[$2, $3] = $4; arrived[$2, $3] = $5; failed[$2, $3] = $6 }
   if ($1 == "open" && $3 >= first) { minute[$2] = $3; colour[$2] = $4; waiting++ }
   next
 }

@@ -40,8 +40,10 @@ const ON_BEHALF: [(&str, &str); 6] = [
 ];
 
 /// Actions that AWS can narrow and the template does not, and why.
-const NOT_NARROWED: [(&str, &str); 1] =
-    [("cloudwatch:DescribeAlarms", "composite alarms are described to those only who may describe all")];
+const NOT_NARROWED: [(&str, &str); 2] = [
+    ("cloudwatch:DescribeAlarms", "composite alarms are described to those only who may describe all"),
+    ("cloudwatch:GetMetricData", "IAM knows datasets, and no load balancer's metrics are said to be in one"),
+];
 
 /// What IAM knows, from cfn-lint's copy of it: by service the actions in lower case, and whether each has resources.
 struct Iam(Value);

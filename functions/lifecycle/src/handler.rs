@@ -209,9 +209,15 @@ async fn hear(
             }
         },
     };
-    let looks = question.validates() && is_worth_a_look(&asker) && !looked_recently(&known.0, policy, clock);
-    let ledger = if looks {
-        let report = believed(&known.0, &asker, question, reported, clock);
+    let report = believed(&known.0, &asker, question, reported, clock);
+    let waits_for_report = report.is_some()
+        && known
+            .0
+            .open
+            .as_ref()
+            .is_some_and(|open| open.waits_for_report_of(&question.instance_id, clock.now()));
+    let is_due = waits_for_report || !looked_recently(&known.0, policy, clock);
+    let ledger = if question.validates() && is_worth_a_look(&asker) && is_due {
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, report)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;

@@ -425,3 +425,72 @@ async fn codedeploys_own_hook_is_answered_when_the_check_panics() {
     service.send(json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"})).await.unwrap();
     assert_eq!(service.world.tags(&execution()).get("greenlight:reason").map(String::as_str), Some("Failed"));
 }
+
+#[tokio::test]
+async fn what_a_hook_has_counted_never_decides_whether_it_is_answered() {
+    let count = json!({"arrived": 9, "failed": 9, "open": 0, "total": 9});
+    let minute = |number: i64| json!({"minute": number, "blue": count, "green": count});
+    let now = testing::START.as_second() / 60;
+    let good = json!([minute(now)]);
+    for counts in [
+        // An older kit's question, and those of kits and attackers to come.
+        Value::Null,
+        good.clone(),
+        json!([]),
+        json!([minute(now - 600), minute(now), minute(now + 600)]),
+        json!([minute(i64::MIN), minute(i64::MAX)]),
+        json!([{"minute": now, "blue": {"arrived": 1, "failed": 2, "open": 0}, "green": count}]),
+        json!(vec![minute(now); 10_000]),
+        json!("a".repeat(100_000)),
+        json!({"minute": {"minute": {}}}),
+    ] {
+        let service = Service::with_open_release().await;
+        service.world.install_done(&service.name);
+        for _ in 0..2 {
+            let deployment = service.deployment();
+            let question = json!({
+                "deploymentId": deployment, "deploymentGroupId": "g", "lifecycleEvent": "ValidateService",
+                "instanceId": "i-backend-1", "service": "backend", "counts": counts, "moods": ["good"],
+            });
+            let heard = service.send(question).await.unwrap();
+            assert_eq!(heard["status"], "wait", "{heard}");
+            service.world.pass(Duration::from_secs(5));
+        }
+        assert_eq!(service.ledger().phase(), "shifting");
+    }
+    // Nor is it looked at where it has no place.
+    let service = Service::with_open_release().await;
+    let mut question = json!({
+        "deploymentId": service.deployment(), "lifecycleEvent": "BeforeInstall", "instanceId": "i-backend-1",
+        "counts": good,
+    });
+    assert_eq!(service.send(question.clone()).await.unwrap()["colour"], "green");
+    question["lifecycleEvent"] = json!("ValidateService");
+    question["deploymentId"] = json!("d-of-somebody");
+    assert_eq!(service.send(question).await.unwrap()["status"], "failed");
+}
+
+#[tokio::test]
+async fn an_instance_that_always_asks_second_is_heard_all_the_same() {
+    let service = Service::with_open_release().await;
+    service.world.install_done(&service.name);
+    let ask = async |instance: &str| {
+        let nothing = json!({"arrived": 0, "failed": 0, "open": 0});
+        let minute = service.world.now().as_second() / 60;
+        let question = json!({
+            "deploymentId": service.deployment(), "lifecycleEvent": "ValidateService", "instanceId": instance,
+            "service": "backend", "counts": [{"minute": minute, "blue": nothing, "green": nothing}],
+        });
+        assert_eq!(service.send(question).await.unwrap()["status"], "wait");
+    };
+    for _ in 0..12 {
+        ask("i-backend-1").await;
+        service.world.pass(Duration::from_secs(1));
+        ask("i-backend-2").await;
+        service.world.pass(Duration::from_secs(4));
+    }
+    let reports = service.ledger().open.unwrap().counted.unwrap().reports;
+    let ages: Vec<i64> =
+        reports.values().map(|reported| service.world.now().as_second() - reported.at.as_second()).collect();
+    assert!(ages.len() == 2 && ages.iter().all(|age| *age <= 20), "{ages:?}");
+}

@@ -433,7 +433,7 @@ fn every_awk_counts_alike() {
                     "-v",
                     &format!("now={now}"),
                     "-v",
-                    "limit=20000",
+                    "limit=3",
                     "-v",
                     &format!("kept={}", new.display()),
                 ])
@@ -463,8 +463,21 @@ fn every_awk_counts_alike() {
         let then = minute(29_400_000, [3, 1, 0, 3], [1, 0, 0, 3]);
         assert_eq!(count(1_764_000_025, b"- 200 0.100 3.3 .\n"), format!("[{before},{then}]"), "{awk:?}");
 
-        // Five minutes are told, and what is older is forgotten.
+        // No more than the limit are followed until they end; the others only came.
+        let lines = (1..=4).map(|n| format!("+ green 1764000030.000 10.0.1.{n} 5.{n} .\n"));
+        let then = minute(29_400_000, [3, 1, 0, 3], [4, 0, 3, 7]);
+        let lines: String = lines.collect();
+        assert_eq!(count(1_764_000_035, lines.as_bytes()), format!("[{before},{then}]"), "{awk:?}");
+
+        // The clock was read before the log, and a minute may begin in between.
+        let next = minute(29_400_001, [0, 0, 0, 1], [0; 4]);
+        let line = b"+ blue 1764000060.001 10.0.2.1 6.1 .\n";
+        assert_eq!(count(1_764_000_059, line), format!("[{before},{then},{next}]"), "{awk:?}");
+
+        // Five minutes are told, and what is older is forgotten, whether it has ended or not.
         let now = minute(29_400_004, [0; 4], [0; 4]);
-        assert_eq!(count(1_764_000_020 + 240, b""), format!("[{then},{now}]"), "{awk:?}");
+        assert_eq!(count(1_764_000_020 + 240, b""), format!("[{then},{next},{now}]"), "{awk:?}");
+        count(1_764_000_020 + 300, b"");
+        assert!(!fs::read_to_string(&kept).unwrap().contains("open"), "{awk:?}");
     }
 }

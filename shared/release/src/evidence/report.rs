@@ -1,13 +1,18 @@
 //! Reading what a hook reports. Whoever may ask may write anything here, so it is believed whole or not at all.
 
-use super::{Count, MinuteCount, Report};
+use super::{Count, Counted, MinuteCount, Report};
+use crate::plan::schedule::since;
 use crate::{InstanceId, Open};
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::Value;
+use std::time::Duration;
 
 /// Requests of one colour in one minute at most: a million a second is more than an instance's nginx can take.
 const MOST: u64 = 60_000_000;
+
+/// From this age on, a report is worth a look. After twice as long it convicts nobody.
+const OLD: Duration = Duration::from_secs(15);
 
 /// Why a report is not believed. The question that brought it is answered all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +78,20 @@ impl Report {
     }
 }
 
+impl Open {
+    /// Whether a pass is to look for the sake of what this instance reports. Many ask and one looks, so without this an
+    /// instance that always asks second would never be heard; reports that are old convict nobody.
+    pub fn waits_for_report_of(&self, instance: &InstanceId, now: Timestamp) -> bool {
+        let is_old = |counted: &Counted| {
+            counted.reports.get(instance).is_none_or(|reported| since(reported.at, now) >= OLD)
+        };
+        self.had_weight()
+            && self.targets.len() <= Counted::INSTANCES
+            && self.targets.contains(instance)
+            && self.counted.as_deref().is_some_and(is_old)
+    }
+}
+
 impl Count {
     fn can_be(self) -> bool {
         let Self { arrived, failed, open, total } = self;
@@ -85,6 +104,7 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Phase, Raised, Trial};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -94,6 +114,18 @@ mod tests {
 
     fn minute(minute: i64, green: &Value) -> Value {
         json!({"minute": minute, "blue": {"arrived": 0, "failed": 0, "open": 0}, "green": green})
+    }
+
+    fn open(targets: &[&str]) -> Open {
+        serde_json::from_value(json!({
+            "purpose": "release", "colour": "green", "strategy": "AllAtOnce", "bake": "1m",
+            "upload": {"number": 2, "commit": "0a1b2c3", "received_at": "2026-01-01T00:00:00Z", "revision":
+                {"bucket": "b", "key": "k", "version": "v", "etag": "e"}},
+            "attempt": 1, "first_attempt": 1, "deployment": null, "refused": null, "rule": null,
+            "targets": targets, "phase": "installing", "since": "2026-01-01T00:00:30Z",
+            "opened_at": "2026-01-01T00:01:30Z", "request": null, "rolls_back": null,
+        }))
+        .unwrap()
     }
 
     #[test]
@@ -144,19 +176,6 @@ mod tests {
 
     #[test]
     fn only_minutes_and_instances_of_the_release_belong_to_it() {
-        let open = |targets: &[&str]| {
-            let mut open: Open = serde_json::from_value(json!({
-                "purpose": "release", "colour": "green", "strategy": "AllAtOnce", "bake": "1m",
-                "upload": {"number": 2, "commit": "0a1b2c3", "received_at": "2026-01-01T00:00:00Z", "revision":
-                    {"bucket": "b", "key": "k", "version": "v", "etag": "e"}},
-                "attempt": 1, "first_attempt": 1, "deployment": null, "refused": null, "rule": null,
-                "targets": [], "phase": "installing", "since": "2026-01-01T00:00:30Z",
-                "opened_at": "2026-01-01T00:01:30Z", "request": null, "rolls_back": null,
-            }))
-            .unwrap();
-            open.targets = targets.iter().map(|id| InstanceId((*id).to_owned())).collect();
-            open
-        };
         let now: Timestamp = "2026-01-01T00:03:10Z".parse().unwrap();
         let first = now.as_second() / 60 - 3;
         let counts: Vec<_> = (first..first + 6)
@@ -169,6 +188,27 @@ mod tests {
         assert_eq!(kept, [1, 2, 3, 4], "opened in minute 1, and it is minute 3");
         assert!(report.clone().of_release(&open(&["i-2", "i-1"]), now).is_ok());
         assert_eq!(report.of_release(&open(&["i-2"]), now), Err(ReportError::Foreign));
+    }
+
+    #[test]
+    fn a_pass_looks_for_the_sake_of_an_instance_that_was_not_heard_for_fifteen_seconds() {
+        let (one, other) = (InstanceId("i-1".to_owned()), InstanceId("i-2".to_owned()));
+        let opened: Timestamp = "2026-01-01T00:01:30Z".parse().unwrap();
+        let after = |seconds: i64| opened.checked_add(seconds.seconds()).unwrap();
+        let mut open = open(&["i-1", "i-2"]);
+        let mut counted = Counted::default();
+        counted.take_report(&Report { instance: one.clone(), minutes: Vec::new() }, opened);
+        open.counted = Some(Box::new(counted));
+        assert!(!open.waits_for_report_of(&other, after(60)), "it has no weight yet");
+        open.phase = Phase::Baking(Trial { raised: Raised::Decided, ..Trial::default() });
+        assert!(open.waits_for_report_of(&other, opened));
+        assert!(!open.waits_for_report_of(&one, after(14)) && open.waits_for_report_of(&one, after(15)));
+        assert!(
+            !open.waits_for_report_of(&InstanceId("i-3".to_owned()), after(60)),
+            "it is none of the release's"
+        );
+        open.targets = (0..11).map(|n| InstanceId(format!("i-{n}"))).collect();
+        assert!(!open.waits_for_report_of(&other, after(60)), "of so many, none is kept");
     }
 
     proptest! {
