@@ -47,7 +47,7 @@ fn written(folder: &Path, secrets: &str, secret: &str) -> Output {
 
 #[test]
 fn a_secret_reaches_the_version_as_it_is_and_only_root_can_read_it() {
-    for secret in [r#"plain"#, r#"two words # "$HOME" \n ${x}"#, r#"it's "so" $HOME \ # done"#] {
+    for secret in ["plain", r#"two words # "$HOME" \n ${x}"#, r#"it's "so" $HOME \ # done"#] {
         let folder = tempfile::tempdir().unwrap();
         let output = written(folder.path(), "# the database\nKEY=ssm:/backend/key\n", secret);
         let text = String::from_utf8(output.stdout).unwrap();
