@@ -1,7 +1,7 @@
 //! What fails on an instance, in each way in which a version runs: the release ends with its reason, and the live colour
 //! is not touched.
 
-use std::{fs, net::TcpListener, path::Path, time::Duration};
+use std::{fs, net::TcpListener, path::Path, process::Command, time::Duration};
 
 use crate::{
     kit_scene::{Kit, Runtime},
@@ -163,6 +163,9 @@ async fn a_hook_that_is_ended_half_way_leaves_nothing_behind() {
     })
     .await;
     assert!(kit.is_down(8081) && kit.serves(8080, "one on blue"));
+    let load = format!("load --quiet --input {}", kit.scene.folder.path().display());
+    let left = Command::new("pgrep").args(["--full", &load]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "", "it still loads the image");
 
     // Nothing of it is in the way of the next one, nor of the same one again.
     kit.docker_faults("");

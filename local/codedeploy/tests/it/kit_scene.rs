@@ -168,9 +168,10 @@ impl Kit {
             fs::create_dir_all(&folder).unwrap();
             let lines = format!(
                 "# written by user data\nGREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle\n\
-                 GREENLIGHT_ADDRESS={}\nINSTANCE_ID={}\nGREENLIGHT_HEALTH_SECONDS=10\nAWS_REGION=eu-west-1\n{settings}",
+                 GREENLIGHT_ADDRESS={}\nINSTANCE_ID={}\nGREENLIGHT_HEALTH_SECONDS={}\nAWS_REGION=eu-west-1\n{settings}",
                 kit.address(n),
-                id(n)
+                id(n),
+                if runtime == Runtime::Docker { 30 } else { 10 },
             );
             fs::write(folder.join("environment"), lines).unwrap();
             kit.scene.fleet.add_instance(instance).unwrap();
@@ -256,6 +257,11 @@ impl Kit {
 
     pub(crate) async fn validating(&self, deployment: &str) {
         until("both instances ask in ValidateService", || async {
+            let deployment_now = self.scene.deployment(deployment).await;
+            if deployment_now["status"] == "Failed" {
+                let told = [self.scene.target(deployment, 1).await, self.scene.target(deployment, 2).await];
+                panic!("{deployment} has failed: {told:?}");
+            }
             let questions = self.greenlight.questions.lock().unwrap();
             (1..=2).all(|n| {
                 let asked = question(deployment, "ValidateService", n);
