@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 pub(crate) const STACK: &str = "shop";
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -21,7 +21,7 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Transforms the template the way the local cloud does, once for all tests of a process.
+    /// `template.yaml` with its defaults.
     pub(crate) fn read() -> &'static Self {
         static TEMPLATE: OnceLock<Template> = OnceLock::new();
         TEMPLATE.get_or_init(|| Self::transform("template.yaml"))
@@ -37,17 +37,11 @@ impl Template {
         template
     }
 
+    /// Transforms a template the way the local cloud does, once for all tests of a process.
     fn transform(file: &str) -> Self {
-        let root = root();
-        let python = root.join(".venv/bin/python");
-        assert!(python.exists(), "{} is missing: run `make prepare`", python.display());
-        let output = Command::new(python)
-            .arg(root.join("local/cloud/emulator/transform.py"))
-            .args([root.join(file), PathBuf::from("/dev/stdout")])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self { document: serde_json::from_slice(&output.stdout).unwrap() }
+        static DONE: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+        let mut done = DONE.lock().unwrap();
+        Self { document: done.entry(file.to_owned()).or_insert_with(|| transformed(file)).clone() }
     }
 
     /// All resources of a type that a default stack has, by logical id.
@@ -211,6 +205,19 @@ impl Template {
         }
         out
     }
+}
+
+fn transformed(file: &str) -> Value {
+    let root = root();
+    let python = root.join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make prepare`", python.display());
+    let output = Command::new(python)
+        .arg(root.join("local/cloud/emulator/transform.py"))
+        .args([root.join(file), PathBuf::from("/dev/stdout")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// One resource.
