@@ -39,7 +39,7 @@ INSTANCES_OF_A_RELEASE = INSTANCES // SERVICES
 TICK_SECONDS = 0.5
 ANSWER_SECONDS = 0.1
 FUNCTION_GB = 0.25
-# The ledger and the rules' state are read by each pass of each service.
+# A pass reads the ledger, and again when it has acted.
 READS_OF_A_PASS = 2
 LOG_KB_OF_A_PASS = 1.5
 # `waf-logs`: a tick of its own at twice the memory, and a read for each object of the two logs.

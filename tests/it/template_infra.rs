@@ -179,11 +179,15 @@ fn two_regions_and_two_stages_of_an_account_do_not_meet() {
     for file in NESTED {
         let template = nested(file, &[]);
         for (id, resource) in template.resources() {
+            // A record is called as the host that it leads from.
+            if resource.kind() == "AWS::Route53::RecordSet" {
+                continue;
+            }
             let properties = resource.properties();
             let Some((_, paths, is_global)) = NAMES.iter().find(|(kind, ..)| *kind == resource.kind()) else {
                 let names = properties.as_object().unwrap().keys();
                 let own = names.filter(|name| name.ends_with("Name") || *name == "DBInstanceIdentifier");
-                // A record's name is a host name, a database has names of its own inside.
+                // A database has names of its own inside.
                 let known = ["DBName", "DBSubnetGroupName", "MasterUsername", "ServiceName"];
                 let own: Vec<&String> = own.filter(|name| !known.contains(&name.as_str())).collect();
                 assert!(
@@ -340,6 +344,7 @@ fn an_image_is_shown_by_our_pages_and_by_no_other() {
         "https://evil.test/",
         "http://www.example.com/",
         "https://www.example.com.evil.test/",
+        "https://evil-www.example.com/",
         "https://evil.test/https://www.example.com/",
         "https://www.example.com@evil.test/",
         "https://evil.test#https://www.example.com/",
