@@ -209,15 +209,11 @@ async fn hear(
             }
         },
     };
-    let report = believed(&known.0, &asker, question, reported, clock);
-    let waits_for_report = report.is_some()
-        && known
-            .0
-            .open
-            .as_ref()
-            .is_some_and(|open| open.waits_for_report_of(&question.instance_id, clock.now()));
-    let is_due = waits_for_report || !looked_recently(&known.0, policy, clock);
-    let ledger = if question.validates() && is_worth_a_look(&asker) && is_due {
+    let is_needed = reported.is_some() && needs_report(&known.0, question, clock);
+    let is_due = is_needed || !looked_recently(&known.0, policy, clock);
+    let looks = question.validates() && is_worth_a_look(&asker) && is_due;
+    let ledger = if looks {
+        let report = believed(&known.0, &asker, question, reported, clock);
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, report)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
@@ -237,6 +233,11 @@ async fn hear(
             .map(|targets| is_healthy(&asker, &targets, &question.instance_id)),
     };
     Ok(answer(&ledger, policy, clock.now(), question, &asker, healthy))
+}
+
+/// Whether the open release waits for what this hook's instance has counted.
+fn needs_report(ledger: &Ledger, question: &Question, clock: &impl Clock) -> bool {
+    ledger.open.as_ref().is_some_and(|open| open.needs_report(&question.instance_id, clock.now()))
 }
 
 /// What a pass is given of a hook's report. One that cannot be is left out as a whole, and its question is answered as if it

@@ -1,6 +1,7 @@
 //! What is remembered of the counts while a release is open. Its size is bounded by time and by [`Counted::INSTANCES`].
 
 use super::{Count, MinuteCount, PublishedMinute, Report, Share, Week};
+use crate::plan::schedule::since;
 use crate::{Colour, InstanceId, PerColour};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use std::time::Duration;
 
 /// How long after its end a minute of CloudWatch's is whole, in minutes.
 const WHOLE_AFTER: i64 = 2;
+
+/// From this age on a report is fetched out of turn: half of what makes it too old to convict.
+const LATE: Duration = Duration::from_secs(15);
 
 /// For so many minutes a report may still change what it said.
 const MINUTES_REPORTED: i64 = 5;
@@ -149,7 +153,7 @@ impl Counted {
 
     /// Takes what an instance reports. Totals only grow: one that shrinks changes nothing.
     pub fn take_report(&mut self, report: &Report, now: Timestamp) {
-        if !self.reports.contains_key(&report.instance) && self.reports.len() > Self::INSTANCES {
+        if !self.reports.contains_key(&report.instance) && self.reports.len() >= Self::INSTANCES {
             return;
         }
         let counts_from = self.counts_from();
@@ -176,6 +180,11 @@ impl Counted {
             reported.base = Some(newest.unwrap_or(MinuteCount::empty(minute_of(now))));
         }
         self.close_minutes(now);
+    }
+
+    /// Whether the latest report of this instance is so old that the next one should not wait for another's turn.
+    pub fn is_late(&self, instance: &InstanceId, now: Timestamp) -> bool {
+        self.reports.get(instance).is_none_or(|reported| since(reported.at, now) >= LATE)
     }
 
     /// Adds up the minutes that no report changes any more.

@@ -78,20 +78,6 @@ impl Report {
     }
 }
 
-impl Open {
-    /// Whether a pass is to look for the sake of what this instance reports. Many ask and one looks, so without this an
-    /// instance that always asks second would never be heard; reports that are old convict nobody.
-    pub fn waits_for_report_of(&self, instance: &InstanceId, now: Timestamp) -> bool {
-        let is_old = |counted: &Counted| {
-            counted.reports.get(instance).is_none_or(|reported| since(reported.at, now) >= OLD)
-        };
-        self.had_weight()
-            && self.targets.len() <= Counted::INSTANCES
-            && self.targets.contains(instance)
-            && self.counted.as_deref().is_some_and(is_old)
-    }
-}
-
 impl Count {
     fn can_be(self) -> bool {
         let Self { arrived, failed, open, total } = self;
@@ -199,16 +185,14 @@ mod tests {
         let mut counted = Counted::default();
         counted.take_report(&Report { instance: one.clone(), minutes: Vec::new() }, opened);
         open.counted = Some(Box::new(counted));
-        assert!(!open.waits_for_report_of(&other, after(60)), "it has no weight yet");
-        open.phase = Phase::Baking(Trial { raised: Raised::Decided, ..Trial::default() });
-        assert!(open.waits_for_report_of(&other, opened));
-        assert!(!open.waits_for_report_of(&one, after(14)) && open.waits_for_report_of(&one, after(15)));
+        assert!(open.needs_report(&other, opened));
+        assert!(!open.needs_report(&one, after(14)) && open.needs_report(&one, after(15)));
         assert!(
-            !open.waits_for_report_of(&InstanceId("i-3".to_owned()), after(60)),
+            !open.needs_report(&InstanceId("i-3".to_owned()), after(60)),
             "it is none of the release's"
         );
         open.targets = (0..11).map(|n| InstanceId(format!("i-{n}"))).collect();
-        assert!(!open.waits_for_report_of(&other, after(60)), "of so many, none is kept");
+        assert!(!open.needs_report(&other, after(60)), "of so many, none is kept");
     }
 
     proptest! {

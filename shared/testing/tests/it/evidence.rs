@@ -70,6 +70,22 @@ async fn while_one_instance_reports_nothing_the_others_take_nothing_back() {
     assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100));
 }
 
+/// One hook that asks first in each interval would else be the only one that is heard.
+#[tokio::test]
+async fn a_report_that_is_missing_or_late_is_asked_for_out_of_turn() {
+    let story = raised().await;
+    let needs = |instance: &str| {
+        story.ledger().open.unwrap().needs_report(&InstanceId(instance.to_owned()), story.now())
+    };
+    story.pass(Duration::from_secs(15));
+    asks(&story, "i-backend-1", count(0, 0), count(0, 0)).await;
+    assert!(!needs("i-backend-1") && needs("i-backend-2") && !needs("i-backend-3"));
+    asks(&story, "i-backend-2", count(0, 0), count(0, 0)).await;
+    assert!(!needs("i-backend-2"));
+    story.pass(Duration::from_secs(14));
+    assert!(!needs("i-backend-1"));
+}
+
 #[tokio::test]
 async fn an_outage_of_both_colours_takes_nothing_back() {
     let story = warmed_up().await;
