@@ -1,18 +1,13 @@
 //! Reading what a hook reports. Whoever may ask may write anything here, so it is believed whole or not at all.
 
-use super::{Count, Counted, MinuteCount, Report};
-use crate::plan::schedule::since;
+use super::{Count, MinuteCount, Report};
 use crate::{InstanceId, Open};
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Duration;
 
 /// Requests of one colour in one minute at most: a million a second is more than an instance's nginx can take.
 const MOST: u64 = 60_000_000;
-
-/// From this age on, a report is worth a look. After twice as long it convicts nobody.
-const OLD: Duration = Duration::from_secs(15);
 
 /// Why a report is not believed. The question that brought it is answered all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +85,7 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, Raised, Trial};
+    use crate::evidence::Counted;
     use proptest::prelude::*;
     use serde_json::json;
 
