@@ -27,6 +27,7 @@ pub struct Greenlight {
     partials: Vec<(u32, Vec<u8>)>,
     state: State,
     written: Networks,
+    challenged: Networks,
     in_force: Networks,
     has_access_logs: bool,
 }
@@ -45,6 +46,7 @@ impl Greenlight {
             partials: Vec::new(),
             state: State::default(),
             written: Networks::default(),
+            challenged: Networks::default(),
             in_force: Networks::default(),
             has_access_logs,
         }
@@ -93,10 +95,15 @@ impl Judge for Greenlight {
             .flat_map(|family| entries(&self.state, &self.configuration, *family, MOST_ENTRIES).wanted)
             .collect();
         self.written = wanted.iter().collect();
+        self.challenged = self.state.challenged.keys().collect();
     }
 
     fn blocks(&self, address: IpAddr) -> bool {
         self.written.contains(Address::from(address))
+    }
+
+    fn challenges(&self, address: IpAddr) -> bool {
+        self.challenged.contains(Address::from(address))
     }
 
     fn in_force(&mut self) {
@@ -108,77 +115,80 @@ impl Judge for Greenlight {
     }
 }
 
-/// Bans of single addresses.
+/// A rule that bans single addresses for a time.
+trait Rule {
+    /// What it is called.
+    const NAME: &'static str;
+
+    /// The logs of five minutes come.
+    fn logs(&mut self, seen: &[Seen<'_>], at: u32, until: &mut BTreeMap<IpAddr, u32>);
+}
+
+/// A judge by such a rule.
 #[derive(Debug, Default)]
-struct Bans {
+struct Banning<R> {
+    rule: R,
     until: BTreeMap<IpAddr, u32>,
     in_force: BTreeSet<IpAddr>,
 }
 
-impl Bans {
-    fn end(&mut self, now: u32) {
-        self.until.retain(|_, until| *until > now);
+impl<R: Rule> Judge for Banning<R> {
+    fn name(&self) -> &'static str {
+        R::NAME
     }
 
-    fn take_effect(&mut self) {
+    fn logs(&mut self, seen: &[Seen<'_>], at: u32) {
+        self.rule.logs(seen, at, &mut self.until);
+    }
+
+    fn minute(&mut self, at: u32) {
+        self.until.retain(|_, until| *until > at);
+    }
+
+    fn blocks(&self, address: IpAddr) -> bool {
+        self.until.contains_key(&address)
+    }
+
+    fn in_force(&mut self) {
         self.in_force = self.until.keys().copied().collect();
+    }
+
+    fn turns_away(&self, address: IpAddr) -> bool {
+        self.in_force.contains(&address)
     }
 }
 
 /// fail2ban's rule on both logs: `maxretry` 5 failures within `findtime` 10 min, `bantime` 10 min, as in its
 /// `jail.conf`; a failure is 401, 403 or 429, as its filters for HTTP authentication have it.
 #[derive(Debug, Default)]
-pub struct Fail2ban {
+struct Fail2ban {
     failures: BTreeMap<IpAddr, Vec<u32>>,
-    bans: Bans,
 }
 
-impl Judge for Fail2ban {
-    fn name(&self) -> &'static str {
-        "fail2ban's rule"
-    }
+impl Rule for Fail2ban {
+    const NAME: &'static str = "fail2ban's rule";
 
-    fn logs(&mut self, seen: &[Seen<'_>], at: u32) {
+    fn logs(&mut self, seen: &[Seen<'_>], at: u32, until: &mut BTreeMap<IpAddr, u32>) {
         for seen in seen.iter().filter(|seen| matches!(seen.status(), 401 | 403 | 429)) {
             let failures = self.failures.entry(seen.request.from).or_default();
             failures.push(seen.request.at);
             failures.retain(|before| seen.request.at - before < 10 * MINUTE);
             if failures.len() >= 5 {
-                self.bans.until.insert(seen.request.from, at.max(seen.request.at) + 10 * MINUTE);
+                until.insert(seen.request.from, at.max(seen.request.at) + 10 * MINUTE);
             }
         }
-    }
-
-    fn minute(&mut self, at: u32) {
-        self.bans.end(at);
-    }
-
-    fn blocks(&self, address: IpAddr) -> bool {
-        self.bans.until.contains_key(&address)
-    }
-
-    fn in_force(&mut self) {
-        self.bans.take_effect();
-    }
-
-    fn turns_away(&self, address: IpAddr) -> bool {
-        self.bans.in_force.contains(&address)
     }
 }
 
 /// The defaults of AWS's Security Automations: 100 requests in a clock minute, or 50 answers of 400, 401, 403, 404 or 405
 /// in a clock minute, block for 240 minutes.
 #[derive(Debug, Default)]
-pub struct SecurityAutomations {
-    bans: Bans,
-}
+struct SecurityAutomations;
 
-impl Judge for SecurityAutomations {
-    fn name(&self) -> &'static str {
-        "AWS Security Automations"
-    }
+impl Rule for SecurityAutomations {
+    const NAME: &'static str = "AWS Security Automations";
 
-    fn logs(&mut self, seen: &[Seen<'_>], at: u32) {
+    fn logs(&mut self, seen: &[Seen<'_>], at: u32, until: &mut BTreeMap<IpAddr, u32>) {
         // A file at a time, as it does.
         let mut minutes: BTreeMap<(IpAddr, u32), (u32, u32)> = BTreeMap::new();
         for seen in seen {
@@ -189,24 +199,18 @@ impl Judge for SecurityAutomations {
         }
         for ((from, _), (requests, errors)) in minutes {
             if requests >= 100 || errors >= 50 {
-                self.bans.until.insert(from, at + 240 * MINUTE);
+                until.insert(from, at + 240 * MINUTE);
             }
         }
     }
+}
 
-    fn minute(&mut self, at: u32) {
-        self.bans.end(at);
-    }
-
-    fn blocks(&self, address: IpAddr) -> bool {
-        self.bans.until.contains_key(&address)
-    }
-
-    fn in_force(&mut self) {
-        self.bans.take_effect();
-    }
-
-    fn turns_away(&self, address: IpAddr) -> bool {
-        self.bans.in_force.contains(&address)
-    }
+/// All who are compared: `waf-logs` with both logs and with WAF's alone, and the rules of the two others.
+pub fn all() -> [Box<dyn Judge>; 4] {
+    [
+        Box::new(Greenlight::new(true)),
+        Box::new(Greenlight::new(false)),
+        Box::<Banning<Fail2ban>>::default(),
+        Box::<Banning<SecurityAutomations>>::default(),
+    ]
 }

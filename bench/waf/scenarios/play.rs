@@ -49,6 +49,10 @@ pub trait Judge {
     fn minute(&mut self, at: u32);
     /// Whether it has this address blocked.
     fn blocks(&self, address: IpAddr) -> bool;
+    /// Whether it has this address challenged.
+    fn challenges(&self, _: IpAddr) -> bool {
+        false
+    }
     /// It is about to be asked of the past: what is blocked now comes into force.
     fn in_force(&mut self);
     /// Whether what is in force blocks this address.
@@ -66,6 +70,8 @@ pub struct Outcome {
     pub stopped: f64,
     /// Senders that do nothing wrong and were blocked.
     pub innocents_blocked: usize,
+    /// Senders that do nothing wrong and would have been challenged.
+    pub innocents_challenged: usize,
 }
 
 /// Plays `traffic` to `judge`.
@@ -73,7 +79,7 @@ pub fn play(traffic: &Traffic, judge: &mut dyn Judge) -> Outcome {
     let mut seen: Vec<Seen<'_>> = Vec::with_capacity(traffic.requests.len());
     let (mut delivered, mut at_request) = (0, 0);
     let mut last_addresses: Vec<Option<IpAddr>> = vec![None; traffic.senders.len()];
-    let mut blocked = BTreeSet::new();
+    let (mut blocked, mut challenged) = (BTreeSet::new(), BTreeSet::new());
     let (mut bad, mut bad_turned_away) = (0_u32, 0_u32);
     for minute in 1..=(HOUR + LATE + AFTERWARDS) / MINUTE {
         let now = minute * MINUTE;
@@ -108,10 +114,14 @@ pub fn play(traffic: &Traffic, judge: &mut dyn Judge) -> Outcome {
             if address.is_some_and(|address| judge.blocks(address)) {
                 blocked.insert(sender);
             }
+            if address.is_some_and(|address| judge.challenges(address)) {
+                challenged.insert(sender);
+            }
         }
     }
     let attackers = traffic.senders.iter().filter(|sender| sender.is_attacker).count();
-    let caught = blocked.iter().filter(|&&sender| traffic.senders[sender].is_attacker).count();
+    let is_attacker = |sender: &&usize| traffic.senders[**sender].is_attacker;
+    let caught = blocked.iter().filter(is_attacker).count();
     let innocents_blocked = blocked.len() - caught;
     let share = |part: usize, whole: usize| if whole == 0 { 1.0 } else { rounded(part, whole) };
     Outcome {
@@ -119,6 +129,7 @@ pub fn play(traffic: &Traffic, judge: &mut dyn Judge) -> Outcome {
         precision: share(caught, blocked.len()),
         stopped: share(bad_turned_away as usize, bad as usize),
         innocents_blocked,
+        innocents_challenged: challenged.len() - challenged.iter().filter(is_attacker).count(),
     }
 }
 
