@@ -12,7 +12,8 @@ use release::pass::{
 };
 use release::plan::{Action, Outcome, Reads};
 use release::{
-    Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules, ServiceName, Wake,
+    Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules, ServiceName,
+    Summary, Wake,
 };
 
 /// What a reconcile leaves.
@@ -57,7 +58,7 @@ pub async fn reconcile(
     clock: &impl Clock,
     wake: Wake,
 ) -> Result<Reconciled, NoLedger> {
-    Shell { ports, service, policy, clock }.carry_out(Next::woken(wake), Recorded::default()).await
+    Shell { ports, service, policy, clock, wake }.carry_out(Next::woken(wake), Recorded::default()).await
 }
 
 /// [`reconcile()`] with a ledger that was read just now, which saves reading it again.
@@ -74,7 +75,7 @@ pub async fn reconcile_from(
     let decisions = Decisions::default();
     let given = Given { decisions: &decisions, policy, now: clock.now(), records: &mut records };
     let next = Next::knowing(wake, stored, &given);
-    Shell { ports, service, policy, clock }.carry_out(next, records).await
+    Shell { ports, service, policy, clock, wake }.carry_out(next, records).await
 }
 
 /// Reconciles every service, side by side.
@@ -143,6 +144,7 @@ struct Shell<'a, P, C> {
     service: &'a ServiceName,
     policy: &'a Policy,
     clock: &'a C,
+    wake: Wake,
 }
 
 impl<P: Ports, C: Clock> Shell<'_, P, C> {
@@ -195,7 +197,8 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                     back.answered(answer)
                 }
                 Next::Ended(Ended::Reconciled(ledger)) => {
-                    let Recorded { passes, failures } = records;
+                    let Recorded { passes, mut failures } = records;
+                    failures.extend(self.publish(&ledger).await.err());
                     return Ok(Reconciled { ledger: (*ledger).clone(), passes, failures });
                 }
                 Next::Ended(Ended::WithoutLedger { failure, way_back }) => {
@@ -203,6 +206,14 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 }
             };
         }
+    }
+
+    /// Tells everybody how the service stands, after everything else, because it decides nothing. The tick does it and not
+    /// a hook's question, which a thousand instances may ask.
+    async fn publish(&self, ledger: &Ledger) -> PortResult<()> {
+        let summary = Summary::of(ledger);
+        let is_due = self.wake == Wake::Event && summary.is_fresh(self.clock.now());
+        if is_due { self.ports.publish(&summary).await } else { Ok(()) }
     }
 
     /// The rules, and whose the release's rule is.
