@@ -10,7 +10,8 @@ pub use release::pass::LedgerVersion;
 use release::plan::Window;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord,
+    Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -177,6 +178,9 @@ pub trait Uploads: Sync {
         verdict: VerdictWord,
         reason: &str,
     ) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Puts a service's summary beside the bundles, at `public/<service>.json`.
+    fn publish(&self, summary: &Summary) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The time. Only the edge of a function has a real one.

@@ -15,7 +15,7 @@ use release::pass::{
 use release::plan::{Action, Outcome, Reads};
 use release::{
     Colour, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules,
-    ServiceName, TargetHealth, Wake,
+    ServiceName, Summary, TargetHealth, Wake,
 };
 use std::panic::AssertUnwindSafe;
 
@@ -61,7 +61,7 @@ pub async fn reconcile(
     clock: &impl Clock,
     wake: Wake,
 ) -> Result<Reconciled, NoLedger> {
-    let shell = Shell { ports, service, policy, clock, report: None };
+    let shell = Shell { ports, service, policy, clock, wake, report: None };
     shell.carry_out(Next::woken(wake), Recorded::default()).await
 }
 
@@ -84,7 +84,7 @@ pub async fn reconcile_from(
     let decisions = Decisions::default();
     let given = Given { decisions: &decisions, policy, now: clock.now(), records: &mut records };
     let next = Next::knowing(wake, stored, &given);
-    Shell { ports, service, policy, clock, report }.carry_out(next, records).await
+    Shell { ports, service, policy, clock, wake, report }.carry_out(next, records).await
 }
 
 /// Reconciles every service, side by side. A bug that one service meets keeps no other from being carried on, and not its
@@ -96,18 +96,16 @@ pub async fn reconcile_all(
     wake: Wake,
 ) -> Vec<(ServiceName, Result<Reconciled, NoLedger>)> {
     join_all(services.map(|(service, policy)| async move {
-        (service.clone(), whatever_happens(Shell { ports, service, policy, clock }, wake).await)
+        let shell = Shell { ports, service, policy, clock, wake, report: None };
+        (service.clone(), whatever_happens(shell).await)
     }))
     .await
 }
 
-async fn whatever_happens<P: Ports, C: Clock>(
-    shell: Shell<'_, P, C>,
-    wake: Wake,
-) -> Result<Reconciled, NoLedger> {
+async fn whatever_happens<P: Ports, C: Clock>(shell: Shell<'_, P, C>) -> Result<Reconciled, NoLedger> {
     let attempt = format!("the reconcile of {}", shell.service);
     let met_a_bug = || Failure::panicked(&attempt);
-    let decided = shell.carry_out(Next::woken(wake), Recorded::default());
+    let decided = shell.carry_out(Next::woken(shell.wake), Recorded::default());
     if let Ok(reconciled) = AssertUnwindSafe(decided).catch_unwind().await {
         return reconciled;
     }
@@ -172,6 +170,7 @@ struct Shell<'a, P, C> {
     service: &'a ServiceName,
     policy: &'a Policy,
     clock: &'a C,
+    wake: Wake,
     report: Option<Report>,
 }
 
@@ -229,7 +228,8 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                     back.answered(answer)
                 }
                 Next::Ended(Ended::Reconciled(ledger)) => {
-                    let Recorded { passes, failures } = records;
+                    let Recorded { passes, mut failures } = records;
+                    failures.extend(self.publish(&ledger).await.err());
                     return Ok(Reconciled { ledger: (*ledger).clone(), passes, failures });
                 }
                 Next::Ended(Ended::WithoutLedger { failure, way_back }) => {
@@ -237,6 +237,14 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 }
             };
         }
+    }
+
+    /// Tells everybody how the service stands, after everything else, because it decides nothing. The tick does it and not
+    /// a hook's question, which a thousand instances may ask.
+    async fn publish(&self, ledger: &Ledger) -> PortResult<()> {
+        let summary = Summary::of(ledger);
+        let is_due = self.wake == Wake::Event && summary.is_fresh(self.clock.now());
+        if is_due { self.ports.publish(&summary).await } else { Ok(()) }
     }
 
     /// The rules, and whose the release's rule is.

@@ -1,4 +1,4 @@
-//! The verdict on an uploaded bundle, as tags of its object.
+//! What whoever uploads is told: the verdict on a bundle, as tags of its object, and the summary of its service.
 
 use super::Aws;
 use super::classify::failure;
@@ -6,8 +6,9 @@ use crate::failure::{Class, Failure};
 use crate::ports::{PortResult, Uploads};
 use crate::tag_value::legal_tag_value;
 use aws_sdk_s3::error::BuildError;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Tag, Tagging};
-use release::{Revision, VerdictWord};
+use release::{Revision, Summary, VerdictWord};
 
 const VERDICT: &str = "greenlight:verdict";
 const REASON: &str = "greenlight:reason";
@@ -37,6 +38,22 @@ impl Uploads for Aws {
             return Err(Failure::new(Class::Permanent, message));
         }
         let write = self.s3.put_object_tagging().bucket(bucket).key(key).version_id(version).tagging(tagging);
+        write.send().await.map_err(|error| failure(&attempt, error))?;
+        Ok(())
+    }
+
+    /// `PutObject`. Two passes that write at the same time leave the summary of either, until the next tick.
+    async fn publish(&self, summary: &Summary) -> PortResult<()> {
+        let bucket = &self.settings.artifact_bucket;
+        let key = format!("public/{}.json", summary.service);
+        let attempt = format!("writing the summary s3://{bucket}/{key}");
+        let body = serde_json::to_vec(summary).map_err(|error| {
+            let message = format!("{attempt} failed, it cannot be written as JSON: report this as a bug");
+            Failure::new(Class::Permanent, message).caused_by(error)
+        })?;
+        let write = self.s3.put_object().bucket(bucket).key(&key).content_type("application/json");
+        // A workflow that polls wants what is there now.
+        let write = write.cache_control("no-store").body(ByteStream::from(body));
         write.send().await.map_err(|error| failure(&attempt, error))?;
         Ok(())
     }

@@ -10,7 +10,8 @@ use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
     AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Target, TargetHealth, VerdictWord, Weights,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord,
+    Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -257,5 +258,9 @@ impl<P: Ports> Healing for Faulty<'_, P> {
 impl<P: Ports> Uploads for Faulty<'_, P> {
     async fn tag_verdict(&self, revision: &Revision, verdict: VerdictWord, reason: &str) -> PortResult<()> {
         self.call("tag_verdict", self.inner.tag_verdict(revision, verdict, reason)).await
+    }
+
+    async fn publish(&self, summary: &Summary) -> PortResult<()> {
+        self.call("publish", self.inner.publish(summary)).await
     }
 }

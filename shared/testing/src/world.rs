@@ -6,7 +6,7 @@ use release::evidence::PublishedMinute;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
     PerColour, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName,
-    Target, TargetHealth, TargetStatus, Weights,
+    Summary, Target, TargetHealth, TargetStatus, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,6 +45,7 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) services: BTreeMap<ServiceName, Service>,
     pub(super) tags: BTreeMap<Revision, BTreeMap<String, String>>,
+    pub(super) summaries: BTreeMap<ServiceName, Summary>,
     pub(super) rule_owners: BTreeMap<RuleArn, RuleOwner>,
     pub(super) calls: Vec<Call>,
     made: u32,
@@ -85,6 +86,7 @@ impl World {
             now: START,
             services,
             tags: BTreeMap::new(),
+            summaries: BTreeMap::new(),
             rule_owners: BTreeMap::new(),
             calls: Vec::new(),
             made: 0,

@@ -23,6 +23,7 @@ mod random;
 mod stage;
 mod stories;
 mod story;
+mod summaries;
 mod uploads;
 mod verdicts;
 mod waiting;

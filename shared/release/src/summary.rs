@@ -1,0 +1,120 @@
+//! What anybody who may upload can know of a service's releases: an object that a workflow reads while it waits.
+//!
+//! It holds numbers, commits, phases and verdicts. Of a rejection it holds the sentence that stands on the bundle's own
+//! tag, so it tells nobody more than who may read verdicts. No ARN, no id, no bucket.
+
+use crate::plan::schedule::since;
+use crate::{Colour, Commit, Ledger, Purpose, ReleaseNumber, ServiceName, VerdictWord};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long the end of a release is told again, because a tick may fail to.
+const TOLD_AGAIN: Duration = Duration::from_secs(300);
+
+/// A ledger without what is nobody's business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The service.
+    pub service: ServiceName,
+    /// The phase of the open release; `idle` when none is open.
+    pub phase: &'static str,
+    /// The release that carries traffic.
+    pub live: Option<Running>,
+    /// The release that is under way.
+    pub open: Option<UnderWay>,
+    /// The number of the newest bundle that waits.
+    pub waiting: Option<ReleaseNumber>,
+    /// The release that ended last.
+    pub last: Option<Over>,
+}
+
+/// A release that carries traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// Its number.
+    pub number: ReleaseNumber,
+    /// Its commit.
+    pub commit: Commit,
+    /// Its colour.
+    pub colour: Colour,
+    /// When it took all traffic.
+    pub since: Timestamp,
+}
+
+/// A release that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnderWay {
+    /// Its number.
+    pub number: ReleaseNumber,
+    /// Its commit.
+    pub commit: Commit,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Its colour.
+    pub colour: Colour,
+    /// The per cent of the traffic that it is meant to have.
+    pub percent: u8,
+    /// Whether an operator holds its weight where it is.
+    pub paused: bool,
+    /// When it opened.
+    pub opened_at: Timestamp,
+}
+
+/// A release that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Over {
+    /// Its number.
+    pub number: ReleaseNumber,
+    /// Its commit.
+    pub commit: Commit,
+    /// How it ended.
+    pub verdict: VerdictWord,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub closed_at: Timestamp,
+}
+
+impl Summary {
+    /// Whether a workflow may still wait for it: a release is open, waits, or has ended just now. At rest nothing is told
+    /// again, so that a tick costs no write.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        let has_ended = self.last.as_ref().is_some_and(|last| since(last.closed_at, now) <= TOLD_AGAIN);
+        self.open.is_some() || self.waiting.is_some() || has_ended
+    }
+
+    /// What a ledger says.
+    pub fn of(ledger: &Ledger) -> Self {
+        Self {
+            service: ledger.service.clone(),
+            phase: ledger.phase(),
+            live: ledger.live.as_ref().map(|live| Running {
+                number: live.upload.number,
+                commit: live.upload.commit.clone(),
+                colour: live.colour,
+                since: live.since,
+            }),
+            open: ledger.open.as_ref().map(|open| UnderWay {
+                number: open.upload.number,
+                commit: open.upload.commit.clone(),
+                purpose: open.purpose,
+                colour: open.colour,
+                percent: open.intended_percent(),
+                paused: ledger.paused,
+                opened_at: open.opened_at,
+            }),
+            waiting: ledger.pending.as_ref().map(|pending| pending.number),
+            last: ledger.releases.last().map(|past| Over {
+                number: past.upload.number,
+                commit: past.upload.commit.clone(),
+                verdict: past.verdict.word(),
+                reason: past.verdict.reason(),
+                closed_at: past.closed_at,
+            }),
+        }
+    }
+}
