@@ -111,10 +111,10 @@ async fn whatever_happens<P: Ports, C: Clock>(shell: Shell<'_, P, C>) -> Result<
     }
     // What was decided on the ledger met the bug. The way back without it decides on less.
     let taken_back = shell.carry_out(Next::without_ledger(met_a_bug()), Recorded::default());
-    AssertUnwindSafe(taken_back)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(NoLedger { failure: met_a_bug(), way_back: Err(met_a_bug()) }))
+    match AssertUnwindSafe(taken_back).catch_unwind().await {
+        Ok(reconciled) => reconciled,
+        Err(_) => Err(NoLedger { failure: met_a_bug(), way_back: Err(met_a_bug()) }),
+    }
 }
 
 /// The ledger and its version; a new ledger before the first write.

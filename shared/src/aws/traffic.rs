@@ -11,8 +11,11 @@ use release::plan::Window;
 use release::{Colour, ServiceName};
 use std::collections::BTreeMap;
 
+/// Where a metric is counted.
+type Counter = fn(&mut Published) -> &mut u64;
+
 /// The metrics of a target group, and what each counts (load balancing user guide, CloudWatch metrics).
-const METRICS: [(&str, fn(&mut Published) -> &mut u64); 6] = [
+const METRICS: [(&str, Counter); 6] = [
     ("RequestCount", |published| &mut published.requests),
     ("HTTPCode_Target_2XX_Count", |published| &mut published.answered),
     ("HTTPCode_Target_3XX_Count", |published| &mut published.answered),
@@ -101,7 +104,7 @@ fn query(colour: Colour, index: usize, load_balancer: &str, group: &str) -> Metr
 }
 
 /// Of a query's id: whose it is, and where it is counted.
-fn metric(id: &str) -> Option<(Colour, fn(&mut Published) -> &mut u64)> {
+fn metric(id: &str) -> Option<(Colour, Counter)> {
     let (colour, index) = id.split_once('_')?;
     let colour = Colour::BOTH.into_iter().find(|known| known.to_string() == colour)?;
     Some((colour, METRICS.get(index.parse::<usize>().ok()?)?.1))
