@@ -4,6 +4,7 @@ use crate::template::root;
 use std::path::Path;
 use std::process::Command;
 
+#[expect(clippy::disallowed_methods, reason = "npm has to find node, and node its shell")]
 fn command(program: &Path, folder: &Path) -> Command {
     let bin = root().join(".venv/bin");
     let path = std::env::var("PATH").unwrap_or_default();

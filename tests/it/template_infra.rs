@@ -185,8 +185,8 @@ fn two_regions_and_two_stages_of_an_account_do_not_meet() {
             }
             let properties = resource.properties();
             let Some((_, paths, is_global)) = NAMES.iter().find(|(kind, ..)| *kind == resource.kind()) else {
-                let names = properties.as_object().unwrap().keys();
-                let own = names.filter(|name| name.ends_with("Name") || *name == "DBInstanceIdentifier");
+                let keys = properties.as_object().unwrap().keys();
+                let own = keys.filter(|name| name.ends_with("Name") || *name == "DBInstanceIdentifier");
                 // A database has names of its own inside.
                 let known = ["DBName", "DBSubnetGroupName", "MasterUsername", "ServiceName"];
                 let own: Vec<&String> = own.filter(|name| !known.contains(&name.as_str())).collect();
@@ -304,7 +304,7 @@ fn a_policy_by_referer_names_each_page_by_its_host() {
     );
 }
 
-/// What the function of CloudFront answers to a request with this Referer.
+/// What the function of `CloudFront` answers to a request with this Referer.
 fn is_shown(referer: &[&str]) -> Vec<bool> {
     let images = nested(IMAGES, &[("Pages", "www.example.com,*.example.org")]);
     let code = text(&images.resource("RefererFunction").properties()["FunctionCode"]).to_owned();

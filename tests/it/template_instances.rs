@@ -85,6 +85,7 @@ impl Machine {
     }
 
     /// Runs the user data; whether it ended well, and what CloudFormation was told.
+    #[expect(clippy::disallowed_methods, reason = "what is played stands before what is there")]
     fn boot(&self) -> (bool, Vec<String>) {
         let launched = launched("Frontend");
         let mut script = text(&launched["UserData"]).to_owned();

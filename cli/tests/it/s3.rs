@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 const KEY: &str = "/bundles/releases/frontend/7-abc.zip";
 
-/// An S3 that answers what a check asks: HeadObject and GetObject, by version and range.
+/// An S3 that answers what a check asks: `HeadObject` and `GetObject`, by version and range.
 struct S3 {
     url: String,
     /// The first line of each request.

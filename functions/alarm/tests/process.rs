@@ -67,23 +67,9 @@ fn run(changes: &[(&str, &str)], payloads: &[&[u8]]) -> Heard {
     Heard { told: std::mem::take(&mut *told.lock().unwrap()), log }
 }
 
-/// Every variable with its documented example, for two services.
+/// Every variable with its documented example.
 fn examples() -> Vec<(String, String)> {
-    let mut examples = Vec::new();
-    for variable in VARIABLES {
-        for service in ["frontend", "backend"] {
-            // The rule is named by an id alone.
-            let mut value = variable.example.replace("backend", service);
-            if variable.name.ends_with("BASE_RULE_ARN") && service == "frontend" {
-                value.push('a');
-            }
-            if !variable.is_per_service() {
-                value = variable.example.to_owned();
-            }
-            examples.push((variable.name_for(service), value));
-        }
-    }
-    examples
+    VARIABLES.iter().map(|variable| (variable.name.to_owned(), variable.example.to_owned())).collect()
 }
 
 /// The Runtime API, and an AWS that refuses every call.

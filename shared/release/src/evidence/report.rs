@@ -182,10 +182,7 @@ mod tests {
         open.counted = Some(Box::new(counted));
         assert!(open.needs_report(&other, opened));
         assert!(!open.needs_report(&one, after(14)) && open.needs_report(&one, after(15)));
-        assert!(
-            !open.needs_report(&InstanceId("i-3".to_owned()), after(60)),
-            "it is none of the release's"
-        );
+        assert!(!open.needs_report(&InstanceId("i-3".to_owned()), after(60)), "it is none of the release's");
         open.targets = (0..11).map(|n| InstanceId(format!("i-{n}"))).collect();
         assert!(!open.needs_report(&other, after(60)), "of so many, none is kept");
     }
