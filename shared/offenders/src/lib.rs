@@ -11,7 +11,7 @@
 //! 4. [`partial`]: a tally as a small file, to be merged.
 //! 5. [`site`]: what all clients show of the site. [`judge`]: a client's activity against the thresholds of a
 //!    [`configuration`].
-//! 6. [`decide`]: findings and what is remembered to bans; [`challenge`]: whom WAF challenges meanwhile; [`entries`]:
+//! 6. [`decide`]: findings and what is remembered to bans; `challenge`: whom WAF challenges meanwhile; [`entries`]:
 //!    bans to what stands in the IP sets.
 //!    [`command`]: what an operator may ask for.
 
