@@ -7,7 +7,7 @@
 # install is told by variables: GREENLIGHT_SERVICE, GREENLIGHT_LIFECYCLE_FUNCTION, AWS_REGION, AGENT (1 or 2),
 # COMPOSE_VERSION (v2.29.7), COMPOSE_SHA256 (of its program for this processor; empty: what its publisher says), and any
 # other GREENLIGHT_ setting of the kit. It may run again: what is there stays. For Amazon Linux 2023 and Ubuntu.
-set -euo pipefail
+set -Eeuo pipefail
 
 root=${GREENLIGHT_ROOT:-}
 home=$root/opt/greenlight
@@ -16,6 +16,9 @@ settings=$root/etc/greenlight/environment
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf 'greenlight: %s\n' "$*"; }
+
+# User data hands the first line that failed on to CloudFormation.
+trap 'say "FAILED: line $LINENO: $BASH_COMMAND"' ERR
 
 # The network of an instance that boots, and what it loads from, fail now and then.
 again() {

@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use greenlight::settings::VARIABLES;
+use greenlight::settings::{VARIABLES, Variable};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -67,9 +67,16 @@ fn run(changes: &[(&str, &str)], payloads: &[&[u8]]) -> Heard {
     Heard { told: std::mem::take(&mut *told.lock().unwrap()), log }
 }
 
-/// Every variable with its documented example.
+/// Every variable with its documented example, and a second service.
 fn examples() -> Vec<(String, String)> {
-    VARIABLES.iter().map(|variable| (variable.name.to_owned(), variable.example.to_owned())).collect()
+    let value = |variable: &Variable| match variable.name {
+        "GREENLIGHT_SERVICES" => {
+            let other = variable.example.replace("frontend", "backend").replace("shop-", "shop-b-");
+            format!("{},{}", variable.example, other.replace("9683b2d0", "0d2b3869"))
+        }
+        _ => variable.example.to_owned(),
+    };
+    VARIABLES.iter().map(|variable| (variable.name.to_owned(), value(variable))).collect()
 }
 
 /// The Runtime API, and an AWS that refuses every call.
@@ -159,7 +166,7 @@ fn whatever_the_bytes_every_service_is_woken_and_the_failure_is_recorded_once() 
 
 #[test]
 fn a_call_that_fails_is_an_error_of_its_class_and_one_record_of_its_service() {
-    let heard = run(&[], &[br#"{"alarmData":{"alarmName":"shop-backend-blue-errors"}}"#]);
+    let heard = run(&[], &[br#"{"alarmData":{"alarmName":"shop.backend-blue-errors"}}"#]);
     let (path, body) = &heard.told[0];
     assert_eq!((path.as_str(), &body["errorType"]), ("invocation/1/error", &json!("permanent")));
     let errors = heard.records("ERROR");
