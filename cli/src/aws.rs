@@ -26,6 +26,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// Whether another cloud than AWS is named.
+    pub(crate) fn names_another_cloud(&self) -> bool {
+        self.endpoint_url.is_some()
+    }
+
     /// A client for it.
     pub(crate) async fn s3(&self) -> Client {
         let mut config = aws_config::defaults(BehaviorVersion::latest());

@@ -32,10 +32,14 @@ pub(crate) const FILES: &[KitFile] = kit![
     "hooks/ask.sh",
     "hooks/before_install.sh",
     "hooks/release.sh",
+    "hooks/resume.sh",
     "hooks/validate_service.sh",
+    "nginx/counts.awk",
+    "nginx/counts.sh",
     "nginx/nginx.conf",
     "nginx/nginx.sh",
     "runtimes/compose.sh",
+    "runtimes/environment.sh",
     "runtimes/process.sh",
 ];
 

@@ -113,6 +113,10 @@ async fn check(arguments: &Arguments) -> anyhow::Result<Checked> {
     if bundle.starts_with("s3://") {
         return check_object(arguments).await;
     }
+    #[cfg(feature = "aws")]
+    if arguments.version_id.is_some() || arguments.account.names_another_cloud() {
+        anyhow::bail!("--version-id and --endpoint-url are for an object of S3, and {bundle} is none");
+    }
     let path = Path::new(bundle);
     let what = std::fs::metadata(path).with_context(|| format!("{bundle} cannot be read"))?;
     if !what.is_dir() {
