@@ -4,10 +4,13 @@ use crate::release::{Seen, Summary};
 use anyhow::Context as _;
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::primitives::ByteStream;
 use clap::Args;
 use greenlight::aws::classify::failure;
 use greenlight::failure::{Class, Failure};
 use release::{Revision, UnknownFields};
+use std::path::Path;
 use upload::aws::{S3Bundle, S3Bundles};
 use upload::bundles::{Bundles as _, ReadFailure};
 
@@ -75,6 +78,30 @@ pub(crate) async fn object(
     })?;
     let etag = head.e_tag().unwrap_or_default().trim_matches('"').to_owned();
     Ok(Revision { etag, ..pinned(bucket.to_owned(), key.to_owned(), head.version_id().map(str::to_owned)) })
+}
+
+/// Uploads a file and tells its version. `None`: something has that name; with S3's condition a second bundle of a name is
+/// refused instead of going live as the first.
+///
+/// # Errors
+/// When the file cannot be read, or the bucket not be written.
+pub(crate) async fn upload_new(
+    client: &Client,
+    file: &Path,
+    bucket: &str,
+    key: &str,
+) -> anyhow::Result<Option<String>> {
+    let name = file.display();
+    let body = ByteStream::from_path(file).await.with_context(|| format!("{name} cannot be read"))?;
+    match client.put_object().bucket(bucket).key(key).if_none_match("*").body(body).send().await {
+        Ok(put) => Ok(Some(put.version_id.unwrap_or_else(|| "null".to_owned()))),
+        Err(error) if error.code() == Some("PreconditionFailed") => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            format!(
+                "{name} could not be uploaded to s3://{bucket}/{key}: check the bucket and your credentials"
+            )
+        }),
+    }
 }
 
 /// A bundle in S3, readable by ranges.

@@ -42,7 +42,14 @@ OPERATOR = re.compile(
 )
 
 # Variables of an ARN that may hold a slash.
-DEEP = {"LogGroupName", "ObjectName", "Path", "UserNameWithPath", "RoleNameWithPath"}
+DEEP = {
+    "LogGroupName",
+    "ObjectName",
+    "ParameterNameWithoutLeadingSlash",
+    "Path",
+    "RoleNameWithPath",
+    "UserNameWithPath",
+}
 
 
 def listed(value: Any) -> list[Any]:
@@ -87,6 +94,9 @@ def meets(resource: str, arn: str) -> bool:
             return i == len(resource) and j == len(tokens) or (j == len(tokens) and set(resource[i:]) == {"*"})
         if resource[i] == "*":
             return rest(i + 1, j) or rest(i, j + 1)
+        if tokens[j] == "${Account}" and resource[i] == ":":
+            # What AWS publishes for everybody belongs to no account.
+            return rest(i, j + 1)
         if tokens[j].startswith("${"):
             # A variable stands for one character at least.
             allowed = tokens[j][2:-1] in DEEP or resource[i] not in ":/"

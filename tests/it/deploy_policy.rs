@@ -69,7 +69,10 @@ fn aws_understands_the_policy_and_takes_its_length() {
     let named =
         |statement: &Value| json!({ "where": statement["Sid"], "kind": "identity", "statement": statement });
     let statements: Vec<Value> = document["Statement"].as_array().unwrap().iter().map(named).collect();
-    assert_eq!(faults(&statements), Vec::<String>::new());
+    let mut faults = faults(&statements);
+    // AWS's authorization data do not know macros as resources, which CreateChangeSet asks for (SAM developer guide).
+    faults.retain(|fault| !fault.contains(":aws:transform/Serverless-2016-10-31: no action"));
+    assert_eq!(faults, Vec::<String>::new());
 }
 
 #[test]

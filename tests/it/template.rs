@@ -55,15 +55,25 @@ impl Template {
     fn new(document: Value, stack: String, region: String, given: Map<String, Value>) -> Self {
         let mut template = Self { document, stack, region, given, nested: BTreeMap::new() };
         let nests = template.of_type("AWS::CloudFormation::Stack").into_iter();
-        let nested = nests.map(|(id, own)| {
-            let properties = own.properties();
-            let file = text(&properties["TemplateURL"]).split_once(".com/code/").unwrap().1;
-            let given = properties["Parameters"].as_object().unwrap().clone();
-            // AWS adds letters of its own.
-            let stack = format!("{}-{id}-1ABCDEFGHIJKL", template.stack);
-            (id.to_owned(), Self::new(transformed(file), stack, template.region.clone(), given))
-        });
-        template.nested = nested.collect();
+        let nests: Vec<(String, Value)> = nests
+            .map(|(id, own)| {
+                let url = text(&own.raw()["Properties"]["TemplateURL"]).to_owned();
+                (id.to_owned(), transformed(url.split_once(".com/code/").unwrap().1))
+            })
+            .collect();
+        // One may be given what another tells, so each is resolved anew when the others are there.
+        for round in 0..4 {
+            let of_id = |(id, document): &(String, Value)| {
+                let given = match round {
+                    0 => Map::new(),
+                    _ => template.resource(id).properties()["Parameters"].as_object().unwrap().clone(),
+                };
+                // AWS adds letters of its own.
+                let stack = format!("{}-{id}-1ABCDEFGHIJKL", template.stack);
+                (id.clone(), Self::new(document.clone(), stack, template.region.clone(), given))
+            };
+            template.nested = nests.iter().map(of_id).collect();
+        }
         template
     }
 
@@ -222,7 +232,8 @@ impl Template {
             let given = self.given.get(name).or_else(|| parameter.get("Default"));
             let value = given.cloned().unwrap_or_else(|| json!(name));
             let list = parameter["Type"].as_str().unwrap().contains("List");
-            return if list { text(&value).split(',').collect() } else { value };
+            // A nested stack may be given a list as it is.
+            return if list && !value.is_array() { text(&value).split(',').collect() } else { value };
         }
         json!(self.resource(name).reference(name))
     }
@@ -309,7 +320,28 @@ impl Resource<'_> {
 fn transformed(file: &str) -> Value {
     static KNOWN: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap();
-    known.entry(file.to_owned()).or_insert_with(|| transform(file)).clone()
+    known.entry(file.to_owned()).or_insert_with(|| remembered(file)).clone()
+}
+
+/// Each test may be a process of its own, and a transformation takes a second: so one is kept for as long as neither the
+/// template nor what transforms it changes.
+fn remembered(file: &str) -> Value {
+    let read = |path: &str| std::fs::read(root().join(path)).unwrap();
+    let mut hasher = DefaultHasher::new();
+    (read(file), read("local/cloud/emulator/transform.py"), read("local/requirements-demo.txt"))
+        .hash(&mut hasher);
+    let folder = root().join("target/transformed");
+    let kept = folder.join(format!("{:x}.json", hasher.finish()));
+    if let Ok(text) = std::fs::read(&kept) {
+        return serde_json::from_slice(&text).unwrap();
+    }
+    let document = transform(file);
+    std::fs::create_dir_all(&folder).unwrap();
+    // Whole or not at all, because another process may read it.
+    let new = folder.join(format!("{:x}.{}", hasher.finish(), std::process::id()));
+    std::fs::write(&new, document.to_string()).unwrap();
+    std::fs::rename(&new, &kept).unwrap();
+    document
 }
 
 fn transform(file: &str) -> Value {

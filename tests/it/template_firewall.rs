@@ -183,7 +183,8 @@ fn where_it(holds: bool, condition: &str, value: &Value) -> Value {
 #[test]
 fn a_web_acl_that_challenges_does_so_with_sets_of_its_own_where_browsers_log_in() {
     let template = Template::read();
-    let of = |id: &str| where_it(true, "Challenges", template.resource(id).raw());
+    let whole = |id: &str| where_it(true, "ManagedRules", template.resource(id).raw());
+    let of = |id: &str| where_it(true, "Challenges", &whole(id));
     let acl = of("WebAcl");
     let rules = acl["Properties"]["Rules"].as_array().unwrap();
     let rule = rules.iter().find(|rule| rule["Action"] == json!({ "Challenge": {} })).unwrap();

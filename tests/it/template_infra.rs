@@ -65,6 +65,10 @@ fn a_nested_template_gets_each_of_its_parameters_and_says_what_it_is() {
     for (id, stack) in root.of_type("AWS::CloudFormation::Stack") {
         let properties = stack.properties();
         let url = text(&properties["TemplateURL"]);
+        // A service's own parameters have tests of their own.
+        if url.ends_with("infra/service.yaml") {
+            continue;
+        }
         let file = NESTED.iter().find(|file| url.ends_with(*file)).unwrap_or_else(|| panic!("{id}: {url}"));
         seen.insert(*file);
         let template = Template::with(file, &[]);
@@ -143,7 +147,7 @@ fn only_the_services_reach_the_database_and_nobody_knows_its_password() {
     assert_eq!(standing_out[0]["CidrIp"], json!("127.0.0.1/32"));
     assert_eq!(database.of_type("AWS::EC2::SecurityGroupIngress").len(), 0);
     let policy = database.resource("ReadPassword").properties();
-    assert_eq!(policy["Roles"], json!(["BackendInstanceRole"]));
+    assert_eq!(policy["Roles"], json!(["InstanceRole"]));
     assert_eq!(
         policy["PolicyDocument"]["Statement"][0]["Resource"],
         json!("Instance.MasterUserSecret.SecretArn")
@@ -454,7 +458,7 @@ fn every_role_keeps_within_the_boundary_that_is_given() {
         &[("PermissionsBoundaryArn", boundary), ("GitHubRepository", "octo/shop")],
     );
     let mut roles = 0;
-    for (id, role) in root.of_type("AWS::IAM::Role") {
+    for (id, role) in root.all().flat_map(|template| template.of_type("AWS::IAM::Role")) {
         assert_eq!(role.properties()["PermissionsBoundary"], json!(boundary), "{id}");
         roles += 1;
     }

@@ -36,15 +36,18 @@ fn eight_services_fit_into_the_environment_of_a_function() {
 }
 
 /// Properties that name another resource, or something within one.
-const NO_NAME_OF_ITS_OWN: [(&str, &str); 8] = [
+const NO_NAME_OF_ITS_OWN: [(&str, &str); 11] = [
     ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
     ("AWS::CodeDeploy::DeploymentGroup", "ApplicationName"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentConfigName"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName"),
+    ("AWS::EC2::VPCEndpoint", "ServiceName"),
     ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
     ("AWS::Lambda::EventSourceMapping", "FunctionName"),
     ("AWS::Lambda::Permission", "FunctionName"),
+    ("AWS::RDS::DBInstance", "DBName"),
+    ("AWS::RDS::DBInstance", "DBSubnetGroupName"),
 ];
 
 /// Every name that a stack gives, with its resource's type. Other names are made up by CloudFormation, which takes care.

@@ -4,8 +4,6 @@ use crate::github::add_to;
 use crate::manifest::{self, Manifest};
 use crate::{aws, check};
 use anyhow::{Context as _, bail};
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use aws_sdk_s3::primitives::ByteStream;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::Write as _;
@@ -64,19 +62,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let key = key(arguments, Manifest::of_bundle(bundle)?)?;
     let client = arguments.account.s3().await;
-    let body = ByteStream::from_path(bundle).await.with_context(|| format!("{name} cannot be read"))?;
-    // With the condition a second bundle under the same name is refused instead of going live as the first.
-    let put = client.put_object().bucket(bucket).key(&key).if_none_match("*").body(body).send().await;
-    let version = match put {
-        Ok(put) => put.version_id.unwrap_or_else(|| "null".to_owned()),
-        Err(error) if error.code() == Some("PreconditionFailed") => bail!(
+    let Some(version) = aws::upload_new(&client, bundle, bucket, &key).await? else {
+        bail!(
             "s3://{bucket}/{key} is there already, and a number means one bundle: run the workflow again, which gives it a new number"
-        ),
-        Err(error) => {
-            return Err(error).with_context(|| {
-                format!("{name} could not be uploaded to s3://{bucket}/{key}: check the bucket and your credentials")
-            });
-        }
+        )
     };
     let uri = format!("s3://{bucket}/{key}");
     let text = match arguments.output {

@@ -112,7 +112,7 @@ pub struct Machine {
     pub id: String,
     /// Its Auto Scaling group.
     pub auto_scaling_group: String,
-    /// What its user data writes to `/etc/greenlight/environment`.
+    /// What its first boot writes to `/etc/greenlight/environment`.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -329,21 +329,16 @@ async fn user_data(emulator: &Emulator, instance: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&decoded).into_owned())
 }
 
-/// What a user data script writes to the environment file by a here-document.
+/// What `instance/boot/greenlight.sh` would write to the environment file: the settings that a user data script exports.
 fn user_data_environment(script: &str) -> BTreeMap<String, String> {
-    let mut lines = script.lines();
-    let Some(start) = lines.find(|line| line.contains("/etc/greenlight/environment") && line.contains("<<"))
-    else {
-        return BTreeMap::new();
+    let exported =
+        script.lines().filter_map(|line| line.strip_prefix("export ")).flat_map(str::split_whitespace);
+    let setting = |word: &str| {
+        let (name, value) = word.split_once('=')?;
+        let is_written = name == "AWS_REGION" || name.starts_with("GREENLIGHT_");
+        is_written.then(|| (name.to_owned(), value.to_owned()))
     };
-    let word = start.rsplit("<<").next().unwrap_or_default();
-    let end =
-        word.split_whitespace().next().unwrap_or_default().trim_matches(|c| matches!(c, '\'' | '"' | '-'));
-    lines
-        .take_while(|line| line.trim() != end)
-        .filter_map(|line| line.trim().split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    exported.filter_map(setting).collect()
 }
 
 async fn listener(aws: &SdkConfig) -> Result<String> {
@@ -374,8 +369,8 @@ mod tests {
 
     #[test]
     fn the_environment_is_what_user_data_would_write() {
-        let script = "#!/bin/bash\nmkdir -p /etc/greenlight\ncat > /etc/greenlight/environment <<'END'\n\
-                      GREENLIGHT_SERVICE=frontend\nAWS_REGION=eu-west-1\nEND\nsystemctl start nginx A=b\n";
+        let script = "#!/bin/bash\nexport GREENLIGHT_SERVICE=frontend\nexport AWS_REGION=eu-west-1 AGENT=1\n\
+                      A=b GREENLIGHT_X=1 systemctl start nginx\n";
         let expected = [("AWS_REGION", "eu-west-1"), ("GREENLIGHT_SERVICE", "frontend")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(user_data_environment(script), BTreeMap::from(expected));
