@@ -127,7 +127,7 @@ impl Looks {
         let tags = S3Bundles::new(self.client.clone()).tags(&self.upload).await?;
         let ended = tags.told.as_ref().is_some_and(|(word, _)| word.is_final());
         let summary = if ended { None } else { self.summary().await.unwrap_or_default() };
-        let open = number.and_then(|number| summary.as_ref()?.of(number).cloned());
+        let open = number.and_then(|number| summary.as_ref()?.of(number));
         Ok(Seen { told: tags.told, open })
     }
 

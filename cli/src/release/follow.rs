@@ -66,9 +66,9 @@ impl Follow {
             phase: open.map(|open| one_line(&open.phase)),
             weight: open.map(|open| open.weight),
             reason: match (open, &seen.told) {
-                (Some(open), _) => one_line(&open.reason),
-                (None, Some((_, reason))) => one_line(reason),
-                (None, None) => String::new(),
+                (Some(open), _) if open.paused => "paused by an operator".to_owned(),
+                (_, Some((_, reason))) => one_line(reason),
+                (_, None) => String::new(),
             },
         };
         if self.said.as_ref() == Some(&step) {
@@ -103,12 +103,7 @@ mod tests {
     }
 
     fn shifting(weight: u8) -> Seen {
-        let open = Open {
-            number: 42,
-            phase: "shifting".into(),
-            weight,
-            reason: "holds its step until 14:10".into(),
-        };
+        let open = Open { phase: "shifting".into(), weight, paused: weight == 50 };
         Seen { open: Some(open), ..told(VerdictWord::Accepted, "release 42 opens") }
     }
 
@@ -128,8 +123,8 @@ mod tests {
         let expected = [
             "unseen",
             "accepted: release 42 opens",
-            "accepted, shifting at 10 %: holds its step until 14:10",
-            "accepted, shifting at 50 %: holds its step until 14:10",
+            "accepted, shifting at 10 %: release 42 opens",
+            "accepted, shifting at 50 %: paused by an operator",
             "live: carries all traffic",
         ];
         assert_eq!(said, expected);

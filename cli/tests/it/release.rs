@@ -14,8 +14,9 @@ fn text(output: &Output) -> (String, String) {
 /// Waits for a release whose tags are these, one look after another.
 fn wait(tags: Vec<Answer>, told: &[&str]) -> Output {
     let summary = Answer::ok(
-        r#"{"schema":1,"service":"backend","live":null,"last":[],"open":{"number":14201,"commit":"3f9c2ab","colour":"green",
-            "phase":"shifting","weight":10,"since":"2026-11-28T14:00:00Z","reason":"holds its step until 14:10"}}"#,
+        r#"{"service":"backend","phase":"shifting","live":null,"waiting":null,"last":null,"open":{"number":14201,
+            "commit":"3f9c2ab","purpose":"release","colour":"green","percent":10,"paused":false,
+            "openedAt":"2026-11-28T14:00:00Z"}}"#,
     );
     let s3 = StubS3::start(vec![("tagging", tags), ("public/backend.json", vec![summary])]);
     let command = ["release", "wait", URI, "--version-id", "v7", "--interval", "1ms"];
@@ -39,8 +40,8 @@ fn each_step_is_said_until_the_verdict() {
     let (said, _) = text(&output);
     let said: Vec<&str> = said.lines().map(|line| line.split_once(" s  ").unwrap().1).collect();
     let expected = [
-        "unseen, shifting at 10 %: holds its step until 14:10",
-        "accepted, shifting at 10 %: holds its step until 14:10",
+        "unseen, shifting at 10 %",
+        "accepted, shifting at 10 %: release 14201 opens",
         "live: carries all traffic",
     ];
     assert_eq!((said, output.status.code()), (expected.to_vec(), Some(0)));
@@ -62,7 +63,7 @@ fn time_that_is_over_is_no_verdict() {
     let (_, said) = text(&output);
     assert_eq!(
         said,
-        "no verdict within 0s; last seen: waiting, shifting at 10 %: holds its step until 14:10. The release goes on: \
+        "no verdict within 0s; last seen: waiting, shifting at 10 %: behind release 14101. The release goes on: \
          ask for its status, or wait again\n"
     );
     assert_eq!(output.status.code(), Some(5));

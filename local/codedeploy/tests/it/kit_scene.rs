@@ -247,7 +247,9 @@ impl Kit {
         self.to_colour(colour, release);
         self.answer("ValidateService", r#"{"status":"succeeded"}"#);
         let deployment = self.release(version).await;
-        assert_eq!(self.scene.finished(&deployment).await, "Succeeded", "{version}");
+        let ended = self.scene.finished(&deployment).await;
+        let told = [self.scene.target(&deployment, 1).await, self.scene.target(&deployment, 2).await];
+        assert_eq!(ended, "Succeeded", "{version}: {told:?}");
         // A deployment succeeds with its first instance.
         for n in 1..=2 {
             let target = self.scene.target(&deployment, n).await;
