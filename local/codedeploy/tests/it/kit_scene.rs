@@ -410,6 +410,8 @@ impl Engine {
     fn run(root: &Path, pool: &str) -> Child {
         fs::create_dir_all(root.join("run")).unwrap();
         let log = fs::File::create(root.join("dockerd.log")).unwrap();
+        // An engine without a bridge of its own removes the machine's, which other tests need.
+        let bridge = if Path::new("/sys/class/net/docker0").exists() { "docker0" } else { "none" };
         let mut daemon = Command::new("dockerd");
         daemon
             .arg("--data-root")
@@ -419,7 +421,7 @@ impl Engine {
             .arg("--pidfile")
             .arg(root.join("run/docker.pid"))
             // Engines side by side would change each other's rules; Docker's proxy passes connections on without any.
-            .args(["--bridge", "none", "--iptables=false", "--default-address-pool", pool])
+            .args(["--bridge", bridge, "--iptables=false", "--default-address-pool", pool])
             .arg("--host")
             .arg(format!("unix://{}", socket(root)))
             .env("PATH", FOLDERS.join(":"))
