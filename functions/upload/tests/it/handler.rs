@@ -394,8 +394,9 @@ fn every_sample_is_handled_without_surprise() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/upload");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let text =
-            std::fs::read_to_string(&path).unwrap().replace("greenlight-artifacts-123456789012", "artifacts");
+        let text = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace("greenlight-artifacts-123456789012-eu-west-1", "artifacts");
         let payload: Value = serde_json::from_str(&text).unwrap();
         let world = World::new(&["backend", "frontend"]);
         let outcome = match run(&world, &world, &Store::new(&world), payload) {
