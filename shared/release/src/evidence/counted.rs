@@ -102,8 +102,8 @@ impl Counted {
     pub const INSTANCES: usize = 10;
     /// How many minutes are kept: as long as CodeDeploy lets a hook wait.
     pub const MINUTES: usize = 60;
-    /// How many orders are kept; a release gives no more than seven.
-    const ORDERS: usize = 12;
+    /// How many orders are kept: as many as `linear:1%` gives.
+    const ORDERS: usize = 100;
 
     /// Remembers that the candidate has this share from now on. The warm-up counts from the first one.
     pub fn order(&mut self, share: Share, warm_up: Duration, now: Timestamp) {
@@ -180,6 +180,11 @@ impl Counted {
             reported.base = Some(newest.unwrap_or(MinuteCount::empty(minute_of(now))));
         }
         self.close_minutes(now);
+    }
+
+    /// Forgets who is none of the release's instances. Before it was installed nobody knows them.
+    pub fn keep_reports_of(&mut self, targets: &[InstanceId]) {
+        self.reports.retain(|instance, _| targets.contains(instance));
     }
 
     /// Whether the latest report of this instance is so old that the next one should not wait for another's turn.
@@ -342,5 +347,36 @@ impl MinuteSum {
 
     fn and(self, other: Self) -> Self {
         Self { minute: self.minute, blue: self.blue.and(other.blue), green: self.green.and(other.green) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_of_the_longest_strategy_is_remembered() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut counted = Counted::default();
+        for percent in 1..=100_u8 {
+            let at = start.checked_add(SignedDuration::from_secs(i64::from(percent) * 30)).unwrap();
+            counted.order(Share::plain(percent), Duration::ZERO, at);
+        }
+        assert_eq!(counted.share(), Share::plain(100));
+        assert_eq!(counted.shares(minute_of(start) + 60), (1.0, 1.0));
+    }
+
+    #[test]
+    fn made_up_instances_keep_no_real_one_out() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let report = |name: String| Report { instance: InstanceId(name), minutes: Vec::new() };
+        let mut counted = Counted::default();
+        for number in 0..Counted::INSTANCES {
+            counted.take_report(&report(format!("made-up-{number}")), now);
+        }
+        let real = [InstanceId("i-1".to_owned())];
+        counted.keep_reports_of(&real);
+        counted.take_report(&report("i-1".to_owned()), now);
+        assert_eq!(counted.reports.keys().collect::<Vec<_>>(), real.iter().collect::<Vec<_>>());
     }
 }

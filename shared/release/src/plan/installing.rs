@@ -47,6 +47,9 @@ impl Planning<'_> {
             }
             Readiness::Ready(instances) => {
                 self.because(Reason::Installed);
+                if let Some(counted) = &mut open.counted {
+                    counted.keep_reports_of(&instances);
+                }
                 open.targets = instances;
                 // They stand in `ValidateService` and ask: their silence counts from here.
                 self.ledger.looked_at = Some(self.now);
