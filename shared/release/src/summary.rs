@@ -1,9 +1,9 @@
 //! What anybody who may upload can know of a service's releases: an object that a workflow reads while it waits.
 //!
-//! It holds numbers, commits, phases and verdicts. Of a rejection it holds the sentence that stands on the bundle's own
-//! tag, so it tells nobody more than who may read verdicts. No ARN, no id, no bucket.
+//! It holds numbers, commits, phases and verdicts. Why a release was rejected stands on the bundle's own tag: the sentence
+//! may name instances and rules. No ARN, no id, no bucket.
 
-use crate::plan::schedule::since;
+use crate::plan::schedule::{is_paused, since};
 use crate::{Colour, Commit, Ledger, Purpose, ReleaseNumber, ServiceName, VerdictWord};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -73,8 +73,6 @@ pub struct Over {
     pub commit: Commit,
     /// How it ended.
     pub verdict: VerdictWord,
-    /// Why.
-    pub reason: String,
     /// When.
     pub closed_at: Timestamp,
 }
@@ -104,7 +102,7 @@ impl Summary {
                 purpose: open.purpose,
                 colour: open.colour,
                 percent: open.intended_percent(),
-                paused: ledger.paused,
+                paused: is_paused(ledger, open),
                 opened_at: open.opened_at,
             }),
             waiting: ledger.pending.as_ref().map(|pending| pending.number),
@@ -112,7 +110,6 @@ impl Summary {
                 number: past.upload.number,
                 commit: past.upload.commit.clone(),
                 verdict: past.verdict.word(),
-                reason: past.verdict.reason(),
                 closed_at: past.closed_at,
             }),
         }

@@ -54,7 +54,7 @@ pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, n
 
 /// Whether an operator holds this release. A pause holds no rollback: the version that is live may be the broken one. Nor
 /// does it hold what was called a success: that goes live.
-pub(super) fn is_paused(ledger: &Ledger, open: &Open) -> bool {
+pub(crate) fn is_paused(ledger: &Ledger, open: &Open) -> bool {
     ledger.paused
         && open.purpose == Purpose::Release
         && open.rolls_back.is_none()
