@@ -120,9 +120,10 @@ impl Planning<'_> {
             self.again = true;
             return false;
         }
-        // The pass that decides the way back has not written it yet.
-        let is_written = open.since < self.now;
-        let start = if is_written { *open.missing_since.get_or_insert(self.now) } else { self.now };
+        // The pass that decides the way back has not written it yet, and what was missing before it says nothing.
+        let counted = open.missing_since.filter(|start| open.since < self.now && *start > open.since);
+        let start = counted.unwrap_or(self.now);
+        open.missing_since = Some(start);
         since(start, self.now) >= LATE_CREATION
     }
 
