@@ -84,8 +84,12 @@ pub(super) fn decide(
     let Some(rule) = &rules.release else { return WithoutLedger::NotNeeded };
     let installs = active.and_then(|active| Some((active, candidate_of(active)?)));
     let can_carry = |colour: Colour| {
-        let (ours, others) = (*healthy.of(colour), *healthy.of(colour.other()));
-        ours > Some(0) && others.is_some() && ours >= others
+        // What cannot be read speaks against nobody: the candidate's alarm fires.
+        match (*healthy.of(colour), *healthy.of(colour.other())) {
+            (Some(0), _) => false,
+            (Some(ours), Some(others)) => ours >= others,
+            (None, _) | (_, None) => true,
+        }
     };
     let is_live = |colour: Colour| rules.base.are_all_on(colour) && can_carry(colour);
     let by_base = || Colour::BOTH.into_iter().find(|colour| is_live(colour.other()));
