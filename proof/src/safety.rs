@@ -241,7 +241,7 @@ pub struct Saw {
     serves: PerColour<bool>,
     /// What the base rule said, if it was read.
     base: Option<Weights>,
-    /// How many deployments there were.
+    /// How many deployments the lists could show.
     deployments: usize,
     /// The release's own rule stood.
     rule: bool,
@@ -255,10 +255,17 @@ impl Saw {
             fit: PerColour { blue: is_fit(seen, Colour::Blue), green: is_fit(seen, Colour::Green) },
             serves: PerColour { blue: serves(seen, Colour::Blue), green: serves(seen, Colour::Green) },
             base: seen.rules.known().map(|_| world.base),
-            deployments: world.deployments.len(),
+            deployments: listed(world, seen),
             rule: world.rule.is_some_and(|rule| ours == Some(&rule.arn())),
         }
     }
+}
+
+/// A list lags less than a tick.
+fn listed(world: &World, seen: &Observation) -> usize {
+    let lags = matches!(seen.deployment.known(), Some(None));
+    let shows = |created: u8| !lags || created < world.tick;
+    world.deployments.iter().filter(|deployed| shows(deployed.created)).count()
 }
 
 /// The ledger knows what this pass has seen: hooks are answered by it from here on.

@@ -256,7 +256,7 @@ pub fn answer(
         (Asker::Past(Verdict::Live), _, _) if !installs => Answer::Succeeded,
         (Asker::Past(Verdict::Live), _, _) => failed("this release has ended".to_owned()),
         (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => {
-            if ledger.drifted_at.is_some() && !installs {
+            if (ledger.drifted_at.is_some() || still_drains(ledger, policy, now)) && !installs {
                 return wait_for_base_rule(policy, &verdict.reason());
             }
             failed(verdict.reason())
@@ -304,7 +304,7 @@ fn validate_stranger(ledger: &Ledger, policy: &Policy, now: Timestamp, stranger:
     }
 }
 
-/// Another hand has moved the base rule, perhaps onto the colour that a late hook would take down. As much weight is told as
+/// Another hand has moved the base rule, or did so a moment ago, perhaps onto the colour that a late hook would take down. As much weight is told as
 /// it may have.
 fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
     Answer::Wait {
@@ -312,7 +312,7 @@ fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
         phase: "idle",
         weight: 100,
         reason: Some(format!(
-            "{reason}, but it is not taken down: the traffic is not where the ledger says; set all weight of the base rule on the live colour"
+            "{reason}, but it is not taken down: the traffic is or was a moment ago not where the ledger says; if it stays so, set all weight of the base rule on the live colour"
         )),
     }
 }

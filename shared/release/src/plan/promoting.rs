@@ -64,9 +64,12 @@ impl Planning<'_> {
             (Some(_), _) => self.move_base_rule(open, &rules),
             // The first release has no rule of its own, and a rollback may have to do without one. Any other release
             // deleted it when the base rule was in place: then a way back that was late has won.
-            (None, _) if !moved && (self.ledger.live.is_none() || open.rule_refused.is_some()) => {
-                self.move_base_rule(open, &rules);
-            }
+            (None, _) if !moved && self.ledger.live.is_none() => self.move_base_rule(open, &rules),
+            // This raise is proven in the pass that makes it, like any other.
+            (None, _) if !moved && open.rule_refused.is_some() => match self.prove(&open) {
+                Ok(()) => self.move_base_rule(open, &rules),
+                Err(waiting) => self.wait_for_proof(open, waiting),
+            },
             (None, _) if !moved => self.lose_the_rule(open),
             (None, Some(found)) if matches!(self.whose(found, None), Whose::Ours | Whose::LeftOver) => {
                 self.delete_after_commit(found.arn.clone());
@@ -107,7 +110,8 @@ impl Planning<'_> {
             self.ledger.emptied_at = Some(self.now);
         }
         if let Phase::Promoting(promotion) = &mut open.phase {
-            promotion.agreed = true;
+            // By the base rule alone a rollback is watched until that was seen to have moved.
+            promotion.agreed = open.rule_refused.is_none() || open.purpose != Purpose::Rollback;
         }
         self.ledger.looked_at = Some(self.now);
         self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(open.colour) });

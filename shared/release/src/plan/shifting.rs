@@ -151,7 +151,7 @@ impl Planning<'_> {
         self.forward.push(Action::SetReleaseWeights { rule, weights });
     }
 
-    fn wait_for_proof(&mut self, mut open: Open, waiting: String) {
+    pub(super) fn wait_for_proof(&mut self, mut open: Open, waiting: String) {
         let had_weight = open.had_weight();
         let trial = open.phase.trial_mut();
         let start = trial.map_or(self.now, |trial| *trial.unproven_since.get_or_insert(self.now));
@@ -185,7 +185,7 @@ impl Planning<'_> {
     ///
     /// So the candidate is never worse than the live colour in a fact that both have: while a live alarm fires, the
     /// same alarm of the candidate must not.
-    fn prove(&self, open: &Open) -> Result<(), String> {
+    pub(super) fn prove(&self, open: &Open) -> Result<(), String> {
         let unproven: Vec<String> = open
             .targets
             .iter()
