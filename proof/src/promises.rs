@@ -167,6 +167,8 @@ pub fn untold(world: &World) -> Option<String> {
         later == Some(*past)
     };
     let ended = ledger.releases.iter().filter(|past| past.purpose == Purpose::Release).filter(last);
+    // While another release of it waits, nothing is final.
+    let ended = ended.filter(|past| !account(&ledger, &past.upload).1);
     let wrong = ended.filter(|past| world.tag(past.upload.number) != Some(past.verdict.word()));
     let wrong = wrong.filter(|past| past.untold_for.is_none()).map(|past| past.upload.number.0).next()?;
     Some(format!("the last verdict on {wrong} is not what its tag says"))

@@ -12,7 +12,7 @@ use crate::safety::{self, Rule};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Hook, Left, World};
 use release::pass::Kept;
-use release::{Colour, Command, DeploymentStatus, Drift, Phase, Purpose, TargetHealth, Verdict};
+use release::{Colour, Command, DeploymentStatus, Drift, Open, Phase, Purpose, TargetHealth, Verdict};
 
 /// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy
 /// gives it up, and the time of a release.
@@ -189,7 +189,9 @@ impl Scheduler<'_> {
 /// What is not at rest.
 fn restless(world: &World, waits_for_an_operator: bool) -> Option<String> {
     let ledger = world.ledger_or_new();
-    if let Some(open) = &ledger.open {
+    // What waits for the base rule waits with it.
+    let waits = |open: &&Open| waits_for_an_operator && open.purpose == Purpose::Settle;
+    if let Some(open) = ledger.open.as_ref().filter(|open| !waits(open)) {
         return Some(format!(
             "{} {} is {} for ever",
             open.purpose.word(),

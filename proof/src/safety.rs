@@ -229,6 +229,7 @@ pub fn written(world: &mut World, next: &Ledger) {
         }
     };
     opened.percent = opened.percent.max(open.intended_percent());
+    opened.back |= matches!(open.phase, Phase::Returning(_));
     opened.promised |= matches!(open.phase, Phase::Promoting(_) | Phase::Settling);
 }
 
@@ -239,6 +240,8 @@ pub struct Saw {
     fit: PerColour<bool>,
     /// Which colours it saw serve at least as well as the other one.
     serves: PerColour<bool>,
+    /// Which colours it saw serve nobody.
+    down: PerColour<bool>,
     /// What the base rule said, if it was read.
     base: Option<Weights>,
     /// How many deployments the lists could show.
@@ -251,9 +254,11 @@ impl Saw {
     /// What the pass with this ledger sees.
     pub fn of(world: &World, ledger: &Ledger, seen: &Observation) -> Self {
         let ours = ledger.open.as_ref().and_then(|open| open.rule.as_ref());
+        let is_down = |colour| seen.healthy_count(colour) == Some(0);
         Self {
             fit: PerColour { blue: is_fit(seen, Colour::Blue), green: is_fit(seen, Colour::Green) },
             serves: PerColour { blue: serves(seen, Colour::Blue), green: serves(seen, Colour::Green) },
+            down: PerColour { blue: is_down(Colour::Blue), green: is_down(Colour::Green) },
             base: seen.rules.known().map(|_| world.base),
             deployments: listed(world, seen),
             rule: world.rule.is_some_and(|rule| ours == Some(&rule.arn())),
@@ -300,6 +305,8 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
     }
     let open = plan.ledger.open.as_ref();
     if let Action::CreateDeployment { description, .. } = action {
+        // A colour that was seen down has no late requests to serve, even if it recovers before it is installed on.
+        world.history.weightless.of_mut(description.colour).take_if(|_| *saw.down.of(description.colour));
         if world.find_before(description, saw.deployments) {
             world.break_rule(Rule::OneDeployment);
         }
@@ -318,7 +325,8 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
             .history
             .opened
             .iter_mut()
-            .filter(|opened| Some(opened.key) == key)
+            // Before it has weight, a way back that is not written decides nothing.
+            .filter(|opened| Some(opened.key) == key && opened.percent > 0)
             .for_each(|opened| opened.back = true);
     }
     // Where the base rule says the same, no traffic moves: a way back that another pass has taken stands.

@@ -121,8 +121,8 @@ impl Planning<'_> {
 
     fn go_live(&mut self, open: Open) {
         self.because(Reason::WentLive);
-        let had_no_rule = self.ledger.live.is_none() || open.rule_refused.is_some();
-        if had_no_rule && self.ledger.emptied_at.is_some_and(|emptied| emptied >= open.opened_at) {
+        let moved = self.ledger.emptied_at.is_some_and(|emptied| emptied >= open.opened_at);
+        if open.rule_refused.is_some() || self.ledger.live.is_none() && moved {
             // Seen, not only asked for: the base rule took the traffic from the other colour, and may have done so late.
             self.ledger.emptied_at = Some(self.now);
         }
