@@ -229,7 +229,6 @@ pub fn written(world: &mut World, next: &Ledger) {
         }
     };
     opened.percent = opened.percent.max(open.intended_percent());
-    opened.back |= matches!(open.phase, Phase::Returning(_));
     opened.promised |= matches!(open.phase, Phase::Promoting(_) | Phase::Settling);
 }
 
@@ -320,13 +319,16 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
     if matches!(action, Action::DeleteReleaseRule { .. })
         && open.is_some_and(|open| matches!(open.phase, Phase::Returning(_)))
     {
-        let key = open.map(key);
+        let ours = open.map(key);
+        let ledger = world.ledger_or_new();
+        let written =
+            ledger.open.as_ref().filter(|open| matches!(open.phase, Phase::Returning(_))).map(key) == ours;
         world
             .history
             .opened
             .iter_mut()
             // Before it has weight, a way back that is not written decides nothing.
-            .filter(|opened| Some(opened.key) == key && opened.percent > 0)
+            .filter(|opened| Some(opened.key) == ours && (opened.percent > 0 || written))
             .for_each(|opened| opened.back = true);
     }
     // Where the base rule says the same, no traffic moves: a way back that another pass has taken stands.

@@ -2,8 +2,8 @@
 
 use super::{Planning, schedule::since};
 use crate::{
-    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Policy, Promotion, Reason,
-    Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
+    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Policy, Promotion, Reading,
+    Reason, Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
 };
 
 impl Planning<'_> {
@@ -12,11 +12,19 @@ impl Planning<'_> {
             return self.take_back(open, cause);
         }
         self.repair_rule(&mut open);
+        if open.deployment.is_none() && self.rule_is_gone(&open) {
+            return self.lose_the_rule(open);
+        }
         let makes_it = self.forward.iter().any(|action| matches!(action, Action::CreateReleaseRule { .. }));
         if open.deployment.is_none() && self.lacks_its_rule(&open) && !makes_it {
             // Only behind the release's rule is the colour that is installed on, and so taken down, sure to have no traffic.
             let waiting = format!("the release's rule: {}", self.why_no_rule(&open));
             self.because(Reason::WaitsForInstallation { waiting });
+            return self.keep(open);
+        }
+        if open.deployment.is_none() && matches!(self.seen.rules, Reading::Unknown(_)) {
+            let what = "rules: nothing is installed before they were read".to_owned();
+            self.because(Reason::Unknown { what });
             return self.keep(open);
         }
         let Some(deployment) = self.deployment_of(&mut open) else { return self.keep(open) };

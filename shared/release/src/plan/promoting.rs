@@ -81,7 +81,7 @@ impl Planning<'_> {
     }
 
     /// The rule is not there, or the base rule is not where it was seen before the rule was deleted.
-    fn lose_the_rule(&mut self, mut open: Open) {
+    pub(super) fn lose_the_rule(&mut self, mut open: Open) {
         if self.is_gone_for_good(&mut open, &ReturnCause::RuleDeleted) {
             return self.take_back(open, ReturnCause::RuleDeleted);
         }
