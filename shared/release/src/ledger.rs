@@ -228,7 +228,8 @@ pub struct Ledger {
     pub dead_since: BTreeMap<InstanceId, Timestamp>,
     /// When an instance was last handed over for replacement.
     pub healed_at: Option<Timestamp>,
-    /// When the base rule was last found, or put, not as `live` says, with no release open.
+    /// When the base rule was last found, or put, not as `live` says, with no release open or while
+    /// one is taken back.
     pub drifted_at: Option<Timestamp>,
     /// When a pass last went forward that had nothing else to remember. Writing it proves that the pass was not overtaken.
     #[serde(default, skip_serializing_if = "Option::is_none")]

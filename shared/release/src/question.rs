@@ -321,7 +321,7 @@ fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
 fn has_drained(ledger: &Ledger, policy: &Policy, now: Timestamp, colour: Colour) -> bool {
     match ledger.open.as_ref().filter(|open| open.colour == colour) {
         Some(open) => match &open.phase {
-            Phase::Installing | Phase::Settling => true,
+            Phase::Installing | Phase::Settling => !still_drains(ledger, policy, now),
             Phase::Returning(back) => has_let_go(back, policy, now),
             Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => false,
         },

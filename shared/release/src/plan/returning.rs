@@ -58,7 +58,9 @@ impl Planning<'_> {
         let Some(rules) = self.seen.rules.known().cloned() else {
             // The way back needs no look. That it was enough is seen when the rules can be read again. A rule that
             // never gave the candidate anything can wait for that: deleting it could only uncover a base rule that does.
-            if matches!(self.seen.rules, Reading::Unknown(_)) && back.had_weight {
+            // Nor one behind which the base rule was seen to: it gives the live colour everything since.
+            let uncovers = !back.had_weight || self.ledger.drifted_at.is_some();
+            if matches!(self.seen.rules, Reading::Unknown(_)) && !uncovers {
                 self.delete_by_arn(open);
             }
             self.again |= self.seen.rules == Reading::NotRead;
@@ -77,6 +79,7 @@ impl Planning<'_> {
             self.covers_base_rule(open, &rules, live);
             return false;
         }
+        self.ledger.drifted_at = None;
         let Some(found) = &rules.release else {
             return !is_first || self.is_deleted(open);
         };
@@ -150,6 +153,7 @@ impl Planning<'_> {
     /// The base rule is moved after the commit. A pass that moved it and then lost the swap would leave a candidate
     /// without weight of which the ledger does not say that it has to drain.
     fn covers_base_rule(&mut self, open: &Open, rules: &Rules, live: Colour) {
+        self.ledger.drifted_at = Some(self.now);
         let weights = Weights::all_on(live);
         let ours = rules.release.as_ref().filter(|rule| matches!(self.whose(rule, Some(open)), Whose::Ours));
         if let Some(rule) = ours {

@@ -235,3 +235,20 @@ async fn a_release_whose_rules_are_all_deleted_ends() {
     story.minutes(20).await;
     assert_eq!(story.phase(), "idle");
 }
+
+#[tokio::test]
+async fn a_rule_that_covers_a_drifted_base_rule_is_not_deleted_unseen() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    story.offer(super::story::upload(3)).await;
+    for _ in 0..2 {
+        story.pass(Duration::from_secs(5));
+        story.wake(Wake::Question).await;
+    }
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    assert!(story.world.rules().release.is_some(), "it goes when the base rule was seen right");
+    story.refuses(&["rules"], Class::Transient);
+    story.try_wake(Wake::Event).await.ok();
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
+}
