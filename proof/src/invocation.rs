@@ -344,7 +344,7 @@ fn fails_after(wrong: Option<Wrong>) -> Result<(), Failure> {
 }
 
 /// The time within a tick: later than the look that the ledger remembers. Two passes never look in one instant.
-fn now(world: &World) -> Timestamp {
+pub(crate) fn now(world: &World) -> Timestamp {
     let tick = at(world.tick);
     let after = |looked: Timestamp| looked.checked_add(Duration::from_nanos(1)).unwrap_or(tick);
     let last =

@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use proof::machine::Machine;
 use proof::report::{Report, scenes, schedules, try_mutants};
-use proof::{model, replay, simulation};
+use proof::{model, mutants, replay, simulation};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
@@ -68,11 +68,17 @@ fn main() -> anyhow::Result<()> {
         Some(What::Simulate) => simulate(arguments.schedules, threads, &mut out).map(drop),
         Some(What::Seed { seed, keep }) => tell(seed, keep, &mut out),
         Some(What::Mutants) => {
-            let tried = try_mutants();
-            for (name, rule) in &tried.by {
-                writeln!(out, "{name}: {}", rule.map_or("NOT CAUGHT".to_owned(), |rule| rule.to_string()))?;
+            let mut caught = 0;
+            for mutant in mutants::ALL {
+                let found = mutant.caught();
+                caught += usize::from(found.is_some());
+                let by = found.map_or("NOT CAUGHT".to_owned(), |found| {
+                    format!("{} (seed {})", found.violation.rule, found.seed)
+                });
+                writeln!(out, "{}: {by}", mutant.name)?;
             }
-            ensure!(tried.caught == tried.total, "{} of {} mutants were caught", tried.caught, tried.total);
+            let total = mutants::ALL.len();
+            ensure!(caught == total, "{caught} of {total} mutants were caught");
             Ok(())
         }
         Some(What::Replay { file }) => {
@@ -131,7 +137,8 @@ fn explore(chosen: &[model::Scenario], threads: usize, out: &mut impl Write) -> 
 }
 
 fn show(scene: &proof::report::Scene, out: &mut impl Write) -> anyhow::Result<()> {
-    writeln!(out, "{}: {} states, {} steps deep", scene.name, scene.states, scene.depth)?;
+    let left = if scene.whole { "" } else { ", left there" };
+    writeln!(out, "{}: {} states, {} steps deep{left}", scene.name, scene.states, scene.depth)?;
     if let Some((rule, steps)) = &scene.broken {
         writeln!(out, "BROKEN: {rule}\n{}", model::story(scene.name, steps))?;
     }

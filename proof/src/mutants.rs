@@ -8,7 +8,7 @@ use crate::safety::Rule;
 use crate::simulation::{Failed, first_failure};
 use jiff::Timestamp;
 use release::pass::{Decisions, WithoutLedger};
-use release::plan::{Action, Effect, Plan};
+use release::plan::{Action, Effect, Plan, Reads, reads};
 use release::{
     AlarmState, Answer, Asker, Colour, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer,
     Open, PerColour, Phase, Policy, Purpose, Question, Reading, Request, Rules, TargetHealth, Upload,
@@ -91,12 +91,12 @@ pub const ALL: &[Mutant] = &[
     mutant("only holds when the candidate's alarm fires", |machine| machine.decisions.plan = only_holds),
     mutant("never rolls back by alarm", |machine| machine.decisions.plan = never_rolls_back),
     mutant("forgets an operator's rollback", |machine| machine.decisions.plan = forgets_rollback),
-    mutant("ignores a pause", |machine| machine.decisions.plan = ignores_pause),
+    mutant("ignores a pause", |machine| {
+        (machine.decisions.plan, machine.decisions.reads) = (ignores_pause, reads_whatever_is_paused);
+    }),
     mutant("throws away the upload that waits", |machine| machine.decisions.plan = throws_away),
     mutant("skips all steps and the bake", |machine| machine.decisions.plan = skips_steps),
     mutant("tells no verdict", |machine| machine.decisions.plan = tells_nothing),
-    mutant("carries out old decisions", |machine| machine.decisions.is_stale = |_, _| false),
-    mutant("does not look back", |machine| machine.decisions.looks_back = |_, _| false),
     mutant("takes the base rule for the live colour without a ledger", |machine| {
         machine.decisions.without_ledger = believes_the_base_rule;
     }),
@@ -399,6 +399,10 @@ fn ignores_pause(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: T
     let mut decided = plan(ledger, seen, policy, now);
     decided.ledger.paused = paused;
     decided
+}
+
+fn reads_whatever_is_paused(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
+    reads(&Ledger { paused: false, ..ledger.clone() }, policy, now)
 }
 
 fn throws_away(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

@@ -44,6 +44,8 @@ pub struct Scene {
     pub name: &'static str,
     /// Different states.
     pub states: usize,
+    /// Whether these are all that there are to the scenario's bound.
+    pub whole: bool,
     /// The most steps.
     pub depth: usize,
     /// The rule that was broken, with the steps to it.
@@ -54,8 +56,13 @@ pub struct Scene {
 pub fn scenes(scenarios: &[Scenario], threads: usize, mut tell: impl FnMut(&Scene)) -> Vec<Scene> {
     let explored = scenarios.iter().map(|scenario| {
         let found = explore(*scenario, Machine::default(), threads);
-        let scene =
-            Scene { name: scenario.name, states: found.states, depth: found.depth, broken: found.broken };
+        let scene = Scene {
+            name: scenario.name,
+            states: found.states,
+            whole: found.whole,
+            depth: found.depth,
+            broken: found.broken,
+        };
         tell(&scene);
         scene
     });

@@ -10,6 +10,7 @@ fn no_order_of_steps_breaks_a_rule() {
         if let Some((rule, steps)) = explored.broken {
             panic!("{}: {rule}\n{}", scenario.name, story(scenario.name, &steps));
         }
+        assert!(explored.whole, "{} was left before its end", scenario.name);
         assert!(explored.states > 1000, "{} is no exploration: {} states", scenario.name, explored.states);
     }
 }

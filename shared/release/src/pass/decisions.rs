@@ -1,9 +1,9 @@
 //! Everything that the machine decides, as functions: production's by default, a broken variant's in the proof.
 
 use super::Class;
-use super::way_back::{self, Alarms, WithoutLedger};
+use super::way_back::{self, Alarms, Healthy, WithoutLedger};
 use crate::plan::{self, Action, Effect, Outcome, Plan, Reads};
-use crate::{Deployment, Ledger, Observation, PerColour, Policy, Routing, Rules, Wake, times};
+use crate::{Deployment, Ledger, Observation, Policy, Routing, Rules, Wake, times};
 use jiff::Timestamp;
 
 /// The functions of a reconcile.
@@ -29,12 +29,8 @@ pub struct Decisions {
     /// whether a call failed.
     pub goes_on: fn(Wake, u8, bool, bool) -> bool,
     /// What becomes of the traffic when the ledger cannot be read.
-    pub without_ledger: DecideWithoutLedger,
+    pub without_ledger: fn(&Rules, &Alarms, &Healthy, Option<&Deployment>) -> WithoutLedger,
 }
-
-/// Told the rules, the alarms, how many targets of each colour are healthy, and the open deployment.
-pub type DecideWithoutLedger =
-    fn(&Rules, &Alarms, &PerColour<Option<usize>>, Option<&Deployment>) -> WithoutLedger;
 
 /// What a write of the ledger has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// The alarms of both colours.
 pub(super) type Alarms = PerColour<BTreeMap<String, AlarmState>>;
 
+/// How many healthy targets each colour has, where that can be read.
+pub(super) type Healthy = PerColour<Option<usize>>;
+
 /// What was done without the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "way_back", rename_all = "snake_case")]
@@ -78,7 +81,7 @@ pub struct Taking {
 pub(super) fn decide(
     rules: &Rules,
     alarms: &Alarms,
-    healthy: &PerColour<Option<usize>>,
+    healthy: &Healthy,
     active: Option<&Deployment>,
 ) -> WithoutLedger {
     let Some(rule) = &rules.release else { return WithoutLedger::NotNeeded };
@@ -141,7 +144,7 @@ pub struct SeenWithoutLedger<F> {
     /// The alarms of both colours.
     pub alarms: Result<Alarms, F>,
     /// How many healthy targets each colour has, where that can be read.
-    pub healthy: PerColour<Option<usize>>,
+    pub healthy: Healthy,
     /// The deployment of the service's group that may still change instances.
     pub active: Result<Option<Deployment>, F>,
 }
