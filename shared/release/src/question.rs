@@ -304,8 +304,8 @@ fn validate_stranger(ledger: &Ledger, policy: &Policy, now: Timestamp, stranger:
     }
 }
 
-/// Another hand has moved the base rule, or did so a moment ago, perhaps onto the colour that a late hook would take down. As much weight is told as
-/// it may have.
+/// Another hand has moved the base rule, or did so a moment ago, perhaps onto the colour that a late hook would take down.
+/// As much weight is told as it may have.
 fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
     Answer::Wait {
         retry_after_seconds: policy.look_interval.as_secs().max(1),

@@ -18,7 +18,7 @@ mod way_back;
 
 pub use amend::{Amend, AmendRead, AmendWrite, Unamended};
 pub use class::{Class, Failed};
-pub use decisions::{DecideWithoutLedger, Decisions, Swap};
+pub use decisions::{Decisions, Swap};
 pub use kept::Kept;
 pub use reconcile::{Act, Ended, Look, LookBack, Next, ReadLedger, Write};
 pub use record::{Decided, PassRecord, Recorded, Records};
