@@ -5,8 +5,8 @@
 #   greenlight.sh resume    by greenlight.service, at every later boot
 #
 # install is told by variables: GREENLIGHT_SERVICE, GREENLIGHT_LIFECYCLE_FUNCTION, AWS_REGION, AGENT (1 or 2),
-# COMPOSE_VERSION (v2.29.7), COMPOSE_SHA256 (of its program for this processor; empty: what its publisher says), and any
-# other GREENLIGHT_ setting of the kit. It may run again: what is there stays. For Amazon Linux 2023 and Ubuntu.
+# COMPOSE_VERSION (v2.29.7), COMPOSE_SHA256 (of its program for this processor; see compose_sha256), AWS_URL_SUFFIX, and any
+# other GREENLIGHT_ setting of the kit. It may run again: what is there stays. For Amazon Linux 2023 and Ubuntu 24.04.
 set -Eeuo pipefail
 
 root=${GREENLIGHT_ROOT:-}
@@ -58,18 +58,30 @@ install_packages() {
   fi
   # The distribution's own nginx would take port 80, and serve its welcome page there.
   systemctl disable --now nginx 2>/dev/null || true
+  systemctl enable --now docker
+}
+
+# What Compose's program has to be. Of a version that is not known here its publisher says so, where the program lies as
+# well: that shows damage, and no forgery, for which there is COMPOSE_SHA256.
+compose_sha256() {
+  [[ -z ${COMPOSE_SHA256:-} ]] || { echo "$COMPOSE_SHA256"; return 0; }
+  case $COMPOSE_VERSION-$(uname -m) in
+    v2.29.7-aarch64) echo 6e9fbd5daa20dca5d7d89145081ae8155d68ef2928b497d9f85b54fe0f9dbb2c ;;
+    v2.29.7-x86_64) echo 383ce6698cd5d5bbf958d2c8489ed75094e34a77d340404d9f32c4ae9e12baf0 ;;
+    *)
+      download "$1.sha256" "$2.sha256" >&2 || return 1
+      cut -d ' ' -f 1 "$2.sha256"
+      rm -f "$2.sha256"
+      ;;
+  esac
 }
 
 install_compose() {
-  local plugin=$root/usr/local/lib/docker/cli-plugins/docker-compose wanted=${COMPOSE_SHA256:-} address new
+  local plugin=$root/usr/local/lib/docker/cli-plugins/docker-compose wanted address new
   address="https://github.com/docker/compose/releases/download/$COMPOSE_VERSION/docker-compose-linux-$(uname -m)"
   mkdir -p "${plugin%/*}"
   new=$plugin.new
-  if [[ -z $wanted ]]; then
-    download "$address.sha256" "$new.sha256"
-    wanted=$(cut -d ' ' -f 1 "$new.sha256")
-    rm -f "$new.sha256"
-  fi
+  wanted=$(compose_sha256 "$address" "$new")
   ! is_sha256 "$plugin" "$wanted" || return 0
   download "$address" "$new"
   is_sha256 "$new" "$wanted" || { say "FAILED: $address is not what its checksum $wanted says"; return 1; }
@@ -80,12 +92,12 @@ install_compose() {
 is_sha256() { [[ -f $1 && $(sha256sum "$1" | cut -d ' ' -f 1) == "$2" ]]; }
 
 # Docker keeps all output of a container for ever by default. live-restore: containers run on while the daemon restarts.
+# Written before the packages, because Ubuntu's starts the daemon.
 configure_docker() {
   local file=$root/etc/docker/daemon.json
   [[ -e $file ]] || put "$file" 644 <<'END'
 { "log-driver": "json-file", "log-opts": { "max-size": "20m", "max-file": "3" }, "live-restore": true }
 END
-  systemctl enable --now docker
 }
 
 write_settings() {
@@ -93,7 +105,8 @@ write_settings() {
   for name in GREENLIGHT_SERVICE GREENLIGHT_LIFECYCLE_FUNCTION AWS_REGION AGENT COMPOSE_VERSION; do
     [[ -n ${!name:-} ]] || { say "FAILED: $name is not set: user data sets it before it runs this"; return 1; }
   done
-  for name in AWS_REGION "${!GREENLIGHT_@}"; do
+  [[ $AGENT == [12] ]] || { say "FAILED: AGENT is '$AGENT', and not 1 or 2"; return 1; }
+  for name in AWS_REGION "${!AWS_URL_SUFFIX@}" "${!GREENLIGHT_@}"; do
     [[ $name == GREENLIGHT_ROOT ]] || printf '%s=%s\n' "$name" "${!name}"
   done | put "$settings" 600
 }
@@ -166,7 +179,7 @@ END
 # Last of all, because the agent begins with the first installation as soon as it runs. What it keeps beside the last
 # revision is five archives by default, each with its image.
 install_agent() {
-  local configuration=$root/etc/codedeploy-agent/conf/codedeployagent.yml folder installer
+  local configuration=$root/etc/codedeploy-agent/conf/codedeployagent.yml folder=latest installer
   [[ ! -e $root/opt/codedeploy-agent/bin/codedeploy-agent ]] || return 0
   put "$configuration" 644 <<'END'
 ---
@@ -180,20 +193,25 @@ install_agent() {
 :proxy_uri:
 :max_revisions: 2
 END
-  case $AGENT in 1) folder=latest ;; 2) folder=latestv2 ;; *) say "FAILED: AGENT is '$AGENT', and not 1 or 2"; return 1 ;; esac
+  [[ $AGENT == 1 ]] || folder=latestv2
   installer=$(mktemp)
   download "https://aws-codedeploy-$AWS_REGION.s3.$AWS_REGION.${AWS_URL_SUFFIX:-amazonaws.com}/$folder/install" "$installer"
   chmod 755 "$installer"
   again "$installer" auto
   rm -f "$installer"
-  grep -q '^:max_revisions: 2$' "$configuration" || sed -i 's/^:max_revisions:.*/:max_revisions: 2/' "$configuration"
+  # An installer that brings a configuration of its own has started the agent with it.
+  if ! grep -q '^:max_revisions: 2$' "$configuration"; then
+    sed -i '/^:max_revisions:/d' "$configuration"
+    echo ':max_revisions: 2' >>"$configuration"
+    systemctl restart codedeploy-agent
+  fi
 }
 
 install_all() {
   write_settings
+  configure_docker
   install_packages
   install_compose
-  configure_docker
   write_first_answer
   rotate_logs
   install_unit
