@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees that the release fits on the disk, asks Greenlight which colour this deployment is for, and notes it for the hooks
+# Sees that the release is for this processor and fits on the disk, asks Greenlight which colour this deployment is for, and notes it for the hooks
 # that follow.
 source "$(dirname "$0")/release.sh"
 
@@ -12,6 +12,13 @@ for owner in "$here"/run/*.deployment; do
   [[ ! -e $owner ]] || touch --no-create "$home/deployments/$(<"$owner")"
 done
 find "$home/deployments" -type f -mtime +30 -delete
+
+# A bundle that was packed without `greenlight bundle pack` does not say for which processor it is.
+if [[ -f $kit/release.json ]]; then
+  built_for=$(member "$(<"$kit/release.json")" architecture) || built_for=''
+  [[ -z $built_for || $built_for == "$(processor)" ]] ||
+    fail "the bundle was built for $built_for, and this instance is $(processor): build for $(processor), or give the service other instances"
+fi
 
 mebibytes_free() { df --output=avail -BM "$1" | tail -n 1 | tr -dc 0-9; }
 file_system() { df --output=target "$1" | tail -n 1; }

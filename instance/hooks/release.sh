@@ -94,6 +94,10 @@ owns_colour() { [[ $(cat "$(owner_file)" 2>/dev/null || true) == "$DEPLOYMENT_ID
 # Seconds until this hook must have ended, a little before the agent would end it.
 seconds_left() { echo $(($1 - (SECONDS - hook_started))); }
 
+# The instance's processor, as release.json and Docker call it.
+processor() { case $(uname -m) in aarch64) echo arm64 ;; *) uname -m ;; esac; }
+image_processor() { case $(uname -m) in aarch64) echo arm64 ;; x86_64) echo amd64 ;; *) uname -m ;; esac; }
+
 # --- The candidate. ---
 
 # healthy: the colour's nginx port answers 200 on the health path; a redirect or an error page does not count.

@@ -109,9 +109,9 @@ pull_images() {
   done
 }
 
-# What was loaded is what will run. The names and images of the containers are noted for a start after a reboot.
+# What was loaded is what will run, and can run here. The names and images of the containers are noted for a start after a reboot.
 same_images() {
-  local ids id name image from_bundle=no
+  local ids id name image built_for from_bundle=no
   ids=$(containers "$1" --all) || { echo "Docker does not list the containers"; return 1; }
   [[ -n $ids ]] || { echo "${file##*/} makes no container"; return 1; }
   : >"$here/run/$1.images"
@@ -119,6 +119,10 @@ same_images() {
     read -r name image < <(timeout --foreground 30 docker inspect --format '{{.Config.Image}} {{.Image}}' "$id") || true
     [[ -n ${image:-} ]] || { echo "Docker does not say which image container $id runs"; return 1; }
     printf '%s %s\n' "$name" "$image" >>"$here/run/$1.images" || { echo "$here/run/$1.images cannot be written"; return 1; }
+    built_for=$(timeout --foreground 30 docker image inspect --format '{{.Architecture}}' "$image") ||
+      { echo "Docker does not say for which processor $name was built"; return 1; }
+    [[ -z $built_for || $built_for == "$(image_processor)" ]] ||
+      { echo "$name was built for $built_for, and this instance is $(image_processor): build it with --platform linux/$(image_processor)"; return 1; }
     name=$(with_tag "$name")
     [[ -z ${loaded[$name]:-} || ${loaded[$name]} == "$image" ]] ||
       { echo "$name is ${loaded[$name]} in image.tar, and the container has $image"; return 1; }

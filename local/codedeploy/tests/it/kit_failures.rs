@@ -178,9 +178,9 @@ async fn a_hook_that_is_ended_half_way_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_the_release_before_anything_is_touched() {
     let test = "kit_failures::a_full_disk_refuses_the_release_before_anything_is_touched";
-    for (runtime, net) in [(Runtime::Process, 188), (Runtime::StubbedDocker, 189)] {
-        let Some(kit) = Kit::new(test, runtime, net) else { return };
-        let Some(_disks) = kit.small_disks(test) else { return };
+    for (runtime, net) in [(Runtime::Process, 188), (Runtime::StubbedDocker, 189), (Runtime::Docker, 198)] {
+        let Some(kit) = Kit::new(test, runtime, net) else { continue };
+        let Some(_disks) = kit.small_disks(test, "opt/greenlight") else { return };
         two_colours(&kit).await;
         let app = kit.app("large");
         fs::write(app.join("film"), vec![7; 60 << 20]).unwrap();
@@ -190,12 +190,57 @@ async fn a_full_disk_refuses_the_release_before_anything_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dockers_full_disk_refuses_an_image_before_anything_is_touched() {
+    let test = "kit_failures::dockers_full_disk_refuses_an_image_before_anything_is_touched";
+    let Some(kit) = Kit::new(test, Runtime::StubbedDocker, 199) else { return };
+    let Some(_disks) = kit.small_disks(test, "var/lib/docker") else { return };
+    two_colours(&kit).await;
+    let app = kit.app("large");
+    fs::write(app.join("image.tar"), vec![7; 70 << 20]).unwrap();
+    let words = "var/lib/docker has 160 MiB free, and the image needs 1";
+    untouched(&kit, &app, "BeforeInstall", words).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_eats_all_memory_is_ended_before_the_live_one() {
     let test = "kit_failures::a_version_that_eats_all_memory_is_ended_before_the_live_one";
-    let Some(kit) = Kit::with(test, Runtime::Docker, 194, "GREENLIGHT_MEMORY_MIB=64\n") else { return };
-    kit.live("one", "blue", 1).await;
-    let app = kit.app("greedy");
-    fails(&kit, &app, "ValidateService", "has ended by itself before it was healthy").await;
+    for (runtime, net) in [(Runtime::StubbedDocker, 200), (Runtime::Docker, 194)] {
+        let Some(kit) = Kit::with(test, runtime, net, "GREENLIGHT_MEMORY_MIB=64\n") else { continue };
+        kit.live("one", "blue", 1).await;
+        let docker = |words: &[&str]| {
+            let said = kit.run(1, "docker", words, &[]);
+            String::from_utf8_lossy(&said.stdout).trim().to_owned()
+        };
+        let container = docker(&[
+            "ps",
+            "--quiet",
+            "--filter",
+            "label=com.docker.compose.project=greenlight-backend-blue",
+        ]);
+        assert_eq!(docker(&["inspect", "--format", "{{.HostConfig.Memory}}", &container]), "67108864");
+        let app = kit.app("greedy");
+        fails(&kit, &app, "ValidateService", "has ended by itself before it was healthy").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_built_for_another_processor_is_refused() {
+    let test = "kit_failures::what_was_built_for_another_processor_is_refused";
+    for (runtime, net) in [(Runtime::StubbedDocker, 201), (Runtime::Docker, 202)] {
+        let Some(kit) = Kit::new(test, runtime, net) else { continue };
+        two_colours(&kit).await;
+        let app = kit.app("three");
+        let manifest = app.with_extension("json");
+        fs::write(&manifest, r#"{"number":3,"architecture":"s390x"}"#).unwrap();
+        untouched(&kit, &app, "BeforeInstall", "the bundle was built for s390x, and this instance is ").await;
+        // What it says of itself is right, and the image in it is another's.
+        let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        fs::write(&manifest, format!(r#"{{"number":3,"architecture":"{here}"}}"#)).unwrap();
+        Kit::image(&app, "three", &["s390x"]);
+        let words = "demo/backend:latest was built for s390x, and this instance is a";
+        taken_down(&kit, &app, "ApplicationStart", words).await;
+        kit.live("three", "green", 3).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

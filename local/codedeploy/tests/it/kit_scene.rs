@@ -211,11 +211,16 @@ impl Kit {
             fs::write(app.join("version"), version).unwrap();
         } else {
             fs::copy(data("compose.yaml"), app.join("compose.yaml")).unwrap();
-            let mut image = Command::new("python3");
-            let made = image.arg(data("image.py")).args([IMAGE, version]).arg(app.join("image.tar")).status();
-            assert!(made.unwrap().success());
+            Self::image(&app, version, &[]);
         }
         app
+    }
+
+    /// Puts a version's image into a folder; more words say for which processor.
+    pub(crate) fn image(app: &Path, version: &str, more: &[&str]) {
+        let mut image = Command::new("python3");
+        image.arg(data("image.py")).args([IMAGE, version]).arg(app.join("image.tar")).args(more);
+        assert!(image.status().unwrap().success());
     }
 
     /// How the versions run that come next.
@@ -233,6 +238,14 @@ impl Kit {
     pub(crate) async fn deploy(&self, app: &Path) -> String {
         let made = Self::pack(app);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        // What `greenlight bundle pack` says of a bundle, where the test has written that beside the folder.
+        if let Ok(manifest) = fs::read(app.with_extension("json")) {
+            let file = fs::OpenOptions::new().read(true).write(true).open(app.with_extension("zip")).unwrap();
+            let mut zip = zip::ZipWriter::new_append(file).unwrap();
+            zip.start_file("release.json", zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(&manifest).unwrap();
+            zip.finish().unwrap();
+        }
         let version = app.file_name().unwrap().to_string_lossy();
         self.scene.deploy(&version, fs::read(app.with_extension("zip")).unwrap()).await
     }
@@ -345,10 +358,10 @@ impl Kit {
         deployment
     }
 
-    /// Gives what the kit lays down 160 MiB on each instance, until the answer is dropped. `None`: only root can.
-    pub(crate) fn small_disks(&self, test: &str) -> Option<Vec<SmallDisk>> {
+    /// Gives a folder 160 MiB on each instance, until the answer is dropped. `None`: only root can.
+    pub(crate) fn small_disks(&self, test: &str, folder: &str) -> Option<Vec<SmallDisk>> {
         let mount = |n: usize| {
-            let folder = self.scene.root(n).join("opt/greenlight");
+            let folder = self.scene.root(n).join(folder);
             fs::create_dir_all(&folder).unwrap();
             let mut mount = Command::new("mount");
             mount.args(["-t", "tmpfs", "-o", "size=160m", "greenlight"]).arg(&folder);

@@ -1,19 +1,21 @@
-"""Makes an image as `docker save` does: image.py NAME VERSION FILE.
+"""Makes an image as `docker save` does: image.py NAME VERSION FILE [PROCESSOR], for this machine's if it is not told.
 
 It holds busybox and the libraries that it is linked with, and answers the version and its colour on port 3000.
 """
 import hashlib
 import io
 import json
+import platform
 import re
 import subprocess
 import sys
 import tarfile
 
-name, version, target = sys.argv[1:]
+name, version, target, *processor = sys.argv[1:]
+here = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 SCRIPT = """mkdir /www; echo "$VERSION on $GREENLIGHT_COLOUR" >/www/version
 [ "$VERSION" = broken ] && { echo "this version cannot start"; exit 1; }
-[ "$VERSION" = greedy ] && { echo eating; x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done; }
+[ "$VERSION" = greedy ] && { x=xxxxxxxxxxxxxxxx; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do x=$x$x; done; }
 [ "$VERSION" = sick ] || mv /www/version /www/healthz
 trap 'exit 0' TERM
 busybox httpd -f -p 3000 -h /www & wait"""
@@ -41,7 +43,7 @@ files = [(f"bin/{command}", open(busybox, "rb").read()) for command in commands]
 files += [(library.lstrip("/"), open(library, "rb").read()) for library in libraries]
 layer = archive(files)
 config = json.dumps({
-    "architecture": "amd64",
+    "architecture": (processor or [here])[0],
     "os": "linux",
     "config": {"Cmd": ["/bin/sh", "-c", SCRIPT], "Env": ["PATH=/bin", f"VERSION={version}"]},
     "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},

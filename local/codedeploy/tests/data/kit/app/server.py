@@ -22,4 +22,6 @@ class Answer(BaseHTTPRequestHandler):
 
 if VERSION == "broken":
     raise SystemExit("this version cannot start")
+if VERSION == "greedy":
+    EATEN = bytes(400 << 20)
 ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Answer).serve_forever()
