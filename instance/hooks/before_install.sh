@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees that the release is for this processor and fits on the disk, asks Greenlight which colour this deployment is for, and notes it for the hooks
-# that follow.
+# Sees that the release is for this processor and fits on the disk, asks Greenlight which colour this deployment is for,
+# and notes it for the hooks that follow.
 source "$(dirname "$0")/release.sh"
 
 deadline=270

@@ -109,7 +109,8 @@ pull_images() {
   done
 }
 
-# What was loaded is what will run, and can run here. The names and images of the containers are noted for a start after a reboot.
+# What was loaded is what will run, and can run here. The names and images of the containers are noted for a start after
+# a reboot.
 same_images() {
   local ids id name image built_for from_bundle=no
   ids=$(containers "$1" --all) || { echo "Docker does not list the containers"; return 1; }
