@@ -52,9 +52,8 @@ fn the_cost_page_reckons_with_what_the_template_makes_by_default() {
         let (_, default) = template.parameters().find(|(known, _)| *known == name).unwrap();
         default.parse::<u64>().unwrap()
     };
-    let memory = |id: &str| {
-        json!(template.resource(id).properties()["MemorySize"].as_u64().map(|size| size as f64 / 1024.0))
-    };
+    let memory =
+        |id: &str| json!(template.resource(id).properties()["MemorySize"].as_f64().unwrap() / 1024.0);
     let rules = template.resource("WebAcl").properties()["Rules"].as_array().unwrap().clone();
     let groups = rules.iter().filter(|rule| rule.get("OverrideAction").is_some()).count();
     let services = u64::try_from(SERVICES.len()).unwrap();

@@ -82,7 +82,7 @@ fn covers(pattern: &str, arn: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == arn,
         Some((start, rest)) => arn.strip_prefix(start).is_some_and(|arn| {
-            (0..=arn.len()).any(|from| arn.is_char_boundary(from) && covers(rest, &arn[from..]))
+            (0..=arn.len()).filter_map(|from| arn.get(from..)).any(|arn| covers(rest, arn))
         }),
     }
 }

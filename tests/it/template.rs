@@ -75,7 +75,7 @@ impl Template {
     }
 
     /// What it hands a stack that it nests: texts, because CloudFormation refuses a list for a nested stack's parameter
-    /// (AWS re:Post, "How do I pass CommaDelimitedList parameters to nested stacks?").
+    /// (AWS re:Post, "How do I pass `CommaDelimitedList` parameters to nested stacks?").
     fn handed(&self, id: &str) -> Map<String, Value> {
         let handed = self.resource(id).properties()["Parameters"].as_object().unwrap().clone();
         for (name, value) in &handed {
