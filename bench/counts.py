@@ -19,18 +19,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ADDRESS, SECONDS, RATE, CONNECTIONS, ROUNDS = "127.0.79.1", 10, 3000, 32, 5
+ADDRESS, SECONDS, RATE, CONNECTIONS, ROUNDS = "127.0.81.1", 10, 3000, 32, 5
 
-HOOK = """
-set -Eeuo pipefail
-fail() { echo "FAILED: $*" >&2; exit 1; }
-nginx_port() { [[ $1 == blue ]] && echo 8080 || echo 8081; }
-app_port() { [[ $1 == blue ]] && echo 3000 || echo 3001; }
-detached() { "$@" </dev/null >/dev/null 2>&1; }
-own_scope=()
-source "$kit/nginx/nginx.sh"
-source "$kit/nginx/counts.sh"
-"""
+HOOK = (ROOT / "local/codedeploy/tests/data/counts/hook.sh").read_text()
 
 APP = """worker_processes 1; pid app.pid; error_log app.log crit; daemon on;
 events { worker_connections 4096; }

@@ -14,4 +14,5 @@ if [[ -d $here/$colour && ! -d $replaced ]]; then
 fi
 rm -rf "${here:?}/$colour"
 mv "$staging" "$here/$colour"
+printf '%s\n' "$DEPLOYMENT_ID" >"$(installed_file)"
 say "release $release is in $here/$colour"

@@ -6,14 +6,24 @@ source "$kit/nginx/nginx.sh"
 
 read_note
 lock 240
-[[ -d $here/$colour ]] || fail "$here/$colour is missing: AfterInstall has not run"
+[[ $(cat "$(installed_file)" 2>/dev/null) == "$DEPLOYMENT_ID" ]] ||
+  fail "$here/$colour is not of $DEPLOYMENT_ID: the instance was started again after AfterInstall, so deploy once more"
 
-# What shows before anything is touched, so that the version that runs on this colour runs on.
+# What shows before anything is touched, so that the version that runs on this colour runs on, and what it reads again
+# from its folder is its own.
+refuse() {
+  trap - ERR TERM
+  rm -f "$(app_environment_file "$colour").new"
+  lay_replaced
+  fail "$1"
+}
+trap 'refuse "line $LINENO: $BASH_COMMAND"' ERR
+trap 'refuse "ended by the agent after $SECONDS s"' TERM
 runtime=$(runtime_in "$here/$colour") ||
-  fail "the bundle has neither compose.yaml nor app nor start.sh at the top of its folder app/: add what the kit is to start"
-declare -F "${runtime}_start" >/dev/null || fail "the kit in the bundle has no runtimes/$runtime.sh: pack with instance/bundle"
-reason=$("${runtime}_check" "$colour") || fail "$reason"
-reason=$(write_app_environment "$colour") || fail "$reason"
+  refuse "the bundle has neither compose.yaml nor app nor start.sh at the top of its folder app/: add what the kit is to start"
+declare -F "${runtime}_start" >/dev/null || refuse "the kit in the bundle has no runtimes/$runtime.sh: pack with instance/bundle"
+reason=$(write_app_environment "$colour") || refuse "$reason"
+reason=$("${runtime}_check" "$colour") || refuse "$reason"
 
 # From here on the colour is this deployment's, and a failure takes it down again.
 give_up() {

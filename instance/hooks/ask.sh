@@ -14,7 +14,8 @@ from_metadata() {
   curl -fsS --noproxy '*' --max-time 5 -H "X-aws-ec2-metadata-token: $token" "$metadata/meta-data/$1"
 }
 
-# member JSON NAME: a member of the outermost object, unquoted; nothing when it is absent or no scalar.
+# member JSON NAME: a member of the outermost object, unquoted; nothing when it is absent or no scalar. Fails when it cannot
+# be read.
 member() {
   local rest=$1 name=$2 depth=0 key='' token expect=''
   local pattern='^[[:space:]]*("([^"\\]|\\.)*"|[][{}:,]|[^][{}:,"[:space:]]+)'
@@ -31,24 +32,64 @@ member() {
           key=$token
         elif ((depth == 1)) && [[ $expect == value && $key == "\"$name\"" ]]; then
           unquote "$token"
-          return 0
+          return
         fi
         ;;
     esac
   done
 }
 
+# unquote TOKEN: what a scalar stands for; fails when an escape in it is none, or is what no variable can hold.
 unquote() {
-  local text=$1
-  if [[ $text != \"* ]]; then
-    [[ $text == null ]] || printf '%s' "$text"
+  local rest=$1 text='' code character
+  if [[ $rest != \"* ]]; then
+    [[ $rest == null ]] || printf '%s' "$rest"
     return 0
   fi
-  text=${text:1:${#text}-2}
-  text=${text//\\n/ }
-  text=${text//\\\"/\"}
-  text=${text//\\\//\/}
-  printf '%s' "${text//\\\\/\\}"
+  rest=${rest:1:${#rest}-2}
+  # From left to right, because what an escape gives is no part of the next one.
+  while [[ $rest == *\\* ]]; do
+    text+=${rest%%\\*}
+    rest=${rest#*\\}
+    case $rest in
+      [\"\\/]*) text+=${rest:0:1} ;;
+      b*) text+=$'\b' ;;
+      f*) text+=$'\f' ;;
+      n*) text+=$'\n' ;;
+      r*) text+=$'\r' ;;
+      t*) text+=$'\t' ;;
+      u[[:xdigit:]][[:xdigit:]][[:xdigit:]][[:xdigit:]]*)
+        code=$((16#${rest:1:4}))
+        rest=${rest:4}
+        # Two of them stand for a character beyond the first 65,536.
+        if ((code >= 0xd800 && code < 0xdc00)) && [[ $rest =~ ^.\\u([dD][c-fC-F][[:xdigit:]][[:xdigit:]]) ]]; then
+          code=$((0x10000 + (code - 0xd800 << 10) + 16#${BASH_REMATCH[1]} - 0xdc00))
+          rest=${rest:6}
+        fi
+        ((code > 0 && (code < 0xd800 || code > 0xdfff))) || return 1
+        utf8 "$code" character
+        text+=$character
+        ;;
+      *) return 1 ;;
+    esac
+    rest=${rest:1}
+  done
+  printf '%s' "$text$rest"
+}
+
+# utf8 CODE VARIABLE: puts a character there, whatever the locale is.
+utf8() {
+  local code=$1 bytes
+  if ((code < 0x80)); then
+    printf -v bytes '\\x%02x' "$code"
+  elif ((code < 0x800)); then
+    printf -v bytes '\\x%02x' $((0xc0 | code >> 6)) $((0x80 | code & 63))
+  elif ((code < 0x10000)); then
+    printf -v bytes '\\x%02x' $((0xe0 | code >> 12)) $((0x80 | code >> 6 & 63)) $((0x80 | code & 63))
+  else
+    printf -v bytes '\\x%02x' $((0xf0 | code >> 18)) $((0x80 | code >> 12 & 63)) $((0x80 | code >> 6 & 63)) $((0x80 | code & 63))
+  fi
+  printf -v "$2" '%b' "$bytes"
 }
 
 # curl signs session tokens rightly since 7.88.
@@ -79,7 +120,7 @@ curl_is_refused=no
 # curl gets the secret by stdin, because every user of the machine can read its arguments.
 invoke_with_curl() {
   local endpoint outcome
-  endpoint=${AWS_ENDPOINT_URL_LAMBDA:-${AWS_ENDPOINT_URL:-https://lambda.$AWS_REGION.amazonaws.com}}
+  endpoint=${AWS_ENDPOINT_URL_LAMBDA:-${AWS_ENDPOINT_URL:-https://lambda.$AWS_REGION.${AWS_URL_SUFFIX:-amazonaws.com}}}
   outcome=$({
     printf 'user = "%s:%s"\n' "$key" "$secret"
     [[ -z $session ]] || printf 'header = "X-Amz-Security-Token: %s"\n' "$session"
@@ -131,6 +172,9 @@ ask() {
   rm -rf "$folder"
   [[ -z $unanswered ]]
 }
+
+# answered NAME: a member of the answer, and nothing where it cannot be read.
+answered() { member "$answer" "$1" || true; }
 
 INSTANCE_ID=${INSTANCE_ID:-$(from_metadata instance-id)} ||
   fail "INSTANCE_ID is not set and the instance metadata service does not answer"

@@ -45,12 +45,12 @@ fi
 
 while (($(seconds_left $deadline) > 0)); do
   if ask BeforeInstall; then
-    colour=$(member "$answer" colour)
-    if [[ $(member "$answer" status) == failed ]]; then
-      fail "Greenlight refuses this deployment: $(member "$answer" reason)"
+    colour=$(answered colour)
+    if [[ $(answered status) == failed ]]; then
+      fail "Greenlight refuses this deployment: $(answered reason)"
     elif [[ $colour == blue || $colour == green ]]; then
-      port=$(member "$answer" port)
-      release=$(member "$answer" release)
+      port=$(answered port)
+      release=$(answered release)
       [[ $port == "$(nginx_port "$colour")" ]] ||
         fail "Greenlight expects $colour on port $port, the kit serves it on $(nginx_port "$colour")"
       write_note "$colour" "$port" "$release"

@@ -13,7 +13,8 @@ kit=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=$root/opt/greenlight
 hook_started=$SECONDS
 
-say() { printf '%s\n' "$*"; }
+# In one line, whatever an answer has in it.
+say() { printf '%s\n' "${*//[[:cntrl:]]/ }"; }
 
 # words [BYTES]: the last words of what comes in, in one line. CodeDeploy keeps the last 2,048 characters that a hook has
 # written, and of a line as long as that nothing (agent 1.8.1, hook_executor.rb).
@@ -127,6 +128,16 @@ runtime_stop() {
   local runtime
   runtime=$(runtime_of "$1") || return 0
   "${runtime}_stop" "$1"
+}
+
+# AfterInstall lays a version where the one before it lay, and keeps that one until it has ended. lay_replaced lays it
+# there again: what runs reads its files from there, and so does its start after a reboot.
+installed_file() { echo "$here/run/$colour.installed"; }
+lay_replaced() {
+  [[ -d $here/$colour.replaced ]] || return 0
+  rm -f "$(installed_file)"
+  rm -rf "${here:?}/$colour"
+  mv "$here/$colour.replaced" "$here/$colour"
 }
 
 # The kit that a colour was started with brings it back after a reboot (boot/greenlight.sh).

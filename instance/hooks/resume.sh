@@ -7,6 +7,8 @@ source "$(dirname "$0")/release.sh"
 read_note
 lock 240
 owns_colour || fail "$colour belongs to another deployment now"
+# A release may have been installed here that was never started.
+lay_replaced
 if runtime_running "$colour"; then
   say "release $release runs on $colour"
   exit 0

@@ -52,24 +52,24 @@ while (($(seconds_left $deadline) > 0)); do
   count_requests || true
   if ask ValidateService "$counted"; then
     unanswered_since=''
-    case $(member "$answer" status) in
+    case $(answered status) in
       succeeded)
         say "release $release has succeeded"
         exit 0
         ;;
       failed)
         weight=0
-        give_up "Greenlight took release $release back: $(member "$answer" reason)"
+        give_up "Greenlight took release $release back: $(answered reason)"
         ;;
       wait)
-        heard="$(member "$answer" phase) $(member "$answer" weight) $(member "$answer" reason)"
+        heard="$(answered phase) $(answered weight) $(answered reason)"
         [[ $heard == "$phase $weight $reason" ]] ||
-          say "phase $(member "$answer" phase), $colour at $(member "$answer" weight) % $(member "$answer" reason)"
-        phase=$(member "$answer" phase)
-        weight=$(member "$answer" weight)
-        reason=$(member "$answer" reason)
+          say "phase $(answered phase), $colour at $(answered weight) % $(answered reason)"
+        phase=$(answered phase)
+        weight=$(answered weight)
+        reason=$(answered reason)
         weight=${weight:-0}
-        pause=$(member "$answer" retryAfterSeconds)
+        pause=$(answered retryAfterSeconds)
         [[ $pause =~ ^[0-9]+(\.[0-9]+)?$ ]] || pause=5
         ;;
       *) say "asking again: this is no answer that the kit knows: $answer" ;;

@@ -1,4 +1,5 @@
-# One nginx per instance for both colours. Sourced by ApplicationStart, and by counts.sh for its folder.
+# One nginx per instance for both colours. Sourced by ApplicationStart, which starts it, and by ValidateService, because of
+# its folder.
 # shellcheck shell=bash disable=SC2154 # release.sh sets what is not set here
 
 nginx_home=$home/nginx

@@ -18,12 +18,12 @@ compose_file() {
 compose_project() { echo "greenlight-$service-$1"; }
 
 # compose COLOUR ARGUMENTS…: what the file may name stands before the command. The container sees of it what the file
-# hands on.
+# hands on. A caller's $environment stands for the colour's file of variables.
 compose() {
   local colour=$1
   shift
   HOST=$app_address PORT=$(app_port "$colour") GREENLIGHT_SERVICE=$service GREENLIGHT_COLOUR=$colour \
-    GREENLIGHT_RELEASE=$release GREENLIGHT_ENV_FILE=$(app_environment_file "$colour") \
+    GREENLIGHT_RELEASE=$release GREENLIGHT_ENV_FILE=${environment:-$(app_environment_file "$colour")} \
     timeout --foreground --kill-after=10 "$compose_patience" \
     docker compose --project-name "$(compose_project "$colour")" "$@" </dev/null
 }
@@ -47,11 +47,18 @@ compose_log() {
 
 # Why the colour cannot be started, as far as that shows before anything is touched.
 compose_check() {
-  local file said
+  local file said environment
+  environment=$(app_environment_file "$1").new
   file=$(compose_file "$1") || { echo "$here/$1 holds no compose.yaml"; return 1; }
   command -v docker >/dev/null || { echo "${file##*/} needs Docker, which is not installed"; return 1; }
   said=$(timeout --foreground 30 docker info 2>&1 >/dev/null) ||
     { echo "the Docker daemon does not answer, see systemctl status docker: $(words <<<"$said")"; return 1; }
+  # By itself first, because of what it cannot read Compose repeats a part, and that may be a secret.
+  printf 'services: { app: { image: app, env_file: ["%s"] } }\n' "$environment" >"$environment.yaml" ||
+    { echo "$environment.yaml cannot be written"; return 1; }
+  compose "$1" --file "$environment.yaml" config --quiet >/dev/null 2>&1 ||
+    { echo "Compose cannot read ${environment%.new}, which the kit has written for it"; return 1; }
+  rm -f "$environment.yaml"
   said=$(compose "$1" --file "$file" config --quiet 2>&1) ||
     { echo "Compose cannot read ${file##*/}: $(words <<<"$said")"; return 1; }
 }

@@ -16,7 +16,11 @@ secret() {
       value=${1#secretsmanager:}
       value=$(timeout --foreground 60 aws secretsmanager get-secret-value --region "$AWS_REGION" --secret-id "${value%%#*}" \
         --query SecretString --output text </dev/null) || return
-      if [[ $1 == *#* ]]; then value=$(member "$value" "${1#*#}"); fi
+      # The command line's word for no text at all.
+      [[ $value != None ]] || { echo "it is binary, and only a text can be told" >&2; return 1; }
+      if [[ $1 == *#* ]]; then
+        value=$(member "$value" "${1#*#}") || { echo "${1#*#} has an escape in it that is none of JSON" >&2; return 1; }
+      fi
       printf '%s\n' "$value"
       ;;
     *)
@@ -26,10 +30,12 @@ secret() {
   esac
 }
 
-# As both Compose and bash read it: between single quotes everything is as it stands.
+# As both Compose and bash read it: between single quotes everything is as it stands, but for Compose a backslash before
+# the last one.
+fits_single_quotes() { [[ $1 != *\'* && $1 != *\\ ]]; }
 quoted() {
   local value=$1
-  if [[ $value == *\'* ]]; then
+  if ! fits_single_quotes "$value"; then
     value=${value//\\/\\\\}
     value=${value//\"/\\\"}
     printf '"%s"' "${value//\$/\\\$}"
@@ -55,8 +61,11 @@ write_app_environment() {
       value=$(secret "$place" 2>"$said") || value=''
       [[ -n $value ]] || { echo "secret $name could not be read from $place: $(words <"$said")"; rm -f "$said"; return 1; }
       # What Compose and bash would read differently.
-      [[ $value != *$'\n'* && ! ($value == *\'* && $value == *[\`!]*) ]] ||
-        { rm -f "$said"; echo "secret $name has several lines, or ' beside one of \` and !, which no file of variables can hold"; return 1; }
+      if [[ $value == *$'\n'* ]] || { ! fits_single_quotes "$value" && [[ $value == *[\`!]* ]]; }; then
+        rm -f "$said"
+        echo "secret $name has several lines, or one of \` and ! beside ' or a \\ at its end, which no file of variables can hold"
+        return 1
+      fi
       lines+="$name=$(quoted "$value")"$'\n'
     done <"$here/$1/secrets"
     rm -f "$said"

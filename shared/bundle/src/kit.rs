@@ -25,10 +25,11 @@ const STARTS: [(&str, &str); 6] = [
     ("start.sh", "runtimes/process.sh"),
 ];
 
-/// What the hooks source, from the kit's own folder; the runtime that starts the bundle has to be there as well.
+/// What the hooks source and run, from the kit's own folder; the runtime that starts the bundle has to be there as well.
 const SOURCED: [&str; 4] = ["hooks/release.sh", "hooks/ask.sh", "nginx/nginx.sh", "nginx/nginx.conf"];
-/// The same of a kit that counts requests.
-const SOURCED_SINCE_2: [&str; 1] = ["nginx/counts.sh"];
+/// The same of a kit that counts requests, tells secrets, and comes back after a reboot.
+const SOURCED_SINCE_2: [&str; 4] =
+    ["hooks/resume.sh", "nginx/counts.sh", "nginx/counts.awk", "runtimes/environment.sh"];
 
 /// The events that the kit has a hook for, each of which goes on from the one before.
 const EVENTS: [&str; 4] = ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"];

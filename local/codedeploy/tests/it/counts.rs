@@ -23,17 +23,7 @@ use crate::support::repository;
 const PROGRAMS: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// How the hook begins, without what concerns neither nginx nor counts.
-const HOOK: &str = r#"
-    set -Eeuo pipefail
-    fail() { echo "FAILED: $*" >&2; exit 1; }
-    trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
-    nginx_port() { [[ $1 == blue ]] && echo 8080 || echo 8081; }
-    app_port() { [[ $1 == blue ]] && echo 3000 || echo 3001; }
-    detached() { "$@" </dev/null >/dev/null 2>&1; }
-    own_scope=()
-    source "$kit/nginx/nginx.sh"
-    source "$kit/nginx/counts.sh"
-"#;
+const HOOK: &str = include_str!("../data/counts/hook.sh");
 
 /// An instance's nginx, and an app on both colours that answers with the status that its path names.
 struct Instance {
@@ -50,7 +40,7 @@ impl Instance {
             skipped::because(test, "there is no nginx");
             return None;
         }
-        let (folder, address) = (tempfile::tempdir().unwrap(), format!("127.0.78.{n}"));
+        let (folder, address) = (tempfile::tempdir().unwrap(), format!("127.0.80.{n}"));
         let held = Arc::new(Mutex::new(()));
         for port in [3000, 3001] {
             let listener = TcpListener::bind((address.as_str(), port)).unwrap();
@@ -277,6 +267,16 @@ fn only_what_came_from_outside_is_counted_and_of_each_client_the_first_three_in_
     blue.from("unknown", "/500");
     assert_eq!(instance.told_in_the_end(), counted([4, 3, 0, 10], [1, 0, 0, 3]));
 
+    // Nobody is out of sight by a header of his own: what the load balancer counts has to be in the total.
+    for (n, header) in ["|", "|x|", ",", "x||", &"1".repeat(15_000), &"a,".repeat(7_500)].iter().enumerate() {
+        assert_eq!(green.from(&format!("{header}, 10.0.2.{n}"), "/500"), 500, "{:.9}", header);
+    }
+    green.get("/500", "X-Forwarded-For: |\r\n");
+    green.get("/500", "X-Forwarded-For: 10.0.0.7\r\nX-Greenlight-Preview: |\r\n");
+    assert_eq!(instance.told_in_the_end(), counted([4, 3, 0, 10], [7, 6, 0, 11]));
+    assert_eq!(green.get("/healthz", "Upgrade: |\r\n"), 200);
+    assert_eq!(instance.told_in_the_end(), counted([4, 3, 0, 10], [7, 6, 0, 11]));
+
     instance.run("end_counting");
     blue.from("10.0.0.1", "/200");
     assert_eq!(instance.log_bytes(), 0);
@@ -306,6 +306,20 @@ fn a_request_is_the_same_to_the_app_whether_it_is_counted_or_not() {
     assert_eq!(before, while_counted);
     assert_eq!(before[0].1, "GET /a%2Fb//c/../d?x=%20y HTTP/1.1, and 0 bytes");
     assert_eq!(before[3].1, "POST /p HTTP/1.1, and 300000 bytes");
+}
+
+/// What an Application Load Balancer lets through: a line and a header of 16 KB each, and 64 KB together (user guide,
+/// "Quotas for your Application Load Balancers"). Else nginx would refuse and not count what the load balancer counts.
+#[test]
+fn what_the_load_balancer_lets_through_is_counted() {
+    let Some(instance) = Instance::new("counts::what_the_load_balancer_lets_through", 8) else { return };
+    instance.run("begin_counting");
+    let mut client = instance.client("blue");
+    let path = "/500?".to_owned() + &"x".repeat(16_000);
+    let cookie = format!("Cookie: {}\r\n", "c".repeat(16_300));
+    client.send(&path, &format!("X-Forwarded-For: 10.0.0.1\r\n{}", cookie.repeat(4)));
+    assert_eq!(client.answer().0, 200, "the app takes the path for no status");
+    assert_eq!(instance.told_in_the_end(), counted([1, 0, 0, 1], [0; 4]));
 }
 
 #[test]

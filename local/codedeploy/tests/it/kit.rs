@@ -1,7 +1,13 @@
 //! The kit of `instance/` in real deployments: real hooks, real processes, real nginx; only Greenlight's answers
 //! are the test's.
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::json;
 
@@ -143,7 +149,7 @@ async fn whole_life(kit: Kit) {
 #[test]
 fn answers_are_read_as_json_whatever_stands_in_their_texts() {
     let script = r#"
-        eval "$(sed -n '/^member() {/,/^}/p; /^unquote() {/,/^}/p' "$1/instance/hooks/ask.sh")"
+        eval "$(sed -n '/^member() {/,/^}/p; /^unquote() {/,/^}/p; /^utf8() {/,/^}/p' "$1/instance/hooks/ask.sh")"
         check() { [[ "$(member "$1" "$2")" == "$3" ]] || { echo "$1: $2 is '$(member "$1" "$2")', not '$3'"; exit 1; }; }
         check '{"status":"wait","retryAfterSeconds":5,"weight":10}' retryAfterSeconds 5
         check '{"status":"wait","retryAfterSeconds":5,"weight":10}' weight 10
@@ -152,7 +158,13 @@ fn answers_are_read_as_json_whatever_stands_in_their_texts() {
         check '{"reason":"say \"status\":\"succeeded\", {now}","status":"failed"}' status failed
         check '{"reason":"say \"status\": {now}","status":"failed"}' reason 'say "status": {now}'
         check '{"reason":"status","status":"failed"}' status failed
-        check '{"reason":"a\\b\nc"}' reason 'a\b c'
+        check '{"reason":"a\\b\nc"}' reason $'a\\b\nc'
+        check '{"reason":"a\\nb\\\\n\\\"c"}' reason 'a\nb\\n\"c'
+        check '{"reason":"\u0026\u003C\/\t\r\b\f|"}' reason $'&</\t\r\b\f|'
+        check '{"reason":"\u00e9 \u20AC \ud83d\ude00!"}' reason 'é € 😀!'
+        for text in '\u0000' '\ud83d' '\ude00' '\ud83d\u0041' '\u00g0' '\u12' '\x41'; do
+            ! member "{\"a\":\"$text\"}" a || { echo "$text is read"; exit 1; }
+        done
         check '{"release":null}' release ''
         check '{}' status ''
         check 'no json' status ''
@@ -161,6 +173,30 @@ fn answers_are_read_as_json_whatever_stands_in_their_texts() {
     let root = repository();
     let output = Command::new("bash").args(["-c", script, "bash"]).arg(root).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn a_question_goes_to_the_suffix_of_the_region() {
+    // curl says to its proxy where it wants to go.
+    let asked = |suffix: &[(&str, &str)]| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        let heard = std::thread::spawn(move || {
+            let mut line = String::new();
+            BufReader::new(listener.accept().unwrap().0).read_line(&mut line).unwrap();
+            line
+        });
+        let signed = [
+            ("https_proxy", proxy.as_str()),
+            ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        ask_with(&[&signed, suffix].concat());
+        heard.join().unwrap()
+    };
+    assert_eq!(asked(&[]), "CONNECT lambda.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n");
+    let china = asked(&[("AWS_URL_SUFFIX", "amazonaws.com.cn")]);
+    assert_eq!(china, "CONNECT lambda.eu-west-1.amazonaws.com.cn:443 HTTP/1.1\r\n");
 }
 
 /// Asks once where only the AWS command line can, with a stand-in for it, and gives what `ask` left behind.

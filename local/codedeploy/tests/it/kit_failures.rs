@@ -44,6 +44,12 @@ async fn taken_down(kit: &Kit, app: &Path, event: &str, words: &str) {
     assert!(kit.is_down(8081), "{words}: something answers on green");
 }
 
+/// What runs on green does not find a file of the version that was to replace it.
+fn reads_its_own_files(kit: &Kit, file: &str) {
+    let found = |n| kit.scene.read(n, &format!("opt/greenlight/backend/green/{file}"));
+    assert_eq!([1, 2].map(found), [None, None]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_of_a_container_that_fails_ends_the_release_with_its_words() {
     let test = "kit_failures::every_step_of_a_container_that_fails_ends_the_release_with_its_words";
@@ -149,11 +155,7 @@ async fn a_hook_that_is_ended_half_way_leaves_nothing_behind() {
     let test = "kit_failures::a_hook_that_is_ended_half_way_leaves_nothing_behind";
     let Some(kit) = Kit::new(test, Runtime::StubbedDocker, 187) else { return };
     two_colours(&kit).await;
-    kit.docker_faults("slow-load: yes");
-    kit.to_colour("green", 3);
-    let deployment = kit.release("three").await;
-    let loading = |n: usize| kit.scene.root(n).join("docker/loading");
-    until("both instances load", || async { (1..=2).all(|n| loading(n).exists()) }).await;
+    let deployment = kit.slow("load").await;
     for n in 1..=2 {
         assert!(kit.scene.fleet.restart_agent(&id(n)));
     }
@@ -240,15 +242,56 @@ async fn comes_back(mut kit: Kit) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_was_refused_before_its_start_is_not_started_by_a_reboot() {
+    let test = "kit_failures::a_release_that_was_refused_before_its_start_is_not_started_by_a_reboot";
+    for (runtime, net) in [(Runtime::Process, 195), (Runtime::StubbedDocker, 196)] {
+        let Some(mut kit) = Kit::new(test, runtime, net) else { return };
+        two_colours(&kit).await;
+        let app = kit.app("three");
+        fs::write(app.join("secrets"), "KEY\n").unwrap();
+        untouched(&kit, &app, "ApplicationStart", "secrets has a line that is neither").await;
+        reads_its_own_files(&kit, "secrets");
+        kit.reboot();
+        until("both colours are back", || async {
+            kit.serves(8080, "one on blue") && kit.serves(8081, "two on green")
+        })
+        .await;
+        kit.live("four", "green", 4).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reboot_before_a_start_brings_back_the_version_before() {
+    let test = "kit_failures::a_reboot_before_a_start_brings_back_the_version_before";
+    let Some(mut kit) = Kit::new(test, Runtime::StubbedDocker, 197) else { return };
+    two_colours(&kit).await;
+    fs::write(kit.app("three").join("film"), "").unwrap();
+    let deployment = kit.slow("config").await;
+    kit.reboot();
+    assert_eq!(kit.scene.finished(&deployment).await, "Failed");
+    until("both colours are back", || async {
+        kit.serves(8080, "one on blue") && kit.serves(8081, "two on green")
+    })
+    .await;
+    reads_its_own_files(&kit, "film");
+    // An agent that goes on where it stood would start the version before, as if it were the release.
+    let told = [("DEPLOYMENT_ID", deployment.as_str()), ("DEPLOYMENT_GROUP_ID", "group-id")];
+    let said = kit.run(1, "bash", &["instance/hooks/application_start.sh"], &told);
+    assert!(
+        String::from_utf8_lossy(&said.stdout).contains("was started again after AfterInstall"),
+        "{said:?}"
+    );
+    assert!(kit.serves(8081, "two on green"));
+    kit.docker_faults("");
+    kit.live("four", "green", 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reboot_in_the_middle_of_a_start_does_not_bring_the_version_before_under_a_new_number() {
     let test = "kit_failures::a_reboot_in_the_middle_of_a_start_does_not_bring_the_version_before_under_a_new_number";
     let Some(mut kit) = Kit::new(test, Runtime::StubbedDocker, 193) else { return };
     two_colours(&kit).await;
-    kit.docker_faults("slow-load: yes");
-    kit.to_colour("green", 3);
-    let deployment = kit.release("three").await;
-    let loading = |n: usize| kit.scene.root(n).join("docker/loading");
-    until("both instances load", || async { (1..=2).all(|n| loading(n).exists()) }).await;
+    let deployment = kit.slow("load").await;
     kit.reboot();
     assert_eq!(kit.scene.finished(&deployment).await, "Failed");
     until("the live colour is back", || async { kit.serves(8080, "one on blue") }).await;

@@ -335,6 +335,16 @@ impl Kit {
         }
     }
 
+    /// A release to green that stands in a command of the stand-in for Docker, on both instances.
+    pub(crate) async fn slow(&self, command: &str) -> String {
+        self.docker_faults(&format!("slow-{command}: yes"));
+        self.to_colour("green", 3);
+        let deployment = self.release("three").await;
+        let is_there = |n| self.scene.read(n, "docker/slow").is_some();
+        until("both instances wait for Docker", || async { (1..=2).all(is_there) }).await;
+        deployment
+    }
+
     /// Gives what the kit lays down 160 MiB on each instance, until the answer is dropped. `None`: only root can.
     pub(crate) fn small_disks(&self, test: &str) -> Option<Vec<SmallDisk>> {
         let mount = |n: usize| {

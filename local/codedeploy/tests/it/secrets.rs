@@ -15,6 +15,7 @@ const SCRIPT: &str = r#"
     release=7
     write_app_environment blue || exit 1
     file=$(app_environment_file blue)
+    ! docker compose version >/dev/null 2>&1 || compose_check blue || exit 1
     mv "$file.new" "$file"
     (export_app_environment blue; printf '%s\n' "${KEY-}")
     cd "$here/blue"
@@ -22,6 +23,10 @@ const SCRIPT: &str = r#"
 "#;
 
 fn written(folder: &Path, secrets: &str, secret: &str) -> Output {
+    run(folder, SCRIPT, secrets, secret)
+}
+
+fn run(folder: &Path, script: &str, secrets: &str, secret: &str) -> Output {
     let colour = folder.join("opt/greenlight/backend/blue");
     fs::create_dir_all(&colour).unwrap();
     fs::create_dir_all(folder.join("opt/greenlight/backend/run")).unwrap();
@@ -32,7 +37,7 @@ fn written(folder: &Path, secrets: &str, secret: &str) -> Output {
     let compose = "services:\n  app:\n    image: a\n    env_file: [\"${GREENLIGHT_ENV_FILE}\"]\n";
     fs::write(colour.join("compose.yaml"), compose).unwrap();
     Command::new("bash")
-        .args(["-c", SCRIPT, "bash"])
+        .args(["-c", script, "bash"])
         .arg(repository())
         .env_clear()
         .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", data("").display()))
@@ -47,7 +52,13 @@ fn written(folder: &Path, secrets: &str, secret: &str) -> Output {
 
 #[test]
 fn a_secret_reaches_the_version_as_it_is_and_only_root_can_read_it() {
-    for secret in ["plain", r#"two words # "$HOME" \n ${x}"#, r#"it's "so" $HOME \ # done"#] {
+    for secret in [
+        "plain",
+        r#"two words # "$HOME" \n ${x}"#,
+        r#"it's "so" $HOME \ # done"#,
+        r"ends in \",
+        r#"ends'in "$x" \\\"#,
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let output = written(folder.path(), "# the database\nKEY=ssm:/backend/key\n", secret);
         let text = String::from_utf8(output.stdout).unwrap();
@@ -73,8 +84,10 @@ fn a_secret_reaches_the_version_as_it_is_and_only_root_can_read_it() {
 #[test]
 fn a_member_of_a_secret_is_told_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let output = written(folder.path(), "KEY=secretsmanager:backend/database#password", "hunter2");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().next(), Some("hunter2"));
+    for (secret, told) in [("hunter2", "hunter2"), (r"a\\n\u0026\/\tb", "a\\n&/\tb")] {
+        let output = written(folder.path(), "KEY=secretsmanager:backend/database#password", secret);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().next(), Some(told));
+    }
 }
 
 #[test]
@@ -91,7 +104,19 @@ fn a_secret_that_cannot_be_told_ends_the_release_with_its_name_and_without_its_v
             "secret KEY could not be read from /backend/key: a secret stands in ssm:NAME",
         ),
         ("KEY=ssm:/a\n", "hidden\nlines", "secret KEY has several lines"),
-        ("KEY=ssm:/a\n", "hid'`den", "secret KEY has several lines, or '"),
+        ("KEY=secretsmanager:a#password\n", r"hidden\nlines", "secret KEY has several lines"),
+        (
+            "KEY=secretsmanager:a#password\n",
+            r"hidden\x",
+            "secret KEY could not be read from secretsmanager:a#password: password has an escape in it",
+        ),
+        (
+            "KEY=secretsmanager:binary\n",
+            "x",
+            "secret KEY could not be read from secretsmanager:binary: it is binary",
+        ),
+        ("KEY=ssm:/a\n", r"hid`den\", "secret KEY has several lines, or one of ` and !"),
+        ("KEY=ssm:/a\n", "hid'`den", "secret KEY has several lines, or one of ` and !"),
         ("not a name=ssm:/a\n", "x", "secrets has a line that is neither"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -100,4 +125,18 @@ fn a_secret_that_cannot_be_told_ends_the_release_with_its_name_and_without_its_v
         assert!(!output.status.success() && text.contains(words), "{words}: {text}");
         assert!(!text.contains("hid"), "{text}");
     }
+}
+
+#[test]
+fn what_compose_cannot_read_of_a_secret_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = r#"quoted() { printf "'%s" "$1"; }; write_app_environment blue || exit 1"#;
+    let script = SCRIPT.replace("write_app_environment blue || exit 1", broken);
+    assert_ne!(script, SCRIPT);
+    let output = run(folder.path(), &script, "KEY=ssm:/a\nOTHER=ssm:/a\n", "hidden");
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !text.contains("Compose cannot read") {
+        skipped::because("secrets::what_compose_cannot_read", "Docker has no plugin docker-compose");
+    }
+    assert!(!text.contains("hid"), "{text}");
 }

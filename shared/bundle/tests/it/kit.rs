@@ -13,18 +13,20 @@ fn of_kit(name: &str) -> Vec<u8> {
     std::fs::read(instance().join(name)).unwrap()
 }
 
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 15] = [
     "appspec.yml",
     "hooks/before_install.sh",
     "hooks/after_install.sh",
     "hooks/application_start.sh",
     "hooks/validate_service.sh",
+    "hooks/resume.sh",
     "hooks/release.sh",
     "hooks/ask.sh",
     "nginx/nginx.sh",
     "nginx/nginx.conf",
     "nginx/counts.sh",
     "nginx/counts.awk",
+    "runtimes/environment.sh",
     "runtimes/process.sh",
     "runtimes/compose.sh",
 ];
@@ -84,6 +86,9 @@ fn what_the_kit_needs_is_missed() {
         ("a hook that others source", without("hooks/ask.sh")),
         ("what is to be started", without("app/start.sh")),
         ("what counts requests", without("nginx/counts.sh")),
+        ("what adds counts up", without("nginx/counts.awk")),
+        ("what tells a version its secrets", without("runtimes/environment.sh")),
+        ("what a reboot runs", without("hooks/resume.sh")),
         ("the version", replaced("hooks/release.sh", "kit_version=2\n", "")),
         ("an event", replaced("appspec.yml", first_hook, "")),
         ("the staging folder", replaced("appspec.yml", "/opt/greenlight/staging", "/srv")),
@@ -97,7 +102,11 @@ fn what_the_kit_needs_is_missed() {
 fn what_starts_a_bundle_is_a_file_and_its_runtime_is_in_the_kit() {
     let zip = |files: &[&str], runtimes: &[&str]| {
         let mut zip = Zip::new();
-        for part in PARTS.iter().filter(|part| !part.starts_with("runtimes/")).chain(runtimes) {
+        for part in PARTS
+            .iter()
+            .filter(|part| !part.starts_with("runtimes/") || part.ends_with("environment.sh"))
+            .chain(runtimes)
+        {
             zip = zip.file_of_mode(part, 0o755, of_kit(part));
         }
         let zip = files.iter().fold(zip, |zip, file| zip.file(file, "services: {}\n"));
