@@ -269,7 +269,7 @@ fn only_what_came_from_outside_is_counted_and_of_each_client_the_first_three_in_
 
     // Nobody is out of sight by a header of his own: what the load balancer counts has to be in the total.
     for (n, header) in ["|", "|x|", ",", "x||", &"1".repeat(15_000), &"a,".repeat(7_500)].iter().enumerate() {
-        assert_eq!(green.from(&format!("{header}, 10.0.2.{n}"), "/500"), 500, "{:.9}", header);
+        assert_eq!(green.from(&format!("{header}, 10.0.2.{n}"), "/500"), 500, "{header:.9}");
     }
     green.get("/500", "X-Forwarded-For: |\r\n");
     green.get("/500", "X-Forwarded-For: 10.0.0.7\r\nX-Greenlight-Preview: |\r\n");
