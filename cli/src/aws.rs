@@ -1,18 +1,20 @@
 //! S3, as whoever calls may use it.
 
-use crate::release::{Seen, Summary};
+use crate::release::{Address, Seen, Summary};
 use anyhow::Context as _;
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use clap::Args;
-use greenlight::aws::classify::failure;
+use greenlight::aws::classify::{CallError, Caller, failure_of};
 use greenlight::failure::{Class, Failure};
 use release::{Revision, UnknownFields};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::Path;
+use std::time::Duration;
 use upload::aws::{S3Bundle, S3Bundles};
-use upload::bundles::{Bundles as _, ReadFailure};
+use upload::bundles::{Bundles as _, ObjectTags};
 
 /// Which account, region and cloud, as the AWS command line has it.
 #[derive(Debug, Args)]
@@ -52,68 +54,119 @@ impl Account {
     }
 }
 
-/// One version of an object. An object of a bucket without versions has the version `null` (S3 user guide, "Using
-/// versioning").
-pub(crate) fn pinned(bucket: String, key: String, version: Option<String>) -> Revision {
-    let version = version.unwrap_or_else(|| "null".to_owned());
-    Revision { bucket, key, version, etag: String::new(), unknown_fields: UnknownFields::default() }
-}
-
-/// An object as it is: the version that is named, or the newest.
+/// A bundle in S3, readable by ranges, as it is: the version that is named, or the newest.
 ///
 /// # Errors
 /// When there is none, or the credentials may not read it.
 pub(crate) async fn object(
-    client: &Client,
-    bucket: &str,
-    key: &str,
+    client: Client,
+    address: Address,
     version: Option<String>,
-) -> anyhow::Result<Revision> {
-    let head = client.head_object().bucket(bucket).key(key).set_version_id(version.clone()).send().await;
-    let head = head.with_context(|| {
-        let version = version.as_ref().map(|id| format!(", version {id},")).unwrap_or_default();
-        format!(
-            "s3://{bucket}/{key}{version} cannot be read: check its name, the region and your credentials"
-        )
-    })?;
+) -> anyhow::Result<S3Bundle> {
+    let head = client.head_object().bucket(&address.bucket).key(&address.key).set_version_id(version.clone());
+    let head = head
+        .send()
+        .await
+        .map_err(|error| failed(&format!("reading {}", named(&address, version.as_deref())), error))?;
+    let Address { bucket, key } = address;
+    let version = head.version_id().unwrap_or(WITHOUT_VERSIONS).to_owned();
     let etag = head.e_tag().unwrap_or_default().trim_matches('"').to_owned();
-    Ok(Revision { etag, ..pinned(bucket.to_owned(), key.to_owned(), head.version_id().map(str::to_owned)) })
+    let revision = Revision { bucket, key, version, etag, unknown_fields: UnknownFields::default() };
+    Ok(S3Bundles::new(client).asked_by(Caller::Person).bundle(&revision))
 }
 
-/// Uploads a file and tells its version. `None`: something has that name; with S3's condition a second bundle of a name is
-/// refused instead of going live as the first.
+/// The version of an object in a bucket that keeps none (S3 user guide, "How S3 Versioning works").
+const WITHOUT_VERSIONS: &str = "null";
+
+fn named(address: &Address, version: Option<&str>) -> String {
+    let version = version.map(|id| format!(", version {id},")).unwrap_or_default();
+    format!("{address}{version}")
+}
+
+fn failed<E>(attempt: &str, error: CallError<E>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    failure_of(Caller::Person, attempt, error)
+}
+
+/// What has become of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is there, as this version.
+    Done(String),
+    /// Something else has that name.
+    Taken,
+}
+
+/// In the object's metadata: what tells an upload from any other.
+const UPLOAD: &str = "greenlight-upload";
+/// Times that a file is sent while S3 is busy with another one of that name.
+const ATTEMPTS: u32 = 4;
+/// Between them.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Uploads a file under a name that is free; with S3's condition a second bundle of a name is refused instead of going
+/// live as the first. An upload whose answer is lost is sent again, and then has the name itself: so who has it is
+/// looked up before anybody is told that it is taken.
 ///
 /// # Errors
-/// When the file cannot be read, or the bucket not be written.
-pub(crate) async fn upload_new(
-    client: &Client,
-    file: &Path,
-    bucket: &str,
-    key: &str,
-) -> anyhow::Result<Option<String>> {
-    let name = file.display();
-    let body = ByteStream::from_path(file).await.with_context(|| format!("{name} cannot be read"))?;
-    match client.put_object().bucket(bucket).key(key).if_none_match("*").body(body).send().await {
-        Ok(put) => Ok(Some(put.version_id.unwrap_or_else(|| "null".to_owned()))),
-        Err(error) if error.code() == Some("PreconditionFailed") => Ok(None),
-        Err(error) => Err(error).with_context(|| {
+/// When the file cannot be read, the bucket not be written, or nobody can tell whether it was.
+pub(crate) async fn upload_new(client: &Client, file: &Path, address: &Address) -> anyhow::Result<Put> {
+    let token = token();
+    let mut attempt = 1;
+    let error = loop {
+        let body = ByteStream::from_path(file).await;
+        let body = body.with_context(|| format!("{} cannot be read", file.display()))?;
+        let put = client.put_object().bucket(&address.bucket).key(&address.key).metadata(UPLOAD, &token);
+        match put.if_none_match("*").body(body).send().await {
+            Ok(put) => return Ok(Put::Done(put.version_id.unwrap_or_else(|| WITHOUT_VERSIONS.to_owned()))),
+            // Another one is on its way (S3 user guide, "Add preconditions to S3 operations").
+            Err(error) if error.code() == Some("ConditionalRequestConflict") && attempt < ATTEMPTS => {
+                attempt += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => break error,
+        }
+    };
+    let is_taken = error.code() == Some("PreconditionFailed");
+    let failure = failed(&format!("uploading {} to {address}", file.display()), error);
+    if !is_taken && failure.class() != Class::OutcomeUnknown {
+        return Err(failure.into());
+    }
+    match uploaded(client, address, &token).await {
+        Ok(Some(version)) => Ok(Put::Done(version)),
+        Ok(None) if is_taken => Ok(Put::Taken),
+        Ok(None) => Err(failure.into()),
+        Err(unread) => Err(unread).with_context(|| {
             format!(
-                "{name} could not be uploaded to s3://{bucket}/{key}: check the bucket and your credentials"
+                "{address} may be there, by this very upload, whose answer was lost, or by another one: see what                  becomes of it with release wait"
             )
         }),
     }
 }
 
-/// A bundle in S3, readable by ranges.
-pub(crate) fn bundle(client: Client, revision: &Revision) -> S3Bundle {
-    S3Bundles::new(client).bundle(revision)
+/// The version of what has the name, if it was uploaded with this token.
+async fn uploaded(client: &Client, address: &Address, token: &str) -> Result<Option<String>, Failure> {
+    let head = client.head_object().bucket(&address.bucket).key(&address.key).send().await;
+    let head = head.map_err(|error| failed(&format!("reading {address}"), error))?;
+    let is_ours = head.metadata().and_then(|data| data.get(UPLOAD)).is_some_and(|found| found == token);
+    Ok(is_ours.then(|| head.version_id.unwrap_or_else(|| WITHOUT_VERSIONS.to_owned())))
+}
+
+/// Differs from that of any other upload: the standard library draws the keys of its hashes by chance.
+fn token() -> String {
+    let draw = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", draw(), draw())
 }
 
 /// Looks at one release.
 #[derive(Debug)]
 pub(crate) struct Looks {
     pub(crate) client: Client,
-    pub(crate) upload: Revision,
+    pub(crate) upload: Address,
+    /// Without it the newest.
+    pub(crate) version: Option<String>,
     /// The key of the service's summary, in the same bucket.
     pub(crate) summary: String,
 }
@@ -123,26 +176,27 @@ impl Looks {
     ///
     /// # Errors
     /// When the tags cannot be read. Without the summary less is seen.
-    pub(crate) async fn look(&self, number: Option<u64>) -> anyhow::Result<Seen> {
-        let tags = S3Bundles::new(self.client.clone()).tags(&self.upload).await?;
-        let ended = tags.told.as_ref().is_some_and(|(word, _)| word.is_final());
-        let summary = if ended { None } else { self.summary().await.unwrap_or_default() };
-        let open = number.and_then(|number| summary.as_ref()?.of(number));
-        Ok(Seen { told: tags.told, open })
+    pub(crate) async fn look(&self, number: Option<u64>) -> Result<Seen, Failure> {
+        let Address { bucket, key } = &self.upload;
+        let tags = self.client.get_object_tagging().bucket(bucket).key(key);
+        let tags = tags.set_version_id(self.version.clone()).send().await.map_err(|error| {
+            failed(&format!("reading the verdict on {}", named(&self.upload, self.version.as_deref())), error)
+        })?;
+        let told = ObjectTags::from(tags.tag_set.as_slice()).told;
+        let ended = told.as_ref().is_some_and(|(word, _)| word.is_final());
+        let summary = if ended { None } else { self.summary().await };
+        let open = number.and_then(|number| summary?.of(number));
+        Ok(Seen { told, open })
     }
 
-    async fn summary(&self) -> anyhow::Result<Option<Summary>> {
+    async fn summary(&self) -> Option<Summary> {
         let get = self.client.get_object().bucket(&self.upload.bucket).key(&self.summary).send();
-        let answer = get.await.map_err(|error| failure("reading the summary", error))?;
-        Ok(serde_json::from_slice(&answer.body.collect().await?.into_bytes()).ok())
+        let body = get.await.ok()?.body.collect().await.ok()?;
+        serde_json::from_slice(&body.into_bytes()).ok()
     }
 }
 
 /// Whether another look may succeed.
-pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
-    let class = match error.downcast_ref::<ReadFailure>() {
-        Some(ReadFailure::Failed(failure)) => Some(Failure::class(failure)),
-        Some(ReadFailure::Gone(_) | ReadFailure::Changed(_)) | None => None,
-    };
-    class.is_some_and(|class| matches!(class, Class::Transient | Class::OutcomeUnknown))
+pub(crate) fn may_pass(failure: &Failure) -> bool {
+    matches!(failure.class(), Class::Transient | Class::OutcomeUnknown)
 }

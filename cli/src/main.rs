@@ -10,6 +10,8 @@ mod manifest;
 mod pack;
 #[cfg(feature = "aws")]
 mod release;
+mod say;
+mod told;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -51,11 +53,13 @@ enum Bundle {
 #[derive(Debug, Subcommand)]
 enum Release {
     /// Uploads a bundle under the name that opens its release.
+    ///
+    /// Ends with 0 when it is there, 2 when the command is not understood, and 3 when it could not be uploaded.
     Upload(release::upload::Arguments),
     /// Waits for the verdict, and says each step on the way.
     ///
     /// Ends with 0 when the release is live, 1 when it was rejected or taken back, 2 when the command is not understood,
-    /// 3 when the upload cannot be read, 4 when a newer release took its place, and 5 when the time is over.
+    /// 3 when the upload cannot be read or the credentials have expired, 4 when a newer release took its place, and 5 when the time is over.
     Wait(release::wait::Arguments),
 }
 
@@ -73,7 +77,7 @@ async fn main() -> ExitCode {
         About::Release(Release::Wait(arguments)) => release::wait::run(&arguments).await,
     };
     outcome.unwrap_or_else(|error| {
-        check::say_error(&format!("greenlight: {error:#}\n"));
+        say::beside(&format!("greenlight: {error:#}"));
         ExitCode::from(UNREADABLE)
     })
 }

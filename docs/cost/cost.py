@@ -16,7 +16,7 @@ MINUTES = HOURS * 60
 # The stack as the template makes it.
 SERVICES = 2
 INSTANCES = 4
-DISK_GB = 8
+DISK_GB = 20
 DATABASE_GB = 20
 # A load balancer has an address in each of its two zones.
 ADDRESSES = INSTANCES + 2

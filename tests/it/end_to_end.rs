@@ -25,8 +25,13 @@ pub(crate) fn local() -> PathBuf {
 /// Runs the local cloud and returns the tally that it leaves, after every call that the product made was held against
 /// AWS's service models. `None`: it was not built, or the tools are missing.
 fn tally_of(test: &str, arguments: &[&str], tally: &str) -> Option<Value> {
-    let (root, local) = (root(), local());
-    let calls = root.join(CALLS).join(format!("{}.jsonl", arguments.first().unwrap()));
+    tally_in(&root(), arguments.first().unwrap(), test, arguments, tally)
+}
+
+/// The same with the product that lies in a folder, and another name for the record of its calls.
+fn tally_in(root: &Path, calls: &str, test: &str, arguments: &[&str], tally: &str) -> Option<Value> {
+    let local = local();
+    let calls = self::root().join(CALLS).join(format!("{calls}.jsonl"));
     for needed in [&local, &root.join(".venv/bin/python")] {
         if !needed.exists() {
             skipped::because(test, format_args!("no {}; `make test` puts it there", needed.display()));
@@ -41,7 +46,7 @@ fn tally_of(test: &str, arguments: &[&str], tally: &str) -> Option<Value> {
         .args(arguments)
         .args(["--port", "4577", "--load-balancer-port", "8077", "--calls"])
         .arg(&calls)
-        .current_dir(&root)
+        .current_dir(root)
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
@@ -103,4 +108,37 @@ fn whatever_breaks_end_to_end_comes_to_rest_and_loses_nothing() {
         assert_eq!(scenario["lost"], 0, "{scenario}");
         assert!(scenario["requests"].as_u64().unwrap() > 1000, "{scenario}");
     }
+}
+
+/// The product with the third service that CONTRIBUTING.md adds: what it says is put where it says.
+fn with_a_third_service() -> PathBuf {
+    let (root, folder) = (root(), root().join("target/third-service"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let document = read("CONTRIBUTING.md");
+    let chapter = document.split("## Add a service\n").nth(1).unwrap();
+    let mut code = chapter.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let [stack, item] = [code.next().unwrap(), code.next().unwrap()];
+    assert!(stack.lines().count() + item.lines().count() <= 10, "one more service is ten lines");
+
+    let (template, told) = (read("template.yaml"), "              - !GetAtt Backend.Outputs.Settings\n");
+    let template = template.replace("\nOutputs:\n", &format!("\n{stack}\nOutputs:\n"));
+    let template = template.replace(told, &format!("{told}{item}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("template.yaml"), template).unwrap();
+    for same in [".venv", "infra", "instance", "local"] {
+        // It is there when this ran before.
+        let _there = std::os::unix::fs::symlink(root.join(same), folder.join(same));
+    }
+    folder
+}
+
+#[test]
+fn a_third_service_is_ten_lines_of_template_and_released_like_the_others() {
+    let test = "end_to_end::a_third_service_is_ten_lines_of_template_and_released_like_the_others";
+    let arguments = ["chaos", "--service", "search", "--only", "answer-lost"];
+    let (folder, tally) = (with_a_third_service(), "target/chaos/tally.json");
+    let Some(tally) = tally_in(&folder, "third-service", test, &arguments, tally) else { return };
+    let scenario = &tally["scenarios"][0];
+    assert_eq!((&scenario["at_rest"], &scenario["lost"]), (&json!(true), &json!(0)), "{scenario}");
+    assert!(scenario["requests"].as_u64().unwrap() > 1000, "{scenario}");
 }

@@ -64,10 +64,7 @@ impl Template {
         // One may be given what another tells, so each is resolved anew when the others are there.
         for round in 0..4 {
             let of_id = |(id, document): &(String, Value)| {
-                let given = match round {
-                    0 => Map::new(),
-                    _ => template.resource(id).properties()["Parameters"].as_object().unwrap().clone(),
-                };
+                let given = if round == 0 { Map::new() } else { template.handed(id) };
                 // AWS adds letters of its own.
                 let stack = format!("{}-{id}-1ABCDEFGHIJKL", template.stack);
                 (id.clone(), Self::new(document.clone(), stack, template.region.clone(), given))
@@ -77,9 +74,39 @@ impl Template {
         template
     }
 
+    /// What it hands a stack that it nests: texts, because CloudFormation refuses a list for a nested stack's parameter
+    /// (AWS re:Post, "How do I pass `CommaDelimitedList` parameters to nested stacks?").
+    fn handed(&self, id: &str) -> Map<String, Value> {
+        let handed = self.resource(id).properties()["Parameters"].as_object().unwrap().clone();
+        for (name, value) in &handed {
+            let is_plain = !value.is_array() && !value.is_object();
+            assert!(
+                is_plain,
+                "{id} is handed {value} as {name}: CloudFormation takes a text, so join the list"
+            );
+        }
+        handed
+    }
+
+    /// Why CloudFormation refuses the parameters before it makes anything: what the template's `Rules` say.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        let rules = self.document["Rules"].as_object().unwrap().values();
+        let applying = rules.filter(|rule| {
+            rule.get("RuleCondition").is_none_or(|condition| self.resolve(condition) == json!(true))
+        });
+        let assertions = applying.flat_map(|rule| rule["Assertions"].as_array().unwrap());
+        let failing = assertions.filter(|assertion| self.resolve(&assertion["Assert"]) != json!(true));
+        failing.map(|assertion| text(&assertion["AssertDescription"]).to_owned()).collect()
+    }
+
     /// A stack that it nests, by its logical id.
     pub(crate) fn nested(&self, id: &str) -> &Self {
         &self.nested[id]
+    }
+
+    /// The stack's name.
+    pub(crate) fn stack(&self) -> &str {
+        &self.stack
     }
 
     /// Itself and the stacks that it nests.
@@ -121,12 +148,6 @@ impl Template {
     /// The parameters as they stand in the template.
     pub(crate) fn declared(&self) -> &Map<String, Value> {
         self.document["Parameters"].as_object().unwrap()
-    }
-
-    /// The type of each resource, of those too that a default stack has not.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&str, &str)> {
-        let all = self.document["Resources"].as_object().unwrap();
-        all.iter().map(|(id, raw)| (id.as_str(), text(&raw["Type"])))
     }
 
     /// An output of a default stack, resolved.
@@ -212,6 +233,10 @@ impl Template {
                 let any = argument.as_array().unwrap();
                 json!(any.iter().any(|condition| self.resolve(condition) == json!(true)))
             }
+            "Fn::EachMemberEquals" => {
+                let members = self.resolve(&argument[0]);
+                json!(members.as_array().unwrap().iter().all(|member| *member == argument[1]))
+            }
             "Fn::Not" => json!(self.resolve(&argument[0]) == json!(false)),
             "Fn::If" => self.resolve(&argument[if self.holds(text(&argument[0])) { 1 } else { 2 }]),
             other => panic!("the tests do not know {other}: teach them"),
@@ -232,8 +257,7 @@ impl Template {
             let given = self.given.get(name).or_else(|| parameter.get("Default"));
             let value = given.cloned().unwrap_or_else(|| json!(name));
             let list = parameter["Type"].as_str().unwrap().contains("List");
-            // A nested stack may be given a list as it is.
-            return if list && !value.is_array() { text(&value).split(',').collect() } else { value };
+            return if list { text(&value).split(',').collect() } else { value };
         }
         json!(self.resource(name).reference(name))
     }

@@ -25,13 +25,20 @@ fn an_instance_boots_with_the_script_of_the_kit() {
 }
 
 #[test]
-fn a_disk_is_encrypted_and_containers_reach_the_role_by_tokens_only() {
+fn a_disk_is_encrypted_and_containers_reach_a_role_with_rights_for_them_only() {
     let launched = launched("Frontend");
     let disk = &launched["BlockDeviceMappings"][0];
     assert_eq!(disk["DeviceName"], json!("/dev/xvda"), "where Amazon Linux has its root");
     assert_eq!(disk["Ebs"], json!({ "VolumeType": "gp3", "VolumeSize": "20", "Encrypted": true }));
-    let metadata = json!({ "HttpTokens": "required", "HttpPutResponseHopLimit": 2 });
+    let metadata = json!({ "HttpTokens": "required", "HttpPutResponseHopLimit": 1 });
     assert_eq!(launched["MetadataOptions"], metadata);
+    let own = Template::read().nested("Frontend");
+    let launch = own.resource("LaunchTemplate").raw()["Properties"]["LaunchTemplateData"].clone();
+    let hops = &launch["MetadataOptions"]["HttpPutResponseHopLimit"];
+    assert_eq!(hops, &json!({ "Fn::If": ["MorePolicies", 2, 1] }));
+    let policies = own.resource("InstanceRole").raw()["Properties"]["ManagedPolicyArns"].clone();
+    let more = json!({ "Fn::If": ["MorePolicies", { "Ref": "PolicyArns" }, { "Ref": "AWS::NoValue" }] });
+    assert_eq!(policies, more);
     assert_eq!(launched["NetworkInterfaces"][0]["AssociatePublicIpAddress"], json!("true"));
 }
 

@@ -14,26 +14,39 @@ const LONGEST_STACK: usize = 22;
 
 /// Lambda gives a function 4 KB for all its variables together (Lambda quotas), and counts them as JSON.
 #[test]
-fn eight_services_fit_into_the_environment_of_a_function() {
+fn as_many_services_as_the_documents_say_fit_into_the_environment_of_a_function() {
     let stack = "s".repeat(LONGEST_STACK);
     let template = Template::of(&stack, "ap-northeast-2");
-    let mut told = template.resource("LifecycleFunction").environment();
+    let told = template.resource("LifecycleFunction").environment();
     let item = told["GREENLIGHT_SERVICES"].split(',').next().unwrap();
     let (_, ids) = item.split_once(':').unwrap();
     assert_eq!(ids.len(), "f2f7dc8efc522ab2:".len() + 2 * (32 + "/73e2d6bc24d8a067".len()) + 1, "{ids}");
+    // Ids of the same length, and each its own.
     let service = |number: usize| {
-        let end = number.to_string();
-        let renamed = |id: &str| id.chars().take(id.len() - 1).chain(end.chars()).collect::<String>();
+        let end = format!("{number:02}");
+        let renamed = |id: &str| id.chars().take(id.len() - 2).chain(end.chars()).collect::<String>();
         let ids = ids.split(':').map(renamed).collect::<Vec<_>>().join(":");
-        format!("{:a<31}{end}:{ids}", "")
+        format!("{:a<30}{end}:{ids}", "")
     };
-    let services: Vec<String> = (1..=8).map(service).collect();
-    told.insert("GREENLIGHT_SERVICES".to_owned(), services.join(","));
+    let with = |services: usize| {
+        let mut told = told.clone();
+        let services: Vec<String> = (1..=services).map(service).collect();
+        told.insert("GREENLIGHT_SERVICES".to_owned(), services.join(","));
+        told
+    };
+    let size = |services: usize| serde_json::to_string(&with(services)).unwrap().len();
 
-    assert_eq!(Settings::read(&told).unwrap().services.len(), 8);
-    let size = serde_json::to_string(&told).unwrap().len();
-    assert!(size <= 4096, "{size} bytes");
+    assert_eq!(Settings::read(&with(MOST_SERVICES)).unwrap().services.len(), MOST_SERVICES);
+    assert!(size(MOST_SERVICES) <= 4096, "{} bytes; {} with one service", size(MOST_SERVICES), size(1));
+    let says = format!("{MOST_SERVICES} services");
+    for file in ["docs/limits.md", "docs/scale.md", "CHANGELOG.md"] {
+        let page = std::fs::read_to_string(crate::template::root().join(file)).unwrap();
+        assert!(page.contains(&says), "{file} does not say {says}");
+    }
 }
+
+/// The services that a stack has room for with the longest names, and with some to spare for settings to come.
+const MOST_SERVICES: usize = 16;
 
 /// Properties that name another resource, or something within one.
 const NO_NAME_OF_ITS_OWN: [(&str, &str); 11] = [

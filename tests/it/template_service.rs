@@ -1,6 +1,6 @@
 //! What a service is made of: infra/service.yaml, as template.yaml nests it.
 
-use crate::template::{ACCOUNT, REGION, SERVICES, STACK, Template, text};
+use crate::template::{ACCOUNT, REGION, SERVICES, STACK, Template, root, text};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,73 @@ fn a_service_is_described_once_and_told_only_what_is_its_own() {
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(differ, BTreeSet::from(["Hosts", "Priority", "Service"]));
+}
+
+/// The code blocks in YAML of CONTRIBUTING.md's section on a further service.
+fn what_adds_a_service() -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let (_, section) = page.split_once("\n## Add a service\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let blocks = section.split("```yaml\n").skip(1);
+    blocks.map(|block| block.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+/// `template.yaml` with a third service, as the page says.
+fn with_a_third_service(given: &[(&str, &str)]) -> Template {
+    let blocks = what_adds_a_service();
+    let [service, line] = &blocks[..] else { panic!("two blocks were expected, not {blocks:?}") };
+    let known = "              - !GetAtt Backend.Outputs.Settings\n";
+    let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    assert!(template.contains(known) && template.contains("\nOutputs:\n"));
+    let template = template.replace("\nOutputs:\n", &format!("\n{service}\nOutputs:\n"));
+    let template = template.replace(known, &format!("{known}{line}"));
+    let file = root().join(format!("target/three-services-{}.yaml", std::process::id()));
+    std::fs::write(&file, template).unwrap();
+    let read = Template::with(file.to_str().unwrap(), given);
+    std::fs::remove_file(file).unwrap();
+    read
+}
+
+#[test]
+fn a_third_service_is_ten_lines_and_gets_records_and_nothing_of_the_others() {
+    let lines: usize = what_adds_a_service().iter().map(|block| block.lines().count()).sum();
+    assert!(lines <= 10, "{lines} lines");
+    let right = "arn:aws:iam::123456789012:policy/read-a-secret";
+    let given = [("FrontendPolicyArns", right), ("HostedZoneId", "Z1")];
+    let template = with_a_third_service(&given);
+    let handed = |id: &str, name: &str| template.resource(id).properties()["Parameters"][name].clone();
+    assert_eq!(handed("Frontend", "PolicyArns"), json!(right));
+    assert_eq!(handed("Search", "PolicyArns"), json!(""), "it has the rights of another service");
+    for name in ["Service", "Hosts", "Priority"] {
+        assert_ne!(handed("Search", name), handed("Frontend", name), "{name}");
+    }
+    assert_eq!(records(template.nested("Search")), ["search.example.com"]);
+    let known = crate::template_names::settings(&template);
+    let names: Vec<String> = known.services.keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["backend", "frontend", "search"]);
+}
+
+/// The host names that a service's records lead from.
+fn records(own: &Template) -> Vec<String> {
+    let mut names = Vec::new();
+    for group in own.of_type("AWS::Route53::RecordSetGroup").into_values() {
+        for record in group.properties()["RecordSets"].as_array().unwrap() {
+            assert_eq!(record["AliasTarget"]["DNSName"], json!("LoadBalancer.DNSName"));
+            names.push(text(&record["Name"]).to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn a_record_leads_from_each_of_up_to_five_hosts_when_there_is_a_zone() {
+    for hosts in ["a.test", "a.test,b.test", "a.test,b.test,c.test,d.test,e.test"] {
+        let given = [("BackendHost", hosts), ("HostedZoneId", "Z1")];
+        let template = Template::with("template.yaml", &given);
+        assert_eq!(records(template.nested("Backend")).join(","), hosts);
+        let template = Template::with("template.yaml", &given[..1]);
+        assert!(records(template.nested("Backend")).is_empty());
+    }
 }
 
 #[test]

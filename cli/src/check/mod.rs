@@ -4,13 +4,13 @@ mod local;
 mod report;
 
 use crate::archive::{Archive, Form};
+use crate::say;
 use anyhow::Context as _;
 use appspec::finding::{Agent, Finding, Severity};
 use bundle::{Expected, Inspection, Limits, inspect};
 use clap::{Args, ValueEnum};
 use report::Report;
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -74,32 +74,27 @@ pub(crate) enum Output {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Checked { inspection, folder } = check(arguments).await?;
     let agent = arguments.agent.agent();
-    let refused = say(&arguments.bundle, folder.as_deref(), &inspection, agent, arguments.output)?;
+    let refused = tell(&arguments.bundle, folder.as_deref(), &inspection, agent, arguments.output)?;
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Says what was found, and whether it is refused.
-pub(crate) fn say(
+pub(crate) fn tell(
     bundle: &str,
     folder: Option<&Path>,
     inspection: &Inspection,
     agent: Agent,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let report = Report { bundle, folder, inspection, agent };
+    let said = Report { bundle, folder, inspection, agent };
     let text = match output {
-        Output::Text => report.text(),
-        Output::Json => format!("{:#}\n", report.json()),
-        Output::Sarif => format!("{:#}\n", report.sarif()),
-        Output::Github => report.github(),
+        Output::Text => said.text(),
+        Output::Json => format!("{:#}\n", said.json()),
+        Output::Sarif => format!("{:#}\n", said.sarif()),
+        Output::Github => said.github(),
     };
-    std::io::stdout().write_all(text.as_bytes()).context("the answer could not be written")?;
+    say::answer(&text)?;
     Ok(inspection.findings.refuse(agent))
-}
-
-/// Says why there is no answer, where answers do not go. There is nobody to tell if that fails, too.
-pub(crate) fn say_error(text: &str) {
-    std::io::stderr().write_all(text.as_bytes()).unwrap_or_default();
 }
 
 struct Checked {
@@ -142,10 +137,9 @@ pub(crate) async fn file(zip: File, odd_names: Vec<Finding>) -> anyhow::Result<I
 
 #[cfg(feature = "aws")]
 async fn check_object(arguments: &Arguments) -> anyhow::Result<Checked> {
-    let crate::release::Address { bucket, key } = crate::release::address(&arguments.bundle)?;
+    let address = crate::release::address(&arguments.bundle)?;
     let client = arguments.account.s3().await;
-    let object = crate::aws::object(&client, &bucket, &key, arguments.version_id.clone()).await?;
-    let object = crate::aws::bundle(client, &object);
+    let object = crate::aws::object(client, address, arguments.version_id.clone()).await?;
     let inspection = inspect(&object, &Limits::default(), Expected::default()).await?;
     Ok(Checked { inspection, folder: None })
 }

@@ -7,12 +7,14 @@ use crate::archive::{Archive, Form};
 use crate::check::{self, Line};
 use crate::kit;
 use crate::manifest::{self, Manifest};
+use crate::say;
+use crate::told::{Told, environment};
 use anyhow::{Context as _, bail};
 use architecture::{Architecture, HEADER_BYTES, of_program};
 use clap::Args;
 use left_out::Why;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,10 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, short, default_value = "bundle.zip")]
     output: PathBuf,
     #[command(flatten)]
-    number: manifest::Numbering,
-    /// The commit that it was built from: 7 to 40 hexadecimal digits
-    #[arg(long, env = "GITHUB_SHA")]
-    commit: Option<String>,
+    told: Told,
     /// When it was built, in seconds since 1970; the same seconds give the same bytes
     #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH")]
     built_at: Option<i64>,
@@ -52,10 +51,13 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !folder.is_dir() {
         bail!("{} is no folder: name the one that holds compose.yaml, start.sh or app", folder.display());
     }
-    refuse_other_processors(folder, arguments.architecture)?;
+    if let Some(why) = for_another_processor(folder, arguments.architecture) {
+        say::beside(&format!("{why}\n{}", not_written(output)));
+        return Ok(ExitCode::FAILURE);
+    }
     let manifest = Manifest {
-        number: arguments.number.number()?,
-        commit: arguments.commit.clone().map(manifest::commit).transpose()?,
+        number: arguments.told.number(None, environment)?,
+        commit: arguments.told.commit(None, environment)?,
         built_at: arguments.built_at.map(manifest::time).transpose()?,
         architecture: arguments.architecture.to_string(),
     };
@@ -84,40 +86,39 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
     let inspection = check::file(file, odd_names).await?;
     let name = output.display().to_string();
-    let refused = check::say(&name, None, &inspection, arguments.agent.agent(), check::Output::Text)?;
+    let refused = check::tell(&name, None, &inspection, arguments.agent.agent(), check::Output::Text)?;
     for path in secrets {
-        check::say_error(&format!("left out: {path} is a secret by its name\n"));
+        say::beside(&format!("left out: {path} is a secret by its name"));
     }
     if refused {
-        check::say_error(&format!("{name} was not written: mend what is said above\n"));
+        say::beside(&not_written(output));
         return Ok(ExitCode::FAILURE);
     }
     // What is temporary is private; a bundle is what `zip` would have left.
     std::fs::set_permissions(temporary.path(), readable()).with_context(cannot)?;
     temporary.persist(output).map_err(|error| error.error).with_context(cannot)?;
     let bytes = std::fs::metadata(output).with_context(cannot)?.len();
-    writeln!(std::io::stdout(), "{name}: {bytes} bytes, {}", manifest.in_words())?;
+    say::answer(&format!("{name}: {bytes} bytes, {}\n", manifest.in_words()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn not_written(bundle: &Path) -> String {
+    format!("{} was not written: mend what is said above", bundle.display())
 }
 
 fn readable() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
-/// The program itself is looked at. What it loads, and what is in an image, is not.
-fn refuse_other_processors(folder: &Path, wanted: Architecture) -> anyhow::Result<()> {
+/// Why the program cannot run on the instances. What it loads, and what is in an image, is not looked at.
+fn for_another_processor(folder: &Path, wanted: Architecture) -> Option<String> {
     let path = folder.join("app");
-    let Ok(file) = File::open(&path) else { return Ok(()) };
     let mut header = Vec::new();
     // A folder called app cannot be read, and is no program.
-    if file.take(HEADER_BYTES).read_to_end(&mut header).is_err() {
-        return Ok(());
-    }
-    match of_program(&header) {
-        Some(found) if found != wanted => bail!(
-            "{} was built for {found}, and the instances have {wanted}: build it for {wanted}, or say --architecture {found}",
-            path.display()
-        ),
-        _ => Ok(()),
-    }
+    File::open(&path).ok()?.take(HEADER_BYTES).read_to_end(&mut header).ok()?;
+    let found = of_program(&header).filter(|found| *found != wanted)?;
+    Some(format!(
+        "{} was built for {found}, and the instances have {wanted}: build it for {wanted}, or say --architecture {found}",
+        path.display()
+    ))
 }

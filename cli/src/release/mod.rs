@@ -1,12 +1,14 @@
 //! `greenlight release`: a bundle on its way, as a build sees it.
 
 mod follow;
+mod output;
 mod summary;
 pub(crate) mod upload;
 pub(crate) mod wait;
 
 use anyhow::{Context as _, bail};
 pub(crate) use follow::Seen;
+use std::fmt;
 pub(crate) use summary::Summary;
 
 /// An object by its address.
@@ -14,6 +16,13 @@ pub(crate) use summary::Summary;
 pub(crate) struct Address {
     pub(crate) bucket: String,
     pub(crate) key: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, key } = self;
+        write!(f, "s3://{bucket}/{key}")
+    }
 }
 
 /// Reads `s3://bucket/key`.

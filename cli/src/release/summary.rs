@@ -36,3 +36,38 @@ impl Summary {
         Some(Open { phase: self.phase.clone(), weight, paused })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use release::{Colour, Commit, Over, Purpose, ReleaseNumber, ServiceName, UnderWay, VerdictWord};
+
+    #[test]
+    fn what_each_tick_tells_is_understood() {
+        let commit = Commit::new("3f9c2ab").unwrap();
+        let told = release::Summary {
+            service: ServiceName::new("backend").unwrap(),
+            phase: "shifting",
+            live: None,
+            open: Some(UnderWay {
+                number: ReleaseNumber(14_201),
+                commit: commit.clone(),
+                purpose: Purpose::Release,
+                colour: Colour::Green,
+                percent: 10,
+                paused: true,
+                opened_at: jiff::Timestamp::UNIX_EPOCH,
+            }),
+            waiting: Some(ReleaseNumber(14_301)),
+            last: Some(Over {
+                number: ReleaseNumber(14_101),
+                commit,
+                verdict: VerdictWord::Rejected,
+                closed_at: jiff::Timestamp::UNIX_EPOCH,
+            }),
+        };
+        let summary: Summary = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+        let open = Open { phase: "shifting".to_owned(), weight: 10, paused: true };
+        assert_eq!((summary.of(14_201), summary.of(14_101)), (Some(open), None));
+    }
+}

@@ -1,12 +1,15 @@
 //! `greenlight release upload`: a bundle, under the name that opens a release.
 
+use super::Address;
+use super::output::Output;
+use crate::aws::{self, Put};
 use crate::github::add_to;
-use crate::manifest::{self, Manifest};
-use crate::{aws, check};
+use crate::manifest::Manifest;
+use crate::say;
+use crate::told::{Told, environment};
 use anyhow::{Context as _, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,26 +25,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     service: String,
     #[command(flatten)]
-    number: manifest::Numbering,
-    /// The commit that it was built from, where the bundle does not say it
-    #[arg(long, env = "GITHUB_SHA")]
-    commit: Option<String>,
+    told: Told,
     /// How to say it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
     #[command(flatten)]
     account: aws::Account,
-}
-
-/// A form of the answer.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-    /// For people, with the annotations, outputs and summary of a GitHub workflow
-    Github,
 }
 
 /// Bytes of the largest object that one PUT takes (S3 user guide, "Uploading objects").
@@ -60,60 +49,45 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             "{name} has {bytes} bytes, and S3 takes {LARGEST} at once: pull the image from a registry instead"
         );
     }
-    let key = key(arguments, Manifest::of_bundle(bundle)?)?;
+    let key = key(arguments, Manifest::of_bundle(bundle)?, environment)?;
+    let address = Address { bucket: bucket.clone(), key };
     let client = arguments.account.s3().await;
-    let Some(version) = aws::upload_new(&client, bundle, bucket, &key).await? else {
+    let Put::Done(version) = aws::upload_new(&client, bundle, &address).await? else {
         bail!(
-            "s3://{bucket}/{key} is there already, and a number means one bundle: run the workflow again, which gives it a new number"
+            "{address} is there already, and a number means one bundle: run the workflow again, which gives it a new number"
         )
     };
-    let uri = format!("s3://{bucket}/{key}");
+    let uri = address.to_string();
     let text = match arguments.output {
         Output::Json => {
+            let Address { bucket, key } = address;
             format!("{}\n", json!({ "uri": uri, "bucket": bucket, "key": key, "versionId": version }))
         }
         Output::Text | Output::Github => format!("{uri}\nversion {version}\n"),
     };
-    if matches!(arguments.output, Output::Github) {
+    if arguments.output == Output::Github {
         add_to("GITHUB_OUTPUT", &format!("uri={uri}\nversion-id={version}\n"))?;
     }
-    std::io::stdout().write_all(text.as_bytes()).context("the answer could not be written")?;
+    say::answer(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The name that opens the release. What the bundle says of itself counts; what is told beside it must agree.
-fn key(arguments: &Arguments, manifest: Option<Manifest>) -> anyhow::Result<String> {
-    let told = (arguments.number.number()?, arguments.commit.clone().map(manifest::commit).transpose()?);
-    let (number, commit) = match manifest.map(|manifest| (manifest.number, manifest.commit)) {
-        Some((number, commit)) => (one("number", number, told.0)?, one("commit", commit, told.1)?),
-        None => told,
-    };
+/// The name that opens the release.
+fn key(
+    arguments: &Arguments,
+    manifest: Option<Manifest>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<String> {
+    let Arguments { told, service, .. } = arguments;
+    let (number, commit) = manifest.map_or((None, None), |manifest| (manifest.number, manifest.commit));
+    let number = told.number(number, &variable)?;
     let number =
         number.context("the release has no number: say --number, or --run-number and --run-attempt")?;
-    let commit = commit.context("the release names no commit: say --commit")?;
-    let service = &arguments.service;
+    let commit = told.commit(commit, &variable)?.context("the release names no commit: say --commit")?;
     if service.is_empty() || service.contains('/') {
         bail!("{service:?} is no service: name one of the stack");
     }
     Ok(format!("releases/{service}/{number}-{commit}.zip"))
-}
-
-fn one<T: PartialEq + std::fmt::Display>(
-    what: &str,
-    bundle: Option<T>,
-    told: Option<T>,
-) -> anyhow::Result<Option<T>> {
-    match (bundle, told) {
-        (Some(bundle), Some(told)) if bundle != told => {
-            bail!("the bundle's {what} is {bundle}, and {told} was told: pack it anew, or tell none")
-        }
-        (bundle, told) => Ok(bundle.or(told)),
-    }
-}
-
-/// Warnings go where answers do not.
-pub(crate) fn warn(text: &str) {
-    check::say_error(&format!("{text}\n"));
 }
 
 #[cfg(test)]
@@ -141,25 +115,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_bundle_itself_says_its_name() {
-        let key = key(&arguments(&["--number", "14201", "--commit", "3f9c2ab41d0e5566"]), Some(manifest()));
-        assert_eq!(key.unwrap(), "releases/backend/14201-3f9c2ab41d0e.zip");
+    fn key_of(told: &[&str], manifest: Option<Manifest>) -> String {
+        key(&arguments(told), manifest, |name| (name == "GITHUB_RUN_NUMBER").then(|| "9".to_owned())).unwrap()
     }
 
     #[test]
-    fn another_number_than_the_bundle_says_is_refused() {
-        let error = key(&arguments(&["--number", "14202", "--commit", "3f9c2ab41d0e"]), Some(manifest()))
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the bundle's number is 14201, and 14202 was told: pack it anew, or tell none"
-        );
+    fn the_bundle_itself_says_its_name_wherever_it_is_uploaded() {
+        let expected = "releases/backend/14201-3f9c2ab41d0e.zip";
+        assert_eq!(key_of(&[], Some(manifest())), expected);
+        assert_eq!(key_of(&["--number", "14201", "--commit", "3f9c2ab"], Some(manifest())), expected);
     }
 
     #[test]
     fn a_bundle_that_says_nothing_takes_what_is_told() {
         let told = ["--run-number", "7", "--run-attempt", "2", "--commit", "3f9c2ab"];
-        assert_eq!(key(&arguments(&told), None).unwrap(), "releases/backend/702-3f9c2ab.zip");
+        assert_eq!(key_of(&told, None), "releases/backend/702-3f9c2ab.zip");
+        assert_eq!(key_of(&["--commit", "3f9c2ab"], None), "releases/backend/901-3f9c2ab.zip");
     }
 }

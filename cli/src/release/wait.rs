@@ -1,14 +1,13 @@
 //! `greenlight release wait`: until the verdict.
 
 use super::follow::{Ended, Follow, Step};
-use super::upload::{Output, warn};
-use super::{Address, address, service_of};
-use crate::aws;
-use crate::github::{add_to, in_message};
-use anyhow::Context as _;
+use super::output::Output;
+use super::{address, service_of};
+use crate::github::add_to;
+use crate::{aws, say};
 use clap::Args;
+use greenlight::failure::{Failure, chain};
 use serde_json::json;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -51,14 +50,20 @@ const UNSEEN_FOR_LONG: Duration = Duration::from_secs(120);
 /// # Errors
 /// When the upload cannot be read. What may pass by itself, as a throttled call, is said and tried again.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Address { bucket, key } = address(&arguments.uri)?;
-    let service = service_of(&key)?.to_owned();
-    let number =
-        key.rsplit('/').next().and_then(|name| name.split('-').next()).and_then(|text| text.parse().ok());
+    let upload = address(&arguments.uri)?;
+    let service = service_of(&upload.key)?;
+    let number = upload
+        .key
+        .rsplit('/')
+        .next()
+        .and_then(|name| name.split('-').next())
+        .and_then(|text| text.parse().ok());
     let looks = aws::Looks {
         client: arguments.account.s3().await,
         summary: format!("public/{service}.json"),
-        upload: aws::pinned(bucket, key, arguments.version_id.clone()),
+        // An output of a workflow that was not set is empty.
+        version: arguments.version_id.clone().filter(|id| !id.is_empty()),
+        upload,
     };
     let (started, mut follow, mut warned) = (Instant::now(), Follow::default(), false);
     loop {
@@ -72,21 +77,23 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     return end(arguments, ended, follow.last());
                 }
             }
-            Err(error) if aws::may_pass(&error) => warn(&format!("looking again: {error:#}")),
-            Err(error) => return Err(error),
+            Err(failure) if aws::may_pass(&failure) => {
+                say::beside(&format!("looking again: {}", chain(&failure)));
+            }
+            Err(failure) => return Err(gave_up(arguments.output, &failure, follow.last())?),
         }
         if started.elapsed() >= arguments.timeout {
-            let last = follow.last().map_or("nothing".to_owned(), Step::in_words);
-            warn(&format!(
+            let last = in_words(follow.last());
+            say::beside(&format!(
                 "no verdict within {}; last seen: {last}. The release goes on: ask for its status, or wait again",
                 duration::show(arguments.timeout)
             ));
-            annotate(arguments.output, "error", &format!("no verdict in time; last seen: {last}"))?;
+            arguments.output.annotate("error", &format!("no verdict in time; last seen: {last}"))?;
             return Ok(ExitCode::from(TIMED_OUT));
         }
         if !warned && !follow.was_seen() && started.elapsed() >= UNSEEN_FOR_LONG {
             warned = true;
-            warn(
+            say::beside(
                 "no function has looked at the upload for two minutes: is this the stack's artifact bucket, and has the \
                  upload function errors?",
             );
@@ -107,7 +114,19 @@ fn say(output: Output, after: Duration, step: &Step) -> anyhow::Result<()> {
         }
         Output::Text | Output::Github => format!("{seconds:>5} s  {}", step.in_words()),
     };
-    writeln!(std::io::stdout(), "{line}").context("the answer could not be written")
+    say::answer(&format!("{line}\n"))
+}
+
+fn in_words(last: Option<&Step>) -> String {
+    last.map_or("nothing".to_owned(), Step::in_words)
+}
+
+/// Nobody looks any more, and the release goes on.
+fn gave_up(output: Output, failure: &Failure, last: Option<&Step>) -> anyhow::Result<anyhow::Error> {
+    let last = in_words(last);
+    output.annotate("error", &format!("no verdict, {failure}; last seen: {last}"))?;
+    say::beside(&format!("no verdict; last seen: {last}. What is under way goes on"));
+    Ok(anyhow::anyhow!("{}", chain(failure)))
 }
 
 fn end(arguments: &Arguments, ended: Ended, last: Option<&Step>) -> anyhow::Result<ExitCode> {
@@ -117,18 +136,10 @@ fn end(arguments: &Arguments, ended: Ended, last: Option<&Step>) -> anyhow::Resu
         Ended::Rejected => ("error", ExitCode::FAILURE),
         Ended::Superseded => ("warning", ExitCode::from(SUPERSEDED)),
     };
-    annotate(arguments.output, level, &said)?;
-    if matches!(arguments.output, Output::Github) {
+    arguments.output.annotate(level, &said)?;
+    if arguments.output == Output::Github {
         let told = said.replace('`', "'");
         add_to("GITHUB_STEP_SUMMARY", &format!("### Release\n\n`{}`\n\n`{told}`\n", arguments.uri))?;
     }
     Ok(code)
-}
-
-fn annotate(output: Output, level: &str, text: &str) -> anyhow::Result<()> {
-    if !matches!(output, Output::Github) {
-        return Ok(());
-    }
-    writeln!(std::io::stdout(), "::{level} title=Release::{}", in_message(text))
-        .context("the answer could not be written")
 }

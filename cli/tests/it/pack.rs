@@ -1,6 +1,8 @@
 //! `greenlight bundle pack`: what is in a bundle, and when there is none.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -78,15 +80,28 @@ fn the_same_program_gives_the_same_bytes() {
 }
 
 #[test]
+fn what_is_told_counts_in_a_workflow_too() {
+    let (folder, out) = (program(), tempfile::tempdir().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+    command.env("GITHUB_RUN_NUMBER", "142").env("GITHUB_SHA", "a".repeat(40));
+    command.args(["bundle", "pack"]).arg(folder.path()).arg("--output").arg(out.path().join("bundle.zip"));
+    let said = command.args(["--number", "7", "--commit", "3f9c2ab"]).output().unwrap();
+    assert_eq!(said.status.code(), Some(0), "{}", stderr(&said));
+    assert!(String::from_utf8_lossy(&said.stdout).ends_with(" bytes, release 7 of 3f9c2ab, for arm64\n"));
+}
+
+#[test]
 fn a_program_for_another_processor_is_refused() {
     let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     put(folder.path(), "app", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0 and more");
     let bundle = out.path().join("bundle.zip");
     let packed = pack(folder.path(), &bundle, &TOLD);
-    assert_eq!(packed.status.code(), Some(3));
-    assert!(stderr(&packed).ends_with(
+    assert_eq!(packed.status.code(), Some(1), "it would be refused");
+    let said = stderr(&packed);
+    assert!(said.contains(
         "app was built for x86_64, and the instances have arm64: build it for arm64, or say --architecture x86_64\n"
     ));
+    assert!(said.ends_with("bundle.zip was not written: mend what is said above\n"), "{said}");
     assert!(!bundle.exists());
     let packed = pack(folder.path(), &bundle, &["--architecture", "x86_64"]);
     assert_eq!(packed.status.code(), Some(0), "{}", stderr(&packed));
@@ -103,6 +118,42 @@ fn what_would_be_refused_is_not_written_and_the_last_bundle_stays() {
     assert!(String::from_utf8_lossy(&packed.stdout).contains("neither compose.yaml nor app nor start.sh"));
     assert_eq!(fs::read(&bundle).unwrap(), b"the last one");
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1, "something else was left behind");
+}
+
+/// The files of a bundle: whether it is run, and its content.
+fn files(bundle: &Path) -> BTreeMap<String, (bool, Vec<u8>)> {
+    let mut archive = ZipArchive::new(File::open(bundle).unwrap()).unwrap();
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).unwrap();
+        if entry.is_file() {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            let is_run = entry.unix_mode().unwrap() & 0o100 != 0;
+            files.insert(entry.name().to_owned(), (is_run, content));
+        }
+    }
+    files
+}
+
+#[test]
+fn the_script_of_the_kit_packs_the_same_files() {
+    let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(folder.path(), "start.sh", "#!/bin/sh\nexec node server.js\n");
+    put(folder.path(), "lib/server.js", "serve()\n");
+    let [ours, theirs] = ["ours.zip", "theirs.zip"].map(|name| out.path().join(name));
+    assert!(pack(folder.path(), &ours, &TOLD).status.success());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../instance/bundle");
+    assert!(Command::new(script).arg(folder.path()).arg(&theirs).output().unwrap().status.success());
+    let (mut ours, theirs) = (files(&ours), files(&theirs));
+    assert!(ours.remove("release.json").is_some());
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+    for (name, (is_run, content)) in ours {
+        let (is_run_there, content_there) = &theirs[&name];
+        assert!(content == *content_there, "{name}");
+        // What other files source may have any mode.
+        assert!(is_run == *is_run_there || !name.contains('_'), "{name}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn wait(tags: Vec<Answer>, told: &[&str]) -> Output {
             "commit":"3f9c2ab","purpose":"release","colour":"green","percent":10,"paused":false,
             "openedAt":"2026-11-28T14:00:00Z"}}"#,
     );
-    let s3 = StubS3::start(vec![("tagging", tags), ("public/backend.json", vec![summary])]);
+    let s3 = StubS3::prepared(vec![("tagging", tags), ("public/backend.json", vec![summary])]);
     let command = ["release", "wait", URI, "--version-id", "v7", "--interval", "1ms"];
     s3.run(&[&command[..], told].concat())
 }
@@ -86,36 +86,136 @@ fn a_workflow_gets_an_annotation_that_its_text_cannot_break() {
     assert!(said.ends_with("::error title=Release::rejected: 5 %25 of ::warning::requests\n"), "{said}");
 }
 
-/// A bundle on disk that says what it is.
-fn upload(answer: Answer, told: &[&str]) -> (Output, Vec<String>) {
+#[test]
+fn without_a_version_the_newest_one_is_asked_for() {
+    for told in [&[][..], &["--version-id", ""]] {
+        let s3 = StubS3::prepared(vec![("tagging", vec![verdict("live", "carries all traffic")])]);
+        let output = s3.run(&[&["release", "wait", URI], told].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(s3.asked()[0].parameter("versionId"), None, "{:?}", s3.asked());
+    }
+}
+
+#[test]
+fn credentials_that_have_ended_are_not_waited_for() {
+    let seen =
+        vec![verdict("accepted", "release 14201 opens"), Answer::error("400 Bad Request", "ExpiredToken")];
+    let output = wait(seen, &["--output", "github"]);
+    let (said, error) = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(
+        error.contains(
+            "last seen: accepted, shifting at 10 %: release 14201 opens. What is under way goes on"
+        )
+    );
+    assert!(error.contains("the credentials have expired, get new ones and repeat it"), "{error}");
+    assert!(said.contains("::error title=Release::no verdict, "), "{said}");
+
+    let s3 = StubS3::prepared(Vec::new());
+    let output = s3.run_where(&["release", "wait", URI], &[("AWS_EC2_METADATA_DISABLED", "true")]);
+    let (_, error) = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("no credentials that it could be signed with"), "{error}");
+}
+
+/// A bundle on disk that says what it is, uploaded to an S3.
+fn upload(s3: &StubS3, told: &[&str], variables: &[(&str, &str)]) -> (String, String, Option<i32>) {
     let folder = tempfile::tempdir().unwrap();
     let (program, bundle) = (folder.path().join("program"), folder.path().join("bundle.zip"));
     fs::create_dir(&program).unwrap();
     fs::write(program.join("start.sh"), "#!/bin/sh\n").unwrap();
     let bundle = bundle.to_str().unwrap();
-    let s3 = StubS3::start(vec![("PUT", vec![answer])]);
     let mut pack = std::process::Command::new(env!("CARGO_BIN_EXE_greenlight"));
-    pack.args(["bundle", "pack", program.to_str().unwrap(), "--output", bundle]);
+    pack.env_clear().args(["bundle", "pack", program.to_str().unwrap(), "--output", bundle]);
     pack.args(["--run-number", "142", "--commit", "3f9c2ab41d0e5566"]);
     assert!(pack.output().unwrap().status.success());
     let command = ["release", "upload", bundle, "--bucket", "artifacts", "--service", "backend"];
-    (s3.run(&[&command[..], told].concat()), s3.asked())
+    let signed = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "here")];
+    let output = s3.run_where(&[&command[..], told].concat(), &[&signed[..], variables].concat());
+    let (said, error) = text(&output);
+    (said, error, output.status.code())
+}
+
+fn uploaded() -> (String, String, Option<i32>) {
+    (format!("{URI}\nversion v7\n"), String::new(), Some(0))
 }
 
 #[test]
 fn a_bundle_goes_up_under_its_own_number_if_that_is_free() {
-    let (output, asked) = upload(Answer::ok(""), &[]);
-    assert_eq!(text(&output), (format!("{URI}\nversion v7\n"), String::new()));
-    assert_eq!(
-        asked,
-        ["PUT /artifacts/releases/backend/14201-3f9c2ab41d0e.zip?x-id=PutObject if-none-match *"]
+    let s3 = StubS3::prepared(vec![("PUT", vec![Answer::ok("")])]);
+    assert_eq!(upload(&s3, &[], &[]), uploaded());
+    let [put] = s3.asked().try_into().unwrap();
+    assert_eq!(put.line, "PUT /artifacts/releases/backend/14201-3f9c2ab41d0e.zip?x-id=PutObject");
+    assert_eq!(put.header("if-none-match"), Some("*"));
+}
+
+#[test]
+fn another_workflow_may_upload_what_one_has_packed() {
+    let other = [
+        ("GITHUB_RUN_NUMBER", "9"),
+        ("GITHUB_RUN_ATTEMPT", "1"),
+        ("GITHUB_SHA", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ];
+    let s3 = StubS3::prepared(vec![("PUT", vec![Answer::ok("")])]);
+    assert_eq!(upload(&s3, &[], &other), uploaded());
+    assert_eq!(upload(&s3, &["--number", "14201", "--commit", "3f9c2ab"], &other), uploaded());
+}
+
+/// An S3 that keeps what is put there once, and loses the answer to it.
+fn forgetful(keeps: impl Fn(&str) -> String + Send + 'static) -> StubS3 {
+    let mut kept: Option<String> = None;
+    StubS3::start(move |request| match (request.line.split(' ').next(), &kept) {
+        (Some("PUT"), None) => {
+            kept = Some(keeps(request.header("x-amz-meta-greenlight-upload").unwrap()));
+            Answer::lost()
+        }
+        (Some("PUT"), Some(_)) => Answer::error("412 Precondition Failed", "PreconditionFailed"),
+        (_, kept) => {
+            let token = kept.clone().unwrap();
+            let headers = format!("x-amz-version-id: v7\r\nx-amz-meta-greenlight-upload: {token}\r\n");
+            Answer::with("200 OK", headers, "")
+        }
+    })
+}
+
+#[test]
+fn an_upload_whose_answer_was_lost_is_recognised_when_it_is_sent_again() {
+    let s3 = forgetful(str::to_owned);
+    assert_eq!(upload(&s3, &[], &[]), uploaded());
+    assert!(s3.asked().iter().filter(|request| request.line.starts_with("PUT")).count() > 1);
+    let s3 = forgetful(|_| "of another upload".to_owned());
+    let (said, error, code) = upload(&s3, &[], &[]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert!(error.contains("is there already, and a number means one bundle"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_read_back_is_not_called_somebody_elses() {
+    let denied = Answer::error("403 Forbidden", "AccessDenied");
+    let taken = Answer::error("412 Precondition Failed", "PreconditionFailed");
+    let s3 = StubS3::prepared(vec![("PUT", vec![taken]), ("HEAD", vec![denied])]);
+    let (said, error, code) = upload(&s3, &[], &[]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert!(
+        error.contains("may be there, by this very upload, whose answer was lost, or by another one"),
+        "{error}"
     );
 }
 
 #[test]
-fn a_number_that_is_taken_is_not_written_over() {
-    let (output, _) = upload(Answer::error("412 Precondition Failed", "PreconditionFailed"), &[]);
-    let (said, error) = text(&output);
-    assert_eq!((said.as_str(), output.status.code()), ("", Some(3)));
-    assert!(error.contains("is there already, and a number means one bundle"), "{error}");
+fn an_upload_that_meets_another_one_is_sent_again() {
+    let conflict = Answer::error("409 Conflict", "ConditionalRequestConflict");
+    let s3 = StubS3::prepared(vec![("PUT", vec![conflict, Answer::ok("")])]);
+    assert_eq!(upload(&s3, &[], &[]), uploaded());
+}
+
+#[test]
+fn an_upload_that_is_refused_says_what_a_person_can_do() {
+    let s3 = StubS3::prepared(vec![("PUT", vec![Answer::error("403 Forbidden", "AccessDenied")])]);
+    let (_, error, code) = upload(&s3, &[], &[]);
+    assert_eq!(code, Some(3));
+    assert!(
+        error.contains("failed, these credentials may not do it") && !error.contains("function"),
+        "{error}"
+    );
 }

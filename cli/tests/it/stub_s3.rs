@@ -7,26 +7,52 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// Method and path, as `GET /bucket/key?versionId=v7`.
+    pub(crate) line: String,
+    /// In lower case, without the last one's end.
+    headers: Vec<(String, String)>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter of the query.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.line.split(['?', '&']).filter_map(|part| part.split_once('='));
+        parameters.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    pub(crate) status: &'static str,
-    pub(crate) headers: &'static str,
-    pub(crate) body: String,
+    status: &'static str,
+    headers: String,
+    body: Vec<u8>,
 }
 
 impl Answer {
+    pub(crate) fn with(status: &'static str, headers: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: headers.into(), body: body.into() }
+    }
+
     pub(crate) fn ok(body: &str) -> Self {
-        Self { status: "200 OK", headers: "x-amz-version-id: v7\r\n", body: body.to_owned() }
+        Self::with("200 OK", "x-amz-version-id: v7\r\n", body)
     }
 
     /// An error as S3 writes it.
     pub(crate) fn error(status: &'static str, code: &str) -> Self {
-        Self {
-            status,
-            headers: "",
-            body: format!("<Error><Code>{code}</Code><Message>so it is</Message></Error>"),
-        }
+        Self::with(status, "", format!("<Error><Code>{code}</Code><Message>so it is</Message></Error>"))
+    }
+
+    /// The connection ends instead.
+    pub(crate) fn lost() -> Self {
+        Self::with("", "", "")
     }
 
     /// Tags of an object.
@@ -37,73 +63,90 @@ impl Answer {
     }
 }
 
-/// Answers each kind of request in turn; the last answer of a kind is given again and again.
+/// A server that answers requests one after another.
 #[derive(Debug)]
 pub(crate) struct StubS3 {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl StubS3 {
-    /// `answers`: by what a request line contains.
-    pub(crate) fn start(answers: Vec<(&'static str, Vec<Answer>)>) -> Self {
+    pub(crate) fn start(mut answer: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let mut answers: Vec<(&str, VecDeque<Answer>)> =
-            answers.into_iter().map(|(kind, answers)| (kind, answers.into())).collect();
         let noted = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                answer(stream.unwrap(), &mut answers, &noted);
+                let mut stream = stream.unwrap();
+                let request = receive(&mut stream);
+                noted.lock().unwrap().push(request.clone());
+                send(&mut stream, &request, answer(&request));
             }
         });
         Self { url, asked }
     }
 
+    /// Answers each kind of request in turn; the last answer of a kind is given again and again.
+    ///
+    /// `answers`: by what a request line contains.
+    pub(crate) fn prepared(answers: Vec<(&'static str, Vec<Answer>)>) -> Self {
+        let mut answers: Vec<(&str, VecDeque<Answer>)> =
+            answers.into_iter().map(|(kind, answers)| (kind, answers.into())).collect();
+        Self::start(move |request| {
+            let prepared = answers.iter_mut().find(|(kind, _)| request.line.contains(kind));
+            let Some((_, answers)) = prepared else { return Answer::error("404 Not Found", "NoSuchKey") };
+            if answers.len() > 1 { answers.pop_front().unwrap() } else { answers.front().unwrap().clone() }
+        })
+    }
+
     /// Runs the command against it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_where(arguments, &[("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "here")])
+    }
+
+    /// The same in an environment that holds nothing else.
+    pub(crate) fn run_where(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
-        for name in ["GITHUB_RUN_NUMBER", "GITHUB_RUN_ATTEMPT", "GITHUB_SHA", "AWS_PROFILE"] {
-            command.env_remove(name);
-        }
-        command.env("AWS_ACCESS_KEY_ID", "me").env("AWS_SECRET_ACCESS_KEY", "here");
+        command.env_clear().envs(variables.iter().copied());
         command.args(arguments).args(["--endpoint-url", &self.url, "--region", "eu-west-1"]).output().unwrap()
     }
 
-    /// The request lines so far, each with its condition.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    /// The requests so far.
+    pub(crate) fn asked(&self) -> Vec<Request> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-fn answer(mut stream: TcpStream, answers: &mut [(&str, VecDeque<Answer>)], noted: &Mutex<Vec<String>>) {
+fn receive(stream: &mut TcpStream) -> Request {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut request, mut condition, mut length) = (String::new(), String::new(), 0);
-    reader.read_line(&mut request).unwrap();
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let mut request =
+        Request { line: line.trim_end().trim_end_matches(" HTTP/1.1").to_owned(), headers: Vec::new() };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
         let Some((name, value)) = line.split_once(':') else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().unwrap(),
-            "if-none-match" => condition = format!(" if-none-match{}", value.trim_end()),
-            "expect" => stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap(),
-            _ => {}
-        }
+        request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    if request.header("expect").is_some() {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+    }
+    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
     reader.take(length).read_to_end(&mut Vec::new()).unwrap();
-    let request = request.trim_end().trim_end_matches(" HTTP/1.1");
-    noted.lock().unwrap().push(format!("{request}{condition}"));
-    let prepared = answers.iter_mut().find(|(kind, _)| request.contains(kind)).map(|(_, answers)| {
-        if answers.len() > 1 { answers.pop_front().unwrap() } else { answers.front().unwrap().clone() }
-    });
-    let Answer { status, headers, body } =
-        prepared.unwrap_or_else(|| Answer::error("404 Not Found", "NoSuchKey"));
+    request
+}
+
+fn send(stream: &mut TcpStream, request: &Request, answer: Answer) {
+    let Answer { status, headers, body } = answer;
+    if status.is_empty() {
+        return;
+    }
     let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )
-    .unwrap();
+    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    if !request.line.starts_with("HEAD") {
+        stream.write_all(&body).unwrap();
+    }
 }

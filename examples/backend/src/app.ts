@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server, ServerResponse } from 'node:http';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -20,5 +21,18 @@ export async function makeApp(): Promise<NestExpressApplication> {
   app.getHttpServer().keepAliveTimeout = 75_000;
   // On TERM: requests that are open end, then the process does.
   app.enableShutdownHooks();
+  endConnectionsOnTerm(app.getHttpServer());
   return app;
+}
+
+/** What is answered after TERM ends its connection. nginx would keep it, and with it the process, until both are killed. */
+function endConnectionsOnTerm(server: Server) {
+  const open = new Set<ServerResponse>();
+  server.on('request', (_, response: ServerResponse) => {
+    open.add(response);
+    response.once('close', () => open.delete(response));
+  });
+  process.once('SIGTERM', () => {
+    for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
+  });
 }

@@ -1,4 +1,5 @@
-import { Injectable } from '@nestjs/common';
+import { readFile } from 'node:fs/promises';
+import { Injectable, Logger } from '@nestjs/common';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Client } from 'pg';
 
@@ -7,7 +8,7 @@ const LONGEST = 5_000;
 
 /**
  * The database, if there is one. DATABASE_HOST and DATABASE_SECRET (the ARN of RDS's own secret) name it, or
- * DATABASE_URL alone does. RDS changes the password by itself, so it is read for each connection and never kept.
+ * DATABASE_URL alone does. DATABASE_CA is the file with the authorities that the server is proven by. RDS changes the password by itself, so it is read for each connection and never kept.
  */
 @Injectable()
 export class Database {
@@ -18,8 +19,10 @@ export class Database {
   /** The database's own time: a query that needs no table. */
   async time(): Promise<Date> {
     const client = new Client({ ...(await this.whereTo()), connectionTimeoutMillis: LONGEST, query_timeout: LONGEST });
-    await client.connect();
+    // A connection that breaks says so to its query and here as well; an error that nobody listens to ends the process.
+    client.on('error', (error) => new Logger('Database').warn(`the connection broke: ${error.message}`));
     try {
+      await client.connect();
       const { rows } = await client.query<{ now: Date }>('select now() as now');
       const [row] = rows;
       if (row === undefined) throw new Error('the database answered without a row');
@@ -30,12 +33,12 @@ export class Database {
   }
 
   private async whereTo() {
-    const { DATABASE_URL, DATABASE_SECRET, DATABASE_HOST, DATABASE_NAME } = process.env;
+    const { DATABASE_URL, DATABASE_SECRET, DATABASE_HOST, DATABASE_NAME, DATABASE_CA } = process.env;
     if (DATABASE_URL !== undefined) return { connectionString: DATABASE_URL };
     const answer = await new SecretsManagerClient({}).send(new GetSecretValueCommand({ SecretId: DATABASE_SECRET }));
     const { username, password } = JSON.parse(answer.SecretString ?? '{}') as { username?: string; password?: string };
-    // RDS signs with Amazon's own authority, which Node does not know; inside the VPC the security group is the guard.
-    const ssl = { rejectUnauthorized: false };
+    // The server has to prove its name. RDS's certificates are signed by authorities of its own, which Node does not know.
+    const ssl = DATABASE_CA ? { ca: await readFile(DATABASE_CA, 'utf8') } : {};
     return { host: DATABASE_HOST, database: DATABASE_NAME ?? 'postgres', user: username, password, ssl };
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -42,21 +43,32 @@ test('what is no image is refused', async () => {
   assert.equal(answer.status, 415);
 });
 
-test('TERM ends it', async () => {
+test('on TERM it answers what it was asked, and ends', { timeout: 30_000 }, async () => {
   const free = createServer().listen(0, '127.0.0.1');
   await once(free, 'listening');
   const address = free.address();
   assert(address !== null && typeof address === 'object');
   free.close();
-  const port = String(address.port);
-  const child = spawn(process.execPath, ['dist/src/main.js'], { env: { ...process.env, PORT: port }, stdio: 'inherit' });
+  const port = address.port;
+  const env = { ...process.env, PORT: String(port), IMAGES_BUCKET: 'nowhere' };
+  const child = spawn(process.execPath, ['dist/src/main.js'], { env, stdio: 'inherit' });
   const ended = once(child, 'exit');
-  const ready = async (): Promise<void> => {
+  const becomes = async (status: number | undefined): Promise<void> => {
     const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
-    if (answer?.status !== 200) return new Promise((done) => setTimeout(done, 50)).then(ready);
+    if (answer?.status !== status) return new Promise((done) => setTimeout(done, 50)).then(() => becomes(status));
   };
-  await ready();
+  await becomes(200);
+  const headers = { 'content-type': 'image/png', 'content-length': 8, expect: '100-continue' };
+  const agent = new Agent({ keepAlive: true });
+  const asked = request({ port, host: '127.0.0.1', path: '/images', method: 'POST', headers, agent });
+  const answered = once(asked, 'response');
+  asked.flushHeaders();
+  await once(asked, 'continue');
   child.kill('SIGTERM');
-  const [code, signal] = await ended;
-  assert(code === 0 || signal === 'SIGTERM', `ended with ${code} ${signal}`);
+  await becomes(undefined);
+  asked.end('<script>');
+  const [answer] = (await answered) as [IncomingMessage];
+  assert.equal(answer.statusCode, 415);
+  answer.resume();
+  await ended;
 });

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::Tag;
 use bundle::{RangedRead, Tail};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
-use greenlight::aws::classify::{CallError, failure};
+use greenlight::aws::classify::{CallError, Caller, failure_of};
 use greenlight::failure::{Class, Failure};
 use release::{Revision, VerdictWord};
 use std::error::Error;
@@ -24,19 +24,40 @@ const READS_AT_A_TIME: usize = 16;
 #[derive(Debug, Clone)]
 pub struct S3Bundles {
     client: Client,
+    caller: Caller,
 }
 
 /// One version of an object in S3.
 #[derive(Debug, Clone)]
 pub struct S3Bundle {
-    client: Client,
+    s3: S3Bundles,
     revision: Revision,
 }
 
 impl S3Bundles {
-    /// Over this client.
+    /// Over this client, for a function.
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, caller: Caller::Function }
+    }
+
+    /// Failures say what helps this caller.
+    #[must_use]
+    pub fn asked_by(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// 404 is a version that was deleted, 405 a delete marker, 412 another `ETag`
+    /// (S3 API reference, `GetObject` and error responses).
+    fn read_failure<E>(&self, revision: &Revision, attempt: &str, error: CallError<E>) -> ReadFailure
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
+        match error.raw_response().map(|response| response.status().as_u16()) {
+            Some(404 | 405) if code != "NoSuchBucket" => ReadFailure::Gone(revision.clone()),
+            Some(412) => ReadFailure::Changed(revision.clone()),
+            _ => ReadFailure::Failed(failure_of(self.caller, attempt, error)),
+        }
     }
 }
 
@@ -44,7 +65,7 @@ impl Bundles for S3Bundles {
     type Bundle = S3Bundle;
 
     fn bundle(&self, revision: &Revision) -> S3Bundle {
-        S3Bundle { client: self.client.clone(), revision: revision.clone() }
+        S3Bundle { s3: self.clone(), revision: revision.clone() }
     }
 
     /// `GetObjectTagging` of the version.
@@ -52,13 +73,19 @@ impl Bundles for S3Bundles {
         let attempt = format!("reading the tags of {revision}");
         let Revision { bucket, key, version, .. } = revision;
         let tags = self.client.get_object_tagging().bucket(bucket).key(key).version_id(version);
-        let tags = tags.send().await.map_err(|error| read_failure(revision, &attempt, error))?.tag_set;
+        let tags = tags.send().await.map_err(|error| self.read_failure(revision, &attempt, error))?;
+        Ok(tags.tag_set.as_slice().into())
+    }
+}
+
+impl From<&[Tag]> for ObjectTags {
+    fn from(tags: &[Tag]) -> Self {
         let value = |key: &str| tags.iter().find(|tag| tag.key() == key).map(Tag::value);
         let word = value(VERDICT).and_then(VerdictWord::from_word);
-        Ok(ObjectTags {
+        Self {
             allow_downgrade: value(ALLOW_DOWNGRADE) == Some("true"),
             told: word.map(|word| (word, value(REASON).unwrap_or_default().to_owned())),
-        })
+        }
     }
 }
 
@@ -66,7 +93,8 @@ impl S3Bundle {
     /// `GetObject` with a range. A lost answer changes nothing, so every failure but a refusal may be repeated.
     async fn get(&self, range: String) -> Result<GetObjectOutput, CallError<GetObjectError>> {
         let Revision { bucket, key, version, etag, .. } = &self.revision;
-        let get = self.client.get_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
+        let get =
+            self.s3.client.get_object().bucket(bucket).key(key).version_id(version).if_match(quoted(etag));
         get.range(range).send().await
     }
 }
@@ -98,7 +126,7 @@ impl RangedRead for S3Bundle {
             Err(error) if error.as_service_error().and_then(|error| error.code()) == Some("InvalidRange") => {
                 return Ok(Tail { bytes: Bytes::new(), size: 0 });
             }
-            Err(error) => return Err(read_failure(&self.revision, &attempt, error)),
+            Err(error) => return Err(self.s3.read_failure(&self.revision, &attempt, error)),
         };
         let size =
             answer.content_range().map(|range| range.rsplit('/').next().and_then(|size| size.parse().ok()));
@@ -113,7 +141,7 @@ impl RangedRead for S3Bundle {
         let last = range.end.saturating_sub(1);
         let attempt = format!("reading bytes {} to {last} of {}", range.start, self.revision);
         let answer = self.get(format!("bytes={}-{last}", range.start)).await;
-        let answer = answer.map_err(|error| read_failure(&self.revision, &attempt, error))?;
+        let answer = answer.map_err(|error| self.s3.read_failure(&self.revision, &attempt, error))?;
         let bytes = gather(&attempt, answer).await?;
         if bytes.len() as u64 == range.end - range.start {
             Ok(bytes)
@@ -137,20 +165,6 @@ fn incomplete(attempt: &str, missing: &str) -> Failure {
         Class::Transient,
         format!("{attempt} failed, S3 answered without {missing}: the event is tried again"),
     )
-}
-
-/// 404 is a version that was deleted, 405 a delete marker, 412 another `ETag`
-/// (S3 API reference, `GetObject` and error responses).
-fn read_failure<E>(revision: &Revision, attempt: &str, error: CallError<E>) -> ReadFailure
-where
-    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-{
-    let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
-    match error.raw_response().map(|response| response.status().as_u16()) {
-        Some(404 | 405) if code != "NoSuchBucket" => ReadFailure::Gone(revision.clone()),
-        Some(412) => ReadFailure::Changed(revision.clone()),
-        _ => ReadFailure::Failed(failure(attempt, error)),
-    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ pub enum ReadFailure {
     /// It was deleted since.
     #[error("{0} is gone: upload it again if it is still wanted")]
     Gone(Revision),
-    /// Its bytes are not those that the event announced.
-    #[error("{0} is not what the event announced, its ETag is another one: upload the bundle again")]
+    /// Its bytes are not those that were announced.
+    #[error("{0} is not what was announced, its ETag is another one: upload the bundle again")]
     Changed(Revision),
     /// S3 did not answer as it should.
     #[error(transparent)]

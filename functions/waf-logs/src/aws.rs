@@ -296,7 +296,10 @@ mod tests {
             mock!(aws_sdk_s3::Client::get_object).then_http_response(|| refused(403, "AccessDenied"));
         let failure = aws(&[&denied], &[]).read("waf/state.json").await.unwrap_err();
         assert_eq!(failure.class(), Class::Permanent);
-        assert!(failure.to_string().contains("s3://shop-state-123456789012/waf/state.json"), "{failure}");
+        assert!(
+            failure.to_string().contains("s3://shop-state-123456789012-eu-west-1/waf/state.json"),
+            "{failure}"
+        );
     }
 
     #[tokio::test]

@@ -71,7 +71,7 @@ const STATE_BUCKET: Variable = Variable {
     meaning: "The bucket of state, partial results and configuration, all under waf/.",
     format: "the name of an S3 bucket",
     default: None,
-    example: "shop-state-123456789012",
+    example: "shop-state-123456789012-eu-west-1",
 };
 const IPV4_SET: Variable = Variable {
     name: "GREENLIGHT_WAF_IPV4_SET_ARN",

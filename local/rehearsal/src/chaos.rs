@@ -40,6 +40,8 @@ const LIMIT: Duration = Duration::from_secs(150);
 pub struct Chaos<'a> {
     /// The names of the scenarios; empty for all.
     pub only: &'a [String],
+    /// The service that it happens to; none for the first of the stack.
+    pub service: Option<&'a str>,
     /// Requests a second.
     pub rate: u32,
     /// `target/chaos/tally.json`.
@@ -61,7 +63,7 @@ pub async fn run(places: &Places, start: &Start, chaos: &Chaos<'_>) -> Result<bo
         while !left.is_empty() {
             display.line("starting: emulator, stack, functions, instances, load balancer");
             let cloud = Cloud::start(places.clone(), &start.options(SPEED, &setting.parameters())).await?;
-            let played = on_one_cloud(&cloud, &display, &mut left, chaos.rate, &mut outcomes).await;
+            let played = on_one_cloud(&cloud, &display, &mut left, chaos, &mut outcomes).await;
             cloud.stop().await;
             played?;
         }
@@ -94,13 +96,13 @@ async fn on_one_cloud(
     cloud: &Cloud,
     display: &Arc<Display>,
     left: &mut Vec<&Scenario>,
-    rate: u32,
+    chaos: &Chaos<'_>,
     outcomes: &mut Vec<PlayedScenario>,
 ) -> Result<()> {
-    let mut stage = Stage::new(cloud, Arc::clone(display))?;
+    let mut stage = Stage::new(cloud, Arc::clone(display), chaos.service)?;
     stage.first_release().await?;
     while let Some(scenario) = left.pop() {
-        let outcome = play(&mut stage, scenario, rate).await?;
+        let outcome = play(&mut stage, scenario, chaos.rate).await?;
         let rests = outcome.rests;
         display.line(&outcome.line());
         outcomes.push(outcome);

@@ -27,6 +27,9 @@ enum Command {
         /// Play this scenario; can be given several times.
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
+        /// The service that it happens to; the first of the stack unless told otherwise.
+        #[arg(long, value_name = "NAME")]
+        service: Option<String>,
         /// Requests a second.
         #[arg(long, default_value_t = 300)]
         rate: u32,
@@ -44,8 +47,9 @@ async fn main() -> ExitCode {
                 let options = start.options(demo::SPEED, &[]);
                 or_interrupted(Box::pin(demo::run(places, &options))).await
             }
-            Command::Chaos { start, only, rate } => {
-                let chaos = Chaos { only: &only, rate, tally: Path::new("target/chaos/tally.json") };
+            Command::Chaos { start, only, service, rate } => {
+                let (service, tally) = (service.as_deref(), Path::new("target/chaos/tally.json"));
+                let chaos = Chaos { only: &only, service, rate, tally };
                 or_interrupted(Box::pin(chaos::run(&places, &start, &chaos))).await
             }
         }

@@ -89,9 +89,7 @@ fn beginning(text: &str) -> &str {
 fn status(ledger: &Ledger) -> String {
     let live = match &ledger.live {
         Some(live) => format!("release {} is live on {}", live.upload.number, live.colour),
-        None => {
-            "no release is live yet: the service answers 502 or 503 until the first one succeeds".to_owned()
-        }
+        None => "no release is live yet: the service answers 503 until the first one succeeds".to_owned(),
     };
     let open = match &ledger.open {
         Some(open) => format!(

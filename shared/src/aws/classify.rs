@@ -30,24 +30,68 @@ enum Refusal {
 /// S3 API reference, "Error responses"; STS API reference, "Common errors".
 const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
 
-/// The failure of `attempt` ("reading the rules of listener …"), classified by what the SDK knows.
+/// Who makes a call. What helps a function does not help a person: it gets new credentials by itself, and goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// With the role that the template gives it.
+    Function,
+    /// With the credentials of a command line or a build.
+    Person,
+}
+
+/// The failure of a function's `attempt` ("reading the rules of listener …"), classified by what the SDK knows.
 pub fn failure<E>(attempt: impl Display, error: CallError<E>) -> Failure
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let next = match class(&error) {
-        Class::Permanent if denied(&error) => {
+    failure_of(Caller::Function, attempt, error)
+}
+
+/// The same, in words for whoever made it.
+pub fn failure_of<E>(caller: Caller, attempt: impl Display, error: CallError<E>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let (class, next) = match caller {
+        Caller::Function => (class(&error), for_a_function(&error)),
+        Caller::Person => for_a_person(&error),
+    };
+    failed(class, attempt, next, error)
+}
+
+fn for_a_function<E: ProvideErrorMetadata>(error: &CallError<E>) -> &'static str {
+    match class(error) {
+        Class::Permanent if denied(error) => {
             "the function's role lacks a permission, add it in template.yaml"
         }
-        Class::Permanent if status(&error) == Some(301) => {
+        Class::Permanent if status(error) == Some(301) => {
             "it is in another region, name one that is in the function's own"
         }
         Class::Permanent | Class::Bug => "a repeat fails the same way, change what AWS names",
         Class::Transient => "nothing was done, the next pass tries again",
         Class::Conflict => "another writer was first, the next pass reads again",
         Class::OutcomeUnknown => "the answer was lost, the next pass reads back what was done",
+    }
+}
+
+fn for_a_person<E: ProvideErrorMetadata>(error: &CallError<E>) -> (Class, &'static str) {
+    let never_sent = match error {
+        SdkError::DispatchFailure(dispatch) => dispatch.is_other(),
+        _ => false,
     };
-    failed(class(&error), attempt, next, error)
+    let next = match class(error) {
+        _ if has_expired(error) => "the credentials have expired, get new ones and repeat it",
+        _ if never_sent => "there are no credentials that it could be signed with, name a profile or sign in",
+        Class::Permanent if denied(error) => "these credentials may not do it, or there is no such object",
+        Class::Permanent if status(error) == Some(301) => "it is in another region, name that one",
+        Class::Permanent if status(error) == Some(404) => "it is not there, check its name",
+        Class::Transient => return (Class::Transient, "nothing was done, a repeat may succeed"),
+        Class::OutcomeUnknown => return (Class::OutcomeUnknown, "the answer was lost, a repeat may succeed"),
+        Class::Permanent | Class::Bug | Class::Conflict => {
+            "a repeat fails the same way, change what AWS names"
+        }
+    };
+    (Class::Permanent, next)
 }
 
 /// The failure of `attempt` with a class that the operation's adapter knows better, and what to do `next`.
@@ -76,11 +120,16 @@ fn class<E: ProvideErrorMetadata>(error: &CallError<E>) -> Class {
             let known = |codes: &[&str]| answered.err().code().is_some_and(|code| codes.contains(&code));
             let status = answered.raw().status().as_u16();
             let busy = known(THROTTLING_ERRORS) || known(TRANSIENT_ERRORS) || status >= 500 || status == 429;
-            if busy || known(&EXPIRED) { Class::Transient } else { Class::Permanent }
+            if busy || has_expired(error) { Class::Transient } else { Class::Permanent }
         }
         // Timeouts, broken connections, unreadable answers, and kinds of error that a later SDK adds.
         _ => Class::OutcomeUnknown,
     }
+}
+
+fn has_expired<E: ProvideErrorMetadata>(error: &CallError<E>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code.is_some_and(|code| EXPIRED.contains(&code))
 }
 
 /// Whether no connection was made, so that the request cannot have arrived.
@@ -184,6 +233,29 @@ mod tests {
             "reading ledger s3://state/ledger/backend.json failed, the function's role lacks a permission, \
              add it in template.yaml: AccessDenied: because (HTTP 403, request without an id)"
         );
+    }
+
+    #[test]
+    fn a_person_hears_what_a_person_can_do_and_does_not_wait_for_credentials() {
+        let unsigned = || -> ReadError {
+            SdkError::dispatch_failure(ConnectorError::other("no providers in chain".into(), None))
+        };
+        let cases: [(ReadError, Class, &str); 8] = [
+            (answered(400, "ExpiredToken"), Class::Permanent, "the credentials have expired"),
+            (unsigned(), Class::Permanent, "no credentials that it could be signed with"),
+            (answered(403, "AccessDenied"), Class::Permanent, "these credentials may not do it"),
+            (answered(404, "NoSuchKey"), Class::Permanent, "it is not there"),
+            (answered(301, "PermanentRedirect"), Class::Permanent, "in another region"),
+            (answered(400, "InvalidArgument"), Class::Permanent, "change what AWS names"),
+            (answered(503, "SlowDown"), Class::Transient, "a repeat may succeed"),
+            (broken(io::ErrorKind::ConnectionReset), Class::OutcomeUnknown, "the answer was lost"),
+        ];
+        for (error, class, expected) in cases {
+            let failure = failure_of(Caller::Person, "reading s3://artifacts/a", error);
+            assert_eq!(failure.class(), class, "{failure}");
+            assert!(failure.to_string().contains(expected), "{failure}");
+            assert!(!failure.to_string().contains("function"), "{failure}");
+        }
     }
 
     #[test]

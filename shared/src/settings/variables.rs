@@ -40,9 +40,9 @@ variables! {
         "how the alarms' names end, separated by commas, at most 50",
         None, "errors,refused,unhealthy,slow";
     STATE_BUCKET: "GREENLIGHT_STATE_BUCKET", "Holds the ledgers, ledger/<service>.json.",
-        BUCKET, None, "shop-state-123456789012";
+        BUCKET, None, "shop-state-123456789012-eu-west-1";
     ARTIFACT_BUCKET: "GREENLIGHT_ARTIFACT_BUCKET", "Holds the uploads, releases/<service>/<number>-<commit>.zip; versioned.",
-        BUCKET, None, "shop-artifacts-123456789012";
+        BUCKET, None, "shop-artifacts-123456789012-eu-west-1";
     APPLICATION: "GREENLIGHT_APPLICATION", "The CodeDeploy application. The names of Auto Scaling groups, <application>.<service>, and of alarms begin with it.",
         "a CodeDeploy name of 1 to 100 characters", None, "shop";
     LISTENER_ARN: "GREENLIGHT_LISTENER_ARN", "The listener that holds the services' rules.",

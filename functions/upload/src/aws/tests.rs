@@ -24,7 +24,7 @@ fn bundles(rule: &Rule) -> S3Bundles {
 }
 
 fn bundle(rule: &Rule) -> S3Bundle {
-    S3Bundle { client: bundles(rule).client, revision: revision() }
+    S3Bundle { s3: bundles(rule), revision: revision() }
 }
 
 fn refusal(status: u16, code: &str) -> HttpResponse {

@@ -14,6 +14,8 @@ def correct() -> None:
     _functions()
     _attributes()
     _unknown_types()
+    _nested_parameters()
+    _defaults_of_lists()
     _rule_priorities()
 
 
@@ -31,9 +33,6 @@ def _functions() -> None:
             return [str(subnet) for subnet, _ in zip(subnets, range(int(count)))]
         if isinstance(value, dict) and list(value) == ["Fn::GetAZs"] and not original(value["Fn::GetAZs"], resources):
             return [resources["AWS::Region"] + letter for letter in "abc"]
-        if isinstance(value, list):
-            # An item that is AWS::NoValue is none.
-            return [item for item in (clean_json(item, resources) for item in value) if item is not None]
         return original(value, resources)
 
     # moto's recursive calls resolve through the module, so this one is met at every depth.
@@ -67,6 +66,7 @@ def _attributes() -> None:
         {
             "LoadBalancerFullName": lambda balancer: balancer.arn.split("loadbalancer/")[1],
             "LoadBalancerArn": lambda balancer: balancer.arn,
+            "CanonicalHostedZoneID": lambda balancer: balancer.canonical_hosted_zone_id,
         },
     )
     attributes(FakeListener, {"ListenerArn": lambda listener: listener.arn})
@@ -91,6 +91,36 @@ def _unknown_types() -> None:
         return found
 
     parsing.resource_class_from_type = resource_class_from_type
+
+
+def _nested_parameters() -> None:
+    """CloudFormation hands a nested stack texts only; moto hands it lists too."""
+    original = Stack.create_from_cloudformation_json.__func__
+
+    def create(cls: Any, name: str, description: Any, account: str, region: str, **more: Any) -> Stack:
+        for parameter, value in description["Properties"].get("Parameters", {}).items():
+            if isinstance(value, (list, dict)):
+                raise ValidationError(
+                    message="Value of property Parameters must be an object with String (or simple type) properties: "
+                    f"{parameter} of {name}"
+                )
+        return original(cls, name, description, account, region, **more)
+
+    Stack.create_from_cloudformation_json = classmethod(create)
+
+
+def _defaults_of_lists() -> None:
+    """A list that is not given is a list all the same; moto leaves its default a text."""
+    original = parsing.ResourceMap.load_parameters
+
+    def load_parameters(self: Any) -> None:
+        original(self)
+        for name, described in self._template.get("Parameters", {}).items():
+            value = self.resolved_parameters.get(name)
+            if described["Type"] == "CommaDelimitedList" and isinstance(value, str):
+                self.resolved_parameters[name] = self._parsed_resources[name] = value.split(",")
+
+    parsing.ResourceMap.load_parameters = load_parameters
 
 
 def _rule_priorities() -> None:

@@ -433,8 +433,6 @@ impl Engine {
     fn run(root: &Path, pool: &str) -> Child {
         fs::create_dir_all(root.join("run")).unwrap();
         let log = fs::File::create(root.join("dockerd.log")).unwrap();
-        // An engine without a bridge of its own removes the machine's, which other tests need.
-        let bridge = if Path::new("/sys/class/net/docker0").exists() { "docker0" } else { "none" };
         let mut daemon = Command::new("dockerd");
         daemon
             .arg("--data-root")
@@ -444,7 +442,12 @@ impl Engine {
             .arg("--pidfile")
             .arg(root.join("run/docker.pid"))
             // Engines side by side would change each other's rules; Docker's proxy passes connections on without any.
-            .args(["--bridge", bridge, "--iptables=false", "--default-address-pool", pool])
+            .args(["--iptables=false", "--default-address-pool", pool])
+            .args(
+                machines_bridge().map_or(["--bridge".to_owned(), "none".to_owned()], |address| {
+                    ["--bip".to_owned(), address]
+                }),
+            )
             .arg("--host")
             .arg(format!("unix://{}", socket(root)))
             .env("PATH", FOLDERS.join(":"))
@@ -498,6 +501,18 @@ impl Engine {
         let _ended = pid.map(|pid| kill_process(pid, Signal::TERM));
         let _status = self.daemon.wait();
     }
+}
+
+/// The address of the bridge that the machine's engine gave itself, as `172.17.0.1/16`. An engine without a bridge would
+/// remove it, and one with another address would change it; other tests need it as it is.
+fn machines_bridge() -> Option<String> {
+    let format = "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}";
+    let told =
+        Command::new("docker").args(["network", "inspect", "bridge", "--format", format]).output().ok()?;
+    let told = String::from_utf8(told.stdout).ok()?;
+    let (gateway, subnet) = told.trim().split_once(' ')?;
+    let (_, bits) = subnet.split_once('/')?;
+    Some(format!("{gateway}/{bits}"))
 }
 
 /// A socket's path has at most 107 bytes.

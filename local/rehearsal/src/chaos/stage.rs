@@ -57,10 +57,11 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// The first service of the stack.
-    pub(super) fn new(cloud: &'a Cloud, display: Arc<Display>) -> Result<Self> {
+    /// A service of the stack, the first unless told otherwise.
+    pub(super) fn new(cloud: &'a Cloud, display: Arc<Display>, service: Option<&str>) -> Result<Self> {
         let product = Product::of(&cloud.stack)?;
-        let service = product.services.first().context("the template has no service")?.clone();
+        let first = product.services.first().map(String::as_str);
+        let service = service.or(first).context("the template has no service")?.to_owned();
         let host = product.host_of(&service, &cloud.traffic.history())?;
         let releases = Releases::new(&cloud.aws, &cloud.places, product.clone());
         Ok(Self {
