@@ -227,3 +227,19 @@ fn check_file_exists_behavior(root: &Node, lint: &mut Lint) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_rule_explains_is_said_in_the_agents_own_words() {
+        let mut lint = Lint::default();
+        say_what_an_agent_refuses(b"version: 1.0\nos: linux\n", &mut lint);
+        let said: Vec<_> = lint.findings.listed().iter().map(|finding| finding.code).collect();
+        assert_eq!(said, [Code::RefusedByAgent1, Code::RefusedByAgent2]);
+        for finding in lint.findings.listed() {
+            assert!(finding.what.contains("says: ") && finding.what.contains("version"), "{finding}");
+        }
+    }
+}

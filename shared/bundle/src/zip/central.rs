@@ -3,10 +3,9 @@
 use super::Fields;
 use super::entry::{self, Claims, Entry, Lie};
 use super::extra::Extra;
-use super::name::{HOST_UNIX, Name, Why};
+use super::name::{HOST_UNIX, Name, Why, fingerprint};
 use crate::tree::Kind;
 use appspec::finding::{Code, Finding, Findings, shown};
-use flate2::Crc;
 use std::borrow::Cow;
 
 const SIGNATURE: [u8; 4] = *b"PK\x01\x02";
@@ -68,8 +67,6 @@ impl<'a> Central<'a> {
         let unpacked_bytes = widen(fields.u32(24)?)?;
         let packed_bytes = widen(fields.u32(20)?)?;
         let offset = widen(fields.u32(42)?)?;
-        let mut name_crc = Crc::new();
-        name_crc.update(name);
         let [host_version, host] = fields.u16(4)?.to_le_bytes();
         Some(Self {
             name: Name { bytes: name, comment, host, host_version, says_utf8: flags & FLAG_UTF8 != 0 },
@@ -79,7 +76,7 @@ impl<'a> Central<'a> {
                 packed_bytes,
                 unpacked_bytes,
                 crc: fields.u32(16)?,
-                name_crc: name_crc.sum(),
+                name: fingerprint(name),
                 name_length,
                 flags,
                 method,

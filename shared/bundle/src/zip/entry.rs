@@ -24,7 +24,8 @@ pub(crate) struct Entry {
     pub(crate) packed_bytes: u64,
     pub(crate) unpacked_bytes: u64,
     pub(super) crc: u32,
-    pub(super) name_crc: u32,
+    /// Its fingerprint.
+    pub(super) name: u32,
     pub(super) name_length: u16,
     pub(super) flags: u16,
     pub(super) method: u16,

@@ -3,6 +3,7 @@
 use super::central::{FLAG_UTF8, FLAGS_ENCRYPTED};
 use super::entry::{Entry, FLAG_DESCRIPTOR, METHOD_DEFLATED, METHOD_STORED, damaged};
 use super::extra::Extra;
+use super::name::fingerprint;
 use super::{Fields, Refusal};
 use appspec::finding::{Code, Finding, shown};
 use flate2::Crc;
@@ -42,10 +43,8 @@ pub(crate) fn check_local<'a>(
         return Err(fault("has a header of its own that reaches into another entry or is oddly long"));
     };
     let mut extra = Extra::read(extra);
-    let mut name_crc = Crc::new();
-    name_crc.update(local_name);
     if name_length != usize::from(entry.name_length)
-        || name_crc.sum() != entry.name_crc
+        || fingerprint(local_name) != entry.name
         || extra.path.is_some_and(|path| path != local_name)
     {
         let what = format!("entry {} has another name in its own header", shown(name));

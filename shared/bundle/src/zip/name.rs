@@ -3,6 +3,8 @@
 use super::extra::Extra;
 use appspec::finding::{Code, Finding, shown};
 use std::borrow::Cow;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
 
 /// Bytes of one part of a path (Linux: `NAME_MAX`).
 const PART_BYTES: usize = 255;
@@ -97,6 +99,16 @@ impl<'a> Name<'a> {
             _ => false,
         }
     }
+}
+
+/// What is kept of a name to know it again. It differs from process to process, so that nobody can choose two names that
+/// have one; and a CRC took more of the time than all else, because zlib-rs copies its tables for each.
+pub(super) fn fingerprint(name: &[u8]) -> u32 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let mut state = KEY.build_hasher();
+    state.write(name);
+    let [a, b, c, d, ..] = state.finish().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// What a name's bytes are, found in one pass: there may be a quarter of a million names.

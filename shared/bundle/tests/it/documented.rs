@@ -3,6 +3,7 @@
 use crate::bundles::{APPSPEC, Object, VALIDATE, inspected};
 use crate::listed;
 use crate::raw::{Body, RawEntry, file, link, zip};
+use appspec::agent1::AppSpec;
 use appspec::finding::{Agent, Code, Fails, Findings};
 use bundle::{Expected, Limits};
 use std::path::Path;
@@ -68,11 +69,15 @@ fn bad_examples_are_found_and_good_ones_are_not() {
     let mut wrong = Vec::new();
     let mut judged = 0;
     for (section, code) in sections().iter().zip(Code::ALL) {
-        assert!(!section.examples.is_empty() || *code == Code::RefusedByAgent1, "{code} has no example");
+        assert!(section.examples.len() > 1, "{code} has no bad and good example");
         for (index, (kind, lines)) in section.examples.iter().enumerate() {
             let Example { bytes, limits, expected } = example(kind, lines);
             let findings = inspected(&Object::new(bytes), &limits, expected).findings;
-            let has = findings.listed().iter().any(|finding| finding.code == *code);
+            let has = match code {
+                // Its files have rules of their own: the agent itself is asked.
+                Code::RefusedByAgent1 => AppSpec::parse(fragment(lines).as_bytes()).is_err(),
+                code => findings.listed().iter().any(|finding| finding.code == *code),
+            };
             let is_bad = index == 0;
             if has != is_bad || !is_bad && is_refused(&findings) {
                 let said: Vec<_> = findings.listed().iter().map(ToString::to_string).collect();
@@ -220,6 +225,55 @@ fn made(words: &str) -> Example {
         }
         "an image.tar of half the disk" => {
             let expected = Expected { release_seconds: None, disk_bytes: Some(20_000) };
+            Example { expected, ..with([file("app/image.tar", vec![7; 10_000])]).into() }
+        }
+        words => made_well(words),
+    }
+}
+
+/// The same without the fault.
+fn made_well(words: &str) -> Example {
+    let whole = zip(&good());
+    match words {
+        "a ZIP"
+        | "a ZIP with its last bytes"
+        | "a ZIP with all its bytes"
+        | "a ZIP in one piece"
+        | "a ZIP that begins with its first entry"
+        | "files with their own checksums"
+        | "files that are not encrypted"
+        | "files that every unzip unpacks"
+        | "an appspec.yml of a few lines" => whole.into(),
+        "a ZIP with a comment in its end record" => {
+            let body = Body::of(&good());
+            [body.bytes.clone(), body.end(b"more\n")].concat().into()
+        }
+        "as many entries as are allowed" => limited(|limits| limits.entries = 5),
+        "a directory of as many bytes as are allowed" => limited(|limits| limits.directory_bytes = 400),
+        "as many unpacked bytes as are allowed" => limited(|limits| limits.unpacked_bytes = 10_000),
+        "a file of zeros, packed as far as is allowed" => {
+            limited(|limits| (limits.expansion, limits.expansion_floor_bytes) = (40, 1000))
+        }
+        "links side by side" => limited(|limits| limits.link_targets_bytes = 9),
+        "a file packed with deflate" => one(file("new", "x".repeat(99)).deflated()),
+        "a stored file that states its size" => one(file("two", "abc")),
+        "a file with its own name in a Unicode field" => one(file("x", "").also_named("x")),
+        "a link with a target" => one(link("app/now", "server.js")),
+        "a file with a name" => one(file("x", "x")),
+        "two files of two names" => one(file("app/other.js", "x")),
+        "a name of 255 letters" => one(file("a".repeat(255), "x")),
+        "a name in UTF-8" => one(file("caf\u{e9}", "")),
+        "a link to a folder of files" => with([link("app/now", "d1"), file("app/d1/a.js", "a")]).into(),
+        "the kit with a start.sh" | "the kit with its version" => {
+            crate::kit::bundle(|_, content| Some(content)).into()
+        }
+        "a hook of 3600 s for a release of 1500 s" => {
+            let text = "hooks:\n  ValidateService:\n    - location: hooks/validate.sh\n      timeout: 3600\n";
+            let bytes = listed::read(&completed(&format!("-- appspec.yml --\n{}", fragment(text)))).bytes;
+            Example { expected: Expected { release_seconds: Some(1500), disk_bytes: None }, ..bytes.into() }
+        }
+        "an image.tar of a tenth of the disk" => {
+            let expected = Expected { release_seconds: None, disk_bytes: Some(100_000) };
             Example { expected, ..with([file("app/image.tar", vec![7; 10_000])]).into() }
         }
         words => unreachable!("nobody knows how to make {words:?}"),
