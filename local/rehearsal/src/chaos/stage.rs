@@ -114,6 +114,7 @@ impl<'a> Stage<'a> {
         self.cloud.codedeploy.deliver_events(Delivery::default());
         self.cloud.traffic.set_propagation(Propagation::AsOnAws);
         self.cloud.alarms.set_lateness(None);
+        self.cloud.functions.take_elsewhere(0);
     }
 
     // --- Releases ---
@@ -314,6 +315,7 @@ impl<'a> Stage<'a> {
         for instance in instances {
             let mut boot = tokio::process::Command::new("bash");
             boot.arg(self.cloud.places.root.join("instance/boot/greenlight.sh")).arg("resume");
+            boot.current_dir(&instance.root);
             let said = boot.env_clear().envs(&instance.environment).output().await?;
             anyhow::ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
         }
