@@ -83,10 +83,12 @@ fn the_end_to_end_story_loses_no_request() {
     }
 }
 
-/// The most telling scenarios of `make chaos`: a write that happens twice, a way back without a ledger, requests that
-/// the data plane loses, an instance that is replaced, a change that would uncover the wrong rule, and a rollback after
-/// success.
-const CHAOS: [&str; 6] = [
+/// The most telling scenarios of `make chaos`: functions that find no execution free, a write that happens twice, a way
+/// back without a ledger, a load balancer that is not of one mind, requests that the data plane loses, an instance that is
+/// replaced, a change that would uncover the wrong rule, and a rollback after success.
+const CHAOS: [&str; 8] = [
+    "executions-exhausted",
+    "node-moves-late",
     "answer-lost",
     "state-bucket-closed",
     "instance-dies-shifting",

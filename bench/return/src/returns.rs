@@ -71,6 +71,7 @@ pub(crate) async fn run(places: Places, options: &Options, returns: u32, output:
     display.line(&format!("starting the local cloud for {returns} returns"));
     let cloud = Cloud::start(places, options).await?;
     cloud.traffic.set_propagation(Propagation::After([Duration::ZERO; 2]));
+    cloud.functions.set_cold_start(Duration::ZERO);
     let measured = measure(&cloud, &display, returns).await;
     cloud.stop().await;
     display.finish();

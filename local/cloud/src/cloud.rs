@@ -3,11 +3,12 @@
 use crate::access_log::{self, AccessLog};
 use crate::alarms::Alarms;
 use crate::aws;
-use crate::deliveries::Deliveries;
+use crate::chance::Chance;
+use crate::deliveries::{Deliveries, Lateness};
 use crate::emulator::Emulator;
 use crate::event_sources;
 use crate::firewall::{Firewall, load_balancer_of};
-use crate::functions::{Functions, Journal, Queue};
+use crate::functions::{Failures, Functions, Journal, Pace};
 use crate::gateway::{Control, Edge, Faults, Gateway, Recorder, Uploads};
 use crate::instances::{self, Addresses};
 use crate::places::Places;
@@ -20,7 +21,7 @@ use crate::stack::{DeploymentGroup, Stack};
 use crate::traffic::{self, NODES, Traffic};
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
-use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances, Pace};
+use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances};
 use load_balancer::{Draw, LoadBalancer};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub struct Options {
     /// How many times faster AWS's own clocks run: health checks, metrics, alarms, schedules, retries, propagation.
     pub speed: u32,
     /// Decides what AWS leaves to chance: which colour a request gets, how late a metric is, how late a node of the
-    /// load balancer moves.
+    /// load balancer moves, which events come twice and how late.
     pub seed: u64,
     /// Whether the load balancer weighs in strict turn; AWS draws by chance.
     pub in_turn: bool,
@@ -130,8 +131,9 @@ impl Cloud {
 
         let journal = Arc::new(Journal::create(&places.log("invocations.jsonl"))?);
         let queues = Queues::new(Arc::clone(&emulator));
-        let queue = Queue::new(queues.clone(), options.speed);
-        let functions = Functions::new(&stack.functions, &places, &endpoint, journal, queue)?;
+        let chance = Chance(options.seed);
+        let events = (Pace::new(options.speed, chance), Failures::new(queues.clone()));
+        let functions = Functions::new(&stack.functions, &places, &endpoint, journal, events)?;
 
         let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
@@ -142,7 +144,7 @@ impl Cloud {
         let speed = options.speed.max(1);
 
         let revisions = Arc::new(Revisions::new(&inner));
-        let codedeploy = CodeDeploy::new(codedeploy_settings(&stack), fleet.clone(), revisions);
+        let codedeploy = CodeDeploy::new(codedeploy_settings(&stack, speed), fleet.clone(), revisions);
         let scaling = Arc::new(Scaling::new(
             Arc::clone(&emulator),
             &inner,
@@ -153,8 +155,8 @@ impl Cloud {
             speed,
         ));
 
-        let deliveries = || Arc::new(Deliveries::new(Arc::clone(&functions)));
-        let (uploads, events) = (deliveries(), deliveries());
+        let deliveries = |lateness| Arc::new(Deliveries::new(Arc::clone(&functions), lateness));
+        let (uploads, events) = (deliveries(Lateness::OfS3 { speed, chance }), deliveries(Lateness::None));
         let faults = Arc::new(Faults::default());
         let alarms =
             Arc::new(Alarms::new(&inner, Arc::clone(&functions), Arc::clone(&traffic), speed, options.seed));
@@ -189,7 +191,7 @@ impl Cloud {
             let Err(error) = Arc::new(gateway).serve(listener).await;
             tracing::error!(%error, "the gateway ended");
         });
-        poll_queues(&mut tasks, &stack, &queues, &functions, speed);
+        poll_queues(&mut tasks, &stack, &queues, &functions, (speed, chance));
         let delivered = Arc::clone(&firewall)
             .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);
         tasks.spawn(async move { match delivered.await {} });
@@ -237,11 +239,12 @@ fn poll_queues(
     stack: &Stack,
     queues: &Queues,
     functions: &Arc<Functions>,
-    speed: u32,
+    (speed, chance): (u32, Chance),
 ) {
     for source in &stack.event_sources {
         for _ in 0..source.concurrency {
-            let polled = event_sources::poll(source.clone(), queues.clone(), Arc::clone(functions), speed);
+            let polled =
+                event_sources::poll(source.clone(), queues.clone(), Arc::clone(functions), speed, chance);
             tasks.spawn(async move { match polled.await {} });
         }
     }
@@ -268,17 +271,17 @@ async fn balance(
         .await
         .with_context(|| format!("the load balancer cannot listen on {address}"))?;
     let (listener, speed) = (stack.listener.clone(), options.speed.max(1));
-    let traffic = Traffic::new(handle, aws, listener, addresses, speed, options.seed);
+    let traffic = Traffic::new(handle, aws, listener, addresses, speed, Chance(options.seed));
     traffic.load().await?;
     Ok(Arc::new(traffic))
 }
 
-fn codedeploy_settings(stack: &Stack) -> codedeploy::Settings {
+fn codedeploy_settings(stack: &Stack, speed: u32) -> codedeploy::Settings {
     codedeploy::Settings {
         account: aws::ACCOUNT.to_owned(),
         region: aws::REGION.to_owned(),
         groups: stack.deployment_groups.iter().map(codedeploy_group).collect(),
-        pace: Pace::default(),
+        pace: codedeploy::Pace::of_aws(speed),
         ..codedeploy::Settings::default()
     }
 }

@@ -1,9 +1,12 @@
-//! How events reach functions: at least once, and late, twice, not at all or out of order when told to.
+//! How events reach functions: late and out of order as on AWS, and twice, not at all or in reverse when told to.
 
+use crate::chance::Chance;
 use crate::functions::Functions;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,10 +24,36 @@ pub struct Knobs {
     pub hold: bool,
 }
 
+/// How late S3's notifications come, and how late one in so many does. Source: S3 user guide, "Amazon S3 Event
+/// Notifications": "typically delivered in seconds but can sometimes take a minute or longer", and in no order.
+const S3: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(5);
+const S3_SELDOM: (u64, RangeInclusive<Duration>) = (16, Duration::from_secs(5)..=Duration::from_mins(1));
+
+/// How late a source's events come by themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lateness {
+    /// `EventBridge` routes an event within half a second.
+    None,
+    /// As late as S3's, on clocks that run so many times as fast.
+    OfS3 { speed: u32, chance: Chance },
+}
+
+impl Lateness {
+    /// Of the event with this number.
+    fn of(self, event: u64) -> Duration {
+        let Self::OfS3 { speed, chance } = self else { return Duration::ZERO };
+        let (many, seldom) = S3_SELDOM;
+        let times = if chance.is_one_in(many, event) { seldom } else { S3 };
+        chance.within(&times, event) / speed.max(1)
+    }
+}
+
 /// One source's way to the functions.
 #[derive(Debug)]
 pub struct Deliveries {
     functions: Arc<Functions>,
+    lateness: Lateness,
+    events: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -35,9 +64,14 @@ struct State {
 }
 
 impl Deliveries {
-    /// Delivers at once until told otherwise.
-    pub fn new(functions: Arc<Functions>) -> Self {
-        Self { functions, state: Mutex::default() }
+    /// Delivers so late, and as told.
+    pub(crate) fn new(functions: Arc<Functions>, lateness: Lateness) -> Self {
+        Self { functions, lateness, events: AtomicU64::default(), state: Mutex::default() }
+    }
+
+    /// How late the next event comes by itself.
+    pub(crate) fn late(&self) -> Duration {
+        self.lateness.of(self.events.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The knobs as they stand.
@@ -78,7 +112,7 @@ impl Deliveries {
             (copies, Duration::from_millis(knobs.delay_ms))
         };
         for _ in 0..copies {
-            self.deliver(function, event, delay);
+            self.deliver(function, event, delay + self.late());
         }
     }
 
@@ -95,5 +129,22 @@ impl Deliveries {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s3_says_comes_within_a_minute_and_in_no_order() {
+        let lateness = Lateness::OfS3 { speed: 10, chance: Chance(1) };
+        let late: Vec<Duration> = (0..800).map(|event| lateness.of(event)).collect();
+        assert!(late.iter().all(|late| (Duration::from_millis(50)..=Duration::from_secs(6)).contains(late)));
+        let seldom = late.iter().filter(|late| **late > Duration::from_millis(500)).count();
+        assert!((25..80).contains(&seldom), "{seldom} of 800");
+        let overtaken = late.windows(2).filter(|two| matches!(two, [one, next] if one > next)).count();
+        assert!(overtaken > 300, "{overtaken} of 800");
+        assert_eq!(Lateness::None.of(3), Duration::ZERO);
     }
 }

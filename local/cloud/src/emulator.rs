@@ -35,6 +35,20 @@ pub struct Emulator {
     _process: ProcessGroup,
 }
 
+#[cfg(test)]
+impl Emulator {
+    /// One that answers nothing.
+    pub(crate) fn silent(state: &Path) -> Self {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            _process: ProcessGroup::start(command, state, &state.join("log")).unwrap(),
+        }
+    }
+}
+
 impl Emulator {
     /// Starts it and waits until it answers. What it lacks itself it asks of the gateway.
     ///

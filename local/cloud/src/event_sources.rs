@@ -1,10 +1,12 @@
 //! Lambda's event source mappings: a queue's messages reach their function in batches, and stay in the queue until it
-//! has dealt with them.
+//! has dealt with them. Now and then one comes once more all the same.
 //!
-//! Source: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event source".
+//! Source: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event source"; SQS
+//! developer guide, "At-least-once delivery": the copy of a message may outlive its deletion.
 
 use crate::aws;
-use crate::functions::{FunctionAnswer, Functions};
+use crate::chance::Chance;
+use crate::functions::{FunctionAnswer, Functions, NotInvoked};
 use crate::queues::{Message, Queues};
 use crate::stack::{EventSource, function_name};
 use anyhow::Result;
@@ -17,6 +19,9 @@ use std::time::Duration;
 /// Between two looks into an empty queue.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// The copy of one message in so many outlives its first deletion. AWS calls the occasion rare.
+const TWICE: u64 = 16;
+
 /// Reads the queue without end, one batch after another. As many of these run side by side as the source allows.
 /// The time for which a message is hidden passes `speed` times as fast as on AWS, so that a failed one soon returns.
 pub(crate) async fn poll(
@@ -24,9 +29,10 @@ pub(crate) async fn poll(
     queues: Queues,
     functions: Arc<Functions>,
     speed: u32,
+    chance: Chance,
 ) -> Infallible {
     loop {
-        match batch(&source, &queues, &functions, speed).await {
+        match batch(&source, &queues, &functions, speed, chance).await {
             Ok(0) => tokio::time::sleep(LOOK).await,
             Ok(_) => {}
             Err(error) => {
@@ -38,14 +44,24 @@ pub(crate) async fn poll(
 }
 
 /// One batch; how many messages it had.
-async fn batch(source: &EventSource, queues: &Queues, functions: &Functions, speed: u32) -> Result<usize> {
+async fn batch(
+    source: &EventSource,
+    queues: &Queues,
+    functions: &Arc<Functions>,
+    speed: u32,
+    chance: Chance,
+) -> Result<usize> {
     let hidden = queues.visibility_timeout(&source.queue).await? / speed.max(1);
     let messages = queues.receive(&source.queue, source.batch_size, hidden).await?;
     if messages.is_empty() {
         return Ok(0);
     }
     let payload = Bytes::from(event(&source.queue, &messages).to_string());
-    let answer = functions.invoke(function_name(&source.function), payload).await?;
+    let answer = match functions.invoke(function_name(&source.function), payload).await {
+        // They come again when the time is over for which they are hidden.
+        Err(NotInvoked::TooManyExecutions) => return Ok(0),
+        invoked => invoked?,
+    };
     let done = done(&messages, &answer, source.reports_failures);
     if done.len() < messages.len() {
         tracing::info!(
@@ -55,10 +71,16 @@ async fn batch(source: &EventSource, queues: &Queues, functions: &Functions, spe
             "messages stay in the queue and come again"
         );
     }
-    for message in done {
+    for message in done.into_iter().filter(|message| !comes_again(message, chance)) {
         queues.delete(&source.queue, message).await?;
     }
     Ok(messages.len())
+}
+
+/// Whether a message comes once more although the function has dealt with it.
+fn comes_again(message: &Message, chance: Chance) -> bool {
+    let received = message.described.pointer("/Attributes/ApproximateReceiveCount");
+    received.and_then(Value::as_str) == Some("1") && chance.is_one_in(TWICE, &message.id)
 }
 
 /// The event that the function is invoked with.
@@ -146,6 +168,19 @@ mod tests {
     fn without_reports_a_batch_succeeds_or_fails_as_a_whole() {
         assert_eq!(deleted(r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#, false, false), "abc");
         assert_eq!(deleted("null", true, false), "");
+    }
+
+    #[test]
+    fn some_messages_come_once_more_and_only_once() {
+        let message = |id: u32, received: &str| Message {
+            id: id.to_string(),
+            receipt: String::new(),
+            described: json!({ "Attributes": { "ApproximateReceiveCount": received } }),
+        };
+        let again =
+            |received: &str| (0..1600).filter(|id| comes_again(&message(*id, received), Chance(1))).count();
+        assert!((60..140).contains(&again("1")), "{} of 1600", again("1"));
+        assert_eq!(again("2"), 0);
     }
 
     #[test]

@@ -1,25 +1,38 @@
 //! Lambda: the real binaries under AWS's Runtime Interface Emulator.
 
 mod asynchronous;
+mod capacity;
 mod journal;
 mod sandbox;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use asynchronous::{Queue, retry_pauses};
+pub(crate) use asynchronous::{Failures, Pace};
 pub use journal::{Invocation, Journal};
 
 use crate::places::Places;
 use crate::stack::Function;
 use anyhow::{Context, Result};
+use asynchronous::GivenUp;
 use bytes::Bytes;
+use capacity::Capacity;
 use sandbox::{Sandbox, SandboxSettings};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-/// At most so many executions of one function at a time; more wait, as a burst waits for AWS to scale.
-const SANDBOXES: usize = 3;
+/// How long an execution environment is kept that has nothing to do. AWS does not say; users report five minutes and
+/// more.
+const KEPT: Duration = Duration::from_mins(5);
+
+/// What AWS takes to make an execution environment and to bring the function's code into it, before the function starts:
+/// users report 100 to 250 ms for functions of this size. It is as long here as on AWS, whatever the speed, because a
+/// function works as fast here as there.
+const COLD_START: Duration = Duration::from_millis(200);
 
 /// What a function answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +43,37 @@ pub struct FunctionAnswer {
     pub failed: bool,
 }
 
-/// No function has this name.
+impl FunctionAnswer {
+    /// AWS's description of a function that gave no answer.
+    fn of_failure(message: &str) -> Self {
+        let description = json!({ "errorType": "Runtime.ExitError", "errorMessage": message });
+        Self { payload: Bytes::from(description.to_string()), failed: true }
+    }
+}
+
+/// A function was not invoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Function not found: {0}")]
-pub struct FunctionNotFound(pub String);
+pub enum NotInvoked {
+    /// None has this name.
+    #[error("Function not found: {0}")]
+    NoSuchFunction(String),
+    /// All executions of the account are taken.
+    #[error("Rate Exceeded.")]
+    TooManyExecutions,
+}
 
 /// All functions of the stack.
 #[derive(Debug)]
 pub struct Functions {
     pools: BTreeMap<String, Pool>,
     journal: Arc<Journal>,
-    queue: Queue,
+    pace: Pace,
+    failures: Failures,
+    capacity: Arc<Capacity>,
+    /// In milliseconds.
+    cold_start: AtomicU64,
+    events: AtomicU64,
+    refused: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -48,9 +81,8 @@ pub struct Functions {
 struct Pool {
     definition: Function,
     settings: SandboxSettings,
-    /// How many executions may run.
-    turns: Semaphore,
-    idle: Mutex<Vec<Sandbox>>,
+    /// With the time since when they have had nothing to do.
+    idle: Mutex<Vec<(Instant, Sandbox)>>,
     all: std::sync::Mutex<Vec<std::sync::Weak<sandbox::Processes>>>,
 }
 
@@ -59,12 +91,12 @@ impl Functions {
     ///
     /// # Errors
     /// When the Runtime Interface Emulator is missing, or the binary of a function that something invokes.
-    pub fn new(
+    pub(crate) fn new(
         definitions: &[Function],
         places: &Places,
         endpoint: &str,
         journal: Arc<Journal>,
-        queue: Queue,
+        (pace, failures): (Pace, Failures),
     ) -> Result<Arc<Self>> {
         let emulator = places.runtime_emulator()?;
         let mut pools = BTreeMap::new();
@@ -78,13 +110,24 @@ impl Functions {
             let pool = Pool {
                 definition: definition.clone(),
                 settings,
-                turns: Semaphore::new(SANDBOXES),
                 idle: Mutex::new(Vec::new()),
                 all: std::sync::Mutex::default(),
             };
             pools.insert(definition.name.clone(), pool);
         }
-        Ok(Arc::new(Self { pools, journal, queue, stopped: AtomicBool::new(false) }))
+        let functions = Self {
+            pools,
+            journal,
+            pace,
+            failures,
+            capacity: Arc::default(),
+            cold_start: AtomicU64::default(),
+            events: AtomicU64::default(),
+            refused: AtomicU64::default(),
+            stopped: AtomicBool::default(),
+        };
+        functions.set_cold_start(COLD_START);
+        Ok(Arc::new(functions))
     }
 
     /// The invocations so far.
@@ -97,72 +140,117 @@ impl Functions {
         self.pools.keys().map(String::as_str)
     }
 
-    /// Invokes a function and waits for its answer.
+    /// How long an execution environment takes to be there, from the next one on.
+    pub fn set_cold_start(&self, cold_start: Duration) {
+        let millis = u64::try_from(cold_start.as_millis()).unwrap_or(u64::MAX);
+        self.cold_start.store(millis, Ordering::Relaxed);
+    }
+
+    /// Other functions of the account take so many of its executions from now on.
+    pub fn take_elsewhere(&self, executions: usize) {
+        self.capacity.take_elsewhere(executions);
+    }
+
+    /// How many invocations found no free execution so far.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Invokes a function and waits for its answer. Whoever stops waiting does not stop the function.
     ///
     /// # Errors
-    /// When there is no such function. A function that fails is an `FunctionAnswer`.
-    pub async fn invoke(&self, name: &str, payload: Bytes) -> Result<FunctionAnswer, FunctionNotFound> {
+    /// When there is no such function, or no execution is free. A function that fails, or does not start, is a
+    /// `FunctionAnswer`.
+    pub async fn invoke(self: &Arc<Self>, name: &str, payload: Bytes) -> Result<FunctionAnswer, NotInvoked> {
+        self.pool(name)?;
+        let Some(execution) = self.capacity.begin() else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(NotInvoked::TooManyExecutions);
+        };
+        let (functions, name) = (Arc::clone(self), name.to_owned());
+        let answer = tokio::spawn(async move {
+            let answer = functions.run(&name, payload).await;
+            drop(execution);
+            answer
+        });
+        answer.await.unwrap_or_else(|error| Ok(FunctionAnswer::of_failure(&error.to_string())))
+    }
+
+    async fn run(&self, name: &str, payload: Bytes) -> Result<FunctionAnswer, NotInvoked> {
         let pool = self.pool(name)?;
-        // The semaphore is never closed; should it be, the execution runs all the same.
-        let _turn = pool.turns.acquire().await;
-        let idle = pool.idle.lock().await.pop();
-        let mut sandbox = match idle {
+        let mut sandbox = match pool.idle_one(KEPT / self.pace.speed()).await {
             Some(sandbox) => sandbox,
-            None => pool.start(),
+            None => {
+                tokio::time::sleep(Duration::from_millis(self.cold_start.load(Ordering::Relaxed))).await;
+                pool.start()
+            }
         };
         let key = sandbox.key().to_owned();
         self.journal.begin(&key);
         let answer = sandbox.invoke(payload.clone()).await;
         self.journal.end(&key, name, &payload, &answer);
         if sandbox.is_usable() {
-            pool.idle.lock().await.push(sandbox);
+            pool.idle.lock().await.push((Instant::now(), sandbox));
         }
         Ok(answer)
     }
 
-    /// Invokes a function as AWS does for events: at once, and again after a failure; in the end the event goes to
-    /// the function's failure queue.
+    /// Invokes a function as AWS does for events: at once, now and then twice, and again after a failure; in the end the
+    /// event goes to the function's failure queue.
     ///
     /// # Errors
     /// When there is no such function.
-    pub fn invoke_later(self: &Arc<Self>, name: &str, payload: Bytes) -> Result<(), FunctionNotFound> {
-        let definition = &self.pool(name)?.definition;
-        let pauses = retry_pauses(definition.retries, self.queue.speed());
-        let failures = definition.failures.clone();
-        let (functions, name) = (Arc::clone(self), name.to_owned());
-        tokio::spawn(async move {
-            functions.until_it_succeeds(&name, payload, &pauses, failures.as_deref()).await;
-        });
+    pub fn invoke_later(self: &Arc<Self>, name: &str, payload: Bytes) -> Result<(), NotInvoked> {
+        self.pool(name)?;
+        let number = self.events.fetch_add(1, Ordering::Relaxed);
+        let again = self.pace.comes_again_after(number);
+        for pause in [Some(Duration::ZERO), again].into_iter().flatten() {
+            let (functions, name, payload) = (Arc::clone(self), name.to_owned(), payload.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                functions.until_it_succeeds(&name, payload).await;
+            });
+        }
         Ok(())
     }
 
-    async fn until_it_succeeds(
-        &self,
-        name: &str,
-        payload: Bytes,
-        pauses: &[Duration],
-        failures: Option<&str>,
-    ) {
-        let mut attempts = 1;
-        loop {
-            let Ok(answer) = self.invoke(name, payload.clone()).await else { return };
-            if !answer.failed || self.stopped.load(Ordering::Relaxed) {
-                return;
-            }
-            let said = String::from_utf8_lossy(&answer.payload);
-            let Some(pause) = pauses.get(attempts - 1) else {
-                tracing::warn!(function = name, attempts, answer = %said, "an event failed for good");
-                if let Some(queue) = failures {
-                    self.queue.send(queue, name, &payload, &answer, attempts).await;
+    async fn until_it_succeeds(self: &Arc<Self>, name: &str, payload: Bytes) {
+        let Ok(pool) = self.pool(name) else { return };
+        let (pauses, failures) =
+            (self.pace.pauses(pool.definition.retries), pool.definition.failures.as_deref());
+        let (mut pauses, came) = (pauses.into_iter(), Instant::now());
+        let (mut attempts, mut refused) = (0, 0);
+        while !self.stopped.load(Ordering::Relaxed) {
+            let invoked = self.invoke(name, payload.clone()).await;
+            let (why, pause) = match &invoked {
+                Err(NotInvoked::NoSuchFunction(_)) => return,
+                Err(NotInvoked::TooManyExecutions) => {
+                    refused += 1;
+                    let is_left = !self.pace.is_too_old(came.elapsed());
+                    (GivenUp::EventAgeExceeded, is_left.then(|| self.pace.throttled_pause(refused - 1)))
                 }
-                return;
+                Ok(answer) if answer.failed => {
+                    attempts += 1;
+                    (GivenUp::RetriesExhausted(answer), pauses.next())
+                }
+                Ok(_) => return,
             };
-            tracing::info!(function = name, attempts, answer = %said, "an event failed and is repeated");
-            tokio::time::sleep(*pause).await;
             if self.stopped.load(Ordering::Relaxed) {
                 return;
             }
-            attempts += 1;
+            let said = match &invoked {
+                Ok(answer) => String::from_utf8_lossy(&answer.payload).into_owned(),
+                Err(refusal) => refusal.to_string(),
+            };
+            let Some(pause) = pause else {
+                tracing::warn!(function = name, attempts, answer = said, "an event failed for good");
+                if let Some(queue) = failures {
+                    self.failures.send(queue, name, &payload, why, attempts).await;
+                }
+                return;
+            };
+            tracing::info!(function = name, attempts, answer = said, "an event failed and is repeated");
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -170,7 +258,7 @@ impl Functions {
     ///
     /// # Errors
     /// When there is no such function.
-    pub fn kill(&self, name: &str) -> Result<usize, FunctionNotFound> {
+    pub fn kill(&self, name: &str) -> Result<usize, NotInvoked> {
         let pool = self.pool(name)?;
         let mut all = pool.all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.retain(|processes| processes.strong_count() > 0);
@@ -191,12 +279,19 @@ impl Functions {
         }
     }
 
-    fn pool(&self, name: &str) -> Result<&Pool, FunctionNotFound> {
-        self.pools.get(name).ok_or_else(|| FunctionNotFound(name.to_owned()))
+    fn pool(&self, name: &str) -> Result<&Pool, NotInvoked> {
+        self.pools.get(name).ok_or_else(|| NotInvoked::NoSuchFunction(name.to_owned()))
     }
 }
 
 impl Pool {
+    /// The one that was busy last, of those that are kept so long.
+    async fn idle_one(&self, kept: Duration) -> Option<Sandbox> {
+        let mut idle = self.idle.lock().await;
+        idle.retain(|(since, _)| since.elapsed() < kept);
+        idle.pop().map(|(_, sandbox)| sandbox)
+    }
+
     fn start(&self) -> Sandbox {
         let sandbox = Sandbox::new(self.settings.clone());
         self.all

@@ -15,7 +15,7 @@ pub(crate) use record::Recorder;
 pub(crate) use uploads::Uploads;
 
 use crate::firewall::{self, Firewall};
-use crate::functions::Functions;
+use crate::functions::{Functions, NotInvoked};
 use crate::traffic::Traffic;
 use answers::{Body, json_answer};
 use anyhow::{Context, Result};
@@ -269,7 +269,11 @@ impl Gateway {
             }),
         };
         outcome.unwrap_or_else(|error| {
-            answers::error(call, StatusCode::NOT_FOUND, "ResourceNotFoundException", &error.to_string())
+            let (status, code) = match &error {
+                NotInvoked::NoSuchFunction(_) => (StatusCode::NOT_FOUND, "ResourceNotFoundException"),
+                NotInvoked::TooManyExecutions => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException"),
+            };
+            answers::error(call, status, code, &error.to_string())
         })
     }
 

@@ -8,6 +8,7 @@
 mod access_log;
 mod alarms;
 mod aws;
+mod chance;
 mod clock;
 mod cloud;
 mod deliveries;

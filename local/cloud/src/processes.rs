@@ -73,8 +73,9 @@ fn append(log: &Path) -> Result<File> {
         .with_context(|| format!("cannot open {}", log.display()))
 }
 
-/// Kills every process of a local cloud with this state folder: those that carry [`MARK`], and the nginx processes
-/// that work below it, because nginx writes its title over its environment. Answers how many there were.
+/// Kills every process of a local cloud with this state folder, and what those have started: the processes that carry
+/// [`MARK`], and nginx, which writes its title over its environment and is known by the configuration that it names
+/// there. Answers how many there were.
 pub(crate) fn kill_all_of(state: &Path) -> usize {
     let mark = [MARK.as_bytes(), b"=", state.as_os_str().as_encoded_bytes()].concat();
     let own = getpid();
@@ -82,14 +83,29 @@ pub(crate) fn kill_all_of(state: &Path) -> usize {
         let folder = Path::new("/proc").join(pid.as_raw_nonzero().to_string());
         let read = |name: &str| fs::read(folder.join(name)).unwrap_or_default();
         let works_below = || fs::read_link(folder.join("cwd")).is_ok_and(|cwd| cwd.starts_with(state));
+        let title = read("cmdline");
+        let names_state = || {
+            let state = state.as_os_str().as_encoded_bytes();
+            title.windows(state.len() + 1).any(|part| part.strip_prefix(state) == Some(b"/"))
+        };
         read("environ").split(|byte| *byte == 0).any(|entry| entry == mark)
-            || (read("cmdline").starts_with(b"nginx: ") && works_below())
+            || (title.starts_with(b"nginx: ") && (names_state() || works_below()))
     };
-    let found: Vec<Pid> = running().into_iter().filter(|pid| *pid != own).filter(marked).collect();
-    for pid in &found {
+    let running = running();
+    let mut doomed: Vec<Pid> = running.iter().copied().filter(|pid| *pid != own).filter(marked).collect();
+    // An nginx that is killed leaves its workers behind, whose titles name nothing.
+    let parents: Vec<(Pid, Option<Pid>)> = running.iter().map(|pid| (*pid, parent_of(*pid))).collect();
+    let mut looked_at = 0;
+    while let Some(parent) = doomed.get(looked_at).copied() {
+        let children = parents.iter().filter(|(_, of)| *of == Some(parent)).map(|(pid, _)| *pid);
+        let new: Vec<Pid> = children.filter(|pid| *pid != own && !doomed.contains(pid)).collect();
+        doomed.extend(new);
+        looked_at += 1;
+    }
+    for pid in &doomed {
         kill(*pid);
     }
-    found.len()
+    doomed.len()
 }
 
 fn kill(pid: Pid) {
@@ -117,6 +133,41 @@ fn parent_of(pid: Pid) -> Option<Pid> {
 mod tests {
     use super::*;
 
+    /// Waits until a process is gone, or nobody's any more.
+    async fn ended(pid: Pid) {
+        let line = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
+        while fs::read(&line).is_ok_and(|line| !line.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_nginx_that_an_instance_started_elsewhere_ends_with_its_cloud_and_its_workers_too() {
+        let state = std::env::temp_dir().join(format!("cloud-{}", getpid().as_raw_nonzero()));
+        let script = format!(
+            "exec -a 'nginx: master process nginx -c {}/instances/i-1/nginx.conf' \
+             bash -c '(exec -a \"nginx: worker process\" sleep 60) & wait'",
+            state.display()
+        );
+        let mut master = Command::new("bash").args(["-c", &script]).env_clear().spawn().unwrap();
+        let pid = master.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).unwrap();
+        let titled = |pid: Pid, title: &[u8]| {
+            fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).is_ok_and(|it| it.starts_with(title))
+        };
+        let worker = loop {
+            let is_worker =
+                |one: &Pid| parent_of(*one) == Some(pid) && titled(*one, b"nginx: worker process");
+            if let Some(worker) = running().into_iter().find(is_worker) {
+                break worker;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(kill_all_of(&state.join("another")), 0);
+        assert_eq!(kill_all_of(&state), 2);
+        master.wait().await.unwrap();
+        ended(worker).await;
+    }
+
     #[tokio::test]
     async fn dropping_a_group_kills_what_its_leader_started() {
         let folder = std::env::temp_dir().join(format!("process-group-{}", getpid().as_raw_nonzero()));
@@ -131,12 +182,7 @@ mod tests {
             tokio::task::yield_now().await;
         };
         drop(group);
-        while parent_of(child).is_some()
-            && fs::read(format!("/proc/{}/cmdline", child.as_raw_nonzero()))
-                .is_ok_and(|line| !line.is_empty())
-        {
-            tokio::task::yield_now().await;
-        }
+        ended(child).await;
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -9,22 +9,22 @@ use std::time::Duration;
 
 /// All queues of the account.
 #[derive(Debug, Clone)]
-pub struct Queues(Arc<Emulator>);
+pub(crate) struct Queues(Arc<Emulator>);
 
 /// A message that was received and not deleted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Deletes it.
-    pub receipt: String,
+    pub(crate) receipt: String,
     /// As SQS's API describes it.
-    pub described: Value,
+    pub(crate) described: Value,
 }
 
 impl Queues {
     /// Those that the emulator holds.
-    pub fn new(emulator: Arc<Emulator>) -> Self {
+    pub(crate) fn new(emulator: Arc<Emulator>) -> Self {
         Self(emulator)
     }
 
@@ -38,7 +38,7 @@ impl Queues {
     ///
     /// # Errors
     /// When there is no such queue.
-    pub async fn send(&self, queue: &str, body: &str) -> Result<()> {
+    pub(crate) async fn send(&self, queue: &str, body: &str) -> Result<()> {
         self.call("SendMessage", queue, json!({ "MessageBody": body })).await?;
         Ok(())
     }
@@ -47,7 +47,7 @@ impl Queues {
     ///
     /// # Errors
     /// When there is no such queue.
-    pub async fn visibility_timeout(&self, queue: &str) -> Result<Duration> {
+    pub(crate) async fn visibility_timeout(&self, queue: &str) -> Result<Duration> {
         let wanted = json!({ "AttributeNames": ["VisibilityTimeout"] });
         let answer = self.call("GetQueueAttributes", queue, wanted).await?;
         let seconds = answer.pointer("/Attributes/VisibilityTimeout").and_then(Value::as_str);
@@ -58,7 +58,7 @@ impl Queues {
     ///
     /// # Errors
     /// When there is no such queue.
-    pub async fn receive(&self, queue: &str, most: u32, hidden: Duration) -> Result<Vec<Message>> {
+    pub(crate) async fn receive(&self, queue: &str, most: u32, hidden: Duration) -> Result<Vec<Message>> {
         let request = json!({
             "MaxNumberOfMessages": most.clamp(1, 10),
             "VisibilityTimeout": hidden.as_secs().max(1),
@@ -79,7 +79,7 @@ impl Queues {
     ///
     /// # Errors
     /// When there is no such queue, or the receipt is none of its.
-    pub async fn delete(&self, queue: &str, message: &Message) -> Result<()> {
+    pub(crate) async fn delete(&self, queue: &str, message: &Message) -> Result<()> {
         self.call("DeleteMessage", queue, json!({ "ReceiptHandle": message.receipt })).await?;
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! Source for the order of things: Auto Scaling user guide, lifecycle hooks and health checks. A launched instance is
 //! registered with its target groups after `CodeDeploy`'s lifecycle hook has let it go on, not before; an instance that
-//! is gone or marked unhealthy is terminated first and replaced after, and neither while Terminate is suspended.
+//! is gone or marked unhealthy is terminated first and replaced after, and neither while Terminate is suspended. An
+//! instance maintenance policy, with which AWS launches first, is not played: terminating first is what hurts more.
 
 use crate::emulator::Emulator;
 use crate::instances::{self, Addresses};
@@ -21,6 +22,10 @@ use tokio::task::JoinSet;
 
 /// How long EC2's status checks take to tell Auto Scaling of an instance that is gone.
 const NOTICED: Duration = Duration::from_mins(1);
+
+/// From a launch until an instance's agent answers: what Amazon Linux takes to boot, and its user data to install an
+/// engine, nginx and the agent.
+const BOOT: Duration = Duration::from_mins(2);
 
 /// Between two looks whether Terminate is still suspended.
 const LOOK: Duration = Duration::from_millis(300);
@@ -51,6 +56,9 @@ pub struct Scaling {
     traffic: Arc<Traffic>,
     booting: Booting,
     noticed: Duration,
+    booted: Duration,
+    /// Instances that are booting or have booted: each only once.
+    launched: Mutex<BTreeSet<String>>,
     /// Instances that are being replaced: each only once.
     leaving: Mutex<BTreeSet<String>>,
     tasks: Mutex<JoinSet<()>>,
@@ -77,6 +85,8 @@ impl Scaling {
             traffic,
             booting,
             noticed: NOTICED / speed.max(1),
+            booted: BOOT / speed.max(1),
+            launched: Mutex::default(),
             leaving: Mutex::default(),
             tasks: Mutex::default(),
         }
@@ -170,9 +180,10 @@ impl Scaling {
     async fn launch(&self, group: &str) -> Result<String> {
         for _ in 0..LAUNCHES {
             let machines = stack::machines(&self.emulator, &self.aws).await?;
-            let is_new = |id: &str| self.booting.addresses.of(id).is_none() && !self.leaving().contains(id);
-            let machine = machines.into_iter().find(|one| one.auto_scaling_group == group && is_new(&one.id));
+            let of_group = machines.into_iter().filter(|one| one.auto_scaling_group == group);
+            let machine = of_group.into_iter().find(|one| self.is_new(&one.id));
             let machine = machine.with_context(|| format!("the emulator has added nothing to {group}"))?;
+            tokio::time::sleep(self.booted).await;
             let Booting { addresses, places, endpoint } = &self.booting;
             let instance = instances::prepare(&machine, addresses, places, endpoint)?;
             match self.codedeploy.instance_launched(instance).await? {
@@ -191,6 +202,13 @@ impl Scaling {
             }
         }
         bail!("CodeDeploy has abandoned {LAUNCHES} instances of {group} one after another")
+    }
+
+    /// Whether an instance is not one of ours yet; from now on it is.
+    fn is_new(&self, instance: &str) -> bool {
+        self.booting.addresses.of(instance).is_none()
+            && !self.leaving().contains(instance)
+            && self.launched.lock().unwrap_or_else(PoisonError::into_inner).insert(instance.to_owned())
     }
 
     async fn group(&self, name: &str) -> Result<AutoScalingGroup> {

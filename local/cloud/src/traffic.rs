@@ -1,5 +1,6 @@
 //! The load balancer's data plane, fed from the rules and groups that the emulator holds.
 
+use crate::chance::Chance;
 use crate::clock;
 use crate::instances::Addresses;
 use anyhow::{Context, Result};
@@ -12,7 +13,6 @@ use load_balancer::{
     TargetHealth,
 };
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,16 +47,11 @@ pub enum Propagation {
 
 impl Propagation {
     /// Of the change with this number.
-    fn delays(self, seed: u64, change: u64) -> [Duration; NODES] {
+    fn delays(self, chance: Chance, change: u64) -> [Duration; NODES] {
         if let Self::After(delays) = self {
             return delays;
         }
-        std::array::from_fn(|node| {
-            let mut hasher = DefaultHasher::new();
-            (seed, change, node).hash(&mut hasher);
-            let span = PROPAGATION.end().saturating_sub(*PROPAGATION.start()).as_secs() * 1000;
-            *PROPAGATION.start() + Duration::from_millis(hasher.finish() % (span + 1))
-        })
+        std::array::from_fn(|node| chance.within(&PROPAGATION, (change, node)))
     }
 }
 
@@ -86,7 +81,7 @@ pub struct Traffic {
     addresses: Addresses,
     speed: u32,
     propagation: Mutex<Propagation>,
-    seed: u64,
+    chance: Chance,
     changes: AtomicU64,
     history: Mutex<Vec<Weights>>,
     retried: AtomicU64,
@@ -95,13 +90,13 @@ pub struct Traffic {
 impl Traffic {
     /// Takes over a data plane. `speed` divides the times of health checks and of propagation, `chance` decides how late
     /// each change is.
-    pub fn new(
+    pub(crate) fn new(
         handle: Handle,
         aws: &SdkConfig,
         listener: String,
         addresses: Addresses,
         speed: u32,
-        chance: u64,
+        chance: Chance,
     ) -> Self {
         Self {
             handle,
@@ -110,7 +105,7 @@ impl Traffic {
             addresses,
             speed,
             propagation: Mutex::new(Propagation::AsOnAws),
-            seed: chance,
+            chance,
             changes: AtomicU64::default(),
             history: Mutex::default(),
             retried: AtomicU64::default(),
@@ -181,7 +176,7 @@ impl Traffic {
         let routing = self.routing().await?;
         let change = self.changes.fetch_add(1, Ordering::Relaxed);
         let propagation = *self.propagation.lock().unwrap_or_else(PoisonError::into_inner);
-        let delays = propagation.delays(self.seed, change).map(|delay| delay / self.speed);
+        let delays = propagation.delays(self.chance, change).map(|delay| delay / self.speed);
         self.handle.set_routing_after(&delays, &routing);
         Ok(())
     }
@@ -284,13 +279,13 @@ mod tests {
     fn nodes_learn_of_a_change_each_at_its_own_time() {
         let mut apart = 0;
         for change in 0..200 {
-            let delays = Propagation::AsOnAws.delays(1, change);
+            let delays = Propagation::AsOnAws.delays(Chance(1), change);
             assert!(delays.iter().all(|delay| PROPAGATION.contains(delay)), "{delays:?}");
-            assert_eq!(delays, Propagation::AsOnAws.delays(1, change), "the seed decides");
+            assert_eq!(delays, Propagation::AsOnAws.delays(Chance(1), change), "the seed decides");
             apart += usize::from(delays[0].abs_diff(delays[1]) > Duration::from_secs(5));
         }
         assert!(apart > 100, "{apart} of 200");
         let minute = [Duration::ZERO, Duration::from_mins(1)];
-        assert_eq!(Propagation::After(minute).delays(1, 0), minute);
+        assert_eq!(Propagation::After(minute).delays(Chance(1), 0), minute);
     }
 }

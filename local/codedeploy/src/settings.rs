@@ -65,6 +65,31 @@ pub struct Pace {
     pub start_timeout: Duration,
     /// Hook time-outs of appspec.yml are multiplied by this.
     pub hook_timeout_scale: f64,
+    /// From `CreateDeployment` until `ListDeployments` shows it.
+    pub listed: Duration,
+    /// From `InProgress` until `ListDeploymentTargets` shows its targets.
+    pub targets: Duration,
+    /// How long `StopDeployment` waits at most for the hooks that run; until then the deployment stays `InProgress`.
+    pub stop: Duration,
+    /// From a stop until Auto Scaling's processes are resumed.
+    pub resumed: Duration,
+}
+
+impl Pace {
+    /// As slow as AWS, on clocks that run `speed` times as fast; a hook takes as long as it takes, and may. AWS gives no
+    /// figures but for the time-outs. These are on the slow side of what users see, and belong to the beliefs of
+    /// `docs/assumptions.md`.
+    pub fn of_aws(speed: u32) -> Self {
+        let seconds = |seconds| Duration::from_secs(seconds) / speed.max(1);
+        Self {
+            queue: seconds(5),
+            listed: seconds(5),
+            targets: seconds(3),
+            stop: seconds(300),
+            resumed: seconds(60),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Pace {
@@ -75,6 +100,10 @@ impl Default for Pace {
             event_timeout: Duration::from_hours(1),
             start_timeout: Duration::from_mins(5),
             hook_timeout_scale: 1.0,
+            listed: Duration::ZERO,
+            targets: Duration::ZERO,
+            stop: Duration::ZERO,
+            resumed: Duration::ZERO,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is the service at rest on one live colour, and do ledger, rules, `CodeDeploy` and the instances agree?
 
 mod calls;
+mod deployments;
 mod events;
 mod functions;
 mod instances;

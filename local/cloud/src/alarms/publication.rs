@@ -5,7 +5,7 @@
 //! and read them two minutes late (Netflix/atlas #1300, omni-lchen/zabbix-cloudwatch #30). Each node publishes each
 //! metric by itself here, which is the unkind reading: of one minute, the errors may be there before the requests.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use crate::chance::Chance;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const CORRECTION: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Publication {
     after: RangeInclusive<Duration>,
-    seed: u64,
+    chance: Chance,
 }
 
 /// How much of what a node counted in a minute can be read.
@@ -37,23 +37,18 @@ pub(super) enum Arrived {
 impl Publication {
     /// As late as AWS.
     pub(super) fn new(seed: u64) -> Self {
-        Self { after: AFTER, seed }
+        Self { after: AFTER, chance: Chance(seed) }
     }
 
     /// As late as this.
     pub(super) fn with(&self, after: RangeInclusive<Duration>) -> Self {
-        Self { after, seed: self.seed }
+        Self { after, chance: self.chance }
     }
 
     /// What has arrived of a node's share of a metric, `age` after the minute's end.
     pub(super) fn arrived(&self, minute: u64, node: usize, metric: &str, age: Duration) -> Arrived {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, minute, node, metric).hash(&mut hasher);
-        let drawn = hasher.finish();
-        let span = self.after.end().saturating_sub(*self.after.start());
-        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        let late = *self.after.start() + Duration::from_millis((drawn >> 8) % millis);
-        let is_corrected = drawn.is_multiple_of(CORRECTED);
+        let late = self.chance.within(&self.after, (minute, node, metric));
+        let is_corrected = self.chance.is_one_in(CORRECTED, (minute, node, metric));
         if age < late {
             Arrived::Nothing
         } else if is_corrected && age < late + CORRECTION {

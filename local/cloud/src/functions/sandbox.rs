@@ -123,11 +123,10 @@ impl Sandbox {
             Err(error) => {
                 self.running = None;
                 *self.processes.slot() = None;
-                let description = json!({
-                    "errorType": "Runtime.ExitError",
-                    "errorMessage": format!("{} did not answer: {error:#}", self.settings.function.name),
-                });
-                FunctionAnswer { payload: Bytes::from(description.to_string()), failed: true }
+                FunctionAnswer::of_failure(&format!(
+                    "{} did not answer: {error:#}",
+                    self.settings.function.name
+                ))
             }
         }
     }

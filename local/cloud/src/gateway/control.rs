@@ -7,6 +7,7 @@
 //! | `PUT /_local/propagation` with `{"seconds":[2,60]}` | how late each node of the load balancer carries a change out |
 //! | `PUT /_local/lateness` with `{"seconds":[240,240]}` | how long after its end a minute of a metric is there |
 //! | `POST /_local/metric-data` with a `GetMetricData` | its results, for the emulator |
+//! | `PUT /_local/executions` with `{"elsewhere":9}` | how many of the account's executions other functions take |
 //! | `POST /_local/functions/<name>/kill` | kills the function's processes |
 //! | `POST /_local/instances/<id>/kill` | the instance is gone, with all that ran on it; Auto Scaling replaces it |
 //! | `POST /_local/instances/<id>/restart-agent` | stops and starts its `CodeDeploy` agent |
@@ -56,6 +57,12 @@ struct Seconds {
     seconds: Option<[f64; 2]>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Executions {
+    elsewhere: usize,
+}
+
 impl Seconds {
     fn durations(&self) -> Result<Option<[Duration; 2]>, (StatusCode, String)> {
         let duration = |seconds| {
@@ -98,6 +105,10 @@ impl Control {
             ("POST", ["metric-data"]) => read::<Value>(body).and_then(|request| {
                 let refused = |error: anyhow::Error| (StatusCode::BAD_REQUEST, format!("{error:#}"));
                 self.alarms.metric_data(&request).map_err(refused)
+            }),
+            ("PUT", ["executions"]) => read::<Executions>(body).map(|executions| {
+                self.functions.take_elsewhere(executions.elsewhere);
+                Value::Null
             }),
             ("POST", ["functions", name, "kill"]) => match self.functions.kill(name) {
                 Ok(killed) => Ok(json!({ "killed": killed })),

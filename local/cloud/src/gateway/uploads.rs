@@ -98,9 +98,14 @@ impl Uploads {
                 match &notification.destination {
                     Destination::Function(function) => self.deliveries.send(function_name(function), &record),
                     Destination::Queue(queue) => {
-                        if let Err(error) = self.queues.send(queue, &record.to_string()).await {
-                            tracing::error!(error = %format!("{error:#}"), queue, "a notification was not queued");
-                        }
+                        let (queues, queue, late) =
+                            (self.queues.clone(), queue.clone(), self.deliveries.late());
+                        tokio::spawn(async move {
+                            tokio::time::sleep(late).await;
+                            if let Err(error) = queues.send(&queue, &record.to_string()).await {
+                                tracing::error!(error = %format!("{error:#}"), queue, "a notification was not queued");
+                            }
+                        });
                     }
                 }
             }

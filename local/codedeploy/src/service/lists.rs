@@ -1,5 +1,7 @@
 //! Operations that only read.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::{
     record::{Deployment, Status},
     request,
 };
-use crate::error::ApiError;
+use crate::{clock, error::ApiError};
 
 /// Ids in one `BatchGetDeploymentTargets`.
 const MOST_TARGETS: usize = 25;
@@ -83,10 +85,12 @@ impl CodeDeploy {
         }
         let statuses = statuses(body)?;
         let (from, until) = created_between(body)?;
+        let (now, pace) = (clock::now(), self.inner.settings.pace);
         let mut found: Vec<Deployment> = self
             .state()
             .deployments
             .values()
+            .filter(|d| pace.listed.is_zero() || has_passed(d.created, pace.listed, now))
             .filter(|d| application.is_none_or(|name| d.application == name))
             .filter(|d| group.is_none_or(|name| d.group == name))
             .filter(|d| statuses.is_empty() || statuses.contains(&d.status.as_str()))
@@ -113,6 +117,10 @@ impl CodeDeploy {
                     format!("The deployment {id} has not started"),
                 ));
             };
+            let pace = self.inner.settings.pace.targets;
+            let are_there = pace.is_zero()
+                || deployment.started.is_some_and(|started| has_passed(started, pace, clock::now()));
+            let targets = if are_there { targets.as_slice() } else { &[] };
             let chosen =
                 targets.iter().filter(|t| wanted.as_ref().is_none_or(|w| w.contains(&t.status.as_str())));
             chosen.map(|target| target.instance_id.clone()).collect()
@@ -178,6 +186,11 @@ impl CodeDeploy {
         let (names, token) = self.page(names, body)?;
         Ok(paged("applications", names, token))
     }
+}
+
+/// Whether so long a time has passed since then.
+fn has_passed(since: Timestamp, pace: Duration, now: Timestamp) -> bool {
+    since.saturating_add(pace).is_ok_and(|until| until <= now)
 }
 
 fn words<'a>(list: Option<&'a Value>) -> Vec<&'a str> {

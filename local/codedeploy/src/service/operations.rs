@@ -165,6 +165,7 @@ impl CodeDeploy {
             rollback: Map::new(),
             follow_ons: Vec::new(),
             root: None,
+            stopping: None,
             at_rest: false,
         };
         state.deployments.insert(id.clone(), deployment);
@@ -174,11 +175,11 @@ impl CodeDeploy {
         id
     }
 
-    /// Stops at once: no event begins any more, a hook that runs goes on to its end.
+    /// No event begins any more, and a hook that runs goes on to its end. The deployment has stopped when none runs any
+    /// more, or at [`crate::Pace::stop`].
     pub(super) fn stop_deployment(&self, body: &Value) -> Result<Value, ApiError> {
         let id = request::deployment_id(body)?;
-        let now = clock::now();
-        let deployment = {
+        let waits = {
             let mut state = self.state();
             let deployment = state.deployments.get_mut(id).ok_or_else(|| request::unknown_deployment(id))?;
             if !deployment.status.is_active() {
@@ -186,6 +187,33 @@ impl CodeDeploy {
                     format!("The deployment {id} has already ended as {}", deployment.status.as_str());
                 return Err(ApiError::new("DeploymentAlreadyCompletedException", message));
             }
+            deployment.stopping = Some(body.get("autoRollbackEnabled").and_then(Value::as_bool));
+            deployment.status == Status::InProgress && !self.inner.settings.pace.stop.is_zero()
+        };
+        if !waits {
+            self.stopped(id);
+            return Ok(json!({
+                "status": "Succeeded",
+                "statusMessage": "No more commands will be scheduled for execution in the deployment instances",
+            }));
+        }
+        let (service, id) = (self.clone(), id.to_owned());
+        tokio::spawn(async move {
+            // When its hooks end before, it ends by itself.
+            tokio::time::sleep(service.inner.settings.pace.stop).await;
+            service.stopped(&id);
+        });
+        Ok(json!({ "status": "Pending", "statusMessage": "The deployment is being stopped" }))
+    }
+
+    /// A deployment that is being stopped has stopped, if it has not ended yet.
+    pub(super) fn stopped(&self, id: &str) {
+        let now = clock::now();
+        let deployment = {
+            let mut state = self.state();
+            let Some(deployment) = state.deployments.get_mut(id).filter(|d| d.status.is_active()) else {
+                return;
+            };
             deployment.status = Status::Stopped;
             deployment.completed = Some(now);
             deployment.error = Some(("MANUAL_STOP", "The deployment was stopped by a user".to_owned()));
@@ -200,9 +228,10 @@ impl CodeDeploy {
         self.publish(&deployment, "STOP", None);
         self.changed();
         let service = self.clone();
-        let asked = body.get("autoRollbackEnabled").and_then(Value::as_bool);
+        let asked = deployment.stopping.flatten();
         let roll_back = asked.unwrap_or_else(|| rolls_back_on(&deployment, "DEPLOYMENT_STOP_ON_REQUEST"));
         tokio::spawn(async move {
+            tokio::time::sleep(service.inner.settings.pace.resumed).await;
             if let Err(reason) = service.resume(&deployment.id).await {
                 tracing::warn!(deployment = deployment.id, reason, "Auto Scaling's processes stay suspended");
             }
@@ -210,10 +239,6 @@ impl CodeDeploy {
                 service.roll_back(&deployment.id);
             }
         });
-        Ok(json!({
-            "status": "Succeeded",
-            "statusMessage": "No more commands will be scheduled for execution in the deployment instances",
-        }))
     }
 
     /// Deploys the last successful revision again, as automatic rollback does; nothing when there is none.

@@ -170,6 +170,8 @@ pub(crate) struct Deployment {
     pub(crate) rollback: Map<String, Value>,
     pub(crate) follow_ons: Vec<String>,
     pub(crate) root: Option<String>,
+    /// It is being stopped, and whether a rollback was asked for with that.
+    pub(crate) stopping: Option<Option<bool>>,
     /// Ended, and no hook of it is running any more.
     pub(crate) at_rest: bool,
 }

@@ -148,14 +148,17 @@ impl CodeDeploy {
         Ok(())
     }
 
-    fn in_progress(&self, id: &str) -> bool {
-        self.state().deployments.get(id).is_some_and(|deployment| deployment.status == Status::InProgress)
+    fn goes_on(&self, id: &str) -> bool {
+        let goes_on = |deployment: &Deployment| {
+            deployment.status == Status::InProgress && deployment.stopping.is_none()
+        };
+        self.state().deployments.get(id).is_some_and(goes_on)
     }
 
     /// Takes one instance through its events and says how that ended.
     async fn deploy_to(&self, deployment: &Deployment, host: Arc<Host>) -> Status {
         let (id, instance) = (deployment.id.as_str(), host.instance().id.clone());
-        if !self.in_progress(id) {
+        if !self.goes_on(id) {
             return Status::Skipped;
         }
         self.with_target(id, &instance, |target| target.status = Status::InProgress);
@@ -175,7 +178,7 @@ impl CodeDeploy {
         };
         for (n, event) in LIFECYCLE_EVENTS.into_iter().enumerate() {
             time::sleep(self.inner.settings.pace.command).await;
-            if !self.in_progress(id) {
+            if !self.goes_on(id) {
                 return Status::Skipped;
             }
             let succeeded = self.event(n, event, &agent, &specification).await;
@@ -245,11 +248,16 @@ impl CodeDeploy {
     }
 
     async fn end(&self, id: &str) {
-        let resumed = self.resume(id).await;
         let Some(deployment) = self.state().deployments.get(id).cloned() else { return };
         if deployment.status != Status::InProgress {
             return;
         }
+        let targets = deployment.targets.as_ref().map_or(0, Vec::len);
+        // A stop that comes when the last hooks are ending comes too late.
+        if deployment.stopping.is_some() && deployment.count(Status::Succeeded) < targets {
+            return self.stopped(id);
+        }
+        let resumed = self.resume(id).await;
         if deployment.count(Status::Succeeded) == 0 || deployment.count(Status::Skipped) > 0 {
             return self.fail(id, "HEALTH_CONSTRAINTS", HEALTH_CONSTRAINTS.to_owned());
         }

@@ -99,6 +99,61 @@ async fn a_stop_leaves_the_running_hook_alone_and_skips_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_may_take_as_long_as_the_hook_that_runs_and_keeps_the_next_deployment_out() {
+    let scene = Scene::with(1, |settings| settings.pace.stop = Duration::from_hours(1));
+    let deployment = scene.deploy("1", with_hook("BeforeInstall", 60, WAITING)).await;
+    waiting(&scene, 1).await;
+    for _ in 0..2 {
+        let answer = scene.call("StopDeployment", json!({ "deploymentId": deployment })).await.unwrap();
+        assert_eq!(answer["status"], "Pending");
+    }
+    assert_eq!(scene.deployment(&deployment).await["status"], "InProgress");
+    let next = scene.call("CreateDeployment", order("1")).await.unwrap_err();
+    assert_eq!(next.0, "DeploymentLimitExceededException");
+    let_go(&scene, 1);
+    assert_eq!(scene.finished(&deployment).await, "Stopped");
+    assert_eq!(scene.event(&deployment, 1, "Install").await["status"], "Skipped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_gives_up_a_hook_that_hangs() {
+    let scene = Scene::with(1, |settings| settings.pace.stop = Duration::from_millis(50));
+    let deployment = scene.deploy("1", with_hook("BeforeInstall", 60, WAITING)).await;
+    waiting(&scene, 1).await;
+    scene.call("StopDeployment", json!({ "deploymentId": deployment })).await.unwrap();
+    until("the deployment has stopped", || async {
+        scene.deployment(&deployment).await["status"] == "Stopped"
+    })
+    .await;
+    assert_eq!(scene.event(&deployment, 1, "BeforeInstall").await["status"], "InProgress");
+    let_go(&scene, 1);
+    scene.finished(&deployment).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_meets_the_last_hook_may_come_too_late() {
+    let scene = Scene::with(1, |settings| settings.pace.stop = Duration::from_hours(1));
+    let deployment = scene.deploy("1", with_hook("ValidateService", 60, WAITING)).await;
+    waiting(&scene, 1).await;
+    scene.call("StopDeployment", json!({ "deploymentId": deployment })).await.unwrap();
+    let_go(&scene, 1);
+    assert_eq!(scene.finished(&deployment).await, "Succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_and_its_targets_are_listed_later_than_they_are_there() {
+    let scene = Scene::with(1, |settings| {
+        settings.pace.listed = Duration::from_hours(1);
+        settings.pace.targets = Duration::from_hours(1);
+    });
+    let (deployment, _) = scene.deployed("1", with_hook("BeforeInstall", 60, "true")).await;
+    assert_eq!(scene.deployment(&deployment).await["status"], "Succeeded");
+    assert_eq!(scene.call("ListDeployments", json!({})).await.unwrap()["deployments"], json!([]));
+    let targets = scene.call("ListDeploymentTargets", json!({ "deploymentId": deployment })).await.unwrap();
+    assert_eq!(targets["targetIds"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_next_deployment_may_run_beside_a_stopped_ones_hook() {
     let scene = Scene::new(1);
     let first = scene.deploy("1", with_hook("BeforeInstall", 60, WAITING)).await;
@@ -293,6 +348,21 @@ async fn auto_scaling_processes_are_suspended_while_the_deployment_runs() {
     assert!(scene.cloud.suspended.lock().unwrap().is_empty());
     let options = scene.deployment(deployment).await["ec2DeploymentOptions"].clone();
     assert_eq!(options["autoScalingGroupProcessesToSuspend"], json!(["Terminate", "AZRebalance"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_stop_auto_scaling_processes_stay_suspended_for_a_while() {
+    let scene = Scene::with(1, |settings| settings.pace.resumed = Duration::from_millis(300));
+    scene.upload("1", with_hook("BeforeInstall", 60, WAITING));
+    let mut body = order("1");
+    body["ec2DeploymentOptions"] = json!({ "autoScalingGroupProcessesToSuspend": ["Terminate"] });
+    let created = scene.call("CreateDeployment", body).await.unwrap();
+    waiting(&scene, 1).await;
+    scene.call("StopDeployment", json!({ "deploymentId": created["deploymentId"] })).await.unwrap();
+    let_go(&scene, 1);
+    scene.finished(created["deploymentId"].as_str().unwrap()).await;
+    assert_eq!(*scene.cloud.suspended.lock().unwrap(), ["demo-backend/Terminate"]);
+    until("they are resumed", || async { scene.cloud.suspended.lock().unwrap().is_empty() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

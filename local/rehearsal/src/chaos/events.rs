@@ -1,4 +1,4 @@
-//! Events that come twice, reversed, together, late or not at all.
+//! Events that come twice, reversed, together, late or not at all, and metrics that do.
 
 use super::stage::{Live, Stage};
 use crate::releases::{ToldVerdict, Upload};
@@ -45,6 +45,14 @@ pub(super) async fn two_alarms_fire(stage: &mut Stage<'_>) -> Result<Option<Told
     let ended = stage.ended(&upload).await?;
     ensure!(ended.reason.contains("alarm"), "the reason has to be the alarm, and is: {}", ended.reason);
     Ok(Some(ended))
+}
+
+/// Later than any alarm looks: only what the instances count can take the release back in time.
+pub(super) async fn metrics_are_late(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    let late = Duration::from_mins(4);
+    stage.cloud().alarms.set_lateness(Some(late..=late));
+    let upload = stage.push(5).await?;
+    stage.ended(&upload).await.map(Some)
 }
 
 /// The alarm of the live colour puts the previous version back, and `CodeDeploy` gets it again.

@@ -1,8 +1,8 @@
-//! Functions that are killed while they work.
+//! Functions that are killed while they work, or find no execution free.
 
 use super::stage::Stage;
 use crate::releases::ToldVerdict;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::time::Duration;
 
 /// Kills the functions whose names end with this, again and again, until it is dropped.
@@ -37,4 +37,25 @@ pub(super) async fn all_are_killed(stage: &mut Stage<'_>) -> Result<Option<ToldV
         } => ended?,
     }
     stage.ended(&upload).await.map(Some)
+}
+
+/// All executions that a new account has.
+const EXECUTIONS: usize = 10;
+
+/// Other functions take every execution while a bad release has traffic, and leave one when it is time to go back.
+pub(super) async fn executions_are_exhausted(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    let upload = stage.push(5).await?;
+    stage.reaches("shifting").await?;
+    let functions = &stage.cloud().functions;
+    let before = functions.refused();
+    functions.take_elsewhere(EXECUTIONS);
+    stage.display().line("no execution is free");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    functions.take_elsewhere(EXECUTIONS - 1);
+    stage.display().line("one execution is free");
+    let ended = stage.ended(&upload).await?;
+    let refused = functions.refused() - before;
+    ensure!(refused >= 3, "only {refused} invocations found no execution free, and at least 3 had to");
+    stage.display().line(&format!("{refused} invocations found no execution free"));
+    Ok(Some(ended))
 }

@@ -1,7 +1,7 @@
 //! The table of scenarios.
 
 use super::stage::Stage;
-use super::{calls, events, functions, instances, ledgers, operators, rules, weights};
+use super::{calls, deployments, events, functions, instances, ledgers, operators, rules, weights};
 use crate::releases::ToldVerdict;
 use anyhow::Result;
 use futures::future::BoxFuture;
@@ -91,6 +91,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |stage| Box::pin(functions::all_are_killed(stage)),
     ),
     releasing(
+        "executions-exhausted",
+        "other functions take every execution of the account while a bad release shifts, then all but one",
+        REJECTED,
+        |stage| Box::pin(functions::executions_are_exhausted(stage)),
+    ),
+    releasing(
         "throttled",
         "AWS throttles everything the functions ask, in bursts, while a good release shifts",
         LIVE,
@@ -123,6 +129,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     releasing("codedeploy-events-lost", "not one of CodeDeploy's events arrives", LIVE, |stage| {
         Box::pin(events::codedeploy_says_nothing(stage))
     }),
+    releasing(
+        "metrics-late",
+        "metrics come four minutes late while a bad release shifts",
+        REJECTED,
+        |stage| Box::pin(events::metrics_are_late(stage)),
+    ),
+    releasing(
+        "node-moves-late",
+        "a node of the load balancer moves a minute late: a bad release is taken back, and a good one shifts",
+        LIVE,
+        |stage| Box::pin(weights::a_node_moves_late(stage)),
+    ),
+    releasing(
+        "anothers-deployment",
+        "a deployment that somebody has created by hand is in the way when a release is pushed",
+        LIVE,
+        |stage| Box::pin(deployments::anothers_is_in_the_way(stage)),
+    ),
     releasing("two-alarms", "both alarms of the candidate fire at once", REJECTED, |stage| {
         Box::pin(events::two_alarms_fire(stage))
     }),

@@ -115,6 +115,7 @@ impl<'a> Stage<'a> {
         self.cloud.codedeploy.deliver_events(Delivery::default());
         self.cloud.traffic.set_propagation(Propagation::AsOnAws);
         self.cloud.alarms.set_lateness(None);
+        self.cloud.functions.take_elsewhere(0);
     }
 
     // --- Releases ---

@@ -1,10 +1,11 @@
-//! A stack update that writes the weights of the template: all on blue.
+//! Weights that others write, or that a load balancer takes over late.
 
 use super::stage::Stage;
 use super::until;
 use crate::releases::ToldVerdict;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, TargetGroupTuple};
+use cloud::Propagation;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -79,5 +80,15 @@ pub(super) async fn reset_before_push(stage: &mut Stage<'_>) -> Result<Option<To
         drained.as_millis(),
         DRAIN.as_millis()
     );
+    stage.ended(&upload).await.map(Some)
+}
+
+/// One node goes on as before for a minute after each change of a rule, which is as long as a colour drains.
+pub(super) async fn a_node_moves_late(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    let late = Propagation::After([Duration::ZERO, Duration::from_mins(1)]);
+    stage.cloud().traffic.set_propagation(late);
+    let bad = stage.push(5).await?;
+    stage.ends_as(&bad, &["rejected"]).await?;
+    let upload = stage.push(0).await?;
     stage.ended(&upload).await.map(Some)
 }
