@@ -4,6 +4,7 @@ use crate::machine::Machine;
 use crate::safety::History;
 use crate::step::Setting;
 use crate::world::{Deployed, Hook, Instance, Left, Passes, TICK, World, at, bundle, shop};
+use release::evidence::AtMax;
 use release::pass::Kept;
 use release::{
     Colour, DeploymentId, DeploymentStatus, Description, Drift, Ledger, Live, Past, PerColour, Policy,
@@ -94,6 +95,8 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         rollback_window: ticks(4),
         heal_after: ticks(2),
         drift: Drift::Repair,
+        harm: 10,
+        at_max: AtMax::GoOn,
     };
     Setting { machine, policy }
 }

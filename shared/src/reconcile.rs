@@ -7,12 +7,12 @@ use crate::failure::{Class, Failure, chain};
 use crate::ports::{Clock, PortResult, Ports};
 use futures::FutureExt as _;
 use futures::future::{OptionFuture, join, join_all, join4};
-use release::evidence::Report;
+use release::evidence::{Report, Week};
 use release::pass::{
     Amend, Decisions, Ended, Given, Kept, LedgerVersion, Next, PassRecord, Recorded, SeenWithoutLedger,
     Stored, Unamended, WayBack,
 };
-use release::plan::{Action, Outcome, Reads};
+use release::plan::{Action, Outcome, Reads, Window};
 use release::{
     Colour, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules,
     ServiceName, Summary, TargetHealth, Wake,
@@ -315,10 +315,16 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         |colour| OptionFuture::from(reads.health.of(colour).then(|| ports.target_health(service, colour)));
     let alarms = OptionFuture::from(reads.alarms.then(|| ports.alarm_states(service)));
     let suspended = OptionFuture::from(reads.suspended.then(|| ports.suspended(service)));
-    let published = OptionFuture::from(reads.published.map(|window| ports.published(service, window)));
+    let traffic =
+        |window: Option<Window>| OptionFuture::from(window.map(|window| ports.published(service, window)));
+    let traffic = join(traffic(reads.published), traffic(reads.week));
     let health = join(health(Colour::Blue), health(Colour::Green));
-    let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms, published)) =
-        join(join4(deployment, targets, suspended, active), join4(rules, health, alarms, published)).await;
+    let ((deployment, targets, suspended, active), ((rules, owner), (blue, green), alarms, traffic)) =
+        join(join4(deployment, targets, suspended, active), join4(rules, health, alarms, traffic)).await;
+    let (published, week) = traffic;
+    // A week has ten thousand minutes, and a record of a decision has no room for them.
+    let week =
+        reads.week.zip(week).map(|(window, minutes)| minutes.map(|minutes| Week::of(&minutes, window.until)));
     let alarms = match alarms {
         None => PerColour::default(),
         Some(Ok(states)) => {
@@ -339,6 +345,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         alarms,
         suspended: reading(suspended),
         published: reading(published),
+        week: reading(week),
         report: None,
     }
 }

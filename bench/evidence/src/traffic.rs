@@ -190,6 +190,11 @@ impl<'a> Traffic<'a> {
         self.offset
     }
 
+    /// Seconds that have passed.
+    pub fn second(&self) -> f64 {
+        self.turn
+    }
+
     /// The next turn passes, with this share ordered. Gives the second at which it ends.
     pub fn pass(&mut self, ordered: f64) -> f64 {
         let (begin, end) = (self.turn, self.turn + TURN);

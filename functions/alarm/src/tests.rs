@@ -3,6 +3,7 @@
 use crate::handler::handle;
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
+use release::evidence::AtMax;
 use release::{Drift, PerColour, Policy, ServiceName};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -39,6 +40,8 @@ fn settings() -> Settings {
             rollback_window: Duration::ZERO,
             heal_after: Duration::ZERO,
             drift: Drift::Report,
+            harm: 10,
+            at_max: AtMax::GoOn,
         },
         instances: InstanceSettings::default(),
     }

@@ -131,7 +131,7 @@ async fn obey(
 /// What `status` says. It looks as a pass does and decides as a pass would, and does nothing.
 async fn look_and_say(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> String {
     let now = clock.now();
-    let wanted = Reads { rules: true, published: None, ..reads(ledger, policy, now) };
+    let wanted = Reads { rules: true, published: None, week: None, ..reads(ledger, policy, now) };
     let seen = observe(ports, ledger, wanted).await;
     status_of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons)
 }

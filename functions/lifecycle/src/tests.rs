@@ -6,6 +6,7 @@ use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::{Clock, Ports};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
+use release::evidence::AtMax;
 use release::{
     Colour, Creator, Drift, Ledger, PerColour, Policy, Revision, ServiceName, TargetHealth, VerdictWord,
     Wake, accept_upload,
@@ -70,6 +71,8 @@ fn settings() -> Settings {
             rollback_window: Duration::ZERO,
             heal_after: Duration::ZERO,
             drift: Drift::Report,
+            harm: 10,
+            at_max: AtMax::GoOn,
         },
         instances: InstanceSettings::default(),
     }

@@ -51,7 +51,7 @@ pub use reason::{Reason, ReturnCause};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};
 pub use stored::{LedgerError, NewerSchema, Schema, UnknownFields};
-pub use strategy::{Step, Strategy, StrategyError};
+pub use strategy::{ByEvidence, Step, Strategy, StrategyError};
 pub use summary::{Over, Running, Summary, UnderWay};
 pub use verdict::{Verdict, VerdictWord};
 pub use wake::{Wake, asked};

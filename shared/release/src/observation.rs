@@ -1,6 +1,6 @@
 //! What a pass sees of AWS.
 
-use crate::evidence::{PublishedMinute, Report};
+use crate::evidence::{PublishedMinute, Report, Week};
 use crate::{Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -210,6 +210,9 @@ pub struct Observation {
     /// What CloudWatch published of both colours, oldest minute first.
     #[serde(default)]
     pub published: Reading<Vec<PublishedMinute>>,
+    /// What the service's week was like, by what CloudWatch published of it.
+    #[serde(default)]
+    pub week: Reading<Week>,
     /// What the hook that woke this pass has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,

@@ -1,6 +1,6 @@
 //! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
 
-use crate::evidence::Counted;
+use crate::evidence::{Counted, Share};
 use crate::stored::UnknownFields;
 use crate::{
     Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
@@ -283,12 +283,46 @@ impl Open {
         }
     }
 
-    /// The candidate's share of the traffic that this phase asks for, in percent.
+    /// The candidate's share of the traffic that this phase asks for.
+    pub fn intended_share(&self) -> Share {
+        let Phase::Shifting(shift) = &self.phase else {
+            return match &self.phase {
+                Phase::Installing | Phase::Returning(_) | Phase::Settling => Share::NONE,
+                Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => Share::ALL,
+            };
+        };
+        let Some(step) = self.strategy.step(shift.step) else { return Share::ALL };
+        let ordered = self.counted.as_ref().filter(|_| shift.step == 0).map(|counted| counted.share());
+        match self.strategy.by_evidence() {
+            None => Share::plain(step.percent),
+            // It grows by what is proven, and never shrinks.
+            Some(_) => {
+                ordered.filter(|ordered| *ordered != Share::NONE).unwrap_or(Share::of_percent(step.percent))
+            }
+        }
+    }
+
+    /// [`Open::intended_share`] in percent, rounded.
     pub fn intended_percent(&self) -> u8 {
+        self.intended_share().percent()
+    }
+
+    /// The longest time of the step that the counts decide, while the release is in it.
+    pub fn evidence_step(&self) -> Option<Duration> {
+        let by = self.strategy.by_evidence()?;
+        matches!(&self.phase, Phase::Shifting(shift) if shift.step == 0).then_some(by.latest)
+    }
+
+    /// How long the weight that this phase asks for is held at least.
+    pub fn hold(&self) -> Duration {
+        let by_evidence = self.strategy.by_evidence().is_some();
         match &self.phase {
-            Phase::Installing | Phase::Returning(_) | Phase::Settling => 0,
-            Phase::Shifting(shift) => self.strategy.step(shift.step).map_or(100, |step| step.percent),
-            Phase::Baking(_) | Phase::Promoting(_) => 100,
+            // With a tenth of the traffic still on live.
+            Phase::Shifting(shift) if by_evidence && shift.step > 0 => self.bake,
+            Phase::Shifting(shift) => self.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold),
+            Phase::Baking(_) if by_evidence => Duration::ZERO,
+            Phase::Baking(_) => self.bake,
+            Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => Duration::ZERO,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the people who run a service decided beforehand.
 
 use crate::Strategy;
+use crate::evidence::AtMax;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -43,6 +44,16 @@ pub struct Policy {
     pub heal_after: Duration,
     /// What Greenlight does about weights and suspended processes that no release explains.
     pub drift: Drift,
+    /// How many requests a bad version may fail: what must be proven, and how large a first share is. Default 10.
+    #[serde(default = "usual_harm")]
+    pub harm: u64,
+    /// What a release by evidence does that has proven nothing when its time is over. Default: it goes on.
+    #[serde(default)]
+    pub at_max: AtMax,
+}
+
+fn usual_harm() -> u64 {
+    Policy::USUAL_HARM
 }
 
 /// What Greenlight does about a state of AWS that neither the ledger nor CodeDeploy explains: a change by an operator,
@@ -75,6 +86,9 @@ impl FromStr for Drift {
 }
 
 impl Policy {
+    /// So many failed requests are allowed where nobody has said how many.
+    pub const USUAL_HARM: u64 = 10;
+
     /// How long the kit's last hook waits to hear how its release ended (`instance/hooks/validate_service.sh`), a minute
     /// less than the 3,600 s that CodeDeploy lets one event take (codedeploy user guide, limits).
     pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3540);

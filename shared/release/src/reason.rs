@@ -1,6 +1,6 @@
 //! Why: every decision says, "did nothing" too.
 
-use crate::evidence::{Compared, Judgement};
+use crate::evidence::{AtMax, BadMinutes, Compared, Judgement, TimeIsOver};
 use crate::{InstanceId, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,18 @@ pub enum ReturnCause {
     Worse {
         /// The counts, and the odds.
         compared: Compared,
+    },
+    /// More minutes are bad than the service's own week explains, on both colours together. The bundle is not to blame.
+    #[error("{}: see the applications' logs, and what both colours use", Judgement::Past(*past))]
+    Past {
+        /// The minutes.
+        past: BadMinutes,
+    },
+    /// The time of the evidence step is over, and nothing is proven.
+    #[error("its time ended with nothing proven ({}): retry when more requests come, or change AtMax", Judgement::AtMax(*over))]
+    Unproven {
+        /// What was counted, and what was to follow.
+        over: TimeIsOver,
     },
     /// Targets of the candidate failed their health checks for longer than the grace.
     #[error(
@@ -150,7 +162,9 @@ impl ReturnCause {
     pub fn blames_the_bundle(&self) -> bool {
         !matches!(
             self,
-            Self::InstanceLost { .. }
+            Self::Past { .. }
+                | Self::Unproven { over: TimeIsOver { what: AtMax::Wait, .. } }
+                | Self::InstanceLost { .. }
                 | Self::NotProven { .. }
                 | Self::NoRule { .. }
                 | Self::NoDeployment { .. }
@@ -167,6 +181,7 @@ impl ReturnCause {
             self,
             Self::Alarm { .. }
                 | Self::Worse { .. }
+                | Self::Past { .. }
                 | Self::Unhealthy { .. }
                 | Self::Silent { .. }
                 | Self::RuleDeleted
@@ -294,6 +309,16 @@ pub enum Reason {
         /// What remains, in seconds.
         seconds: u64,
     },
+    /// What was counted of both colours says so: it goes on, gets a larger share, or waits.
+    Judged {
+        /// What the counts say.
+        judgement: Judgement,
+    },
+    /// CloudWatch's counts could not be read: they speak neither for the candidate nor against it.
+    CountsUnreadable {
+        /// Why not.
+        why: String,
+    },
     /// The idle colour still serves late requests: nothing is installed on it before the drain is over.
     #[serde(alias = "waits_for_hold")]
     WaitsForDrain {
@@ -419,6 +444,8 @@ impl Reason {
             Self::Installed => "installed",
             Self::Raises { .. } => "raises",
             Self::WaitsForTime { .. } => "waits_for_time",
+            Self::Judged { .. } => "judged",
+            Self::CountsUnreadable { .. } => "counts_unreadable",
             Self::WaitsForDrain { .. } => "waits_for_drain",
             Self::Paused => "paused",
             Self::NotProven { .. } => "not_proven",

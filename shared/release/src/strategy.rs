@@ -1,4 +1,4 @@
-//! How weight moves: CodeDeploy's own strategy names, and ours with units.
+//! How weight moves: CodeDeploy's own strategy names, ours with units, and by evidence.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -14,11 +14,32 @@ pub struct Step {
     pub hold: Duration,
 }
 
+/// A first weight that is held until what both colours have counted decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ByEvidence {
+    /// The candidate's share of the traffic, 1 to 50. `None`: as large as what is proven and the harm that is allowed let it be.
+    pub percent: Option<u8>,
+    /// How long it may last, at least [`ByEvidence::LEAST`].
+    pub latest: Duration,
+}
+
+impl ByEvidence {
+    /// It lasts so long at least.
+    pub const LEAST: Duration = Duration::from_secs(180);
+    /// So long at most, where nothing else is said.
+    pub const LATEST: Duration = Duration::from_secs(1800);
+    /// What the candidate has during the bake: the rest stays on live, to be compared with.
+    pub const BAKE_PERCENT: u8 = 90;
+    /// The largest first share. A failure proves the less the more of the traffic the candidate has.
+    const MOST_PERCENT: u8 = 50;
+}
+
 /// The steps from no weight to all of it.
 ///
 /// `AllAtOnce`, CodeDeploy's predefined names (`Canary10Percent5Minutes`, `Linear10PercentEvery1Minute`, …:
 /// codedeploy user guide, deployment-configurations), or `canary:5%:90s` and `linear:20%:1m`.
 /// A predefined name may carry CodeDeploy's prefix (`CodeDeployDefault.`, `CodeDeployDefault.LambdaCanary…`).
+/// `evidence`, `evidence(20m)` and `canary:10%:evidence(30m)` have no time: the time in brackets is the longest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Strategy {
@@ -28,13 +49,16 @@ pub enum Strategy {
     Canary(Step),
     /// The same raise again and again.
     Linear(Step),
+    /// One step until the counts decide, 90 % for the bake, then the rest.
+    Evidence(ByEvidence),
 }
 
 /// A text that is no strategy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "strategy {0:?} is not known: use AllAtOnce, a CodeDeploy name such as Canary10Percent5Minutes or \
-     Linear10PercentEvery1Minute, or canary:5%:90s, linear:10%:1m (1 to 99 percent, time with a unit)"
+     Linear10PercentEvery1Minute, canary:5%:90s or linear:10%:1m (1 to 99 percent, time with a unit), or evidence, \
+     evidence(20m) or canary:10%:evidence(30m) (1 to 50 percent, at least 3m)"
 )]
 pub struct StrategyError(pub String);
 
@@ -45,6 +69,9 @@ impl Strategy {
     }
 
     /// The step with this index. `None`: all steps are done, and all weight follows.
+    ///
+    /// By evidence the first one has the least time that it lasts, and the share that is certain; the second one is the bake,
+    /// whose time is the release's.
     pub fn step(self, index: u32) -> Option<Step> {
         match self {
             Self::AllAtOnce => None,
@@ -56,15 +83,29 @@ impl Strategy {
                     .filter(|percent| *percent < 100)
                     .map(|percent| Step { percent, ..step })
             }
+            Self::Evidence(by) => match index {
+                0 => Some(Step { percent: by.percent.unwrap_or(1), hold: ByEvidence::LEAST }),
+                1 => Some(Step { percent: ByEvidence::BAKE_PERCENT, hold: Duration::ZERO }),
+                _ => None,
+            },
         }
     }
 
-    /// The time from the first raise to the last one.
+    /// What goes by evidence, if this does.
+    pub fn by_evidence(self) -> Option<ByEvidence> {
+        match self {
+            Self::Evidence(by) => Some(by),
+            Self::AllAtOnce | Self::Canary(_) | Self::Linear(_) => None,
+        }
+    }
+
+    /// The longest time from the first raise to the last one, without the bake.
     pub fn total(self) -> Duration {
         match self {
             Self::AllAtOnce => Duration::ZERO,
             Self::Canary(step) => step.hold,
             Self::Linear(step) => step.hold * (99 / u32::from(step.percent.max(1))),
+            Self::Evidence(by) => by.latest,
         }
     }
 }
@@ -83,8 +124,11 @@ fn parse(text: &str) -> Option<Strategy> {
     if name == "AllAtOnce" {
         return Some(Strategy::AllAtOnce);
     }
+    if let Some(latest) = latest(name) {
+        return Some(Strategy::Evidence(ByEvidence { percent: None, latest }));
+    }
     if let Some(rest) = name.strip_prefix("canary:") {
-        return own_form(rest).map(Strategy::Canary);
+        return evidence_form(rest).or_else(|| own_form(rest).map(Strategy::Canary));
     }
     if let Some(rest) = name.strip_prefix("linear:") {
         return own_form(rest).map(Strategy::Linear);
@@ -101,6 +145,22 @@ fn own_form(text: &str) -> Option<Step> {
     let (percent, hold) = text.split_once("%:")?;
     let hold = duration::parse(hold)?;
     Some(Step { percent: share(percent)?, hold }).filter(|step| !step.hold.is_zero())
+}
+
+fn evidence_form(text: &str) -> Option<Strategy> {
+    let (percent, evidence) = text.split_once("%:")?;
+    let percent = share(percent).filter(|percent| *percent <= ByEvidence::MOST_PERCENT)?;
+    Some(Strategy::Evidence(ByEvidence { percent: Some(percent), latest: latest(evidence)? }))
+}
+
+/// The longest time of an evidence step: `evidence`, or `evidence(20m)`.
+fn latest(text: &str) -> Option<Duration> {
+    let rest = text.strip_prefix("evidence")?;
+    if rest.is_empty() {
+        return Some(ByEvidence::LATEST);
+    }
+    let time = duration::parse(rest.strip_prefix('(')?.strip_suffix(')')?)?;
+    (time >= ByEvidence::LEAST).then_some(time)
 }
 
 fn share(text: &str) -> Option<u8> {
@@ -132,6 +192,15 @@ impl fmt::Display for Strategy {
                 Some(n) => write!(f, "Linear{percent}PercentEvery{n}Minute{}", plural(n)),
                 None => write!(f, "linear:{percent}%:{}", duration::show(*hold)),
             },
+            Self::Evidence(ByEvidence { percent, latest }) => {
+                if let Some(percent) = percent {
+                    write!(f, "canary:{percent}%:")?;
+                }
+                match *latest {
+                    ByEvidence::LATEST => f.write_str("evidence"),
+                    latest => write!(f, "evidence({})", duration::show(latest)),
+                }
+            }
         }
     }
 }
@@ -187,6 +256,15 @@ mod tests {
     }
 
     #[test]
+    fn evidence_has_a_longest_time_and_bakes_at_ninety_per_cent() {
+        check("evidence", &[1, 90], 1800);
+        check("evidence(20m)", &[1, 90], 1200);
+        check("canary:10%:evidence(30m)", &[10, 90], 1800);
+        check("canary:50%:evidence(190s)", &[50, 90], 190);
+        assert_eq!("evidence(30m)".parse::<Strategy>().unwrap().to_string(), "evidence");
+    }
+
+    #[test]
     fn what_is_no_strategy_is_refused_with_what_is_expected() {
         for text in [
             "",
@@ -198,6 +276,13 @@ mod tests {
             "Canary10Percent",
             "linear:-5%:1m",
             "allatonce",
+            "evidence()",
+            "evidence(30)",
+            "evidence(2m)",
+            "evidence(30m",
+            "canary:51%:evidence(30m)",
+            "canary:0%:evidence",
+            "linear:10%:evidence(30m)",
         ] {
             let error = text.parse::<Strategy>().unwrap_err();
             assert!(error.to_string().contains("Canary10Percent5Minutes"), "{error}");

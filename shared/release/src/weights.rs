@@ -7,7 +7,7 @@ use std::fmt;
 /// How a rule divides traffic between the two colours.
 ///
 /// An ALB takes weights of 0 to 999 and divides by their sum
-/// (aws-sdk-elasticloadbalancingv2, `TargetGroupTuple`). The ones we write always add up to 100.
+/// (aws-sdk-elasticloadbalancingv2, `TargetGroupTuple`). The ones we write add up to 100, in an evidence step to a prime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Weights {
     blue: u16,

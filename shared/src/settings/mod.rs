@@ -119,6 +119,9 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     let rollback_window = reader.time(&variables::ROLLBACK_WINDOW, Zero::Allowed);
     let heal_after = reader.time(&variables::HEAL_AFTER, Zero::Allowed);
     let drift = reader.value(&variables::DRIFT, |text| text.parse().ok());
+    let harm = reader
+        .value(&variables::HARM, |text| text.parse().ok().filter(|harm| (1..=1_000_000_u64).contains(harm)));
+    let at_max = reader.value(&variables::AT_MAX, |text| text.parse().ok());
     let policy = Policy {
         strategy: strategy?,
         bake: bake?,
@@ -131,6 +134,8 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
         rollback_window: rollback_window?,
         heal_after: heal_after?,
         drift: drift?,
+        harm: harm?,
+        at_max: at_max?,
     };
     check_silence_is_longer_than_a_pause(reader, &policy);
     if !policy.fits_a_hook() {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use greenlight::failure::{Class, Failure, chain};
 use greenlight::ports::Ports;
 use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
+use release::evidence::AtMax;
 use release::{Colour, Drift, PerColour, Policy, Revision, ServiceName, VerdictWord};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ fn settings() -> Settings {
             rollback_window: Duration::ZERO,
             heal_after: Duration::ZERO,
             drift: Drift::Report,
+            harm: 10,
+            at_max: AtMax::GoOn,
         },
         instances: InstanceSettings::default(),
     }

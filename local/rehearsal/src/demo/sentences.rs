@@ -23,6 +23,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::MayBeTheInstance { .. }
         | Reason::WaitsForInstallation { .. }
         | Reason::WaitsForTime { .. }
+        | Reason::Judged { judgement: Judgement::Unsure(_) | Judgement::AtMax(_) }
         | Reason::WaitsForDrain { .. }
         | Reason::Paused
         | Reason::NotProven { .. }
@@ -32,6 +33,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::Replaces { .. }
         | Reason::Opens { .. }
         | Reason::Raises { .. }
+        | Reason::Judged { .. }
         | Reason::Promotes
         | Reason::MovesBaseRule
         | Reason::TriesAgain { .. }
@@ -49,6 +51,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::RollsBack { .. }
         | Reason::PreviousNotRunning
         | Reason::Unknown { .. }
+        | Reason::CountsUnreadable { .. }
         | Reason::UnhealthyWithinGrace { .. }
         | Reason::AlarmsMissing { .. }
         | Reason::AlarmsWithoutData { .. }
@@ -115,6 +118,10 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::Installed => about.installed(),
         Reason::Raises { percent } => format!("{candidate} takes {percent} %: {}", about.proof()),
         Reason::WaitsForTime { seconds } => about.stays(*seconds),
+        Reason::Judged { judgement } => judgement.to_string(),
+        Reason::CountsUnreadable { why } => {
+            format!("CloudWatch's counts of requests could not be read, and say nothing: {why}")
+        }
         Reason::WaitsForDrain { seconds } => {
             format!("nothing is installed for another {seconds} s: the idle colour answers late requests")
         }
@@ -165,6 +172,8 @@ fn because(cause: &ReturnCause) -> String {
     match cause {
         ReturnCause::Alarm { alarm } => format!("alarm {alarm} fired"),
         ReturnCause::Worse { compared } => Judgement::Worse(*compared).to_string(),
+        ReturnCause::Past { past } => Judgement::Past(*past).to_string(),
+        ReturnCause::Unproven { over } => Judgement::AtMax(*over).to_string(),
         ReturnCause::Unhealthy { unhealthy, targets } => {
             format!("{unhealthy} of {targets} instances failed their health checks for too long")
         }

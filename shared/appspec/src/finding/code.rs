@@ -143,7 +143,7 @@ codes! {
     Secret "GL507" "The bundle holds a secret": Nowhere, "Everybody who may read the bucket or the instance's disk can read it, five revisions long.";
     NoRuntime "GL508" "There is nothing to start": Everywhere, "The kit finds neither compose.yaml nor app nor start.sh and fails AfterInstall.";
     KitHookMissing "GL509" "A hook of the kit is missing": Nowhere, "The release is not asked about, and traffic does not move.";
-    KitIsOld "GL510" "The kit's hooks are older than the functions": Nowhere, "They do not report what the functions judge by, and the release holds until its latest time.";
+    KitIsOld "GL510" "The kit's hooks are older than the functions": Nowhere, "They do not report what the functions judge by: CloudWatch's counts alone decide, minutes later.";
     HookTooShort "GL511" "ValidateService ends before the release can": Everywhere, "The deployment fails in the middle of the shift, and the release is taken back.";
     ImageTooLarge "GL512" "The image does not fit on the disk": Everywhere, "The disk fills up while the image is loaded, and the release fails.";
 }

@@ -9,9 +9,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long after its end a minute of CloudWatch's is whole, in minutes.
-const WHOLE_AFTER: i64 = 2;
-
 /// From this age on a report is fetched out of turn: half of what makes it too old to convict.
 const LATE: Duration = Duration::from_secs(15);
 
@@ -87,6 +84,9 @@ pub struct Counted {
     /// When that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,
+    /// When CloudWatch was asked for anything, be it in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// The service's week before the release, once it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub week: Option<Week>,
@@ -102,6 +102,10 @@ impl Counted {
     pub const INSTANCES: usize = 10;
     /// How many minutes are kept: as long as CodeDeploy lets a hook wait.
     pub const MINUTES: usize = 60;
+    /// How long after its end a minute of CloudWatch's is whole, in minutes.
+    pub(crate) const WHOLE_AFTER: i64 = 2;
+    /// The minutes of a week.
+    pub(crate) const WEEK: i64 = 7 * 24 * 60;
     /// How many orders are kept: as many as `linear:1%` gives.
     const ORDERS: usize = 100;
 
@@ -230,7 +234,7 @@ impl Counted {
 
     /// The newest minute that was whole when CloudWatch was read: numbers come for two minutes and more after its end.
     pub(super) fn newest_whole(&self) -> Option<i64> {
-        Some(minute_of(self.read_at?) - WHOLE_AFTER - 1)
+        Some(minute_of(self.read_at?) - Self::WHOLE_AFTER - 1)
     }
 
     /// Requests that came by each colour, whether they count or not, by minute.

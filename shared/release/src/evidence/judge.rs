@@ -2,13 +2,13 @@
 
 use super::counted::{Counted, MinuteSum, minute_of};
 use super::odds::{self, Row, at_most_worse_by, ln_fine, ln_worse, real};
-use super::past::{DOUBTFUL, Slots};
+use super::past::{DOUBTFUL, Slots, Week};
 use super::published::Minutes;
-use super::said::{Compared, Judgement, Points, Unsure};
+use super::said::{BadMinutes, Compared, Judgement, Points, TimeIsOver, Unsure};
 use super::share::Stake;
 use super::trust::Trust;
 use crate::plan::schedule;
-use crate::{Colour, InstanceId};
+use crate::{ByEvidence, Colour, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -67,20 +67,12 @@ pub struct Terms<'a> {
     pub latest: Duration,
     /// What happens then.
     pub at_max: AtMax,
+    /// For how long minutes that are bad on both colours hold the release before they take it back.
+    pub patience: Duration,
     /// Whether the share grows by what is proven. Else it stays.
     pub grows: bool,
 }
 
-impl<'a> Terms<'a> {
-    /// By the defaults, with a share that stays.
-    pub fn usual(candidate: Colour, targets: &'a [InstanceId], bake: Duration) -> Self {
-        let (harm, latest) = (10, Duration::from_secs(30 * 60));
-        Self { candidate, targets, harm, bake, latest, at_max: AtMax::GoOn, grows: false }
-    }
-}
-
-/// How long the evidence step lasts at least.
-const LEAST: Duration = Duration::from_secs(180);
 /// From so many minutes on for which there is no report CloudWatch's own counts may convict.
 const LEAST_UNREPORTED: usize = 3;
 /// What takes longer than this is not foretold, in minutes.
@@ -98,18 +90,18 @@ struct Seen<'a> {
 }
 
 impl Counted {
-    /// What the counts say of the candidate now. In the bake only [`Judgement::Worse`] and [`Judgement::Past`] matter.
+    /// What the counts say of the candidate now, in the step that they decide.
     pub fn judge(&self, terms: &Terms<'_>, now: Timestamp) -> Judgement {
         let minutes = Minutes::new(&self.published);
         let trust = Trust::of(self, &minutes, terms, now);
         Seen { counted: self, terms, now, minutes, trust }.judgement()
     }
 
-    /// Whether the counts convict the candidate now: the part of [`Counted::judge`] that a new report can change.
+    /// Whether the counts speak against going on now: [`Judgement::Worse`] or [`Judgement::Past`], whatever else they say.
     pub fn convicts(&self, terms: &Terms<'_>, now: Timestamp) -> Option<Judgement> {
         let minutes = Minutes::new(&self.published);
         let trust = Trust::of(self, &minutes, terms, now);
-        Seen { counted: self, terms, now, minutes, trust }.worse().err().map(|conviction| *conviction)
+        Seen { counted: self, terms, now, minutes, trust }.against().err().map(|conviction| *conviction)
     }
 
     /// What is at stake: the rate is the largest of before the release, and of the last five minutes by each source.
@@ -138,22 +130,38 @@ impl Seen<'_> {
         Ok(worst)
     }
 
+    /// What speaks against going on, or else how suspicious the candidate is, as the logarithm of odds.
+    fn against(&self) -> Result<f64, Box<Judgement>> {
+        let worst = self.worse()?;
+        let unblamed = worst < real(odds::WORSE_AT_MAX).ln();
+        let Some(week) = self.counted.week.filter(|week| unblamed && self.stay_bad(week)) else {
+            return Ok(worst);
+        };
+        let slots = self.slots(i64::MAX);
+        Err(Box::new(Judgement::Past(BadMinutes {
+            bad: slots.bad[0],
+            minutes: slots.minutes,
+            week_bad: week.all.bad[0],
+            week: week.all.minutes,
+        })))
+    }
+
+    /// Whether minutes were bad that the week does not explain, and still are when the patience is over: an outage that ends by
+    /// itself, and one client's broken link, take nothing back.
+    fn stay_bad(&self, week: &Week) -> bool {
+        let patience = i64::try_from(self.terms.patience.as_secs().div_ceil(60)).unwrap_or(i64::MAX);
+        let until = self.counted.newest_whole().map_or(i64::MIN, |newest| newest.saturating_sub(patience));
+        let last = self.minute_slots().filter(|(_, slot)| slot.minutes > 0).last();
+        last.is_some_and(|(_, slot)| slot.bad[0] > 0) && self.slots(until).are_guilty(week)
+    }
+
     fn judgement(&self) -> Judgement {
-        let worst = match self.worse() {
+        let worst = match self.against() {
             Ok(worst) => worst,
             Err(conviction) => return *conviction,
         };
-        let slots = self.slots();
+        let slots = self.slots(i64::MAX);
         let week = self.counted.week.as_ref();
-        let unblamed = worst < real(odds::WORSE_AT_MAX).ln();
-        if let Some(week) = week.filter(|week| unblamed && slots.are_guilty(week)) {
-            return Judgement::Past {
-                bad: slots.bad[0],
-                minutes: slots.minutes,
-                week_bad: week.all.bad[0],
-                week: week.all.minutes,
-            };
-        }
         let doubtful = week.is_some_and(|week| week.has_history() && slots.ln_past(week) >= DOUBTFUL.ln());
         let stake = self.stake();
         let margin = stake.margin(self.terms.bake);
@@ -161,8 +169,9 @@ impl Seen<'_> {
         let fine = self.published_fine();
         let ln = ln_fine(&fine, margin);
         let is_fine = ln >= real(odds::FINE).ln() && !doubtful && self.reports_agree(margin);
-        if is_fine && since >= LEAST {
-            let compared = self.compared(&fine, ln, odds::FINE);
+        let compared = self.compared(&fine, ln, odds::FINE);
+        // Silence is no health.
+        if is_fine && compared.requests > 0 && since >= ByEvidence::LEAST {
             return Judgement::Fine { compared, margin: Points::of(margin) };
         }
         if since >= self.terms.latest {
@@ -179,12 +188,12 @@ impl Seen<'_> {
             return Judgement::Worse(self.compared(&worse, ln, odds::WORSE_AT_MAX));
         }
         let proven = Points::of(at_most_worse_by(fine));
-        Judgement::AtMax {
+        Judgement::AtMax(TimeIsOver {
             what: self.terms.at_max,
             waited: self.terms.latest.as_secs() / 60,
             proven,
             compared: self.compared(fine, 0.0, 0),
-        }
+        })
     }
 
     fn unsure(&self, stake: &Stake, fine: &[Row], unsuspected: bool) -> Judgement {
@@ -330,13 +339,21 @@ impl Seen<'_> {
             .collect()
     }
 
-    /// The minutes of both colours together.
-    fn slots(&self) -> Slots {
+    /// The minutes of both colours together, oldest first. What failed in the newest one may be late.
+    fn minute_slots(&self) -> impl Iterator<Item = (i64, Slots)> {
         let whole: Vec<i64> = self.whole_minutes().collect();
-        self.minutes
-            .slots(&whole)
-            .filter(|(minute, ..)| Some(*minute) != self.counted.newest_whole())
-            .fold(Slots::default(), |sum, (_, requests, failed)| sum.and(Slots::of(requests, failed)))
+        let slots: Vec<_> = self.minutes.slots(&whole).collect();
+        let newest = self.counted.newest_whole();
+        slots
+            .into_iter()
+            .filter(move |(minute, ..)| Some(*minute) != newest)
+            .map(|(minute, requests, failed)| (minute, Slots::of(requests, failed)))
+    }
+
+    /// All of them before this one.
+    fn slots(&self, until: i64) -> Slots {
+        let before = self.minute_slots().take_while(|(minute, _)| *minute < until);
+        before.fold(Slots::default(), |sum, (_, slot)| sum.and(slot))
     }
 
     fn row(&self, minute: i64, live: u64, candidate: u64, candidate_failed: u64, live_failed: u64) -> Row {
@@ -376,3 +393,6 @@ fn last_five(until: Option<i64>, of: impl Fn(i64) -> Option<u64>) -> Option<u64>
     let minutes = u64::try_from(known.len()).ok().filter(|minutes| *minutes > 0)?;
     Some(known.into_iter().fold(0, u64::saturating_add).div_ceil(minutes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Reading order: what is [counted](Report), the [bets](odds) on it, [`Share`] and [`Stake`], the decision
 //! ([`Counted::judge`]), what is [said](Judgement). Reports of the instances may take a release back; only CloudWatch lets it
-//! go on. Where no coin is tossed, minutes are compared with the service's own [`Week`].
+//! go on. What is bad on both colours at once is compared with the service's own [`Week`]. `plan/evidence.rs` acts on it.
 
 mod counted;
 mod counts;
@@ -20,7 +20,7 @@ pub use counts::{Count, MinuteCount, Published, PublishedMinute, Report};
 pub use judge::{AtMax, AtMaxError, Terms};
 pub use past::{Slots, Week};
 pub use report::ReportError;
-pub use said::{Compared, Judgement, Points, Unsure};
-pub use share::{Share, Stake, is_little_at_stake};
+pub use said::{BadMinutes, Compared, Judgement, Points, TimeIsOver, Unsure};
+pub use share::{Share, Stake};
 
 use published::Minutes;

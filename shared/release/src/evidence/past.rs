@@ -96,9 +96,6 @@ pub struct Week {
     pub reached: i64,
     /// Requests a minute in the last half an hour, rounded up.
     pub rate: u64,
-    /// Requests in the last hour, and in the busiest hour among the next two of yesterday and of this day a week ago; the
-    /// larger one, a minute.
-    pub busiest: u64,
 }
 
 impl Week {
@@ -115,21 +112,15 @@ impl Week {
                 .filter(|(minute, ..)| *minute >= from)
                 .fold(Slots::default(), |sum, (_, requests, failed)| sum.and(Slots::of(*requests, *failed)))
         };
-        let requests = |from: i64, until: i64| {
-            seen.iter()
-                .filter(|(minute, ..)| (from..until).contains(minute))
-                .map(|(_, requests, _)| requests)
-                .sum::<u64>()
-        };
         let oldest = seen.iter().find(|(_, requests, _)| *requests > 0);
-        let hours = [now - 60, now - DAY, now - DAY + 60, now - 7 * DAY, now - 7 * DAY + 60];
+        let recent: u64 =
+            seen.iter().filter(|(minute, ..)| *minute >= now - RECENT).map(|(_, requests, _)| requests).sum();
         let mut week = Self {
             history: oldest.map_or(0, |(minute, ..)| now - minute),
             all: slots(i64::MIN),
             recent: slots(now - RECENT),
             reached: 0,
-            rate: requests(now - RECENT, now).div_ceil(RECENT.unsigned_abs()),
-            busiest: hours.map(|from| requests(from, from + 60)).into_iter().max().unwrap_or(0).div_ceil(60),
+            rate: recent.div_ceil(RECENT.unsigned_abs()),
         };
         week.reached = week.replayed(&seen);
         week

@@ -65,6 +65,33 @@ pub struct Unsure {
     pub left_out: Vec<InstanceId>,
 }
 
+/// Minutes in which requests failed, beside those of the week before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BadMinutes {
+    /// Minutes in which at least 5 % of the requests failed.
+    pub bad: u64,
+    /// Minutes with requests.
+    pub minutes: u64,
+    /// Such minutes in the week before.
+    pub week_bad: u64,
+    /// Minutes with requests in the week before.
+    pub week: u64,
+}
+
+/// The time of the evidence step is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TimeIsOver {
+    /// What follows.
+    pub what: AtMax,
+    /// After how many minutes.
+    pub waited: u64,
+    /// What the candidate is proven not to be worse by.
+    pub proven: Points,
+    /// What was counted.
+    #[serde(flatten)]
+    pub compared: Compared,
+}
+
 /// What the counts say of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "evidence", rename_all = "snake_case")]
@@ -72,16 +99,7 @@ pub enum Judgement {
     /// It fails more often than live: it goes back.
     Worse(Compared),
     /// More minutes are bad than the week before explains, on both colours together: nobody can say whose fault it is.
-    Past {
-        /// Minutes in which at least 5 % of the requests failed.
-        bad: u64,
-        /// Minutes with requests.
-        minutes: u64,
-        /// Such minutes in the week before.
-        week_bad: u64,
-        /// Minutes with requests in the week before.
-        week: u64,
-    },
+    Past(BadMinutes),
     /// It is proven not to be worse by the margin: it goes on.
     Fine {
         /// What was counted.
@@ -90,25 +108,8 @@ pub enum Judgement {
         /// The margin.
         margin: Points,
     },
-    /// So little is at stake that nothing needs to be proven: it goes on.
-    LittleAtStake {
-        /// The most requests a minute that are to be expected.
-        busiest: u64,
-        /// How many failed requests a bad version may cost.
-        harm: u64,
-    },
     /// The time is over, and nothing is proven.
-    AtMax {
-        /// What follows.
-        what: AtMax,
-        /// After how many minutes.
-        waited: u64,
-        /// What the candidate is proven not to be worse by.
-        proven: Points,
-        /// What was counted.
-        #[serde(flatten)]
-        compared: Compared,
-    },
+    AtMax(TimeIsOver),
     /// Neither.
     Unsure(Unsure),
 }
@@ -168,7 +169,7 @@ impl Display for Judgement {
                 compared.needed,
                 candidate = compared.candidate,
             ),
-            Self::Past { bad, minutes, week_bad, week } => write!(
+            Self::Past(BadMinutes { bad, minutes, week_bad, week }) => write!(
                 f,
                 "{bad} of {minutes} minutes since the candidate has traffic were bad on both colours together, {} of {} in the week before: nobody can say whose fault it is",
                 Grouped(*week_bad),
@@ -181,11 +182,7 @@ impl Display for Judgement {
                 Grouped(compared.odds),
                 compared.needed
             ),
-            Self::LittleAtStake { busiest, harm } => write!(
-                f,
-                "little at stake: at {busiest} requests a minute a version that always fails would cost no more than {harm}, which Harm allows"
-            ),
-            Self::AtMax { what, waited, proven, compared } => write!(
+            Self::AtMax(TimeIsOver { what, waited, proven, compared }) => write!(
                 f,
                 "{waited} minutes are over: {}; nothing speaks against {}, nothing is proven (up to {proven} points); {} because AtMax is {}",
                 compared.counts(),

@@ -1,7 +1,7 @@
 //! How much of the traffic a candidate gets, and how much must be proven of it.
 
 use super::odds::real;
-use crate::{Colour, Weights, WeightsError};
+use crate::{Colour, Weights};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -60,16 +60,15 @@ impl Share {
         (f64::from(self.part) / f64::from(self.whole.max(1))).min(1.0)
     }
 
-    /// The weights that give `colour` this share.
-    ///
-    /// # Errors
-    /// Parts of more than 999 each, which only a ledger that was changed by hand has.
-    pub fn weights(self, colour: Colour) -> Result<Weights, WeightsError> {
+    /// The weights that give `colour` this share. Parts above 999, which only a ledger that was changed by hand has, are
+    /// rounded to whole percents.
+    pub fn weights(self, colour: Colour) -> Weights {
         let (part, rest) = (u32::from(self.part), u32::from(self.whole.saturating_sub(self.part)));
-        match colour {
+        let weights = match colour {
             Colour::Blue => Weights::new(part, rest),
             Colour::Green => Weights::new(rest, part),
-        }
+        };
+        weights.unwrap_or(Weights::share(colour, self.percent()))
     }
 }
 
@@ -133,12 +132,6 @@ impl Stake {
     pub fn warm_up(&self) -> Duration {
         Duration::from_secs(if self.rate.is_none_or(|rate| rate > 6_000) { 20 } else { 10 })
     }
-}
-
-/// Whether so little is at stake that a version which fails every request costs no more than the harm: `minutes` is how
-/// long it would have all the traffic, `busiest` the most requests a minute that are to be expected.
-pub fn is_little_at_stake(busiest: Option<u64>, minutes: f64, harm: u64) -> bool {
-    busiest.is_some_and(|busiest| real(busiest) * minutes <= real(harm))
 }
 
 fn larger(one: Share, other: Share) -> Share {

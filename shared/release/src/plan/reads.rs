@@ -1,6 +1,6 @@
 //! What a pass has to look at before it can decide.
 
-use super::{rollback, scaling, schedule};
+use super::{evidence, rollback, scaling, schedule};
 use crate::{Ledger, PerColour, Phase, Policy, Purpose, ReturnCause};
 use jiff::Timestamp;
 
@@ -36,11 +36,14 @@ pub struct Reads {
     pub suspended: bool,
     /// What CloudWatch published of both colours in these minutes. One call, which costs money.
     pub published: Option<Window>,
+    /// What the service's week was like, by CloudWatch's minutes in this window. One call as well.
+    pub week: Option<Window>,
 }
 
 /// What this ledger needs to see before anything can be decided.
 ///
-/// Kept as small as the phase allows: a poll that changes nothing costs six calls, one that raises ten.
+/// Kept as small as the phase allows: a poll that changes nothing costs six calls, one that raises ten. While the counts decide
+/// one poll a minute costs one more.
 pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     let Some(open) = &ledger.open else {
         return idle_reads(ledger, policy, now);
@@ -55,11 +58,13 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             // Behind its rule, which must stand when the deployment is asked for, it is installed.
             reads.rules = ledger.live.is_some() && (open.rule.is_none() || open.deployment.is_none());
             reads.rule_owner = reads.rules;
+            reads.week = evidence::week(open, now).filter(|_| ledger.live.is_some());
         }
         Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => {
             reads.rules = true;
             reads.rule_owner = open.rule.is_none();
             reads.alarms = true;
+            reads.published = evidence::window(open, now).filter(|_| ledger.live.is_some());
             *reads.health.of_mut(open.colour) = true;
             // Only a raise is compared with the live colour's capacity.
             *reads.health.of_mut(open.colour.other()) = schedule::raise_may_be_due(ledger, open, policy, now);

@@ -1,5 +1,6 @@
 //! When the next raise is due.
 
+use super::evidence;
 use crate::times::LATE_CREATION;
 use crate::{Ledger, Open, Phase, Policy, Purpose, Raised, Request};
 use jiff::Timestamp;
@@ -12,27 +13,30 @@ pub(crate) fn since(earlier: Timestamp, now: Timestamp) -> Duration {
 
 /// How long the present step or the bake still lasts. Zero when an operator is in a hurry, but for late creations.
 pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
-    let whole = match &open.phase {
-        Phase::Shifting(shift) => open.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold),
-        Phase::Baking(_) => open.bake,
-        Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => Duration::ZERO,
-    };
     let least = match &open.phase {
         Phase::Baking(_) if open.rule.is_some() => LATE_CREATION.saturating_sub(since(open.opened_at, now)),
         _ => Duration::ZERO,
     };
     let hurries = open.is_requested(Request::Hurry);
-    let asked = if hurries { Duration::ZERO } else { whole.saturating_sub(since(open.since, now)) };
+    // How long an evidence step lasts the counts say.
+    let asked = if hurries || open.evidence_step().is_some() {
+        Duration::ZERO
+    } else {
+        open.hold().saturating_sub(since(open.since, now))
+    };
     asked.max(least)
 }
 
 /// How long after a release opened a pause may still end without the hooks ending first: the steps that remain and the
 /// bake must fit.
-pub(super) fn latest_resume(open: &Open) -> Duration {
+///
+/// What is left of an evidence step shrinks while it is paused as well.
+pub(super) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
     let steps: Duration = match &open.phase {
-        Phase::Shifting(shift) => {
-            (shift.step..).map_while(|step| open.strategy.step(step)).map(|step| step.hold).sum()
-        }
+        Phase::Shifting(shift) => match open.evidence_step() {
+            Some(latest) => latest.saturating_sub(evidence::counted_for(open, now)),
+            None => (shift.step..).map_while(|step| open.strategy.step(step)).map(|step| step.hold).sum(),
+        },
         Phase::Installing
         | Phase::Baking(_)
         | Phase::Promoting(_)
@@ -46,9 +50,12 @@ pub(super) fn latest_resume(open: &Open) -> Duration {
 const TICK: Duration = Duration::from_secs(60);
 
 /// Whether this pass may raise a weight, and so has to read everything that a raise must prove.
-pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, _policy: &Policy, now: Timestamp) -> bool {
+pub(crate) fn raise_may_be_due(ledger: &Ledger, open: &Open, policy: &Policy, now: Timestamp) -> bool {
     let lacks_a_raise = open.phase.trial().is_some_and(|trial| trial.raised != Raised::Decided);
-    let next_raise = matches!(open.phase, Phase::Shifting(_)) && remaining(open, now).is_zero();
+    let decided = open.evidence_step().is_none()
+        || open.is_requested(Request::Hurry)
+        || evidence::lets_go_on(open, policy, now);
+    let next_raise = matches!(open.phase, Phase::Shifting(_)) && decided && remaining(open, now).is_zero();
     !is_paused(ledger, open) && (lacks_a_raise || next_raise)
 }
 

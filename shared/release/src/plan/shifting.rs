@@ -1,8 +1,9 @@
 //! Shifting and baking: weight is raised step by step, each raise proven safe in its own pass.
 
-use super::evidence::order;
+use super::evidence::{Decision, order};
 use super::watch::Watch;
 use super::{Planning, schedule};
+use crate::evidence::Share;
 use crate::{
     Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Purpose, Raised, Reading, Reason, Request,
     ReturnCause, Rules, Shift, TargetHealth, Weights,
@@ -30,7 +31,7 @@ impl Planning<'_> {
                 self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
             }
         }
-        let intended = Weights::share(open.colour, open.intended_percent());
+        let intended = open.intended_share().weights(open.colour);
         let share = release_share(&rules, open.colour);
         if share > intended.per_mille(open.colour) {
             if let Some(rule) = &rules.release {
@@ -92,6 +93,19 @@ impl Planning<'_> {
         if self.is_paused(&open) {
             return self.hold_for_pause(open);
         }
+        let hurries = open.is_requested(Request::Hurry);
+        match self.by_evidence(&open).filter(|_| !hurries) {
+            Some(Decision::Back(cause)) => return self.take_back(open, cause),
+            Some(Decision::Raises(share)) => {
+                let phase = open.phase.clone();
+                return self.raise_to(open, phase, Some(share));
+            }
+            Some(Decision::Stays) => {
+                open.phase.awaits_no_proof();
+                return self.keep(open);
+            }
+            Some(Decision::GoesOn) | None => {}
+        }
         let remaining = schedule::remaining(&open, self.now);
         if !remaining.is_zero() {
             open.phase.awaits_no_proof();
@@ -101,9 +115,7 @@ impl Planning<'_> {
             return self.keep(open);
         }
         let next = match &open.phase {
-            Phase::Shifting(shift)
-                if !open.is_requested(Request::Hurry) && open.strategy.step(shift.step + 1).is_some() =>
-            {
+            Phase::Shifting(shift) if !hurries && open.strategy.step(shift.step + 1).is_some() => {
                 Phase::Shifting(Shift { step: shift.step + 1, ..shift.clone() })
             }
             Phase::Shifting(shift) => Phase::Baking(shift.trial.clone()),
@@ -121,7 +133,12 @@ impl Planning<'_> {
     }
 
     /// Raises to what `phase` asks for if that is proven safe by this very pass.
-    pub(super) fn raise(&mut self, mut open: Open, phase: Phase) {
+    pub(super) fn raise(&mut self, open: Open, phase: Phase) {
+        self.raise_to(open, phase, None);
+    }
+
+    /// Raises to a share within an evidence step, or to what `phase` asks for.
+    fn raise_to(&mut self, mut open: Open, phase: Phase, share: Option<Share>) {
         if self.is_paused(&open) {
             return self.hold_for_pause(open);
         }
@@ -139,7 +156,7 @@ impl Planning<'_> {
         }
         open.phase.awaits_no_proof();
         open.since = self.now;
-        order(&mut open, self.now);
+        order(&mut open, share, self.policy, self.now);
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
         self.keep(open);
@@ -147,7 +164,7 @@ impl Planning<'_> {
 
     fn set_weights(&mut self, open: &Open, live: Colour) {
         let Some(rule) = open.rule.clone() else { return };
-        let weights = Weights::share(live.other(), open.intended_percent());
+        let weights = open.intended_share().weights(live.other());
         self.forward.push(Action::SetReleaseWeights { rule, weights });
     }
 

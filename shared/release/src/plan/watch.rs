@@ -72,7 +72,7 @@ impl Planning<'_> {
     fn paused_too_long(&self, open: &Open) -> Option<ReturnCause> {
         let waited = since(open.could_begin_at(), self.now);
         let asks = matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
-        let too_long = self.is_paused(open) && asks && waited >= latest_resume(open);
+        let too_long = self.is_paused(open) && asks && waited >= latest_resume(open, self.now);
         too_long.then_some(ReturnCause::Paused { seconds: waited.as_secs() })
     }
 

@@ -1,6 +1,7 @@
 //! The machine of a reconcile, call by call, around decisions that are made up.
 
 use jiff::Timestamp;
+use release::evidence::AtMax;
 use release::pass::{
     Amend, AmendWrite, Class, Decisions, Ended, Failed, Given, Kept, LedgerVersion, Next, Recorded, Stored,
     Unamended,
@@ -65,6 +66,8 @@ fn policy() -> Policy {
         rollback_window: Duration::ZERO,
         heal_after: Duration::ZERO,
         drift: Drift::Repair,
+        harm: 10,
+        at_max: AtMax::GoOn,
     }
 }
 

@@ -7,6 +7,7 @@
 mod after_success;
 mod alarms;
 mod blind;
+mod by_evidence;
 mod call_budget;
 mod commands;
 mod deployments;
@@ -24,6 +25,7 @@ mod stage;
 mod stories;
 mod story;
 mod summaries;
+mod traffic;
 mod uploads;
 mod verdicts;
 mod waiting;

@@ -4,6 +4,7 @@ use super::stage::Stage;
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::Clock;
 use greenlight::reconcile::{Reconciled, amend, reconcile};
+use release::evidence::AtMax;
 use release::{
     Colour, Command, CommandAnswer, DeploymentStatus, Drift, Ledger, Offer, Policy, Routing, TargetHealth,
     Upload, Wake, accept_command, accept_upload,
@@ -37,6 +38,8 @@ pub(crate) fn policy(strategy: &str) -> Policy {
         rollback_window: Duration::ZERO,
         heal_after: Duration::ZERO,
         drift: Drift::Report,
+        harm: 10,
+        at_max: AtMax::GoOn,
     }
 }
 

@@ -76,8 +76,12 @@ fn the_end_of_time_says_what_follows_and_why() {
         (AtMax::Wait, "waits because AtMax is wait"),
         (AtMax::Back, "goes back because AtMax is back"),
     ] {
-        let at_max =
-            Judgement::AtMax { what, waited: 30, proven: Points(500), compared: compared(0, 9, 0, 20) };
+        let at_max = Judgement::AtMax(TimeIsOver {
+            what,
+            waited: 30,
+            proven: Points(500),
+            compared: compared(0, 9, 0, 20),
+        });
         check(
             &at_max,
             &format!(
@@ -90,11 +94,7 @@ fn the_end_of_time_says_what_follows_and_why() {
 #[test]
 fn without_a_coin_nobody_is_blamed() {
     check(
-        &Judgement::Past { bad: 3, minutes: 4, week_bad: 1, week: 9_000 },
+        &Judgement::Past(BadMinutes { bad: 3, minutes: 4, week_bad: 1, week: 9_000 }),
         "3 of 4 minutes since the candidate has traffic were bad on both colours together, 1 of 9,000 in the week before: nobody can say whose fault it is",
-    );
-    check(
-        &Judgement::LittleAtStake { busiest: 1, harm: 10 },
-        "little at stake: at 1 requests a minute a version that always fails would cost no more than 10, which Harm allows",
     );
 }

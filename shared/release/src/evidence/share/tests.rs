@@ -34,18 +34,11 @@ fn what_must_be_proven_is_what_the_bake_would_cost() {
 }
 
 #[test]
-fn little_is_at_stake_only_where_the_busiest_hour_is_known() {
-    assert!(is_little_at_stake(Some(1), 10.0, 10));
-    assert!(!is_little_at_stake(Some(2), 10.0, 10));
-    assert!(!is_little_at_stake(None, 10.0, 10));
-}
-
-#[test]
 fn the_weights_of_a_step_add_up_to_a_prime_number() {
     for (share, candidate, live) in
         [(Share::ONE, 10, 987), (Share::THREE, 30, 967), (Share::TEN, 96, 901), (Share::THIRTY, 295, 702)]
     {
-        let weights = share.weights(Colour::Green).unwrap();
+        let weights = share.weights(Colour::Green);
         assert_eq!((weights.of(Colour::Green), weights.of(Colour::Blue)), (candidate, live));
     }
     assert_eq!(Share::STEPS.map(Share::percent), [1, 3, 10, 30]);

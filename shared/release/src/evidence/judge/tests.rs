@@ -1,0 +1,147 @@
+//! Each rule by counts that it alone decides on; whole traffic is played in `bench/evidence` and `shared/testing`.
+
+use super::*;
+use crate::evidence::counted::{Order, Reported};
+use crate::evidence::{Count, MinuteCount, Published, PublishedMinute, Share};
+
+const START: i64 = 29_000_000;
+const GREEN: Colour = Colour::Green;
+
+fn time(minute: i64, seconds: i64) -> Timestamp {
+    Timestamp::from_second(minute * 60 + seconds).unwrap()
+}
+
+/// A release whose candidate has 30 % since the beginning of minute [`START`], with the minutes after it as CloudWatch has
+/// published them, read as soon as the last one was whole.
+fn counted(minutes: impl IntoIterator<Item = (Published, Published)>) -> (Counted, Timestamp) {
+    let minutes = minutes.into_iter().zip(START + 1..);
+    let published: Vec<_> =
+        minutes.map(|((blue, green), minute)| PublishedMinute { minute, blue, green }).collect();
+    let now = time(START + 4 + i64::try_from(published.len()).unwrap() - 1, 0);
+    let orders = vec![Order { at: time(START, 0), share: Share::THIRTY }];
+    (Counted { orders, published, read_at: Some(now), ..Counted::default() }, now)
+}
+
+fn answered(requests: u64, failed: u64) -> Published {
+    Published { requests, answered: requests - failed, failed, refused: 0 }
+}
+
+/// A minute without a failure at 60 a minute.
+fn good() -> (Published, Published) {
+    (answered(42, 0), answered(18, 0))
+}
+
+fn judged((counted, now): &(Counted, Timestamp)) -> Judgement {
+    let targets = [InstanceId("i-1".to_owned())];
+    counted.judge(&terms(&targets), *now)
+}
+
+fn terms(targets: &[InstanceId]) -> Terms<'_> {
+    Terms {
+        candidate: GREEN,
+        targets,
+        harm: 10,
+        bake: Duration::from_secs(300),
+        latest: Duration::from_secs(1_800),
+        at_max: AtMax::GoOn,
+        patience: Duration::from_secs(180),
+        grows: false,
+    }
+}
+
+fn is_fine(counted: &(Counted, Timestamp)) -> bool {
+    matches!(judged(counted), Judgement::Fine { .. })
+}
+
+fn is_worse(counted: &(Counted, Timestamp)) -> bool {
+    matches!(judged(counted), Judgement::Worse(_))
+}
+
+fn minutes_until_fine() -> usize {
+    (1..28).find(|minutes| is_fine(&counted(vec![good(); *minutes]))).expect("never fine")
+}
+
+#[test]
+fn the_newest_minute_acquits_nobody_and_counts_against_the_candidate() {
+    let minutes = minutes_until_fine();
+    let mut seen = vec![good(); minutes];
+    seen[minutes - 1] = (answered(0, 0), answered(0, 0));
+    assert!(is_fine(&counted(seen.clone())), "what makes it fine is older");
+    seen[minutes - 1] = (answered(42, 0), answered(18, 18));
+    assert!(!is_fine(&counted(seen)));
+}
+
+#[test]
+fn where_no_request_came_to_the_candidate_nothing_is_fine() {
+    let only_live = counted(vec![(answered(6_000, 0), answered(0, 0)); 27]);
+    let Judgement::Unsure(unsure) = judged(&only_live) else { panic!("{:?}", judged(&only_live)) };
+    assert_eq!(unsure.compared.requests, 0);
+}
+
+/// A week in which nothing happened.
+fn calm_week() -> Week {
+    Week {
+        history: 7 * 24 * 60,
+        all: Slots { minutes: 9_000, bad: [0; 3] },
+        recent: Slots { minutes: 30, bad: [0; 3] },
+        rate: 60,
+        ..Week::default()
+    }
+}
+
+#[test]
+fn bad_minutes_that_the_week_does_not_explain_keep_a_fine_candidate_waiting() {
+    let minutes = minutes_until_fine() + 4;
+    let mut seen = vec![good(); minutes];
+    let fine = |seen: &[(Published, Published)]| {
+        let (counted, now) = counted(seen.to_vec());
+        is_fine(&(Counted { week: Some(calm_week()), ..counted }, now))
+    };
+    assert!(fine(&seen));
+    // Both on live: the candidate looks only the better for them, and two make nobody guilty.
+    (seen[6], seen[7]) = ((answered(2, 2), answered(0, 0)), (answered(2, 2), answered(0, 0)));
+    assert!(!fine(&seen));
+}
+
+#[test]
+fn minutes_that_stay_bad_take_back_and_an_outage_that_ends_does_not() {
+    let bad = (answered(42, 42), answered(18, 18));
+    let takes_back = |bad_minutes: usize, then: usize| {
+        let seen = [vec![good(); 5], vec![bad; bad_minutes], vec![good(); then]].concat();
+        let (counted, now) = counted(seen);
+        matches!(judged(&(Counted { week: Some(calm_week()), ..counted }, now)), Judgement::Past(_))
+    };
+    assert!(!takes_back(5, 0), "three minutes of patience, and the newest is not whole");
+    assert!(takes_back(8, 0));
+    assert!(!takes_back(5, 4) && !takes_back(8, 4), "it is over");
+}
+
+/// The instance reports these counts of green in each of its minutes, and CloudWatch those.
+fn reported(green: Count, published: Published) -> (Counted, Timestamp) {
+    let (mut counted, now) = counted(vec![(answered(42, 0), published); 6]);
+    let newest = minute_of(now);
+    let blue = Count { arrived: 42, failed: 0, open: 0, total: 42 };
+    let minute = |minute| MinuteCount { minute, blue, green };
+    let none = MinuteCount { minute: START, blue: Count::default(), green: Count::default() };
+    let reported =
+        Reported { at: now, minutes: (newest - 4..=newest).map(minute).collect(), base: Some(none) };
+    counted.reports.insert(InstanceId("i-1".to_owned()), reported);
+    (counted, now)
+}
+
+#[test]
+fn reports_that_contradict_cloudwatch_convict_nobody_and_are_named() {
+    let bad = Count { arrived: 18, failed: 18, open: 0, total: 18 };
+    assert!(is_worse(&reported(bad, Published { requests: 18, ..Published::default() })));
+    // Within a fifth and five they are the same.
+    assert!(is_worse(&reported(bad, answered(26, 0))));
+    let Judgement::Unsure(unsure) = judged(&reported(bad, answered(100, 0))) else { panic!("convicted") };
+    assert_eq!(unsure.left_out, [InstanceId("i-1".to_owned())]);
+}
+
+#[test]
+fn without_reports_cloudwatch_convicts_from_three_minutes_on() {
+    let bad = (answered(42, 0), answered(18, 18));
+    assert!(!is_worse(&counted(vec![bad; 2])));
+    assert!(is_worse(&counted(vec![bad; 3])));
+}
