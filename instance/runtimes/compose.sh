@@ -57,7 +57,7 @@ compose_check() {
   printf 'services: { app: { image: app, env_file: ["%s"] } }\n' "$environment" >"$environment.yaml" ||
     { echo "$environment.yaml cannot be written"; return 1; }
   compose "$1" --file "$environment.yaml" config --quiet >/dev/null 2>&1 ||
-    { echo "Compose cannot read ${environment%.new}, which the kit has written for it"; return 1; }
+    { rm -f "$environment.yaml"; echo "Compose cannot read ${environment%.new}, which the kit has written for it"; return 1; }
   rm -f "$environment.yaml"
   said=$(compose "$1" --file "$file" config --quiet 2>&1) ||
     { echo "Compose cannot read ${file##*/}: $(words <<<"$said")"; return 1; }
