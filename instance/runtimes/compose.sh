@@ -53,14 +53,11 @@ compose_check() {
   command -v docker >/dev/null || { echo "${file##*/} needs Docker, which is not installed"; return 1; }
   said=$(timeout --foreground 30 docker info 2>&1 >/dev/null) ||
     { echo "the Docker daemon does not answer, see systemctl status docker: $(words <<<"$said")"; return 1; }
-  # By itself first, because of what it cannot read Compose repeats a part, and that may be a secret.
-  printf 'services: { app: { image: app, env_file: ["%s"] } }\n' "$environment" >"$environment.yaml" ||
-    { echo "$environment.yaml cannot be written"; return 1; }
-  compose "$1" --file "$environment.yaml" config --quiet >/dev/null 2>&1 ||
-    { echo "Compose cannot read ${environment%.new}, which the kit has written for it"; return 1; }
-  rm -f "$environment.yaml"
-  said=$(compose "$1" --file "$file" config --quiet 2>&1) ||
+  # First without what the version is told: of what it cannot read Compose repeats a part, and that may be a secret.
+  said=$(environment=/dev/null compose "$1" --file "$file" config --quiet 2>&1) ||
     { echo "Compose cannot read ${file##*/}: $(words <<<"$said")"; return 1; }
+  compose "$1" --file "$file" config --quiet >/dev/null 2>&1 ||
+    { echo "Compose cannot read $environment, which the kit has written for it"; return 1; }
 }
 
 # step WHAT COMMAND…: its output goes to the colour's log; when it fails, its last words are the reason.

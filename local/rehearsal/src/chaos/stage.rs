@@ -316,9 +316,7 @@ impl<'a> Stage<'a> {
         for instance in instances {
             let mut boot = tokio::process::Command::new("bash");
             boot.arg(self.cloud.places.root.join("instance/boot/greenlight.sh")).arg("resume");
-            // By its folder nginx is found when the local cloud ends: it writes its title over its environment.
-            boot.env_clear().envs(&instance.environment).current_dir(&instance.root);
-            let said = boot.output().await?;
+            let said = boot.env_clear().envs(&instance.environment).output().await?;
             anyhow::ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
         }
         let group = self.product.target_group(&self.service, &self.live().await?.colour)?;
