@@ -34,7 +34,7 @@ pub(crate) struct Told {
 
 /// A variable of the environment; one that is empty says nothing.
 pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
 }
 
 impl Told {
