@@ -140,7 +140,8 @@ pub(crate) async fn upload_new(client: &Client, file: &Path, address: &Address) 
         Ok(None) => Err(failure.into()),
         Err(unread) => Err(unread).with_context(|| {
             format!(
-                "{address} may be there, by this very upload, whose answer was lost, or by another one: see what                  becomes of it with release wait"
+                "{address} may be there, by this very upload, whose answer was lost, or by another one: see what \
+                 becomes of it with release wait"
             )
         }),
     }

@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(seen) => {
                 let (step, ended) = follow.look(&seen);
                 if let Some(step) = step {
-                    say(arguments.output, started.elapsed(), &step)?;
+                    tell(arguments.output, started.elapsed(), &step)?;
                 }
                 if let Some(ended) = ended {
                     return end(arguments, ended, follow.last());
@@ -102,7 +102,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn say(output: Output, after: Duration, step: &Step) -> anyhow::Result<()> {
+fn tell(output: Output, after: Duration, step: &Step) -> anyhow::Result<()> {
     let seconds = after.as_secs();
     let line = match output {
         Output::Json => {

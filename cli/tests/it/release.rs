@@ -197,7 +197,9 @@ fn what_cannot_be_read_back_is_not_called_somebody_elses() {
     let (said, error, code) = upload(&s3, &[], &[]);
     assert_eq!((said.as_str(), code), ("", Some(3)));
     assert!(
-        error.contains("may be there, by this very upload, whose answer was lost, or by another one"),
+        error.contains(
+            "may be there, by this very upload, whose answer was lost, or by another one: see what becomes"
+        ),
         "{error}"
     );
 }

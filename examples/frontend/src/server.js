@@ -24,6 +24,8 @@ export function makeServer(environment) {
     if (pathname === '/healthz') return response.end('ok\n');
     if (pathname !== '/') return response.writeHead(404).end('not found\n');
     const body = page({ release, colour, backend: await backendSays(BACKEND_URL) });
+    // What is answered while the server closes ends its connection. nginx would keep it, and with it the process.
+    if (!server.listening) response.setHeader('connection', 'close');
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).end(body);
   });
   // nginx keeps its connections for 60 s: the side that closes an idle one first must be nginx.

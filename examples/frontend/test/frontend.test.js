@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { Agent, createServer, get } from 'node:http';
 import { test } from 'node:test';
 import { page } from '../src/page.js';
 import { makeServer } from '../src/server.js';
@@ -30,6 +30,24 @@ test('it is there without the backend', async () => {
   const frontend = makeServer({ BACKEND_URL: 'http://127.0.0.1:1' });
   const text = await served(frontend, async (url) => (await fetch(url)).text());
   assert.match(text, /Backend: does not answer/);
+});
+
+test('what is asked before the end is answered, and the end comes', { timeout: 30_000 }, async () => {
+  const backend = createServer();
+  const asked = once(backend, 'request');
+  await served(backend, async (url) => {
+    const frontend = makeServer({ BACKEND_URL: url }).listen(0, '127.0.0.1');
+    await once(frontend, 'listening');
+    const { port } = frontend.address();
+    const answered = once(get({ port, host: '127.0.0.1', agent: new Agent({ keepAlive: true }) }), 'response');
+    const [, late] = await asked;
+    const closed = new Promise((done) => frontend.close(done));
+    late.end('{"release":"7","colour":"blue"}');
+    const [answer] = await answered;
+    assert.equal(answer.statusCode, 200);
+    answer.resume();
+    await closed;
+  });
 });
 
 test('health asks nobody, and another path is not found', async () => {
