@@ -192,7 +192,7 @@ impl Alarms {
         let payload = Bytes::from(notice::payload(definition, from, &to, at).to_string());
         for action in definition.actions(to.state) {
             if action.starts_with("arn:aws:lambda:")
-                && let Err(error) = self.functions.invoke_later(function_name(action), payload.clone())
+                && let Err(error) = self.functions.invoke_later(function_name(action), &payload)
             {
                 tracing::warn!(%error, alarm = definition.name, "an alarm has nowhere to go");
             }

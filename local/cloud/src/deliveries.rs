@@ -121,7 +121,7 @@ impl Deliveries {
         let (function, payload) = (function.to_owned(), Bytes::from(event.to_string()));
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            if let Err(error) = functions.invoke_later(&function, payload) {
+            if let Err(error) = functions.invoke_later(&function, &payload) {
                 tracing::warn!(%error, "an event has nowhere to go");
             }
         });

@@ -200,7 +200,7 @@ impl Functions {
     ///
     /// # Errors
     /// When there is no such function.
-    pub fn invoke_later(self: &Arc<Self>, name: &str, payload: Bytes) -> Result<(), NotInvoked> {
+    pub fn invoke_later(self: &Arc<Self>, name: &str, payload: &Bytes) -> Result<(), NotInvoked> {
         self.pool(name)?;
         let number = self.events.fetch_add(1, Ordering::Relaxed);
         let again = self.pace.comes_again_after(number);
@@ -223,7 +223,6 @@ impl Functions {
         while !self.stopped.load(Ordering::Relaxed) {
             let invoked = self.invoke(name, payload.clone()).await;
             let (why, pause) = match &invoked {
-                Err(NotInvoked::NoSuchFunction(_)) => return,
                 Err(NotInvoked::TooManyExecutions) => {
                     refused += 1;
                     let is_left = !self.pace.is_too_old(came.elapsed());
@@ -233,7 +232,7 @@ impl Functions {
                     attempts += 1;
                     (GivenUp::RetriesExhausted(answer), pauses.next())
                 }
-                Ok(_) => return,
+                Ok(_) | Err(NotInvoked::NoSuchFunction(_)) => return,
             };
             if self.stopped.load(Ordering::Relaxed) {
                 return;

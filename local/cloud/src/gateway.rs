@@ -252,7 +252,7 @@ impl Gateway {
         let outcome = match kind {
             Some("Event") => self
                 .functions
-                .invoke_later(name, payload)
+                .invoke_later(name, &payload)
                 .map(|()| answers::answer(StatusCode::ACCEPTED, "application/json", Bytes::new())),
             Some("DryRun") => Ok(answers::answer(StatusCode::NO_CONTENT, "application/json", Bytes::new())),
             _ => self.functions.invoke(name, payload).await.map(|answer| {

@@ -47,11 +47,11 @@ pub enum Propagation {
 
 impl Propagation {
     /// Of the change with this number.
-    fn delays(self, chance: Chance, change: u64) -> [Duration; NODES] {
+    fn delays(self, chance: Chance, number: u64) -> [Duration; NODES] {
         if let Self::After(delays) = self {
             return delays;
         }
-        std::array::from_fn(|node| chance.within(&PROPAGATION, (change, node)))
+        std::array::from_fn(|node| chance.within(&PROPAGATION, (number, node)))
     }
 }
 

@@ -110,7 +110,7 @@ async fn a_question_is_refused_when_no_execution_is_free_and_an_event_waits_for_
     let Some(scene) = Scene::new(test, &answers_after("0")) else { return };
     scene.functions.take_elsewhere(10);
     assert_eq!(scene.invoke().await, Err(NotInvoked::TooManyExecutions));
-    scene.functions.invoke_later("function", Bytes::from("{}")).unwrap();
+    scene.functions.invoke_later("function", &Bytes::from("{}")).unwrap();
     scene.until(|scene| scene.functions.refused() > 3).await;
     assert_eq!(scene.ended(), 0);
     scene.functions.take_elsewhere(9);

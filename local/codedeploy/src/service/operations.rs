@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CodeDeploy,
-    record::{Deployment, Registered, Scope, State, Status, revision_json},
+    record::{Deployment, Registered, Scope, State, Status, Stop, revision_json},
     request,
 };
 use crate::{aws::S3Location, clock, error::ApiError};
@@ -187,7 +187,8 @@ impl CodeDeploy {
                     format!("The deployment {id} has already ended as {}", deployment.status.as_str());
                 return Err(ApiError::new("DeploymentAlreadyCompletedException", message));
             }
-            deployment.stopping = Some(body.get("autoRollbackEnabled").and_then(Value::as_bool));
+            let roll_back = body.get("autoRollbackEnabled").and_then(Value::as_bool);
+            deployment.stopping = Some(Stop { roll_back });
             deployment.status == Status::InProgress && !self.inner.settings.pace.stop.is_zero()
         };
         if !waits {
@@ -228,7 +229,7 @@ impl CodeDeploy {
         self.publish(&deployment, "STOP", None);
         self.changed();
         let service = self.clone();
-        let asked = deployment.stopping.flatten();
+        let asked = deployment.stopping.and_then(|stop| stop.roll_back);
         let roll_back = asked.unwrap_or_else(|| rolls_back_on(&deployment, "DEPLOYMENT_STOP_ON_REQUEST"));
         tokio::spawn(async move {
             tokio::time::sleep(service.inner.settings.pace.resumed).await;

@@ -139,6 +139,13 @@ pub(crate) enum Scope {
     Instances(Vec<String>),
 }
 
+/// What `StopDeployment` has asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stop {
+    /// Whether a rollback follows; the deployment's own configuration says so where this says nothing.
+    pub(crate) roll_back: Option<bool>,
+}
+
 /// One deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct Deployment {
@@ -170,8 +177,8 @@ pub(crate) struct Deployment {
     pub(crate) rollback: Map<String, Value>,
     pub(crate) follow_ons: Vec<String>,
     pub(crate) root: Option<String>,
-    /// It is being stopped, and whether a rollback was asked for with that.
-    pub(crate) stopping: Option<Option<bool>>,
+    /// It is being stopped.
+    pub(crate) stopping: Option<Stop>,
     /// Ended, and no hook of it is running any more.
     pub(crate) at_rest: bool,
 }

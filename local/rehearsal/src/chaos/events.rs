@@ -47,7 +47,7 @@ pub(super) async fn two_alarms_fire(stage: &mut Stage<'_>) -> Result<Option<Told
     Ok(Some(ended))
 }
 
-/// Later than any alarm looks: only what the instances count can take the release back in time.
+/// The shift is over before an alarm can see its first minute.
 pub(super) async fn metrics_are_late(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let late = Duration::from_mins(4);
     stage.cloud().alarms.set_lateness(Some(late..=late));
