@@ -73,7 +73,7 @@ fn the_newest_minute_acquits_nobody_and_counts_against_the_candidate() {
 
 #[test]
 fn where_no_request_came_to_the_candidate_nothing_is_fine() {
-    let only_live = counted(vec![(answered(6_000, 0), answered(0, 0)); 27]);
+    let only_live = counted(vec![(answered(6_000, 0), answered(0, 0)); 25]);
     let Judgement::Unsure(unsure) = judged(&only_live) else { panic!("{:?}", judged(&only_live)) };
     assert_eq!(unsure.compared.requests, 0);
 }
