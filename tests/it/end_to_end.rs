@@ -79,14 +79,15 @@ fn the_end_to_end_story_loses_no_request() {
 }
 
 /// The most telling scenarios of `make chaos`: a write that happens twice, a way back without a ledger, requests that
-/// the data plane loses, an instance that is replaced, a change that would uncover the wrong rule, and a rollback after
-/// success.
-const CHAOS: [&str; 6] = [
+/// the data plane loses, an instance that is replaced, a change that would uncover the wrong rule, a stack update, and a
+/// rollback after success.
+const CHAOS: [&str; 7] = [
     "answer-lost",
     "state-bucket-closed",
     "instance-dies-shifting",
     "instance-ails",
     "weights-reset-shifting",
+    "hosts-changed",
     "bad-after-success",
 ];
 
