@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-waf bench-offenders bench-evidence chaos prove
 
-FUNCTIONS := upload lifecycle alarm waf-logs
+FUNCTIONS := upload lifecycle alarm waf-logs listener-rule
 # What the local cloud runs: the functions, the program that is released, and itself.
 LOCAL := $(FUNCTIONS) sample-app rehearsal
 # Demo, chaos and tests run what builds fast. With `tests`, so that all three build the same.

@@ -3,10 +3,12 @@
 mod https;
 mod init_error;
 mod payload;
+mod presigned;
 
 pub use https::{BUNDLE, BundleError};
 
 pub use payload::Payload;
+pub use presigned::Presigned;
 
 use crate::failure::{Class, Excerpt, Failure, chain};
 use crate::ports::Clock;
@@ -22,7 +24,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use release::times::CALL_TIMEOUT;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The longest that connecting may take. Every endpoint is in the function's own region.
@@ -92,15 +94,7 @@ pub async fn settings<S>(
 /// # Errors
 /// When that file cannot be used, which is logged and told to Lambda: the function must not start.
 pub async fn sdk_config() -> Result<SdkConfig, BundleError> {
-    let bundle = ProcessEnvironment.get(BUNDLE).map(PathBuf::from);
-    let client = match https::client(bundle.as_deref()) {
-        Ok(client) => client,
-        Err(error) => {
-            tracing::error!(failure_class = Class::Permanent.word(), variable = BUNDLE, "{}", chain(&error));
-            init_error::tell(&ProcessEnvironment, &error).await;
-            return Err(error);
-        }
-    };
+    let client = trusting(https::client).await?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -112,6 +106,17 @@ pub async fn sdk_config() -> Result<SdkConfig, BundleError> {
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .load()
         .await)
+}
+
+/// What `make` makes of the bundle that [`BUNDLE`] names, if it names one. A fault is logged, and Lambda is told.
+async fn trusting<C>(make: impl FnOnce(Option<&Path>) -> Result<C, BundleError>) -> Result<C, BundleError> {
+    let bundle = ProcessEnvironment.get(BUNDLE).map(PathBuf::from);
+    let client = make(bundle.as_deref());
+    if let Err(error) = &client {
+        tracing::error!(failure_class = Class::Permanent.word(), variable = BUNDLE, "{}", chain(error));
+        init_error::tell(&ProcessEnvironment, error).await;
+    }
+    client
 }
 
 /// The machine's clock.

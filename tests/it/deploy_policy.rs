@@ -31,7 +31,8 @@ fn prefix(kind: &str) -> &str {
         "ElasticLoadBalancingV2" => "elasticloadbalancing",
         "Events" => "events",
         "IAM" => "iam",
-        "Lambda" => "lambda",
+        // CloudFormation invokes the resource's function with the rights of whoever deploys.
+        "Lambda" | "ListenerRule" => "lambda",
         "Logs" => "logs",
         "RDS" => "rds",
         "Route53" => "route53",
@@ -67,7 +68,7 @@ const NAMED: [(&str, &str, &str); 14] = [
 ];
 
 /// What belongs to another resource, under whose ARN it is made.
-const OF_ANOTHER: [&str; 7] = [
+const OF_ANOTHER: [&str; 8] = [
     "AWS::IAM::OIDCProvider",
     "AWS::IAM::Policy",
     "AWS::Lambda::EventInvokeConfig",
@@ -75,6 +76,7 @@ const OF_ANOTHER: [&str; 7] = [
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SQS::QueuePolicy",
+    "Custom::ListenerRule",
 ];
 
 /// Whether a pattern of a policy, with `*` for any letters, covers an ARN.

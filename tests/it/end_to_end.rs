@@ -85,8 +85,8 @@ fn the_end_to_end_story_loses_no_request() {
 
 /// The most telling scenarios of `make chaos`: functions that find no execution free, a write that happens twice, a way
 /// back without a ledger, a load balancer that is not of one mind, requests that the data plane loses, an instance that is
-/// replaced, a change that would uncover the wrong rule, and a rollback after success.
-const CHAOS: [&str; 8] = [
+/// replaced, a change that would uncover the wrong rule, a stack update, and a rollback after success.
+const CHAOS: [&str; 9] = [
     "executions-exhausted",
     "node-moves-late",
     "answer-lost",
@@ -94,6 +94,7 @@ const CHAOS: [&str; 8] = [
     "instance-dies-shifting",
     "instance-ails",
     "weights-reset-shifting",
+    "hosts-changed",
     "bad-after-success",
 ];
 

@@ -194,3 +194,39 @@ fn the_alarm_function_finds_the_alarms_in_each_sample() {
         );
     }
 }
+
+/// What the function is asked, or why the answer is no, before AWS is looked at.
+fn asked_of_listener_rule(payload: Value) -> String {
+    let request = match listener_rule::event::read(payload) {
+        Ok(request) => request,
+        Err(failure) => return failure.to_string(),
+    };
+    let known = request.rule().map_or("", |_| " of a rule");
+    let described = match request.described() {
+        Ok(described) => described,
+        Err(failure) => return failure.to_string(),
+    };
+    match listener_rule::policy::faults(&described.policy) {
+        Some(faults) => faults,
+        None => format!("{}{known} at {}", request.request_type, described.wanted.priority),
+    }
+}
+
+#[test]
+fn the_listener_rule_function_reads_each_sample_as_its_name_says() {
+    for (name, payload) in samples("listener-rule") {
+        let expected = match name.as_str() {
+            "create" => "Create at 20",
+            "update-hosts" => "Update of a rule at 20",
+            "update-priority" => "Update of a rule at 30",
+            "delete" => "Delete of a rule at 20",
+            "delete-never-made" => "Delete at 20",
+            "create-bad-policy" => "the release policy cannot be used",
+            "create-unreadable" => "the resource's properties cannot be read",
+            "not-an-event" => "the payload is no request of CloudFormation",
+            _ => panic!("events/listener-rule/{name}.json: this test does not know what it should be"),
+        };
+        let read = asked_of_listener_rule(payload);
+        assert!(read.starts_with(expected), "{name}: {expected} was expected, not {read}");
+    }
+}

@@ -11,6 +11,7 @@ mod end_to_end;
 mod events_catalog;
 mod examples;
 mod sam_local;
+mod stack;
 mod template;
 mod template_contract;
 mod template_firewall;

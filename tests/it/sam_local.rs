@@ -85,6 +85,7 @@ fn samples() -> BTreeMap<String, (&'static str, PathBuf)> {
         ("lifecycle", "LifecycleFunction"),
         ("alarm", "AlarmFunction"),
         ("waf-logs", "WafLogsFunction"),
+        ("listener-rule", "ListenerRuleFunction"),
     ];
     let mut found = BTreeMap::new();
     for (folder, function) in functions {

@@ -323,7 +323,7 @@ impl Resource<'_> {
                 format!("{balancing}:listener/app/{}/{}", name_of_32(stack, id), number(&[stack, id]))
                     + &format!("/{}", number(&[id, stack]))
             }
-            "AWS::ElasticLoadBalancingV2::ListenerRule" => {
+            "Custom::ListenerRule" => {
                 let listener = name("ListenerArn").replace(":listener/", ":listener-rule/");
                 format!("{listener}/{}", number(&[stack, id]))
             }

@@ -167,6 +167,10 @@ fn calls_of(iam: &Iam, name: &str) -> BTreeSet<Vec<String>> {
     let folder = root().join("functions").join(name).join("src");
     let wiring = std::fs::read_to_string(folder.join("main.rs")).unwrap();
     let mut found = calls(iam, &folder);
+    let adapters = std::fs::read_to_string(folder.join("aws.rs")).unwrap_or_default();
+    if adapters.contains("ledgers::read") {
+        found.extend(calls(iam, &root().join("shared/src/aws/ledgers")));
+    }
     if wiring.contains("greenlight::aws::Aws") {
         let shared = calls(iam, &root().join("shared/src/aws"));
         assert!(!shared.is_empty(), "no call in shared/src/aws: does this test still know a call?");
@@ -243,6 +247,27 @@ fn only_a_rule_with_a_releases_tag_can_be_deleted() {
         .collect();
     let [statement] = deleting[..] else { panic!("one statement was expected, not {deleting:?}") };
     assert_eq!(statement["Condition"], json!({ "Null": { "aws:ResourceTag/greenlight:release": false } }));
+}
+
+#[test]
+fn the_stack_changes_no_rule_but_those_of_its_services() {
+    let policies = Template::read().resource("ListenerRuleFunctionRole").properties()["Policies"].clone();
+    let statements = policies
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap().clone());
+    for change in
+        ["DeleteRule", "ModifyRule", "SetRulePriorities"].map(|name| format!("elasticloadbalancing:{name}"))
+    {
+        let allowing: Vec<Value> = statements
+            .clone()
+            .filter(|statement| texts(&statement["Action"]).contains(&change.as_str()))
+            .collect();
+        let [statement] = &allowing[..] else { panic!("one statement was expected, not {allowing:?}") };
+        let condition = json!({ "Null": { "aws:ResourceTag/greenlight:service": false } });
+        assert_eq!(statement["Condition"], condition, "{change}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a service is made of: infra/service.yaml, as template.yaml nests it.
 
-use crate::template::{ACCOUNT, REGION, SERVICES, STACK, Template, root, text};
+use crate::template::{ACCOUNT, REGION, Resource, SERVICES, STACK, Template, root, text};
+use greenlight::settings::VARIABLES;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,31 +101,82 @@ fn a_record_leads_from_each_of_up_to_five_hosts_when_there_is_a_zone() {
 
 #[test]
 fn base_rules_name_both_colours_and_leave_the_priority_before_them_free() {
+    let template = Template::read();
     let mut priorities = BTreeSet::new();
     for (service, own) in services() {
-        let rule = own.resource("Rule").properties();
-        let priority = rule["Priority"].as_u64().unwrap();
-        assert!(priorities.insert(priority), "{service}: priority {priority} is taken");
-        assert_eq!(rule["ListenerArn"], reference(Template::read(), "Listener"), "{service}");
-
-        let forward = &rule["Actions"][0]["ForwardConfig"];
+        let rule = own.resource("Rule");
+        let wanted = described(&rule).unwrap_or_else(|failure| panic!("{service}: {failure}")).wanted;
+        assert_eq!(wanted.check(), Ok(()), "{service}");
+        assert_eq!(wanted.service.as_str(), service);
+        assert!(priorities.insert(wanted.priority), "{service}: priority {} is taken", wanted.priority);
+        assert_eq!(json!(wanted.listener), reference(template, "Listener"), "{service}");
         let groups = COLOURS.map(|(_, colour, _)| reference(own, &format!("{colour}TargetGroup")));
-        let weighted = forward["TargetGroups"].as_array().unwrap();
-        let named: Vec<&Value> = weighted.iter().map(|group| &group["TargetGroupArn"]).collect();
-        assert_eq!(json!(named), json!(groups), "{service}");
-        let weights: Vec<u64> = weighted.iter().map(|group| group["Weight"].as_u64().unwrap()).collect();
-        assert_eq!(weights, [100, 0], "{service}");
-        assert_eq!(forward["TargetGroupStickinessConfig"]["Enabled"], json!(false), "{service}");
-        let rules = own.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
-        assert_eq!(rules.len(), 1, "a rule of no service");
+        assert_eq!(json!([wanted.groups.blue, wanted.groups.green]), json!(groups), "{service}");
+        assert_eq!(own.of_type("Custom::ListenerRule").len(), 1, "a rule of no service");
+        for template in [template, own] {
+            let owned_weights = template.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
+            assert!(owned_weights.is_empty(), "a stack update would write weights of its own");
+        }
     }
     for priority in &priorities {
-        assert!(
-            *priority > 1 && !priorities.contains(&(priority - 1)),
-            "{} belongs to a release",
-            priority - 1
-        );
+        assert!(!priorities.contains(&(priority - 1)), "{} belongs to a release", priority - 1);
     }
+}
+
+/// What the function reads of a base rule's properties.
+fn described(rule: &Resource<'_>) -> Result<listener_rule::event::Described, greenlight::failure::Failure> {
+    let request = json!({
+        "RequestType": "Create", "ResponseURL": "", "StackId": "", "RequestId": "", "LogicalResourceId": "",
+        "ResourceProperties": rule.properties(),
+    });
+    listener_rule::event::read(request)?.described()
+}
+
+/// A service's stack cannot see what else is there, so order is made by what it is told.
+#[test]
+fn a_base_rule_is_made_by_the_stacks_function_when_the_ledgers_bucket_is_there() {
+    let template = Template::read();
+    for (service, id) in SERVICES {
+        let given = template.resource(id).raw()["Properties"]["Parameters"].clone();
+        assert_eq!(given["StateBucket"], json!({ "Ref": "StateBucket" }), "{service}");
+        let function = json!({ "Fn::GetAtt": ["ListenerRuleFunction", "Arn"] });
+        assert_eq!(given["ListenerRuleFunctionArn"], function, "{service}");
+        let rule = template.nested(id).resource("Rule").raw()["Properties"].clone();
+        assert_eq!(rule["StateBucket"], json!({ "Ref": "StateBucket" }), "{service}");
+        assert_eq!(rule["ServiceToken"], json!({ "Ref": "ListenerRuleFunctionArn" }), "{service}");
+    }
+}
+
+#[test]
+fn a_base_rule_is_told_every_parameter_of_the_release_policy_before_a_function_works_by_it() {
+    let template = Template::read();
+    let function = template.resource("LifecycleFunction");
+    let environment = &function.raw()["Properties"]["Environment"]["Variables"];
+    let is_policy = |variable: &&greenlight::settings::Variable| {
+        environment[variable.name] == json!({ "Ref": listener_rule::policy::parameter(variable) })
+            && template.parameters().any(|(name, _)| name == listener_rule::policy::parameter(variable))
+    };
+    let expected: BTreeSet<String> =
+        VARIABLES.iter().filter(is_policy).map(listener_rule::policy::parameter).collect();
+    assert!(expected.len() >= 11, "only {expected:?}: does this test still know a parameter?");
+    for (service, id) in SERVICES {
+        let given = template.resource(id).raw()["Properties"]["Parameters"].clone();
+        let rule = template.nested(id).resource("Rule");
+        let policy = described(&rule).unwrap().policy;
+        assert_eq!(listener_rule::policy::faults(&policy), None, "{service}");
+        assert_eq!(policy.into_keys().collect::<BTreeSet<_>>(), expected, "{service}");
+        let passed = rule.raw()["Properties"]["Policy"].clone();
+        for name in &expected {
+            assert_eq!(passed[name], json!({ "Ref": name }), "{service}");
+            assert_eq!(given[name], json!({ "Ref": name }), "{service}");
+        }
+    }
+}
+
+#[test]
+fn the_listener_rule_function_has_the_time_that_it_believes() {
+    let seconds = Template::read().resource("ListenerRuleFunction").properties()["Timeout"].as_u64().unwrap();
+    assert_eq!(seconds, listener_rule::handler::FUNCTION_TIMEOUT.as_secs());
 }
 
 #[test]

@@ -11,6 +11,7 @@ Prints {"resources": {logical id: physical id}, "outputs": {name: value}, "roles
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ def policies(endpoint: str, role: str) -> dict[str, list[dict[str, Any]]]:
 def upload_nested(endpoint: str, template: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
     """Uploads the templates that a template nests, as `sam package` does, and answers them by logical id."""
     s3 = client("s3", endpoint)
-    s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    # The stacks of an account share it.
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     nested = {}
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::CloudFormation::Stack":

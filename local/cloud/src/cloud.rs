@@ -110,7 +110,9 @@ pub struct Cloud {
     /// Auto Scaling.
     pub scaling: Arc<Scaling>,
     tasks: JoinSet<()>,
-    _emulator: Arc<Emulator>,
+    name: String,
+    parameters: Vec<(String, String)>,
+    emulator: Arc<Emulator>,
     _rest: EndsProcesses,
 }
 
@@ -220,9 +222,19 @@ impl Cloud {
             speed,
             scaling,
             tasks,
-            _emulator: emulator,
+            name: options.stack.clone(),
+            parameters: options.parameters.clone(),
+            emulator,
             _rest: rest,
         })
+    }
+
+    /// Updates the stack with other values of parameters, while everything runs.
+    ///
+    /// # Errors
+    /// When the update is refused.
+    pub async fn update(&self, changed: &[(String, String)]) -> Result<()> {
+        self.emulator.update(&self.name, &self.parameters, changed).await
     }
 
     /// Ends everything that was started, also what hooks have left running on the instances. Dropping it does the

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,9 @@ use tokio::process::Command;
 
 /// How long the emulator may take to answer for the first time. It loads in one to three seconds.
 const START: Duration = Duration::from_mins(1);
+
+/// The parameters that `deploy.py` fills in.
+const FILLED_IN: [&str; 5] = ["VpcId", "SubnetIds", "Database", "ImageAccess", "WafManagedRules"];
 
 /// A free port.
 ///
@@ -61,6 +65,9 @@ impl Emulator {
             .arg(places.emulator("serve.py"))
             .arg(port.to_string())
             .env("LOCAL_CLOUD", gateway)
+            .env("LOCAL_CLOUD_RUNTIME", places.runtime_emulator()?)
+            .env("LOCAL_CLOUD_BINARIES", &places.binaries)
+            .env("LOCAL_CLOUD_FUNCTION_LOG", places.log("{}.jsonl"))
             .env("PYTHONDONTWRITEBYTECODE", "1");
         let log = places.log("emulator.log");
         let mut process = ProcessGroup::start(command, &places.state, &log)?;
@@ -122,6 +129,29 @@ impl Emulator {
         let listing = places.state.join("stack.json");
         std::fs::write(&listing, &made).with_context(|| format!("cannot write {}", listing.display()))?;
         serde_json::from_slice(&made).context("deploy.py printed no JSON")
+    }
+
+    /// Updates the stack with other values of parameters, as `aws cloudformation update-stack` does. Only what refers to
+    /// them is updated. `given` are the parameters that are no default.
+    ///
+    /// # Errors
+    /// When CloudFormation or a custom resource refuses the update; the message says why.
+    pub async fn update(
+        &self,
+        stack: &str,
+        given: &[(String, String)],
+        changed: &[(String, String)],
+    ) -> Result<()> {
+        let is_changed = |name: &str| changed.iter().any(|(changed, _)| changed == name);
+        let kept = given.iter().map(|(name, _)| name.as_str()).chain(FILLED_IN);
+        let kept = kept.filter(|name| !is_changed(name)).map(|name| (name, "UsePreviousValue", "true"));
+        let values = changed.iter().map(|(name, value)| (name.as_str(), "ParameterValue", value.as_str()));
+        let mut query = format!("Action=UpdateStack&StackName={stack}&UsePreviousTemplate=true");
+        for (index, (name, member, value)) in values.chain(kept).enumerate() {
+            let parameter = format!("&Parameters.member.{}", index + 1);
+            write!(query, "{parameter}.ParameterKey={name}{parameter}.{member}={value}")?;
+        }
+        self.query("cloudformation", &query).await.map(drop)
     }
 
     /// Calls a service with AWS's JSON protocol.

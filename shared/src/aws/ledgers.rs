@@ -1,47 +1,30 @@
 //! The ledgers in S3.
 
+mod read;
+
+pub use read::read;
+
 use super::Aws;
 use super::classify::{CallError, failed, failure, incomplete, status};
 use crate::failure::{Class, Failure};
 use crate::ports::{LedgerVersion, Ledgers, PortResult};
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use release::{Ledger, ServiceName};
 
-impl Aws {
-    fn ledger_key(service: &ServiceName) -> String {
-        format!("ledger/{service}.json")
-    }
+fn key(service: &ServiceName) -> String {
+    format!("ledger/{service}.json")
+}
 
-    fn ledger_name(&self, service: &ServiceName) -> String {
-        format!("ledger s3://{}/{}", self.settings.state_bucket, Self::ledger_key(service))
-    }
+fn name(bucket: &str, service: &ServiceName) -> String {
+    format!("ledger s3://{bucket}/{}", key(service))
 }
 
 impl Ledgers for Aws {
-    /// `GetObject`. Without `s3:ListBucket` on the state bucket S3 says 403 for a ledger that does not exist yet
-    /// (S3 API reference, `GetObject`, permissions).
     async fn read_ledger(&self, service: &ServiceName) -> PortResult<Option<(Ledger, LedgerVersion)>> {
-        let attempt = format!("reading {}", self.ledger_name(service));
-        let call = self.s3.get_object().bucket(&self.settings.state_bucket).key(Self::ledger_key(service));
-        let output = match call.send().await {
-            Ok(output) => output,
-            Err(error) if matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_))) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(failure(attempt, error)),
-        };
-        let version = output.e_tag.ok_or_else(|| incomplete(&attempt, "an ETag"))?;
-        let bytes = output.body.collect().await.map_err(|error| {
-            Failure::new(Class::Transient, format!("{attempt} broke off, the next pass tries again"))
-                .caused_by(error)
-        })?;
-        let bytes = bytes.into_bytes();
-        let ledger = Ledger::from_json(&bytes).map_err(|error| Failure::of_ledger(&attempt, error))?;
-        Ok(Some((ledger, LedgerVersion(version))))
+        read(&self.s3, &self.settings.state_bucket, service).await
     }
 
     /// `PutObject` with `If-Match`, or `If-None-Match: *` for the first. S3 answers 412 when another version is
@@ -54,7 +37,7 @@ impl Ledgers for Aws {
         ledger: &Ledger,
         expected: Option<&LedgerVersion>,
     ) -> PortResult<LedgerVersion> {
-        let attempt = format!("writing {}", self.ledger_name(&ledger.service));
+        let attempt = format!("writing {}", name(&self.settings.state_bucket, &ledger.service));
         let body = serde_json::to_vec(ledger).map_err(|error| {
             Failure::new(
                 Class::Permanent,
@@ -66,7 +49,7 @@ impl Ledgers for Aws {
             .s3
             .put_object()
             .bucket(&self.settings.state_bucket)
-            .key(Self::ledger_key(&ledger.service))
+            .key(key(&ledger.service))
             .content_type("application/json")
             .body(ByteStream::from(body));
         let call = match expected {
@@ -97,7 +80,7 @@ mod tests {
     use super::*;
     use crate::aws::testing::{aws, backend, captured, s3_error};
     use aws_sdk_s3::Client;
-    use aws_sdk_s3::operation::get_object::GetObjectOutput;
+    use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
     use aws_sdk_s3::operation::put_object::PutObjectOutput;
     use aws_sdk_s3::types::error::NoSuchKey;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};

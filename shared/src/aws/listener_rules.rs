@@ -73,7 +73,7 @@ impl Aws {
     ) -> PortResult<()> {
         let own = self.service(service)?;
         let attempt = format!("setting {weights} on rule {rule} of {service}");
-        let action = forward(own, weights, self.stickiness(service).await?);
+        let action = forward(&own.target_groups, weights, self.stickiness(service).await?);
         match self.load_balancing.modify_rule().rule_arn(rule).actions(action).send().await {
             Ok(_) => Ok(()),
             Err(error)
@@ -141,7 +141,7 @@ impl ListenerRules for Aws {
             .priority(base.release_priority)
             .set_conditions(Some(base.conditions))
             .set_transforms(base.transforms)
-            .actions(forward(own, Weights::all_on(live), stickiness))
+            .actions(forward(&own.target_groups, Weights::all_on(live), stickiness))
             .tags(tag("greenlight:service", service.to_string()))
             .tags(tag("greenlight:release", release.number.to_string()))
             .tags(tag("greenlight:attempt", release.attempt.to_string()));
@@ -191,7 +191,7 @@ impl ListenerRules for Aws {
         let base = self.service(service)?.base_rule_arn.clone();
         let gone = Gone {
             class: Class::Permanent,
-            next: "the service's base rule is gone: update the stack, which makes it anew",
+            next: "the service's base rule is gone: deploy the stack with another Bake, which makes it again (docs/operating.md)",
         };
         self.set_weights(service, &base, weights, gone).await
     }

@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use release::{Colour, Odd, PerColour, ReleaseRule, Routing, RuleArn, Rules, ServiceName, Weights};
 
-pub(super) use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig as StickinessConfig;
+pub use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig as StickinessConfig;
 
 /// What is known of a service's rules.
 pub(super) struct ServiceRules {
@@ -42,7 +42,7 @@ impl ServiceRules {
         let base_arn = &own.base_rule_arn;
         let Some(base) = rules.iter().find(|rule| rule.rule_arn.as_ref() == Some(base_arn)) else {
             let why = format!(
-                "the base rule {base_arn} of {service} is not on listener {listener}: update the stack, which makes it anew"
+                "the base rule {base_arn} of {service} is not on listener {listener}: deploy the stack with another Bake, which makes it again (docs/operating.md)"
             );
             return Self::without_base(rules, own, why);
         };
@@ -92,14 +92,10 @@ fn stickiness(rule: &Rule) -> Option<StickinessConfig> {
 }
 
 /// The whole action that divides traffic. Both groups are always named: one that no rule names is not health-checked.
-pub(super) fn forward(
-    own: &ServiceSettings,
-    weights: Weights,
-    stickiness: Option<StickinessConfig>,
-) -> Action {
+pub fn forward(groups: &PerColour<String>, weights: Weights, stickiness: Option<StickinessConfig>) -> Action {
     let tuples = Colour::BOTH.into_iter().map(|colour| {
         let weight = i32::from(weights.of(colour));
-        TargetGroupTuple::builder().target_group_arn(own.target_groups.of(colour)).weight(weight).build()
+        TargetGroupTuple::builder().target_group_arn(groups.of(colour)).weight(weight).build()
     });
     let config = ForwardActionConfig::builder()
         .set_target_groups(Some(tuples.collect()))
@@ -135,7 +131,7 @@ fn routing(rule: &Rule, own: &ServiceSettings) -> Routing {
     if let Some((group, _)) = shares(action).into_iter().find(|(group, _)| !known(group)) {
         return odd(
             format!(
-                "rule {arn} forwards to {group}, which is neither the blue nor the green group: update the stack, which makes it anew"
+                "rule {arn} forwards to {group}, which is neither the blue nor the green group: let it forward to both by hand"
             ),
             false,
         );
@@ -155,13 +151,13 @@ fn routing(rule: &Rule, own: &ServiceSettings) -> Routing {
 
 fn not_one_forward(arn: &str) -> String {
     format!(
-        "rule {arn} has other actions than one forward action, which a change of weights would remove: update the stack, which makes it anew"
+        "rule {arn} has other actions than one forward action, which a change of weights would remove: take them away by hand"
     )
 }
 
 /// A rule with one group may name it beside the configuration or inside it; a weight that is not given is 1
 /// (ELB API reference, `Action` and `TargetGroupTuple`).
-fn shares(action: &Action) -> Vec<(&str, i32)> {
+pub fn shares(action: &Action) -> Vec<(&str, i32)> {
     let tuples = action.forward_config().map(ForwardActionConfig::target_groups).unwrap_or_default();
     if tuples.is_empty() {
         return action.target_group_arn().map(|group| (group, 1)).into_iter().collect();

@@ -7,7 +7,9 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Connector, HttpClientError};
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
@@ -67,26 +69,42 @@ pub enum BundleError {
 /// # Errors
 /// When the bundle cannot be used: the function must not start.
 pub(super) fn client(bundle: Option<&Path>) -> Result<SharedHttpClient, BundleError> {
+    let trust = trust(bundle)?;
+    // Every client of a function has the same time-outs, so one connector serves all, made for the first call.
+    let connector = OnceLock::<SharedHttpConnector>::new();
+    Ok(http_client_fn(move |settings, _components| {
+        let make = || connect(trust.clone(), settings.clone());
+        connector.get_or_init(make).clone()
+    }))
+}
+
+/// A connector of the same kind, for requests that no client of the SDK makes.
+///
+/// # Errors
+/// As [`client`].
+pub(super) fn connector(
+    bundle: Option<&Path>,
+    settings: HttpConnectorSettings,
+) -> Result<SharedHttpConnector, BundleError> {
+    Ok(connect(trust(bundle)?, settings))
+}
+
+fn trust(bundle: Option<&Path>) -> Result<TlsContext, BundleError> {
     let roots = match bundle {
         None => AMAZON.to_vec(),
         Some(path) => read(path)?,
     };
-    let trust =
-        TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots)).build()?;
-    // Every client of a function has the same time-outs, so one connector serves all, made for the first call.
-    let connector = OnceLock::<SharedHttpConnector>::new();
-    Ok(http_client_fn(move |settings, components| {
-        let made = connector.get_or_init(|| {
-            let mut builder = Connector::builder()
-                .connector_settings(settings.clone())
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(trust.clone());
-            builder.set_sleep_impl(components.sleep_impl());
-            SharedHttpConnector::new(builder.build())
-        });
-        made.clone()
-    }))
+    let store = TrustStore::empty().with_pem_certificate(roots);
+    Ok(TlsContext::builder().with_trust_store(store).build()?)
+}
+
+fn connect(trust: TlsContext, settings: HttpConnectorSettings) -> SharedHttpConnector {
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(trust);
+    SharedHttpConnector::new(connector.build())
 }
 
 /// The bundle, after every certificate in it was tried: the SDK would panic on a bad one at its first call.

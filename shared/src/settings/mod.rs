@@ -100,6 +100,17 @@ impl Settings {
     }
 }
 
+/// The release policy alone, for whoever deploys: they hear of a fault before a function does.
+///
+/// # Errors
+/// Every fault there is, also variables that are no part of a policy.
+pub fn read_policy(source: &impl Strings) -> Result<Policy, SettingsError> {
+    let mut reader = Reader::new(source);
+    let policy = policy(&mut reader);
+    reader.refuse_unknown_names(PREFIX, |_| false, "docs/settings.md lists those of the release policy");
+    reader.finish(policy)
+}
+
 fn instances(reader: &mut Reader<'_, impl Strings>) -> Option<InstanceSettings> {
     let gib = |text: &str| text.parse().ok().filter(|gib| (1..=65_536_u64).contains(gib));
     let agent = reader.value(&variables::AGENT, Agent::parse);

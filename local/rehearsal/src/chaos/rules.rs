@@ -4,9 +4,10 @@ use super::stage::Stage;
 use crate::releases::ToldVerdict;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, FixedResponseActionConfig, HostHeaderConditionConfig, RuleCondition,
+    Action, ActionTypeEnum, FixedResponseActionConfig, HostHeaderConditionConfig, Rule, RuleCondition,
 };
 use aws_sdk_elasticloadbalancingv2::{Client, error::ProvideErrorMetadata as _};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Far from the priorities of the services, and behind them.
 const FILLED_FROM: i32 = 40_000;
@@ -17,21 +18,46 @@ fn hosts<'a>(names: impl IntoIterator<Item = &'a str>) -> RuleCondition {
     RuleCondition::builder().field("host-header").host_header_config(config).build()
 }
 
+/// A stack update gives the service these host names: the custom resource writes them.
 async fn set_hosts(stage: &Stage<'_>, names: &[&str]) -> Result<()> {
-    let client = Client::new(&stage.cloud().aws);
-    let rule = stage.product().base_rule(stage.service())?;
-    let request = client.modify_rule().rule_arn(rule).conditions(hosts(names.iter().copied()));
-    request.send().await.context("the base rule's host names cannot be written")?;
-    stage.display().line(&format!("the base rule answers for {}", names.join(", ")));
+    let mut parameter = stage.service().to_owned();
+    parameter.get_mut(..1).context("the service has no name")?.make_ascii_uppercase();
+    let hosts = names.join(",");
+    stage.cloud().update(&[(format!("{parameter}Host"), hosts.clone())]).await?;
+    stage.display().line(&format!("the stack is updated: {} answers for {hosts}", stage.service()));
     Ok(())
 }
 
-/// The release's rule keeps the host names that it was created with. It must be known by more than these.
+/// The host names of the service's rules, by priority: the base rule, and that of a release as long as it is open.
+async fn hosts_of_rules(stage: &Stage<'_>) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let client = Client::new(&stage.cloud().aws);
+    let described = client.describe_rules().listener_arn(&stage.cloud().stack.listener).send().await?;
+    let group = stage.product().target_group(stage.service(), "blue")?;
+    let ours = described.rules().iter().filter(|rule| {
+        let forwards = rule.actions().iter().filter_map(Action::forward_config);
+        let mut named = forwards.flat_map(|config| config.target_groups().to_vec());
+        named.any(|one| one.target_group_arn() == Some(group))
+    });
+    let hosts = |rule: &Rule| {
+        let configs = rule.conditions().iter().filter_map(RuleCondition::host_header_config);
+        configs.flat_map(HostHeaderConditionConfig::values).cloned().collect()
+    };
+    Ok(ours.map(|rule| (rule.priority.clone().unwrap_or_default(), hosts(rule))).collect())
+}
+
+/// Base rule and release's rule get the host names together, and no weight moves but by the release.
 pub(super) async fn hosts_change_while_shifting(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(5).await?;
     stage.reaches("shifting").await?;
     let host = stage.host().to_owned();
-    set_hosts(stage, &[&host, &format!("www.{host}")]).await?;
+    let second = format!("www.{host}");
+    set_hosts(stage, &[&host, &second]).await?;
+    let rules = hosts_of_rules(stage).await?;
+    let both = BTreeSet::from([host.clone(), second]);
+    ensure!(
+        !rules.is_empty() && rules.values().all(|hosts| *hosts == both),
+        "the rules answer for {rules:?}"
+    );
     let ended = stage.ended(&upload).await;
     set_hosts(stage, &[&host]).await?;
     ended.map(Some)

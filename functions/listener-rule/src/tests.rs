@@ -1,0 +1,3 @@
+//! Requests, played on a listener in memory.
+
+mod requests;
