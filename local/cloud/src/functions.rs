@@ -182,6 +182,10 @@ impl Functions {
             Some(sandbox) => sandbox,
             None => {
                 tokio::time::sleep(Duration::from_millis(self.cold_start.load(Ordering::Relaxed))).await;
+                // What would start now would outlive the cloud.
+                if self.stopped.load(Ordering::Relaxed) {
+                    return Ok(FunctionAnswer::of_failure("the local cloud has ended"));
+                }
                 pool.start()
             }
         };
