@@ -68,7 +68,9 @@ impl Planning<'_> {
         }
         let other = live.other();
         let todo = match &self.ledger.previous {
-            _ if rules.base.is_gone() => "deploy the stack with another Bake, which makes the base rule again".to_owned(),
+            _ if rules.base.is_gone() => {
+                "deploy the stack with another Bake, which makes the base rule again".to_owned()
+            }
             _ if !rules.base.is_plain() => {
                 format!(
                     "give the base rule its one forward action to both groups again, all weight on {live}"

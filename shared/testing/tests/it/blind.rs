@@ -24,7 +24,9 @@ fn nobody() -> Routing {
 
 /// Somebody has deleted the base rule.
 fn gone() -> Routing {
-    let why = "the base rule is not on the listener: deploy the stack with another Bake, which makes it again".to_owned();
+    let why =
+        "the base rule is not on the listener: deploy the stack with another Bake, which makes it again"
+            .to_owned();
     Routing::Odd(Odd { why, gives: PerColour::default(), plain: false, gone: true })
 }
 
