@@ -20,7 +20,7 @@ const WHOLE: u16 = 997;
 
 impl Share {
     /// Nothing.
-    pub const NONE: Self = Self { part: 0, whole: 1 };
+    pub const NONE: Self = Self { part: 0, whole: 100 };
     /// About 1 %.
     pub const ONE: Self = Self { part: 10, whole: WHOLE };
     /// About 3 %.
@@ -32,7 +32,7 @@ impl Share {
     /// About 90 %: the rest stays on live, so that there is a coin.
     pub const NINETY: Self = Self { part: 897, whole: WHOLE };
     /// Everything.
-    pub const ALL: Self = Self { part: 1, whole: 1 };
+    pub const ALL: Self = Self { part: 100, whole: 100 };
     /// Those of an evidence step.
     pub const STEPS: [Self; 4] = [Self::ONE, Self::THREE, Self::TEN, Self::THIRTY];
 
