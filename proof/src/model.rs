@@ -105,7 +105,7 @@ impl Model for Exploration {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let rules: [fn(&Self, &World) -> bool; 16] = [
+        let rules: [fn(&Self, &World) -> bool; 18] = [
             holds::<0>,
             holds::<1>,
             holds::<3>,
@@ -122,6 +122,8 @@ impl Model for Exploration {
             holds::<15>,
             holds::<17>,
             holds::<18>,
+            holds::<20>,
+            holds::<21>,
         ];
         let stepwise = Rule::ALL.into_iter().filter(|rule| !rule.is_of_rest());
         let mut properties: Vec<_> =

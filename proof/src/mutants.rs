@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use release::pass::{Decisions, WithoutLedger};
 use release::plan::{Action, Effect, Plan, Reads, reads};
 use release::{
-    AlarmState, Answer, Asker, Colour, Deployment, DeploymentStatus, InstanceId, Ledger, Observation, Offer,
-    Open, PerColour, Phase, Policy, Purpose, Question, Reading, Request, Rules, TargetHealth, Upload,
-    Verdict, Weights, accept_upload, answer, plan,
+    AlarmState, Answer, Asker, ByEvidence, Colour, Deployment, DeploymentStatus, InstanceId, Ledger,
+    Observation, Offer, Open, PerColour, Phase, Policy, Purpose, Question, Reading, Reason, Request,
+    ReturnCause, Rules, Strategy, TargetHealth, Upload, Verdict, Weights, accept_upload, answer, plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -99,6 +99,16 @@ pub const ALL: &[Mutant] = &[
     mutant("tells no verdict", |machine| machine.decisions.plan = tells_nothing),
     mutant("takes the base rule for the live colour without a ledger", |machine| {
         machine.decisions.without_ledger = believes_the_base_rule;
+    }),
+];
+
+/// Those of the judge, which only releases by evidence can catch.
+pub const OF_EVIDENCE: &[Mutant] = &[
+    mutant("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
+    mutant("lets no count take back", |machine| machine.decisions.plan = ignores_counts),
+    mutant("compares no more during the bake", |machine| machine.decisions.plan = compares_no_more),
+    mutant("holds what is worse instead of taking it back", |machine| {
+        machine.decisions.plan = only_holds_what_is_worse;
     }),
 ];
 
@@ -379,7 +389,7 @@ fn only_holds(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestam
     let open = ledger.open.as_ref().filter(|open| open.had_weight()).map(|open| open.colour);
     let alarms = open.and_then(|colour| seen.alarms.of(colour).known());
     if alarms.is_some_and(|alarms| alarms.values().any(|state| *state == AlarmState::Firing)) {
-        let reasons = vec![release::Reason::Paused];
+        let reasons = vec![Reason::Paused];
         return Plan { ledger, back: Vec::new(), forward: Vec::new(), reasons, again: false };
     }
     plan(ledger, seen, policy, now)
@@ -432,4 +442,48 @@ fn tells_nothing(ledger: Ledger, seen: &Observation, policy: &Policy, now: Times
     decided.forward.retain(|action| !matches!(action, Action::TellVerdict { .. }));
     decided.ledger.releases.iter_mut().for_each(|past| past.told = true);
     decided
+}
+
+/// The time of an evidence step is over at once.
+fn needs_no_evidence(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let strategy = ledger.open.as_ref().map(|open| open.strategy);
+    if let Some(open) = &mut ledger.open
+        && let Strategy::Evidence(by) = open.strategy
+    {
+        open.strategy = Strategy::Evidence(ByEvidence { latest: Duration::ZERO, ..by });
+    }
+    let mut decided = plan(ledger, seen, policy, now);
+    if let (Some(strategy), Some(open)) = (strategy, &mut decided.ledger.open) {
+        open.strategy = strategy;
+    }
+    decided
+}
+
+fn with_fine_counts(seen: &Observation) -> Observation {
+    let mut bent = seen.clone();
+    if let Reading::Known(minutes) = &mut bent.published {
+        for published in minutes.iter_mut().flat_map(|minute| [&mut minute.blue, &mut minute.green]) {
+            (published.answered, published.failed) = (published.requests, 0);
+        }
+    }
+    bent
+}
+
+fn ignores_counts(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    plan(ledger, &with_fine_counts(seen), policy, now)
+}
+
+fn compares_no_more(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let bakes = ledger.open.as_ref().is_some_and(|open| open.evidence_step().is_none());
+    if bakes { ignores_counts(ledger, seen, policy, now) } else { plan(ledger, seen, policy, now) }
+}
+
+fn only_holds_what_is_worse(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let decided = plan(ledger.clone(), seen, policy, now);
+    let is_worse = |reason: &Reason| matches!(reason, Reason::Returns { cause: ReturnCause::Worse { .. } });
+    if !decided.reasons.iter().any(is_worse) {
+        return decided;
+    }
+    let reasons = vec![Reason::Paused];
+    Plan { ledger, back: Vec::new(), forward: Vec::new(), reasons, again: false }
 }

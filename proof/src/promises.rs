@@ -5,6 +5,7 @@
 use crate::invocation::{Blind, Breakage};
 use crate::safety::{Rule, is_fit};
 use crate::world::World;
+use release::evidence::{Published, PublishedMinute};
 use release::plan::{Action, Plan};
 use release::{
     AlarmState, Colour, DeploymentStatus, Ledger, Observation, Open, Past, Phase, Policy, Purpose, Request,
@@ -74,6 +75,11 @@ fn held(open: &Open) -> (Duration, u8) {
     let percent = |strategy: &Strategy, step: u32| strategy.step(step).map_or(100, |step| step.percent);
     match &open.phase {
         Phase::Installing => (Duration::ZERO, percent(&open.strategy, 0)),
+        // By evidence the bake comes before the last raise.
+        Phase::Shifting(shift) if shift.step == 1 && open.strategy.by_evidence().is_some() => {
+            (open.bake, 100)
+        }
+        Phase::Baking(_) if open.strategy.by_evidence().is_some() => (Duration::ZERO, 100),
         Phase::Shifting(shift) => {
             let hold = open.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold);
             (hold, percent(&open.strategy, shift.step + 1))
@@ -83,9 +89,59 @@ fn held(open: &Open) -> (Duration, u8) {
     }
 }
 
+/// Minutes of a candidate: whether all of them were answered, whether none was, and the same of the live colour.
+fn answers(minutes: &[PublishedMinute], candidate: Colour) -> (bool, bool, bool) {
+    let all = |of: fn(&Published) -> bool, colour: Colour| {
+        minutes.iter().all(|minute| minute.of(colour).requests > 0 && of(&minute.of(colour)))
+    };
+    let well = |published: &Published| published.answered == published.requests;
+    let badly = |published: &Published| published.failed == published.requests;
+    (all(well, candidate), all(badly, candidate), all(well, candidate.other()))
+}
+
+/// The counted share goes on only when the newest minutes were answered well, or at the latest time, and then not if they were
+/// worse than live's. An operator's `promote` needs no proof.
+pub fn proven_first(world: &mut World, before: &Ledger, next: &Ledger) {
+    let (Some(then), Some(now)) = (&before.open, &next.open) else { return };
+    let same = (then.attempt, &then.upload, then.purpose) == (now.attempt, &now.upload, now.purpose);
+    let goes_on = now.evidence_step().is_none() && now.intended_percent() > then.intended_percent();
+    let Some(latest) = then.evidence_step().filter(|_| same && goes_on && !then.is_requested(Request::Hurry))
+    else {
+        return;
+    };
+    let counted = now.counted.as_ref();
+    let minutes = counted.map_or(&[][..], |counted| &counted.published);
+    let newest = minutes.get(minutes.len().saturating_sub(3)..).unwrap_or_default();
+    let (well, badly, live_well) = answers(newest, now.colour);
+    let began = counted.and_then(|counted| counted.orders.first()).map_or(now.since, |order| order.at);
+    let waited = Duration::try_from(now.since.duration_since(began)).unwrap_or(Duration::ZERO);
+    if waited < latest && (newest.len() < 3 || !well) {
+        world.break_rule(Rule::ProvenFirst);
+    }
+    if newest.len() == 3 && badly && live_well {
+        world.break_rule(Rule::WorseReturns);
+    }
+}
+
+/// Four whole minutes in which the candidate failed everything, and live nothing, leave no doubt.
+fn worse_returns(world: &mut World, seen: &Observation, ledger: &Ledger, plan: &Plan) {
+    let Some(open) = ledger.open.as_ref().filter(|open| open.had_weight()) else { return };
+    let Some(minutes) = seen.published.known().filter(|minutes| minutes.len() > 4) else { return };
+    let (_, badly, live_well) = answers(minutes, open.colour);
+    let returns = plan
+        .ledger
+        .open
+        .as_ref()
+        .is_none_or(|open| matches!(open.phase, Phase::Returning(_) | Phase::Settling));
+    if badly && live_well && !returns {
+        world.break_rule(Rule::WorseReturns);
+    }
+}
+
 /// Judges what a pass has decided by what it saw.
 pub fn decided(world: &mut World, policy: &Policy, seen: &Observation, ledger: &Ledger, plan: &Plan) {
     candidate_returns(world, seen, ledger, plan);
+    worse_returns(world, seen, ledger, plan);
     alarm_rolls_back(world, policy, seen, ledger, plan);
 }
 

@@ -61,11 +61,15 @@ pub enum Rule {
     StepHeld,
     /// A candidate that nobody can see loses its weight in time.
     BlindReturns,
+    /// By evidence nothing goes on before it is proven or its time is over.
+    ProvenFirst,
+    /// A pass that sees a candidate fail what the live colour answers takes its weight.
+    WorseReturns,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -86,6 +90,8 @@ impl Rule {
         Self::PauseHolds,
         Self::StepHeld,
         Self::BlindReturns,
+        Self::ProvenFirst,
+        Self::WorseReturns,
     ];
 
     /// Whether it is judged only when a state is left alone.
@@ -119,6 +125,8 @@ impl Rule {
             Self::LastIsTold => "the last verdict is the one that is told",
             Self::PauseHolds => "while paused nothing is raised",
             Self::BlindReturns => "a candidate that nobody can see loses its weight in time",
+            Self::ProvenFirst => "by evidence nothing goes on before it is proven or its time is over",
+            Self::WorseReturns => "a pass that sees a candidate fail what live answers takes its weight",
             Self::StepHeld => "each weight is held for its step, and the last one for the bake",
         }
     }
@@ -212,6 +220,7 @@ pub fn written(world: &mut World, next: &Ledger) {
     promises::one_verdict(world, &before, next);
     promises::rollback_begins(world, &before, next);
     promises::steps_are_held(world, &before, next);
+    promises::proven_first(world, &before, next);
     let Some(open) = &next.open else { return };
     let opened = match world.history.opened.iter_mut().position(|opened| opened.key == key(open)) {
         Some(index) => &mut world.history.opened[index],

@@ -1,5 +1,6 @@
 //! Where a proof begins: the policy, and a service that was released before or never.
 
+use crate::evidence::Counts;
 use crate::machine::Machine;
 use crate::safety::History;
 use crate::step::Setting;
@@ -35,6 +36,8 @@ pub enum Pace {
     Canary,
     /// 40 % and 80 % for one tick each.
     Linear,
+    /// 10 % until the counts decide, for eight minutes at most.
+    Evidence,
 }
 
 /// What the people who run the service chose.
@@ -82,6 +85,7 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         Pace::AllAtOnce => "AllAtOnce",
         Pace::Canary => "canary:10%:28s",
         Pace::Linear => "linear:40%:28s",
+        Pace::Evidence => "canary:10%:evidence(8m)",
     };
     let policy = Policy {
         strategy: strategy.parse().unwrap_or(Strategy::AllAtOnce),
@@ -115,6 +119,7 @@ impl Start {
             firing: PerColour::default(),
             silent: PerColour::default(),
             breakage: None,
+            counts: Counts::default(),
             tags: Vec::new(),
             deployments: Vec::new(),
             passes: Passes::of(passes),

@@ -2,6 +2,7 @@
 //!
 //! It answers and refuses as `testing::World` does; nothing in it decides.
 
+use crate::evidence::Counts;
 use crate::invocation::{Breakage, Running};
 use crate::safety::{History, Rule};
 use jiff::Timestamp;
@@ -49,6 +50,8 @@ pub struct World {
     pub silent: PerColour<bool>,
     /// What goes wrong until it is mended.
     pub breakage: Option<Breakage>,
+    /// What CloudWatch says of requests.
+    pub counts: Counts,
     /// What the uploads' tags say, by number.
     pub tags: Vec<(ReleaseNumber, VerdictWord)>,
     /// Every deployment, oldest first; its id is its place.
@@ -269,6 +272,8 @@ impl World {
             health: PerColour { blue: health(Colour::Blue), green: health(Colour::Green) },
             alarms: PerColour { blue: alarms(Colour::Blue), green: alarms(Colour::Green) },
             suspended: if reads.suspended { Reading::Known(BTreeSet::new()) } else { Reading::NotRead },
+            published: reads.published.map_or(Reading::NotRead, |window| self.counts.of(window)),
+            week: reads.week.map_or(Reading::NotRead, |_| Reading::Known(Counts::week())),
             ..Observation::default()
         }
     }
