@@ -33,7 +33,6 @@ pub(crate) struct Told {
 }
 
 /// A variable of the environment; one that is empty says nothing.
-#[expect(clippy::disallowed_methods, reason = "this is the edge that reads what a build is told")]
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
 }

@@ -166,6 +166,7 @@ struct Service {
 }
 
 impl Service {
+    #[expect(clippy::panic, reason = "the name is written here")]
     fn installed(release: &Release, now: Timestamp) -> Self {
         let name = ServiceName::new("backend").unwrap_or_else(|error| panic!("{error}"));
         let mut ledger = Ledger::new(name);
@@ -266,6 +267,7 @@ impl Service {
     }
 }
 
+#[expect(clippy::panic, reason = "the commit is written here")]
 fn upload(number: u64) -> Upload {
     Upload {
         number: ReleaseNumber(number),

@@ -194,12 +194,11 @@ impl Cloud {
             tracing::error!(%error, "the gateway ended");
         });
         poll_queues(&mut tasks, &stack, &queues, &functions, (speed, chance));
-        let delivered = Arc::clone(&firewall)
-            .deliver(aws::config(&endpoint, aws::LOG_DELIVERY_KEY), options.waf_log_interval);
+        let delivery = aws::config(&endpoint, aws::LOG_DELIVERY_KEY);
+        let delivered = Arc::clone(&firewall).deliver(delivery.clone(), options.waf_log_interval);
         tasks.spawn(async move { match delivered.await {} });
         let balancing = aws_sdk_elasticloadbalancingv2::Client::new(&inner);
-        let (delivery, interval) =
-            (aws::config(&endpoint, aws::LOG_DELIVERY_KEY), access_log::INTERVAL / speed);
+        let interval = access_log::INTERVAL / speed;
         tasks.spawn(async move { match access_log.deliver(balancing, delivery, interval).await {} });
         let evaluated = Arc::clone(&alarms);
         tasks.spawn(async move { evaluated.run().await });

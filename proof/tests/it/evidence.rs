@@ -28,12 +28,12 @@ fn ends(counts: Counts, at_max: AtMax) -> (String, u8) {
     assert_eq!(world.broken, None, "{walk:?}");
     let ledger = world.ledger_or_new();
     let past = ledger.releases.iter().rfind(|past| past.upload.number == ReleaseNumber(2)).cloned();
-    let word = match past.map(|past| past.verdict) {
+    let end = match past.map(|past| past.verdict) {
         Some(Verdict::Live) => "live".to_owned(),
         Some(Verdict::Rejected { reason }) => reason,
         other => format!("{other:?} in {}", ledger.phase()),
     };
-    (word, world.tick)
+    (end, world.tick)
 }
 
 #[test]

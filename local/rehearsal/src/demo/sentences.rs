@@ -119,9 +119,7 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::Raises { percent } => format!("{candidate} takes {percent} %: {}", about.proof()),
         Reason::WaitsForTime { seconds } => about.stays(*seconds),
         Reason::Judged { judgement } => judgement.to_string(),
-        Reason::CountsUnreadable { why } => {
-            format!("CloudWatch's counts of requests could not be read, and say nothing: {why}")
-        }
+        Reason::CountsUnreadable { why } => format!("CloudWatch's counts could not be read: {why}"),
         Reason::WaitsForDrain { seconds } => {
             format!("nothing is installed for another {seconds} s: the idle colour answers late requests")
         }
