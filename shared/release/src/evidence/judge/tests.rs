@@ -140,6 +140,14 @@ fn reports_that_contradict_cloudwatch_convict_nobody_and_are_named() {
 }
 
 #[test]
+fn a_newest_minute_that_cloudwatch_has_in_part_makes_no_report_doubtful() {
+    let bad = Count { arrived: 18, failed: 18, open: 0, total: 18 };
+    let (mut counted, now) = reported(bad, Published { requests: 18, ..Published::default() });
+    counted.published.last_mut().unwrap().blue = answered(17, 0);
+    assert!(is_worse(&(counted, now)));
+}
+
+#[test]
 fn without_reports_cloudwatch_convicts_from_three_minutes_on() {
     let bad = (answered(42, 0), answered(18, 18));
     assert!(!is_worse(&counted(vec![bad; 2])));
