@@ -306,14 +306,13 @@ async fn counts_that_cannot_be_read_are_neither_verdict_and_are_not_asked_for_mo
     let mut said = false;
     while traffic.second() < 29 * 60 {
         let reconciled = traffic.turn().await;
-        said |= says(&reconciled, "counts_unreadable");
+        said |= reconciled.iter().any(|reconciled| says(reconciled, "counts_unreadable"));
         assert_eq!((story.phase(), story.share(Colour::Green) < 900), ("shifting", true));
     }
     let calls = story.world.ports().calls();
     let asked = calls.iter().filter(|call| **call == "published").count();
     assert!((20..=30).contains(&asked), "{asked} calls in 29 minutes");
-    // The hook that did not ask in this minute found it out.
-    assert!(said || asked > 0);
+    assert!(said, "nobody is told");
     traffic.while_it_is_tried(20).await;
     assert_eq!(story.phase(), "promoting", "at the latest time AtMax decides");
 }

@@ -154,7 +154,7 @@ impl<'a> Traffic<'a> {
     }
 
     /// Five seconds of requests, then both hooks ask.
-    pub(crate) async fn turn(&mut self) -> Reconciled {
+    pub(crate) async fn turn(&mut self) -> [Reconciled; 2] {
         let begin = self.second();
         self.come += (self.rate)(begin) * 5.0 / 60.0;
         while self.come >= 1.0 {
@@ -167,8 +167,7 @@ impl<'a> Traffic<'a> {
         self.end_what_ends(begin + TURN);
         self.story.pass(SECOND * 5);
         self.publish();
-        self.asks("i-backend-2", false).await;
-        self.asks("i-backend-1", true).await
+        [self.asks("i-backend-2", false).await, self.asks("i-backend-1", true).await]
     }
 
     /// CloudWatch publishes a minute two minutes after its end.

@@ -63,12 +63,27 @@ fn minutes_until_fine() -> usize {
 
 #[test]
 fn the_newest_minute_acquits_nobody_and_counts_against_the_candidate() {
+    let newest = |last: (Published, Published), minutes: usize| {
+        let (counted, now) = counted([vec![good(); minutes - 1], vec![last]].concat());
+        // What is at stake stays the same, whatever the last minutes had.
+        (Counted { week: Some(calm_week()), ..counted }, now)
+    };
     let minutes = minutes_until_fine();
-    let mut seen = vec![good(); minutes];
-    seen[minutes - 1] = (answered(0, 0), answered(0, 0));
-    assert!(is_fine(&counted(seen.clone())), "what makes it fine is older");
-    seen[minutes - 1] = (answered(42, 0), answered(18, 18));
-    assert!(!is_fine(&counted(seen)));
+    assert!(is_fine(&newest((answered(0, 0), answered(0, 0)), minutes)), "what makes it fine is older");
+    let bad = newest((answered(42, 0), answered(18, 18)), minutes);
+    assert!(!is_fine(&bad) && !is_worse(&bad));
+}
+
+#[test]
+fn what_hides_most_of_its_clients_is_not_fine_by_cloudwatch_alone() {
+    let (mut counted, now) = counted(vec![good(); minutes_until_fine() + 2]);
+    assert!(is_fine(&(counted.clone(), now)));
+    let few = |total| Count { arrived: 1, failed: 0, open: 0, total };
+    let minute = |minute| MinuteCount { minute, blue: few(42), green: few(18) };
+    let none = MinuteCount { minute: START, blue: Count::default(), green: Count::default() };
+    let minutes = (minute_of(now) - 5..=minute_of(now)).map(minute).collect();
+    counted.reports.insert(InstanceId("i-1".to_owned()), Reported { at: now, minutes, base: Some(none) });
+    assert!(!is_fine(&(counted, now)));
 }
 
 #[test]
