@@ -119,6 +119,9 @@ fn a_parameter_that_would_be_ignored_is_refused_with_a_sentence() {
     assert_eq!(refusals(&[challenging, ("CertificateArn", arn)]), Vec::<String>::new());
     let own = [challenging, ("DomainName", "example.com"), ("HostedZoneId", "Z1")];
     assert_eq!(refusals(&own), Vec::<String>::new());
+    for mode in ["none", "count"] {
+        assert_eq!(refusals(&[&own[..], &[("WafMode", mode)]].concat()).len(), 1, "{mode}");
+    }
 }
 
 #[test]

@@ -24,6 +24,12 @@ fn an_instance_boots_with_the_script_of_the_kit() {
     }
 }
 
+/// By its role it reads the database's password and writes images.
+#[test]
+fn the_backends_containers_reach_its_role() {
+    assert_eq!(launched("Backend")["MetadataOptions"]["HttpPutResponseHopLimit"], json!(2));
+}
+
 #[test]
 fn a_disk_is_encrypted_and_containers_reach_a_role_with_rights_for_them_only() {
     let launched = launched("Frontend");
@@ -35,7 +41,7 @@ fn a_disk_is_encrypted_and_containers_reach_a_role_with_rights_for_them_only() {
     let own = Template::read().nested("Frontend");
     let launch = own.resource("LaunchTemplate").raw()["Properties"]["LaunchTemplateData"].clone();
     let hops = &launch["MetadataOptions"]["HttpPutResponseHopLimit"];
-    assert_eq!(hops, &json!({ "Fn::If": ["MorePolicies", 2, 1] }));
+    assert_eq!(hops, &json!({ "Fn::If": ["ContainersReach", 2, 1] }));
     let policies = own.resource("InstanceRole").raw()["Properties"]["ManagedPolicyArns"].clone();
     let more = json!({ "Fn::If": ["MorePolicies", { "Ref": "PolicyArns" }, { "Ref": "AWS::NoValue" }] });
     assert_eq!(policies, more);
