@@ -130,8 +130,10 @@ pub(crate) async fn upload_new(client: &Client, file: &Path, address: &Address) 
         }
     };
     let is_taken = error.code() == Some("PreconditionFailed");
+    // S3 may fail after it has stored the object.
+    let is_failure_of_s3 = status(&error).is_some_and(|status| status >= 500);
     let failure = failed(&format!("uploading {} to {address}", file.display()), error);
-    if !is_taken && failure.class() != Class::OutcomeUnknown {
+    if !is_taken && !is_failure_of_s3 && failure.class() != Class::OutcomeUnknown {
         return Err(failure.into());
     }
     match uploaded(client, address, &token).await {
@@ -147,10 +149,17 @@ pub(crate) async fn upload_new(client: &Client, file: &Path, address: &Address) 
     }
 }
 
+fn status<E>(error: &CallError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
 /// The version of what has the name, if it was uploaded with this token.
 async fn uploaded(client: &Client, address: &Address, token: &str) -> Result<Option<String>, Failure> {
     let head = client.head_object().bucket(&address.bucket).key(&address.key).send().await;
-    let head = head.map_err(|error| failed(&format!("reading {address}"), error))?;
+    let head = match head {
+        Err(error) if status(&error) == Some(404) => return Ok(None),
+        head => head.map_err(|error| failed(&format!("reading {address}"), error))?,
+    };
     let is_ours = head.metadata().and_then(|data| data.get(UPLOAD)).is_some_and(|found| found == token);
     Ok(is_ours.then(|| head.version_id.unwrap_or_else(|| WITHOUT_VERSIONS.to_owned())))
 }

@@ -205,6 +205,17 @@ fn what_cannot_be_read_back_is_not_called_somebody_elses() {
 }
 
 #[test]
+fn after_a_failure_of_s3_it_is_looked_up_what_became_of_the_upload() {
+    let failed = || Answer::error("500 Internal Server Error", "InternalError");
+    let gone = Answer::error("404 Not Found", "NoSuchKey");
+    let s3 = StubS3::prepared(vec![("PUT", vec![failed(), failed(), failed()]), ("HEAD", vec![gone])]);
+    let (said, error, code) = upload(&s3, &[], &[]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert!(error.contains("a repeat may succeed"), "{error}");
+    assert!(s3.asked().iter().any(|request| request.line.starts_with("HEAD")));
+}
+
+#[test]
 fn an_upload_that_meets_another_one_is_sent_again() {
     let conflict = Answer::error("409 Conflict", "ConditionalRequestConflict");
     let s3 = StubS3::prepared(vec![("PUT", vec![conflict, Answer::ok("")])]);

@@ -3,7 +3,7 @@
 //! An adapter matches the errors that mean something special to its operation, by their modelled type. All others come
 //! here.
 
-use crate::failure::{Class, Failure};
+use crate::failure::{Class, Failure, chain};
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -75,8 +75,11 @@ fn for_a_function<E: ProvideErrorMetadata>(error: &CallError<E>) -> &'static str
 }
 
 fn for_a_person<E: ProvideErrorMetadata>(error: &CallError<E>) -> (Class, &'static str) {
+    // A connection that S3 cuts is such a failure as well, and says nothing of credentials.
     let never_sent = match error {
-        SdkError::DispatchFailure(dispatch) => dispatch.is_other(),
+        SdkError::DispatchFailure(dispatch) if dispatch.is_other() => {
+            dispatch.as_connector_error().is_some_and(|error| chain(error).contains("credential"))
+        }
         _ => false,
     };
     let next = match class(error) {
@@ -177,7 +180,6 @@ pub fn status<E>(error: &CallError<E>) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::chain;
     use aws_sdk_s3::operation::get_object::GetObjectError;
     use aws_smithy_runtime_api::client::result::ConnectorError;
     use aws_smithy_runtime_api::http::StatusCode;
@@ -238,9 +240,16 @@ mod tests {
     #[test]
     fn a_person_hears_what_a_person_can_do_and_does_not_wait_for_credentials() {
         let unsigned = || -> ReadError {
-            SdkError::dispatch_failure(ConnectorError::other("no providers in chain".into(), None))
+            SdkError::dispatch_failure(ConnectorError::other(
+                "no providers in chain provided credentials".into(),
+                None,
+            ))
         };
-        let cases: [(ReadError, Class, &str); 8] = [
+        let cut = || -> ReadError {
+            SdkError::dispatch_failure(ConnectorError::other("IncompleteMessage".into(), None))
+        };
+        let cases: [(ReadError, Class, &str); 9] = [
+            (cut(), Class::OutcomeUnknown, "the answer was lost"),
             (answered(400, "ExpiredToken"), Class::Permanent, "the credentials have expired"),
             (unsigned(), Class::Permanent, "no credentials that it could be signed with"),
             (answered(403, "AccessDenied"), Class::Permanent, "these credentials may not do it"),
