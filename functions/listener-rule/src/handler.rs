@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// How often a call may be refused. The first refusals may only say that the function's role is seconds old: IAM's changes
 /// arrive late (IAM user guide, troubleshooting, "Changes that I make are not always immediately visible").
-const REFUSALS: u32 = 6;
+const REFUSALS: u32 = 13;
 
 /// How often an answer is put.
 const ANSWERS: u32 = 3;

@@ -2,7 +2,7 @@
 //!
 //! CloudFormation invokes the function and waits at a presigned URL for its answer. What is to be done decides the
 //! package `base-rule`; here the request is read, the listener is looked at, and the answer is given: once on every path,
-//! because CloudFormation waits an hour for an answer that does not come.
+//! because CloudFormation waits ten minutes for an answer that does not come.
 //!
 //! Errors: only when there is nobody to answer, or the answer could not be given. Lambda then invokes the function again
 //! with the same request, which finds what was done.

@@ -210,7 +210,7 @@ async fn what_a_repeat_mends_is_repeated() {
     // The role may be seconds old, and AWS busy; an answer that was lost had its effect.
     let refused = Fault::Look(Class::Permanent);
     for faults in [
-        vec![refused; 5],
+        vec![refused; 12],
         vec![Fault::Look(Class::Transient); 8],
         vec![Fault::Ledger(Class::Transient), Fault::Ledger(Class::Permanent)],
         vec![Fault::LostChange],
@@ -225,11 +225,11 @@ async fn what_a_repeat_mends_is_repeated() {
 #[tokio::test(start_paused = true)]
 async fn what_goes_wrong_is_answered_all_the_same() {
     for (faults, says) in [
-        (vec![Fault::Look(Class::Permanent); 6], "the look failed"),
+        (vec![Fault::Look(Class::Permanent); 13], "the look failed"),
         (vec![Fault::Look(Class::Transient); 100], "it took more than 45 s"),
         (vec![Fault::Hang], "it took more than 45 s"),
         (vec![Fault::Panic], "met a bug in Greenlight"),
-        (vec![Fault::Ledger(Class::Permanent); 6], "the ledger does not say which colour is live"),
+        (vec![Fault::Ledger(Class::Permanent); 13], "the ledger does not say which colour is live"),
     ] {
         let world = World::with(&faults);
         let began = tokio::time::Instant::now();
