@@ -352,16 +352,16 @@ async fn auto_scaling_processes_are_suspended_while_the_deployment_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_stop_auto_scaling_processes_stay_suspended_for_a_while() {
-    let scene = Scene::with(1, |settings| settings.pace.resumed = Duration::from_millis(300));
+    let scene = Scene::with(1, |settings| settings.pace.resumed = Duration::from_secs(2));
     scene.upload("1", with_hook("BeforeInstall", 60, WAITING));
     let mut body = order("1");
     body["ec2DeploymentOptions"] = json!({ "autoScalingGroupProcessesToSuspend": ["Terminate"] });
     let created = scene.call("CreateDeployment", body).await.unwrap();
     waiting(&scene, 1).await;
     scene.call("StopDeployment", json!({ "deploymentId": created["deploymentId"] })).await.unwrap();
+    assert_eq!(*scene.cloud.suspended.lock().unwrap(), ["demo-backend/Terminate"]);
     let_go(&scene, 1);
     scene.finished(created["deploymentId"].as_str().unwrap()).await;
-    assert_eq!(*scene.cloud.suspended.lock().unwrap(), ["demo-backend/Terminate"]);
     until("they are resumed", || async { scene.cloud.suspended.lock().unwrap().is_empty() }).await;
 }
 
