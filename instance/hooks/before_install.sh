@@ -17,7 +17,7 @@ find "$home/deployments" -type f -mtime +30 -delete
 if [[ -f $kit/release.json ]]; then
   built_for=$(member "$(<"$kit/release.json")" architecture) || built_for=''
   [[ -z $built_for || $built_for == "$(processor)" ]] ||
-    fail "the bundle was built for $built_for, and this instance is $(processor): build for $(processor), or give the service other instances"
+    fail "the bundle was packed for $built_for, and this instance is $(processor): build for $(processor) and pack with --architecture $(processor)"
 fi
 
 mebibytes_free() { df --output=avail -BM "$1" | tail -n 1 | tr -dc 0-9; }

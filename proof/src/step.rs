@@ -56,7 +56,7 @@ pub enum Step {
     Leaves,
     /// An instance joins, with the live version only.
     Joins,
-    /// A stack update sets the base rule to the template's weights.
+    /// Another hand gives blue all weight of the base rule, as a template's weights would.
     StackUpdate,
     /// A colour's alarm has no data, or has again.
     Silent(Colour, bool),

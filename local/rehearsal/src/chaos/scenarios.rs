@@ -191,19 +191,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     releasing(
         "weights-reset-shifting",
-        "a stack update writes the template's weights while a bad release shifts",
+        "somebody gives blue all weight of the base rule by hand while a bad release shifts",
         REJECTED,
         |stage| Box::pin(weights::reset_while_shifting(stage)),
     ),
     releasing(
         "weights-reset-at-rest",
-        "a stack update writes the template's weights, with no release open",
+        "somebody gives blue all weight of the base rule by hand, with no release open",
         LIVE,
         |stage| Box::pin(weights::reset_at_rest(stage)),
     ),
     releasing(
         "weights-reset-before-push",
-        "a stack update writes the template's weights, and a release is pushed in the same moment",
+        "somebody gives blue all weight of the base rule by hand, and a release is pushed in the same moment",
         LIVE,
         |stage| Box::pin(weights::reset_before_push(stage)),
     ),

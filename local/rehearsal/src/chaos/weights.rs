@@ -9,7 +9,7 @@ use cloud::Propagation;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The template's weights would take what is live on green from its users.
+/// All weight of the base rule on blue would take what is live on green from its users.
 const LIVE: &str = "green";
 
 /// Longer than a tick takes to see it, and the next pass to put it right.
@@ -21,7 +21,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// By so much two polls may see two things apart from when they were.
 const LOOKED: Duration = Duration::from_millis(200);
 
-async fn write_the_templates_weights(stage: &Stage<'_>) -> Result<()> {
+async fn give_blue_everything(stage: &Stage<'_>) -> Result<()> {
     let tuple = |colour: &str, weight| -> Result<TargetGroupTuple> {
         let group = stage.product().target_group(stage.service(), colour)?;
         Ok(TargetGroupTuple::builder().target_group_arn(group).weight(weight).build())
@@ -40,7 +40,7 @@ async fn write_the_templates_weights(stage: &Stage<'_>) -> Result<()> {
         .send()
         .await
         .context("the base rule cannot be written")?;
-    stage.display().line("the base rule has the template's weights: all on blue");
+    stage.display().line("the base rule is all on blue, by another hand");
     Ok(())
 }
 
@@ -49,14 +49,14 @@ pub(super) async fn reset_while_shifting(stage: &mut Stage<'_>) -> Result<Option
     stage.go_live_on(LIVE).await?;
     let upload = stage.push(5).await?;
     stage.reaches("shifting").await?;
-    write_the_templates_weights(stage).await?;
+    give_blue_everything(stage).await?;
     stage.ended(&upload).await.map(Some)
 }
 
 /// Users are on the idle colour, which still runs, until the next tick.
 pub(super) async fn reset_at_rest(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     stage.go_live_on(LIVE).await?;
-    write_the_templates_weights(stage).await?;
+    give_blue_everything(stage).await?;
     let live = stage.product().target_group(stage.service(), LIVE)?.to_owned();
     until("all weight on the live colour", REPAIRED, || async { Ok(stage.carries_all(&live)) }).await?;
     stage.display().line("all weight is on green again");
@@ -67,7 +67,7 @@ pub(super) async fn reset_at_rest(stage: &mut Stage<'_>) -> Result<Option<ToldVe
 /// drained.
 pub(super) async fn reset_before_push(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     stage.go_live_on(LIVE).await?;
-    write_the_templates_weights(stage).await?;
+    give_blue_everything(stage).await?;
     let upload = stage.push(0).await?;
     let live = stage.product().target_group(stage.service(), LIVE)?.to_owned();
     until("all weight on the live colour", REPAIRED, || async { Ok(stage.carries_all(&live)) }).await?;

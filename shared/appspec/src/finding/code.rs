@@ -51,7 +51,7 @@ codes! {
     Misplaced "GL004" "Bytes were added to the ZIP or lost": Everywhere, "unzip leaves with an error or takes other bytes than those that were judged.";
     Damaged "GL005" "The ZIP contradicts itself": Everywhere, "What is unpacked depends on the program: it fails, or another file is deployed than was judged.";
     Split "GL006" "The ZIP is one part of several": Everywhere, "The other parts are not on the instance, and DownloadBundle fails.";
-    TooManyEntries "GL007" "The ZIP has too many entries": Everywhere, "Unpacking takes minutes and inodes, on every instance, for each of the five revisions that are kept.";
+    TooManyEntries "GL007" "The ZIP has too many entries": Everywhere, "Unpacking takes minutes and inodes, on every instance, for each revision that is kept.";
     DirectoryTooLarge "GL008" "The ZIP's directory is too large": Everywhere, "The names alone fill the memory that the judge has.";
     UnpacksTooLarge "GL009" "The bundle unpacks to too much": Everywhere, "The disk fills up, which stops this release and every later one.";
     ExpandsTooFar "GL010" "The bundle unpacks to many times its size": Everywhere, "The disk fills up, which stops this release and every later one.";
@@ -140,7 +140,7 @@ codes! {
     NotAScript "GL504" "A script is not a text": Everywhere, "The event fails, or a shell runs what it makes of the bytes and reports success.";
     LoopOutlastsTimeout "GL505" "A loop may last longer than the script's time-out": Nowhere, "The agent ends the script before the loop can say what it found.";
     BackgroundChild "GL506" "A script leaves a child with its outputs open": Nowhere, "The agent waits for the outputs and fails the event at its time-out, although the script has succeeded.";
-    Secret "GL507" "The bundle holds a secret": Nowhere, "Everybody who may read the bucket or the instance's disk can read it, five revisions long.";
+    Secret "GL507" "The bundle holds a secret": Nowhere, "Everybody who may read the bucket or the instance's disk can read it, for as long as the agent keeps it.";
     NoRuntime "GL508" "There is nothing to start": Everywhere, "The kit finds neither compose.yaml nor app nor start.sh and fails AfterInstall.";
     KitHookMissing "GL509" "A hook of the kit is missing": Nowhere, "The release is not asked about, and traffic does not move.";
     KitIsOld "GL510" "The kit's hooks are older than the functions": Nowhere, "They do not report what the functions judge by: CloudWatch's counts alone decide, minutes later.";

@@ -1,6 +1,6 @@
 //! Drift: rules that neither the ledger nor CodeDeploy explains, with no release open.
 //!
-//! An operator's hand, a stack update that writes the template's weights, a write of a pass that was long delayed.
+//! An operator's hand, a template of one's own that writes weights, a write of a pass that was long delayed.
 
 use super::own_rule::Whose;
 use super::{Planning, rollback::can_carry};
