@@ -62,51 +62,24 @@ pub(super) fn tone(reason: &Reason) -> Tone {
     }
 }
 
-/// What a person is told of a reason.
+/// What a person is told of a reason: more than it says by itself where the decision names the release and its colours.
 pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
     let about = About(decision);
     let (release, found, candidate, live) = (about.release(), about.found(), about.candidate(), about.live());
     match reason {
-        Reason::NewerLedger { found, known } => format!(
-            "nothing goes on: a newer Greenlight wrote the ledger in format {found}, and this one knows {known}"
-        ),
-        Reason::NothingToDo => "nothing to do: no release is open and none waits".to_owned(),
         Reason::BaseRuleDrifted { weights } => {
             format!("the base rule says {weights}, and all traffic belongs on {live}")
         }
-        Reason::WaitsForBaseRule { todo } => format!("nothing opens while traffic is elsewhere: {todo}"),
-        Reason::AdoptsRollback { number } => {
-            format!("release {number} has the traffic by hand and can carry it: it is live again")
-        }
-        Reason::StrangersRule { rule } => {
-            format!("rule {rule} stands where the rule of a release would, and is not ours: move it")
-        }
-        Reason::Missing { what } => format!("the weight stays; if the next look says the same, {what}"),
         Reason::RepairsBaseRule => {
             format!("the base rule is repaired: all traffic on {live}, which is healthy")
-        }
-        Reason::StrayReleaseRule => "the rule of a release that is no longer open is left over".to_owned(),
-        Reason::ScalingSuspended { processes } => {
-            format!("Auto Scaling has {} suspended though nothing is being deployed", processes.join(", "))
         }
         Reason::Ailing { instance, seconds } => {
             format!("{instance} has been unhealthy on {live} for {seconds} s")
         }
-        Reason::Replaces { instance } => format!("{instance} is handed to Auto Scaling, which replaces it"),
-        Reason::NotReplaced { instance, waiting } => {
-            format!("{instance} is not replaced yet: waiting for {waiting}")
-        }
         Reason::LiveAlarm { alarm } => format!("alarm {alarm} fires on {live}, which went live lately"),
-        Reason::MayBeTheInstance { instance } => {
-            format!("no rollback yet: {instance} serves neither version, and the alarm may have seen it die")
-        }
         Reason::Opens { number, attempt } => about.opens(*number, *attempt),
         Reason::TooLong { seconds } => {
             format!("{release} could take {seconds} s, and CodeDeploy gives a hook 3600 s: it is refused")
-        }
-        Reason::RollsBack { number } => format!("rollback: release {number} comes back"),
-        Reason::PreviousNotRunning => {
-            "the previous version runs on too few healthy instances to take the traffic".to_owned()
         }
         Reason::Adopted => format!("CodeDeploy has opened a deployment for {release} already"),
         Reason::AdoptsRule => format!("the rule of {release} stands already"),
@@ -118,24 +91,11 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::Installed => about.installed(),
         Reason::Raises { percent } => format!("{candidate} takes {percent} %: {}", about.proof()),
         Reason::WaitsForTime { seconds } => about.stays(*seconds),
-        Reason::Judged { judgement } => judgement.to_string(),
-        Reason::CountsUnreadable { why } => format!("CloudWatch's counts could not be read: {why}"),
-        Reason::WaitsForDrain { seconds } => {
-            format!("nothing is installed for another {seconds} s: the idle colour answers late requests")
-        }
-        Reason::Paused => "the weight stays: an operator has paused the release".to_owned(),
         Reason::NotProven { waiting } => {
             format!("{candidate} gets no more traffic yet: waiting for {waiting}")
         }
-        Reason::Unknown { what } => format!("the weight stays, because this could not be read: {what}"),
         Reason::UnhealthyWithinGrace { unhealthy } => {
             format!("the weight stays: {} unhealthy on {candidate}", are(*unhealthy, "instance"))
-        }
-        Reason::AlarmsMissing { alarms } => {
-            format!("the weight stays: there is no alarm {}", alarms.join(", "))
-        }
-        Reason::AlarmsWithoutData { alarms } => {
-            format!("the weight stays: no data yet for alarm {}", alarms.join(", "))
         }
         Reason::FixForward { alarms } => {
             format!("alarm {} fires on {live}, the live colour: {release} may mend it", alarms.join(", "))
@@ -144,7 +104,6 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
             format!("the release's rule says {weights}, more than {candidate} may have: it is lowered")
         }
         Reason::Promotes => format!("{release} has proven itself: its hooks may tell CodeDeploy so"),
-        Reason::WaitsForCodeDeploy => "waiting for CodeDeploy to call the deployment a success".to_owned(),
         Reason::MovesBaseRule => format!("the base rule moves to {candidate}"),
         Reason::DeletesReleaseRule => format!("the base rule is on {candidate}: the release's own rule goes"),
         Reason::WentLive => format!("{found} is live on {}", about.found_colour()),
@@ -158,10 +117,8 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
             format!("{release} is installed on {candidate} as well, so that new instances boot with it")
         }
         Reason::Settled => format!("new instances boot with {found}, which carries the traffic"),
-        Reason::VerdictUntold { number, why } => {
-            format!("the upload of release {number} can carry no verdict: {why}")
-        }
         Reason::NotSettled { detail } => format!("new instances would not boot with {found}: {detail}"),
+        _ => reason.to_string(),
     }
 }
 
