@@ -32,6 +32,12 @@ const FAILS_ONLY: u64 = 9;
 /// So many per cent of a threshold are beyond doubt.
 const BEYOND_DOUBT: u64 = 500;
 
+/// Who has done so many things well in a network that is judged as one lives there.
+const AT_HOME: u64 = 10;
+
+/// With more of them it is no client's network. Each costs up to 16 entries of an IP set.
+const MOST_AT_HOME: usize = 32;
+
 /// Hours of which it is remembered how many used credentials.
 const HOURS: i64 = 48;
 
@@ -205,6 +211,7 @@ struct Neighbourhood {
     activity: Activity,
     members: Vec<IpNet>,
     failing: usize,
+    at_home: usize,
     sum: Balance,
 }
 
@@ -259,12 +266,14 @@ impl Review<'_> {
                 activity: Activity::default(),
                 members: Vec::new(),
                 failing: 0,
+                at_home: 0,
                 sum: Balance::default(),
             });
         }
         let Some(network) = &mut self.network else { return };
         let balance = Balance::of(activity, self.site);
         network.failing += usize::from(balance.fails_only());
+        network.at_home += usize::from(balance.is_at_home());
         network.sum.well += balance.well;
         network.sum.badly += balance.badly;
         network.members.push(client);
@@ -275,7 +284,9 @@ impl Review<'_> {
         let Some(mut all) = self.network.take() else { return };
         let Some(span) = all.activity.span() else { return };
         let ban = self.state.bans.get_mut(&all.network);
-        let is_one = all.failing >= self.configuration.neighbours.members && all.sum.fails_only();
+        let is_one = all.failing >= self.configuration.neighbours.members
+            && all.sum.fails_only()
+            && all.at_home <= MOST_AT_HOME;
         if ban.is_none() && !is_one {
             return;
         }
@@ -315,6 +326,11 @@ impl Balance {
         }
         let badly = blocked + activity.credentials().len() as u64 + paths(&|kind| kind != PathKind::Missing);
         Self { well: (activity.requests.len() as u64).saturating_sub(badly), badly }
+    }
+
+    /// Whether enough goes well in a network that only fails: one of many tries may succeed by chance.
+    fn is_at_home(&self) -> bool {
+        self.well >= AT_HOME && self.well > self.badly
     }
 
     /// Whether hardly anything went well.
@@ -481,31 +497,39 @@ fn written<'n>(networks: impl Iterator<Item = &'n IpNet>, configuration: &Config
     groups.into_values().map(|count| if count >= members { 1 } else { count }).sum()
 }
 
-/// Finds those who do nothing wrong and whose neighbours are about to become one network. They are remembered for as
-/// long as that lasts, because they need not be here all the time.
+/// Finds those who do nothing wrong and whose neighbours are about to become one network, or are judged as one. They are
+/// remembered for as long as that lasts, because they need not be here all the time, and no longer than they do nothing
+/// wrong.
 fn find_bystanders(window: &Tally, state: &mut State, configuration: &Configuration, site: &Site) {
     let mut groups: BTreeMap<IpNet, usize> = BTreeMap::new();
-    for (network, ban) in &state.bans {
-        if ban.detector != Detector::Manual
-            && let Some(group) = neighbourhood(network, configuration)
-        {
-            *groups.entry(group).or_default() += 1;
+    let mut judged_as_one: BTreeSet<IpNet> = BTreeSet::new();
+    let of_detectors = state.bans.iter().filter(|(_, ban)| ban.detector != Detector::Manual);
+    for (network, _) in of_detectors {
+        match neighbourhood(network, configuration) {
+            Some(group) => *groups.entry(group).or_default() += 1,
+            None => {
+                judged_as_one.insert(*network);
+            }
         }
     }
     groups.retain(|_, count| *count >= configuration.neighbours.members);
-    let is_in = |network: &IpNet| {
-        neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group))
+    let group_of = |network: &IpNet| {
+        let group = neighbourhood(network, configuration)?;
+        (groups.contains_key(&group) || judged_as_one.contains(&group)).then_some(group)
     };
     let mut bystanders: BTreeSet<IpNet> = std::mem::take(&mut state.bystanders);
-    bystanders.retain(|network| is_in(network) && !state.bans.contains_key(network));
-    if !groups.is_empty() {
+    bystanders.retain(|network| group_of(network).is_some() && !state.bans.contains_key(network));
+    if !(groups.is_empty() && judged_as_one.is_empty()) {
         window.each(|client, activity| {
             let network = client.network(configuration.clients.ipv6_prefix);
-            if !is_in(&network) || state.bans.contains_key(&network) {
+            let Some(group) = group_of(&network).filter(|_| !state.bans.contains_key(&network)) else {
                 return;
-            }
-            let Balance { well, badly } = Balance::of(activity, site);
-            if well > badly {
+            };
+            let balance = Balance::of(activity, site);
+            let is_one = judged_as_one.contains(&group);
+            if balance.badly > balance.well {
+                bystanders.remove(&network);
+            } else if balance.is_at_home() || (!is_one && balance.well > balance.badly) {
                 bystanders.insert(network);
             }
         });
