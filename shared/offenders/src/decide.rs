@@ -17,7 +17,7 @@ use crate::address::{Address, Networks};
 use crate::challenge;
 use crate::classify::PathKind;
 use crate::configuration::{Configuration, Mode};
-use crate::entries::supernet_of;
+use crate::entries::{common, is_of_one, supernet_of};
 use crate::judge::{self, Detector, Finding, findings, step_at, time_of};
 use crate::site::Site;
 use crate::state::{Ban, Campaign, Held, Past, State};
@@ -33,7 +33,7 @@ const FAILS_ONLY: u64 = 9;
 const BEYOND_DOUBT: u64 = 500;
 
 /// Who has done so many things well in a network that is judged as one lives there.
-const AT_HOME: u64 = 10;
+const AT_HOME: u64 = 3;
 
 /// With more of them it is no client's network. Each costs up to 16 entries of an IP set.
 const MOST_AT_HOME: usize = 32;
@@ -210,7 +210,7 @@ struct Neighbourhood {
     network: IpNet,
     activity: Activity,
     members: Vec<IpNet>,
-    failing: usize,
+    failing: Vec<IpNet>,
     at_home: usize,
     sum: Balance,
 }
@@ -265,14 +265,14 @@ impl Review<'_> {
                 network,
                 activity: Activity::default(),
                 members: Vec::new(),
-                failing: 0,
+                failing: Vec::new(),
                 at_home: 0,
                 sum: Balance::default(),
             });
         }
         let Some(network) = &mut self.network else { return };
         let balance = Balance::of(activity, self.site);
-        network.failing += usize::from(balance.fails_only());
+        network.failing.extend(balance.fails_only().then_some(client));
         network.at_home += usize::from(balance.is_at_home());
         network.sum.well += balance.well;
         network.sum.badly += balance.badly;
@@ -283,8 +283,12 @@ impl Review<'_> {
     fn end_of_network(&mut self) {
         let Some(mut all) = self.network.take() else { return };
         let Some(span) = all.activity.span() else { return };
+        // Others live in it: then only the part where it goes wrong.
+        if all.at_home > 0 && !self.state.bans.contains_key(&all.network) {
+            all.network = common(&all.failing).unwrap_or(all.network);
+        }
         let ban = self.state.bans.get_mut(&all.network);
-        let is_one = all.failing >= self.configuration.neighbours.members
+        let is_one = all.failing.len() >= self.configuration.neighbours.members
             && all.sum.fails_only()
             && all.at_home <= MOST_AT_HOME;
         if ban.is_none() && !is_one {
@@ -299,7 +303,7 @@ impl Review<'_> {
         }
         self.judge(all.network, &all.activity, span);
         if self.candidates.contains_key(&all.network) {
-            for member in &all.members {
+            for member in all.members.iter().filter(|member| all.network.contains(*member)) {
                 self.candidates.remove(member);
             }
         }
@@ -502,34 +506,30 @@ fn written<'n>(networks: impl Iterator<Item = &'n IpNet>, configuration: &Config
 /// wrong.
 fn find_bystanders(window: &Tally, state: &mut State, configuration: &Configuration, site: &Site) {
     let mut groups: BTreeMap<IpNet, usize> = BTreeMap::new();
-    let mut judged_as_one: BTreeSet<IpNet> = BTreeSet::new();
     let of_detectors = state.bans.iter().filter(|(_, ban)| ban.detector != Detector::Manual);
-    for (network, _) in of_detectors {
-        match neighbourhood(network, configuration) {
-            Some(group) => *groups.entry(group).or_default() += 1,
-            None => {
-                judged_as_one.insert(*network);
-            }
-        }
+    let (of_one, judged_as_one): (Vec<IpNet>, Vec<IpNet>) =
+        of_detectors.map(|(network, _)| *network).partition(|network| is_of_one(network, configuration));
+    for group in of_one.iter().filter_map(|network| neighbourhood(network, configuration)) {
+        *groups.entry(group).or_default() += 1;
     }
     groups.retain(|_, count| *count >= configuration.neighbours.members);
-    let group_of = |network: &IpNet| {
-        let group = neighbourhood(network, configuration)?;
-        (groups.contains_key(&group) || judged_as_one.contains(&group)).then_some(group)
+    let is_one = |network: &IpNet| judged_as_one.iter().any(|one| one.contains(network));
+    let is_in = |network: &IpNet| {
+        is_one(network)
+            || neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group))
     };
     let mut bystanders: BTreeSet<IpNet> = std::mem::take(&mut state.bystanders);
-    bystanders.retain(|network| group_of(network).is_some() && !state.bans.contains_key(network));
+    bystanders.retain(|network| is_in(network) && !state.bans.contains_key(network));
     if !(groups.is_empty() && judged_as_one.is_empty()) {
         window.each(|client, activity| {
             let network = client.network(configuration.clients.ipv6_prefix);
-            let Some(group) = group_of(&network).filter(|_| !state.bans.contains_key(&network)) else {
+            if !is_in(&network) || state.bans.contains_key(&network) {
                 return;
-            };
+            }
             let balance = Balance::of(activity, site);
-            let is_one = judged_as_one.contains(&group);
             if balance.badly > balance.well {
                 bystanders.remove(&network);
-            } else if balance.is_at_home() || (!is_one && balance.well > balance.badly) {
+            } else if balance.is_at_home() || (!is_one(&network) && balance.well > balance.badly) {
                 bystanders.insert(network);
             }
         });
@@ -543,11 +543,13 @@ fn samples_by_network<T>(
     wanted: &BTreeMap<IpNet, T>,
 ) -> BTreeMap<IpNet, Vec<Sample>> {
     let mut samples: BTreeMap<IpNet, Vec<Sample>> = BTreeMap::new();
+    let wide: Vec<IpNet> =
+        wanted.keys().filter(|network| !is_of_one(network, configuration)).copied().collect();
     for (client, sample) in window.samples() {
         let network = Address::network(client, configuration.clients.ipv6_prefix);
-        // Of a neighbourhood that is judged as one, what any of its members did.
-        let offender = [Some(network), neighbourhood(&network, configuration)];
-        if let Some(offender) = offender.into_iter().flatten().find(|network| wanted.contains_key(network)) {
+        // Of a network that is judged as one, what any of its members did.
+        let judged_as_one = || wide.iter().copied().find(|wide| wide.contains(&network));
+        if let Some(offender) = Some(network).filter(|one| wanted.contains_key(one)).or_else(judged_as_one) {
             let kept = samples.entry(offender).or_default();
             if kept.len() < MOST_SAMPLES {
                 kept.push(sample.clone());

@@ -95,9 +95,11 @@ pub fn entries(state: &State, configuration: &Configuration, family: Family, roo
             _ if ban.detector == Detector::Manual => {
                 entries.wanted.insert(*network);
             }
-            Some(group) => groups.entry(group).or_default().push(*network),
+            Some(group) if is_of_one(network, configuration) => {
+                groups.entry(group).or_default().push(*network);
+            }
             // It may have been judged as one, with somebody in it who does nothing wrong.
-            None => {
+            _ => {
                 let client = configuration.clients.ipv6_prefix;
                 entries.wanted.extend(but_for(*network, client, &kept_out));
             }
@@ -203,8 +205,16 @@ pub(crate) fn supernet_of(network: &IpNet, prefix: u8) -> Option<IpNet> {
     })
 }
 
+/// Whether a network is as narrow as one client.
+pub(crate) fn is_of_one(network: &IpNet, configuration: &Configuration) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() == 32,
+        IpNet::V6(network) => network.prefix_len() >= configuration.clients.ipv6_prefix,
+    }
+}
+
 /// The smallest network that holds them all.
-fn common(members: &[IpNet]) -> Option<IpNet> {
+pub(crate) fn common(members: &[IpNet]) -> Option<IpNet> {
     let (first, last) = (members.iter().min()?, members.iter().max()?);
     let mut network = *first;
     while !network.contains(last) {

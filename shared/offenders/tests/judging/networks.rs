@@ -32,22 +32,26 @@ fn a_network_that_uses_a_prefix_for_each_request_is_one_client_if_it_only_fails(
     assert_eq!(shared.blocked(), NOBODY);
 }
 
-/// A subscriber who uses a prefix for each of `tries`, and others in the same network for whom ten things go well.
-fn shared_48(tries: u32, others: u32) -> Logs {
+/// One at the other end of the /48.
+const LAST: Option<u32> = Some(0xffff);
+
+/// A subscriber who uses a prefix for each of `tries` and the `last` one too, and others in the same network for whom
+/// three things go well.
+fn shared_48(tries: u32, last: Option<u32>, others: u32) -> Logs {
     let mut logs = Logs::new();
     logs.people(0..0);
-    for n in 0..tries {
+    for n in (0..tries).chain(last) {
         logs.add(&format!("2001:db8:bad:{n:x}::1"), Kinds::REFUSED, 1, 30, 35);
     }
     for n in 0..others {
-        logs.add(&format!("2001:db8:bad:f{n:03x}::1"), Kinds::SUCCESS, 10, 30, 35);
+        logs.add(&format!("2001:db8:bad:f{n:03x}::1"), Kinds::SUCCESS, 3, 30, 35);
     }
     logs
 }
 
 #[test]
 fn who_does_nothing_wrong_in_a_network_that_is_judged_as_one_is_left_out_of_its_block() {
-    let mut logs = shared_48(900, 3);
+    let mut logs = shared_48(900, LAST, 3);
     // One of many tries that succeeds makes nobody a neighbour.
     for n in 0..40 {
         logs.add(&format!("2001:db8:bad:e0{n:02x}::1"), Kinds::SUCCESS, 1, 30, 35);
@@ -60,14 +64,27 @@ fn who_does_nothing_wrong_in_a_network_that_is_judged_as_one_is_left_out_of_its_
     assert!(is_blocked("2001:db8:bad:f003::/64") && is_blocked("2001:db8:bad:ffff::/64"));
 
     // Not for longer than that.
-    let mut later = shared_48(900, 3);
+    let mut later = shared_48(900, LAST, 3);
     later.add("2001:db8:bad:f001::1", Kinds::REFUSED, 11, 50, 58);
     let is_blocked = written(&later.decide(&state, &Configuration::default()).state, Family::V6);
     assert!(!is_blocked("2001:db8:bad:f000::/64") && is_blocked("2001:db8:bad:f001::/64"));
 
     // Where many people live it is nobody's own network.
-    assert_eq!(shared_48(3_000, 32).blocked(), ["2001:db8:bad::/48"]);
-    assert_eq!(shared_48(3_000, 33).blocked(), NOBODY);
+    assert_eq!(shared_48(3_000, LAST, 32).blocked(), ["2001:db8:bad::/48"]);
+    assert_eq!(shared_48(3_000, LAST, 33).blocked(), NOBODY);
+}
+
+#[test]
+fn where_others_live_only_the_part_of_a_network_is_blocked_in_which_it_goes_wrong() {
+    let blocked = |others| shared_48(900, None, others).blocked();
+    assert_eq!(blocked(0), ["2001:db8:bad::/48"]);
+    assert_eq!(blocked(1), ["2001:db8:bad::/54"]);
+    let state = shared_48(900, None, 1).decide(&State::default(), &Configuration::default()).state;
+    assert!(state.bans.values().all(|ban| !ban.samples.is_empty()), "every block has its evidence");
+    // Who moves on is followed, and who knocks stays out.
+    let followed = shared_48(1_500, None, 1).decide(&state, &Configuration::default()).state;
+    assert!(written(&followed, Family::V6)("2001:db8:bad:5db::/64"));
+    assert!(!written(&followed, Family::V6)("2001:db8:bad:1000::/64"));
 }
 
 #[test]
@@ -106,7 +123,7 @@ fn a_few_who_fail_are_no_network() {
 
 #[test]
 fn a_network_that_goes_on_knocking_stays_blocked() {
-    let state = shared_48(900, 0).decide(&State::default(), &Configuration::default()).state;
+    let state = shared_48(900, LAST, 0).decide(&State::default(), &Configuration::default()).state;
     let network: IpNet = "2001:db8:bad::/48".parse().unwrap();
     let mut knocking = Logs::new();
     for n in 0..30 {
