@@ -131,3 +131,87 @@ pub fn wordpress_guessed(traffic: &mut Traffic, random: &mut Random) {
         pen.ask(at, "POST", "/wp-login.php", 200);
     }
 }
+
+/// So many addresses that each tries as often as somebody who is mistaken.
+pub fn wide_2_an_hour(traffic: &mut Traffic, random: &mut Random) {
+    bots(traffic, random, 2_000, |pen, random| guess(pen, random, 2, 0, HOUR));
+}
+
+/// Browsers that are driven by a program load the form and what belongs to it.
+pub fn stuffing_by_browsers(traffic: &mut Traffic, random: &mut Random) {
+    bots(traffic, random, 300, |pen, random| {
+        for at in random.times(10, HOUR) {
+            pen.ask(at, "GET", "/login", 200);
+            for part in 0..8 {
+                pen.ask(at + 100 + part * 30, "GET", format!("/assets/part-{part}.js"), 200);
+            }
+            pen.ask(at + 3_000, "POST", "/login", 401);
+        }
+    });
+}
+
+/// After four tries each logs in to an account of its own.
+pub fn stuffing_with_an_account(traffic: &mut Traffic, random: &mut Random) {
+    bots(traffic, random, 200, |pen, random| {
+        for (count, at) in (0..).zip(random.times(60, HOUR)) {
+            pen.ask(at, "POST", "/login", if count % 5 == 4 { 200 } else { 401 });
+        }
+    });
+}
+
+/// A new /64 for each request, of a /48 in which others live.
+pub fn rotating_among_neighbours(traffic: &mut Traffic, random: &mut Random) {
+    for neighbour in 0..20 {
+        let from = Ipv6Addr::new(0x2001, 0x0db8, 0xbad, 0xf000 + neighbour, 7, 7, 7, 7).into();
+        let mut pen = traffic.sender(false, from, BROWSERS[2]);
+        for at in random.times(8, HOUR) {
+            pen.page(random, at);
+        }
+    }
+    let mut pen = traffic.sender(true, subnet(0), BROWSERS[0]);
+    for (count, at) in (0..).zip(random.times(18_000, HOUR)) {
+        pen.from = subnet(count);
+        pen.ask(at, "POST", "/login", if random.per_mille(2) { 200 } else { 401 });
+    }
+}
+
+/// Twenty-four paths in an hour.
+pub fn slow_scan(traffic: &mut Traffic, random: &mut Random) {
+    bots(traffic, random, 5, |pen, random| {
+        let secrets = (0..8).map(|site| format!("/{site}/.env"));
+        let paths = PROBED.iter().map(|path| (*path).to_owned()).chain(secrets);
+        for (path, at) in paths.zip(random.times(24, HOUR)) {
+            pen.ask(at, "GET", path, 404);
+        }
+    });
+}
+
+/// It says that it is a search engine's.
+pub fn scan_as_crawler(traffic: &mut Traffic, random: &mut Random) {
+    bots(traffic, random, 5, |pen, random| {
+        pen.agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+        for at in random.times(400, HOUR) {
+            probe(pen, random, at);
+        }
+    });
+}
+
+/// Half of one's requests go where `WordPress` answers 200 to everything.
+pub fn wordpress_guessed_under_cover(traffic: &mut Traffic, random: &mut Random) {
+    benign::wordpress(traffic, random);
+    bots(traffic, random, 1, |pen, random| {
+        for at in random.times(1_800, HOUR) {
+            pen.ask(at, "POST", "/wp-login.php", 200);
+            pen.ask(at + 100, "POST", "/xmlrpc.php", 200);
+        }
+    });
+}
+
+/// One guesses behind the address of an office that works with the site.
+pub fn guessed_from_an_office(traffic: &mut Traffic, random: &mut Random) {
+    benign::office_busy(traffic, random);
+    let mut pen = traffic.sender(true, benign::OFFICE, BROWSERS[3]);
+    for at in random.times(3_600, HOUR) {
+        pen.ask(at, "POST", "/login", 401);
+    }
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::random::Random;
 use crate::traffic::{BROWSERS, Firewall, HOUR, MINUTE, Pen, Traffic, home};
 
-const OFFICE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 20));
+pub(crate) const OFFICE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 20));
 const CARRIER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
 const CRAWLER: &str = "Mozilla/5.0 (compatible; ExampleBot/2.1; +https://example.net/bot.html)";
 const SDK: &str = "example-sdk/3.2";
@@ -292,6 +292,139 @@ pub fn login_outage(traffic: &mut Traffic, random: &mut Random) {
         pen.ask(at, "GET", "/login", 200);
         for later in random.times(14, until - at) {
             pen.ask(at + later, "POST", "/login", 401);
+        }
+    }
+}
+
+/// Readers of a page elsewhere that shows pictures of the blog that was here once.
+pub fn hotlinked_pictures(traffic: &mut Traffic, random: &mut Random) {
+    for _ in 0..200 {
+        let agent = random.of(&BROWSERS);
+        let mut pen = traffic.sender(false, home(random), agent);
+        let at = random.below(HOUR - MINUTE);
+        for picture in 0..14 {
+            pen.ask(at + picture * 40, "GET", format!("/wp-content/uploads/2017/{picture}.jpg"), 404);
+        }
+    }
+}
+
+/// Those that fetch pictures, previews and feeds, all of what is no more.
+pub fn crawlers_of_other_kinds(traffic: &mut Traffic, random: &mut Random) {
+    for (number, agent) in (0..).zip([
+        "Googlebot-Image/1.0",
+        "Mediapartners-Google",
+        "Twitterbot/1.0",
+        "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+        "Mozilla/5.0 (compatible; Yahoo! Slurp; http://help.yahoo.com/help/us/ysearch/slurp)",
+    ]) {
+        let mut pen = traffic.sender(false, Ipv4Addr::new(66, 249, 66, number).into(), agent);
+        for at in random.times(720, HOUR) {
+            let folder = random.of(&["wp-content/uploads/2019", "wp-content/old", "blog"]);
+            pen.ask(at, "GET", format!("/{folder}/{}", random.below(9_000)), 404);
+        }
+    }
+}
+
+/// A site on `WordPress` that calls itself, is called by services, and is written by an office with second factors.
+pub fn wordpress_at_work(traffic: &mut Traffic, random: &mut Random) {
+    wordpress(traffic, random);
+    let itself = Ipv4Addr::new(192, 0, 2, 80).into();
+    let mut pen = traffic.sender(false, itself, "WordPress/6.8; https://www.example.com");
+    for minute in 0..60 {
+        pen.ask(minute * MINUTE + 200, "POST", "/wp-cron.php", 200);
+        pen.ask(minute * MINUTE + 900, "GET", "/wp-json/site-health/v1/tests", 401);
+    }
+    for number in 0..8 {
+        let from = Ipv4Addr::new(192, 0, 80, number).into();
+        let mut pen = traffic.sender(false, from, "Jetpack by WordPress.com");
+        for at in random.times(60, HOUR) {
+            pen.ask(at, "POST", "/xmlrpc.php", if random.per_mille(50) { 403 } else { 200 });
+        }
+    }
+    // A password and then a code: both forms are answered with 200 until all is right.
+    let mut pen = traffic.sender(false, OFFICE, BROWSERS[1]);
+    for at in random.times(40, 15 * MINUTE) {
+        let mut at = 10 * MINUTE + at;
+        while random.per_mille(200) {
+            pen.ask(at, "POST", "/wp-login.php", 200);
+            at += 8_000;
+        }
+        pen.ask(at, "POST", "/wp-login.php", 200);
+        pen.ask(at + 9_000, "POST", "/wp-login.php", 302);
+        for later in random.times(20, 10 * MINUTE) {
+            pen.ask(at + 9_000 + later, "GET", "/wp-admin/edit.php", 200);
+        }
+    }
+}
+
+/// Programs that poll. Once an hour their token expires, the old one is refused, and they get another.
+pub fn pollers_with_tokens(traffic: &mut Traffic, random: &mut Random) {
+    for number in 0..60 {
+        let from = if number < 50 { home(random) } else { OFFICE };
+        let mut pen = traffic.sender(false, from, SDK);
+        let expires = random.below(HOUR / 10_000);
+        for step in 0..HOUR / 10_000 {
+            let at = step * 10_000 + random.below(300);
+            let status = if step == expires { 401 } else { 200 };
+            pen.ask(at, "GET", format!("/api/v1/stations/{number}"), status);
+            if step == expires {
+                pen.ask(at + 400, "POST", "/oauth/token", 401);
+                pen.ask(at + 900, "POST", "/oauth/token", 200);
+            }
+        }
+    }
+}
+
+/// Phones that go on with a password that was changed, after ever longer pauses of up to a minute.
+pub fn app_with_old_password(traffic: &mut Traffic, random: &mut Random) {
+    for _ in 0..5 {
+        let mut pen = traffic.sender(false, home(random), "shop-app/8.1 (Android 16)");
+        let mut at = random.below(20 * MINUTE);
+        let mut pause = 1_000;
+        while at < HOUR {
+            pen.ask(at, "POST", "/api/v1/session", 401);
+            at += pause;
+            pause = (pause * 2).min(MINUTE);
+        }
+    }
+}
+
+/// Monitors that want to hear 404, and that nothing is left lying about.
+pub fn monitors(traffic: &mut Traffic, random: &mut Random) {
+    for number in 0..6 {
+        let from = Ipv4Addr::new(192, 0, 2, 200 + number).into();
+        let mut pen = traffic.sender(false, from, "monitor/1.0");
+        for step in 0..120 {
+            let at = step * 30_000 + random.below(2_000);
+            let any = if number < 3 { 0 } else { random.below(100_000) };
+            pen.ask(at, "GET", format!("/not-here-{any}"), 404);
+            if step % 4 == 0 {
+                for path in ["/.env", "/.git/config", "/wp-admin/", "/phpmyadmin/", "/server-status"] {
+                    pen.ask(at + 5_000, "GET", path, 404);
+                }
+            }
+        }
+    }
+}
+
+/// The site has forgotten all passwords. Most set a new one, in a while.
+pub fn everybody_resets(traffic: &mut Traffic, random: &mut Random) {
+    for _ in 0..300 {
+        let agent = random.of(&BROWSERS);
+        let mut pen = traffic.sender(false, home(random), agent);
+        let mut at = random.below(40 * MINUTE);
+        for _ in 0..2 + random.below(3) {
+            pen.ask(at, "POST", "/login", 401);
+            at += 10_000 + random.below(30_000);
+        }
+        pen.ask(at, "GET", "/password/forgot", 200);
+        pen.ask(at + 1_000, "POST", "/password/forgot", 302);
+        at += MINUTE + random.below(10 * MINUTE);
+        if random.per_mille(800) {
+            pen.ask(at, "POST", "/password/reset", 302);
+            pen.log_in(random, at + 5_000, 100);
+            pen.page(random, at + 20_000);
         }
     }
 }

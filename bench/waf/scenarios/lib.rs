@@ -54,6 +54,13 @@ pub const BENIGN: &[Scenario] = &[
     scenario("shop with /gaming/console/", benign::gaming_shop, SMALL),
     scenario("release without its assets", benign::release_without_assets, MIDDLE),
     scenario("nobody can log in", benign::login_outage, MIDDLE),
+    scenario("pictures of an old blog", benign::hotlinked_pictures, SMALL),
+    scenario("crawlers of other kinds", benign::crawlers_of_other_kinds, SMALL),
+    scenario("WordPress at work", benign::wordpress_at_work, SMALL),
+    scenario("API pollers, tokens", benign::pollers_with_tokens, MIDDLE),
+    scenario("app, old password", benign::app_with_old_password, MIDDLE),
+    scenario("monitors", benign::monitors, SMALL),
+    scenario("everybody resets passwords", benign::everybody_resets, MIDDLE),
 ];
 
 /// Somebody attacks.
@@ -67,6 +74,14 @@ pub const ATTACKS: &[Scenario] = &[
     scenario("small bot net", attacks::small_bot_net, SMALL),
     scenario("stuffing, wide and slow", attacks::stuffing, MIDDLE),
     scenario("WordPress, one guesses", attacks::wordpress_guessed, SMALL),
+    scenario("WordPress, under cover", attacks::wordpress_guessed_under_cover, SMALL),
+    scenario("2,000 addresses, 2 an hour", attacks::wide_2_an_hour, MIDDLE),
+    scenario("stuffing by browsers", attacks::stuffing_by_browsers, MIDDLE),
+    scenario("stuffing with an account", attacks::stuffing_with_an_account, MIDDLE),
+    scenario("a /64 each, with neighbours", attacks::rotating_among_neighbours, MIDDLE),
+    scenario("slow scan", attacks::slow_scan, MIDDLE),
+    scenario("scan as a crawler", attacks::scan_as_crawler, MIDDLE),
+    scenario("one guesses in an office", attacks::guessed_from_an_office, MIDDLE),
 ];
 
 impl Scenario {

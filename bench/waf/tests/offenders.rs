@@ -25,6 +25,8 @@ fn nobody_who_does_nothing_wrong_is_blocked() {
         "API pollers, expired challenge",
         "release without its assets",
         "nobody can log in",
+        "pictures of an old blog",
+        "crawlers of other kinds",
     ] {
         for has_access_logs in [true, false] {
             let Outcome { innocents_blocked, innocents_challenged, .. } = outcome(name, has_access_logs);
@@ -43,6 +45,10 @@ fn who_attacks_is_blocked_and_nobody_else() {
         ("a /64 for each request", 1.0, 0.9),
         ("50 guess, a /48 pulls the brake", 1.0, 0.9),
         ("small bot net", 0.9, 0.9),
+        ("stuffing by browsers", 0.9, 0.0),
+        ("stuffing with an account", 0.9, 0.5),
+        ("a /64 each, with neighbours", 1.0, 0.5),
+        ("slow scan", 0.9, 0.0),
     ] {
         let outcome = outcome(name, true);
         assert!(outcome.recall >= recall && outcome.stopped >= stopped, "{name}: {outcome:?}");

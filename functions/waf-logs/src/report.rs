@@ -124,7 +124,7 @@ fn tell_all(news: &[News], notes: &Notes, headlines: &mut Vec<String>, text: &mu
                 );
             }
             News::Campaign(campaign) => {
-                headlines.push(format!("{} ADDRESSES TRY CREDENTIALS", campaign.clients.failing));
+                headlines.push(format!("{} ADDRESSES TRY CREDENTIALS", campaign.clients.refused));
                 let others = if notes.challenges {
                     "Who has failed at least twice and does little else is challenged by WAF meanwhile; a browser answers that \
                      by itself."
@@ -134,9 +134,9 @@ fn tell_all(news: &[News], notes: &Notes, headlines: &mut Vec<String>, text: &mu
                 section(
                     text,
                     &format!(
-                        "Campaign: of {} clients that used credentials within the last hour, {} only fail, and go on. Those are \
-                         blocked one by one, as detectors.campaign says. {others}",
-                        campaign.clients.trying, campaign.clients.failing
+                        "Campaign: of {} clients that used credentials within the last hour, {} were refused and did little else. \
+                         {} of them go on; those are blocked one by one, as detectors.campaign says. {others}",
+                        campaign.clients.trying, campaign.clients.refused, campaign.clients.failing
                     ),
                 );
             }

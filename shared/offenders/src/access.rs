@@ -229,6 +229,17 @@ mod tests {
     }
 
     #[test]
+    fn odd_requests_are_read_for_what_they_are() {
+        let line = LINES.lines().next().unwrap();
+        let asked = |request: &str| told(&line.replace("GET http://www.example.com:80/ HTTP/1.1", request));
+        let as_ever = "1530570180186 192.168.131.39:2817 Some(200)";
+        assert_eq!(asked("GET http://a/x\"y HTTP/1.1"), format!("{as_ever} GET /x\"y curl/7.46.0"));
+        assert_eq!(asked("GET /at/12:30 HTTP/1.1"), format!("{as_ever} GET /at/12:30 curl/7.46.0"));
+        assert_eq!(asked("GET ws://a/b://c HTTP/1.1"), format!("{as_ever} GET /b://c curl/7.46.0"));
+        assert!(told(&line.replace(" 200 200 ", " 200 2x0 ")).contains(":2817 None GET"));
+    }
+
+    #[test]
     fn what_is_no_line_of_an_access_log_is_refused_with_what_is_wrong() {
         let line = LINES.lines().next().unwrap();
         assert_eq!(told(""), "neither a record of WAF's log nor a line of a load balancer's access log");

@@ -90,6 +90,11 @@ impl KeptPath {
         Self(bits)
     }
 
+    /// The same path, kept for another reason.
+    pub(crate) const fn of_kind(self, kind: PathKind) -> Self {
+        Self::new(self.0, kind)
+    }
+
     /// Why it is kept.
     pub const fn kind(self) -> PathKind {
         match self.0 & 3 {
@@ -268,9 +273,10 @@ impl Classifier {
                 Probe::Secret => path.kept(PathKind::Probed),
                 // Crawlers know what was here years ago.
                 _ if names_a_crawler(access.agent) => None,
-                Probe::Software => path.kept(PathKind::Probed),
                 // Whoever made the page is to blame for what it lacks.
-                Probe::None if matches!(status, 404 | 410) && !path.is_asset => path.kept(PathKind::Missing),
+                _ if path.is_asset => None,
+                Probe::Software => path.kept(PathKind::Probed),
+                Probe::None if matches!(status, 404 | 410) => path.kept(PathKind::Missing),
                 Probe::None => None,
             };
         }
@@ -362,12 +368,14 @@ fn without_port(client: &[u8]) -> &[u8] {
     address.strip_prefix(b"[").and_then(|address| address.strip_suffix(b"]")).unwrap_or(address)
 }
 
-/// Whether a user agent is that of a crawler which says so, and where its owner can be asked. Anybody can say so: it
-/// excuses old links, and nothing else.
+/// What crawlers call themselves. Those that fetch pictures, previews and feeds leave out the page where their owner can
+/// be asked: <https://developers.google.com/search/docs/crawling-indexing/google-common-crawlers>.
+const CRAWLERS: &[&[u8]] = &[b"bot", b"crawl", b"spider", b"slurp", b"google", b"externalhit"];
+
+/// Whether a user agent is that of a crawler which says so. Anybody can say so: it excuses old links, and nothing else.
 fn names_a_crawler(agent: &[u8]) -> bool {
     let agent = agent.to_ascii_lowercase();
-    let has = |word: &str| memchr::memmem::find(&agent, word.as_bytes()).is_some();
-    has("http") && (has("bot") || has("crawl") || has("spider"))
+    CRAWLERS.iter().any(|name| memchr::memmem::find(&agent, name).is_some())
 }
 
 /// A hash of `bytes` that cannot be foreseen without the secrets: eight bytes at a time, multiplied and folded.

@@ -141,7 +141,7 @@ pub struct Detectors {
     pub brute_force: Option<Threshold>,
     /// The same, of an address that does nothing else, while many such addresses try at once.
     pub campaign: Option<Threshold>,
-    /// Distinct paths that scanners ask for, and that are not here.
+    /// Distinct paths that scanners ask for, and that are not here; secrets twice, where both logs tell of them.
     pub scan: Option<Threshold>,
     /// Distinct other paths that are not here.
     pub not_found: Option<Threshold>,
@@ -164,7 +164,7 @@ impl Default for Detectors {
             // A program that goes on with an old password every quarter of a minute comes to 40.
             brute_force: Some(threshold(50, 10)),
             campaign: Some(threshold(5, 60)),
-            scan: Some(threshold(10, 10)),
+            scan: Some(threshold(10, 60)),
             not_found: Some(threshold(40, 10)),
             challenge: Some(threshold(20, 10)),
             credentials: Credentials::default(),
@@ -226,7 +226,6 @@ impl Default for Credentials {
             "*/connect/token",
             "*/openid-connect/token",
             "*/api/token",
-            "*/xmlrpc.php",
         ];
         Self {
             paths: paths.map(str::to_owned).to_vec(),

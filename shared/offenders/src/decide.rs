@@ -17,7 +17,7 @@ use crate::address::{Address, Networks};
 use crate::challenge;
 use crate::classify::PathKind;
 use crate::configuration::{Configuration, Mode};
-use crate::entries::supernet_of;
+use crate::entries::{common, is_of_one, supernet_of};
 use crate::judge::{self, Detector, Finding, findings, step_at, time_of};
 use crate::site::Site;
 use crate::state::{Ban, Campaign, Held, Past, State};
@@ -31,6 +31,12 @@ const FAILS_ONLY: u64 = 9;
 
 /// So many per cent of a threshold are beyond doubt.
 const BEYOND_DOUBT: u64 = 500;
+
+/// Who has done so many things well in a network that is judged as one lives there.
+const AT_HOME: u64 = 3;
+
+/// With more of them it is no client's network. Each costs up to 16 entries of an IP set.
+const MOST_AT_HOME: usize = 32;
 
 /// Hours of which it is remembered how many used credentials.
 const HOURS: i64 = 48;
@@ -204,7 +210,8 @@ struct Neighbourhood {
     network: IpNet,
     activity: Activity,
     members: Vec<IpNet>,
-    failing: usize,
+    failing: Vec<IpNet>,
+    at_home: usize,
     sum: Balance,
 }
 
@@ -258,13 +265,15 @@ impl Review<'_> {
                 network,
                 activity: Activity::default(),
                 members: Vec::new(),
-                failing: 0,
+                failing: Vec::new(),
+                at_home: 0,
                 sum: Balance::default(),
             });
         }
         let Some(network) = &mut self.network else { return };
         let balance = Balance::of(activity, self.site);
-        network.failing += usize::from(balance.fails_only());
+        network.failing.extend(balance.fails_only().then_some(client));
+        network.at_home += usize::from(balance.is_at_home());
         network.sum.well += balance.well;
         network.sum.badly += balance.badly;
         network.members.push(client);
@@ -274,8 +283,14 @@ impl Review<'_> {
     fn end_of_network(&mut self) {
         let Some(mut all) = self.network.take() else { return };
         let Some(span) = all.activity.span() else { return };
+        // Others live in it: then only the part where it goes wrong.
+        if all.at_home > 0 && !self.state.bans.contains_key(&all.network) {
+            all.network = common(&all.failing).unwrap_or(all.network);
+        }
         let ban = self.state.bans.get_mut(&all.network);
-        let is_one = all.failing >= self.configuration.neighbours.members && all.sum.fails_only();
+        let is_one = all.failing.len() >= self.configuration.neighbours.members
+            && all.sum.fails_only()
+            && all.at_home <= MOST_AT_HOME;
         if ban.is_none() && !is_one {
             return;
         }
@@ -288,7 +303,7 @@ impl Review<'_> {
         }
         self.judge(all.network, &all.activity, span);
         if self.candidates.contains_key(&all.network) {
-            for member in &all.members {
+            for member in all.members.iter().filter(|member| all.network.contains(*member)) {
                 self.candidates.remove(member);
             }
         }
@@ -315,6 +330,11 @@ impl Balance {
         }
         let badly = blocked + activity.credentials().len() as u64 + paths(&|kind| kind != PathKind::Missing);
         Self { well: (activity.requests.len() as u64).saturating_sub(badly), badly }
+    }
+
+    /// Whether enough goes well in a network that only fails: one of many tries may succeed by chance.
+    fn is_at_home(&self) -> bool {
+        self.well >= AT_HOME && self.well > self.badly
     }
 
     /// Whether hardly anything went well.
@@ -481,31 +501,35 @@ fn written<'n>(networks: impl Iterator<Item = &'n IpNet>, configuration: &Config
     groups.into_values().map(|count| if count >= members { 1 } else { count }).sum()
 }
 
-/// Finds those who do nothing wrong and whose neighbours are about to become one network. They are remembered for as
-/// long as that lasts, because they need not be here all the time.
+/// Finds those who do nothing wrong and whose neighbours are about to become one network, or are judged as one. They are
+/// remembered for as long as that lasts, because they need not be here all the time, and no longer than they do nothing
+/// wrong.
 fn find_bystanders(window: &Tally, state: &mut State, configuration: &Configuration, site: &Site) {
     let mut groups: BTreeMap<IpNet, usize> = BTreeMap::new();
-    for (network, ban) in &state.bans {
-        if ban.detector != Detector::Manual
-            && let Some(group) = neighbourhood(network, configuration)
-        {
-            *groups.entry(group).or_default() += 1;
-        }
+    let of_detectors = state.bans.iter().filter(|(_, ban)| ban.detector != Detector::Manual);
+    let (of_one, judged_as_one): (Vec<IpNet>, Vec<IpNet>) =
+        of_detectors.map(|(network, _)| *network).partition(|network| is_of_one(network, configuration));
+    for group in of_one.iter().filter_map(|network| neighbourhood(network, configuration)) {
+        *groups.entry(group).or_default() += 1;
     }
     groups.retain(|_, count| *count >= configuration.neighbours.members);
+    let is_one = |network: &IpNet| judged_as_one.iter().any(|one| one.contains(network));
     let is_in = |network: &IpNet| {
-        neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group))
+        is_one(network)
+            || neighbourhood(network, configuration).is_some_and(|group| groups.contains_key(&group))
     };
     let mut bystanders: BTreeSet<IpNet> = std::mem::take(&mut state.bystanders);
     bystanders.retain(|network| is_in(network) && !state.bans.contains_key(network));
-    if !groups.is_empty() {
+    if !(groups.is_empty() && judged_as_one.is_empty()) {
         window.each(|client, activity| {
             let network = client.network(configuration.clients.ipv6_prefix);
             if !is_in(&network) || state.bans.contains_key(&network) {
                 return;
             }
-            let Balance { well, badly } = Balance::of(activity, site);
-            if well > badly {
+            let balance = Balance::of(activity, site);
+            if balance.badly > balance.well {
+                bystanders.remove(&network);
+            } else if balance.is_at_home() || (!is_one(&network) && balance.well > balance.badly) {
                 bystanders.insert(network);
             }
         });
@@ -519,11 +543,13 @@ fn samples_by_network<T>(
     wanted: &BTreeMap<IpNet, T>,
 ) -> BTreeMap<IpNet, Vec<Sample>> {
     let mut samples: BTreeMap<IpNet, Vec<Sample>> = BTreeMap::new();
+    let wide: Vec<IpNet> =
+        wanted.keys().filter(|network| !is_of_one(network, configuration)).copied().collect();
     for (client, sample) in window.samples() {
         let network = Address::network(client, configuration.clients.ipv6_prefix);
-        // Of a neighbourhood that is judged as one, what any of its members did.
-        let offender = [Some(network), neighbourhood(&network, configuration)];
-        if let Some(offender) = offender.into_iter().flatten().find(|network| wanted.contains_key(network)) {
+        // Of a network that is judged as one, what any of its members did.
+        let judged_as_one = || wide.iter().copied().find(|wide| wide.contains(&network));
+        if let Some(offender) = Some(network).filter(|one| wanted.contains_key(one)).or_else(judged_as_one) {
             let kept = samples.entry(offender).or_default();
             if kept.len() < MOST_SAMPLES {
                 kept.push(sample.clone());

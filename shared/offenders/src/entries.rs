@@ -92,11 +92,16 @@ pub fn entries(state: &State, configuration: &Configuration, family: Family, roo
     for (network, ban) in &bans {
         match supernet_of(network, widest) {
             // What an operator wrote stands as it was written.
-            Some(group) if ban.detector != Detector::Manual => {
+            _ if ban.detector == Detector::Manual => {
+                entries.wanted.insert(*network);
+            }
+            Some(group) if is_of_one(network, configuration) => {
                 groups.entry(group).or_default().push(*network);
             }
+            // It may have been judged as one, with somebody in it who does nothing wrong.
             _ => {
-                entries.wanted.insert(*network);
+                let client = configuration.clients.ipv6_prefix;
+                entries.wanted.extend(but_for(*network, client, &kept_out));
             }
         }
     }
@@ -200,14 +205,34 @@ pub(crate) fn supernet_of(network: &IpNet, prefix: u8) -> Option<IpNet> {
     })
 }
 
+/// Whether a network is as narrow as one client.
+pub(crate) fn is_of_one(network: &IpNet, configuration: &Configuration) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() == 32,
+        IpNet::V6(network) => network.prefix_len() >= configuration.clients.ipv6_prefix,
+    }
+}
+
 /// The smallest network that holds them all.
-fn common(members: &[IpNet]) -> Option<IpNet> {
+pub(crate) fn common(members: &[IpNet]) -> Option<IpNet> {
     let (first, last) = (members.iter().min()?, members.iter().max()?);
     let mut network = *first;
     while !network.contains(last) {
         network = network.supernet()?;
     }
     Some(network)
+}
+
+/// The largest networks of `network` that hold nobody who must not be blocked, down to those of one client.
+fn but_for(network: IpNet, client: u8, kept_out: &Networks) -> Vec<IpNet> {
+    if !kept_out.overlaps(&network) {
+        return vec![network];
+    }
+    if network.prefix_len() >= client {
+        return Vec::new();
+    }
+    let halves = network.subnets(network.prefix_len() + 1).into_iter().flatten();
+    halves.flat_map(|half| but_for(half, client, kept_out)).collect()
 }
 
 /// Splits neighbours until no group's common network touches an address that must not be blocked.

@@ -12,7 +12,7 @@ use crate::BUCKET_SECONDS;
 use crate::classify::PathKind;
 use crate::configuration::{Configuration, Span, Threshold};
 use crate::site::Site;
-use crate::tally::{Activity, PathTimes};
+use crate::tally::{Activity, MINUTE, PathTimes};
 
 /// So many successes excuse one offence. People mistype, follow dead links and trip rules less often than one time in
 /// ten; who attacks fails nearly always, and would have to make ten times as many requests to look like them.
@@ -31,6 +31,12 @@ const SITTINGS: usize = 4;
 
 /// Or has failed within the find time of brute force two fifths of what is too much for one who comes alone.
 const PART_OF_ALONE: (u32, u32) = (2, 5);
+
+/// Who got in now and then, but failed more often than so, must also have done something with it.
+const OFTEN: u32 = 20;
+
+/// So many successes may belong to one try: a form, and what a browser loads with it.
+const WITH_A_TRY: u32 = 10;
 
 /// What a client was found to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -180,7 +186,8 @@ pub fn findings(
     judge(Detector::Scan, detectors.scan, &|threshold| {
         paths(threshold, &|(path, ..)| match path.kind() {
             PathKind::Probed => true,
-            PathKind::Asked => !site.sees_answers,
+            // Both logs tell of a secret that is not here. So it counts twice: nobody else looks for one.
+            PathKind::Asked => !site.sees_answers || activity.has(path.of_kind(PathKind::Probed)),
             PathKind::Missing | PathKind::Challenged => false,
         })
     });
@@ -212,10 +219,23 @@ pub(crate) fn failures(
     let mut refused = site.in_the_light(activity, configuration, ignore_until);
     refused.retain(|&step| step >= from);
     let count = u32::try_from(refused.len()).unwrap_or(u32::MAX);
-    // Stolen passwords fit now and then, and some load the form before each try.
-    let does_little_else = accepted(activity, from, site.latest).saturating_mul(5) <= count
-        && successes(activity, from, site.latest) <= count.saturating_mul(2);
+    // Stolen passwords fit now and then, and who tries them may have an account of his own to log in to in between.
+    let got_in = accepted(activity, from, site.latest);
+    let well = successes(activity, from, site.latest);
+    let is_at_home = got_in.saturating_mul(5) > count && (count <= OFTEN || well.saturating_mul(2) > count);
+    // Where nobody gets in, what a browser loads with each try says nothing.
+    let other_things = if got_in == 0 { beside_tries(activity, &refused, from) } else { well };
+    let does_little_else = !is_at_home && other_things <= count.saturating_mul(2);
     (count > 0 && does_little_else).then_some(refused)
+}
+
+/// Successes since `from` beyond those that may belong to a try in the same minute or the next.
+fn beside_tries(activity: &Activity, refused: &[u32], from: u32) -> u32 {
+    let minutes = activity.successes.iter().filter(|(minute, _)| minute + MINUTE > from);
+    minutes.fold(0, |sum, &(minute, count)| {
+        let tries = within(refused, minute, minute + 2 * MINUTE - 1);
+        sum.saturating_add(count.saturating_sub(tries.saturating_mul(WITH_A_TRY)))
+    })
 }
 
 /// Credentials refused of a client that does little else than fail, and goes on: how many within the find time of a
@@ -267,7 +287,7 @@ fn within(steps: &[u32], from: u32, until: u32) -> u32 {
 }
 
 fn successes(activity: &Activity, from: u32, until: u32) -> u32 {
-    let begin = activity.successes.partition_point(|&(minute, _)| minute + crate::tally::MINUTE <= from);
+    let begin = activity.successes.partition_point(|&(minute, _)| minute + MINUTE <= from);
     let end = activity.successes.partition_point(|&(minute, _)| minute <= until);
     activity.successes[begin..end.max(begin)].iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }

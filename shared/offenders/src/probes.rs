@@ -167,6 +167,7 @@ mod tests {
             ("/shop/.git/config/", Probe::Secret),
             ("/x/internal/y/", Probe::Secret),
             ("/site.bak/", Probe::Secret),
+            ("/site.bak/readme/", Probe::None),
             ("/console/", Probe::Software),
             ("/blog/wp-content/a.png/", Probe::Software),
             ("/gaming/console/item-7/", Probe::None),

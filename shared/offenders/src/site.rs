@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::classify::{KeptPath, PathKind};
 use crate::configuration::Configuration;
-use crate::judge::{fails_only, steps};
+use crate::judge::{fails_only, failures, steps};
 use crate::state::{Hour, State};
 use crate::tally::{Activity, Tally};
 
@@ -32,6 +32,12 @@ const TIMES_USUAL: u32 = 3;
 
 /// Of a thousand who use credentials, so many are taken to keep failing before this site's own past says more.
 const USUAL: u32 = 1;
+
+/// So many that were refused and did little else can be a campaign of few tries each.
+const CROWD: u32 = 50;
+
+/// Of a thousand who use credentials, so many are taken to go away refused before this site's own past says more.
+const USUALLY_REFUSED: u32 = 150;
 
 /// An hour in which fewer used credentials says nothing about what is usual.
 const ENOUGH_IN_AN_HOUR: u32 = 20;
@@ -82,10 +88,14 @@ impl Site {
             missed.into_iter().filter(|&(_, clients)| clients >= LINKED).map(|(path, _)| path).collect();
         site.dark = dark(&got_in, &used);
         site.count_campaign(&used, configuration);
-        let usual = usual(state, hour);
-        let Hour { trying, failing } = site.hour;
-        site.campaign = failing >= MANY
-            && u64::from(failing) * 1000 >= u64::from(TIMES_USUAL * usual) * u64::from(trying);
+        let Hour { trying, failing, refused } = site.hour;
+        let is_unusual = |count: u32, usual: u32| {
+            u64::from(count) * 1000 >= u64::from(TIMES_USUAL * usual) * u64::from(trying)
+        };
+        site.campaign = (failing >= MANY
+            && is_unusual(failing, usual(state, hour, USUAL, |seen| seen.failing)))
+            || (refused >= CROWD
+                && is_unusual(refused, usual(state, hour, USUALLY_REFUSED, |seen| seen.refused)));
         site
     }
 
@@ -99,6 +109,7 @@ impl Site {
         for activity in used.iter().filter(|activity| is_recent(activity)) {
             self.hour.trying += 1;
             self.hour.failing += u32::from(fails_only(activity, configuration, self, None).is_some());
+            self.hour.refused += u32::from(failures(activity, configuration, self, None).is_some());
         }
     }
 
@@ -153,12 +164,11 @@ fn dark(got_in: &BTreeMap<u32, u32>, used: &[Activity]) -> Vec<u32> {
     (first..=last).filter(|&slot| of(slot) * LACK < usual).collect()
 }
 
-/// Of a thousand clients that use credentials, how many keep failing: the median of the hours before.
-fn usual(state: &State, hour: i64) -> u32 {
+/// Of a thousand clients that use credentials, how many are such: the median of the hours before, and at least `least`.
+fn usual(state: &State, hour: i64, least: u32, such: fn(&Hour) -> u32) -> u32 {
     let hours =
         state.hours.iter().filter(|&(&before, seen)| before < hour && seen.trying >= ENOUGH_IN_AN_HOUR);
-    let mut shares: Vec<u32> =
-        hours.map(|(_, seen)| seen.failing.saturating_mul(1000) / seen.trying).collect();
+    let mut shares: Vec<u32> = hours.map(|(_, seen)| such(seen).saturating_mul(1000) / seen.trying).collect();
     shares.sort_unstable();
-    shares.get(shares.len() / 2).copied().unwrap_or(0).max(USUAL)
+    shares.get(shares.len() / 2).copied().unwrap_or(0).max(least)
 }

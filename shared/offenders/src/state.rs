@@ -130,6 +130,9 @@ pub struct Hour {
     pub trying: u32,
     /// Those that only fail, and go on.
     pub failing: u32,
+    /// Those that were refused and did little else: these, and who has not tried often.
+    #[serde(default)]
+    pub refused: u32,
 }
 
 /// Many try credentials at once.

@@ -68,7 +68,10 @@ fn an_answer_is_counted_for_what_it_is() {
         ("GET URL/.env", 404, (0, 0, 0, Some(PathKind::Probed))),
         ("GET URL/.env", 200, (1, 0, 0, None)),
         ("GET URL/server-status", 403, (0, 0, 0, Some(PathKind::Probed))),
-        ("GET URL/wp-content/a.png", 404, (0, 0, 0, Some(PathKind::Probed))),
+        ("GET URL/wp-content/old", 404, (0, 0, 0, Some(PathKind::Probed))),
+        ("GET URL/wp-content/a.png", 404, (0, 0, 0, None)),
+        // WordPress answers 200 there to a wrong password too.
+        ("POST URL/xmlrpc.php", 200, (1, 0, 0, None)),
         ("GET URL/gaming/console/7", 404, (0, 0, 0, Some(PathKind::Missing))),
     ] {
         assert_eq!(counted(&request.replace("URL", shop), status, "Firefox"), expected, "{request} {status}");
@@ -84,10 +87,44 @@ fn a_crawler_that_says_so_may_follow_old_links_and_look_for_no_secrets() {
 }
 
 #[test]
+fn crawlers_call_themselves_so_with_or_without_a_page_of_theirs() {
+    for crawler in [
+        "Googlebot-Image/1.0",
+        "Mediapartners-Google",
+        "Twitterbot/1.0",
+        "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+        "Mozilla/5.0 (compatible; Yahoo! Slurp; http://help.yahoo.com/help/us/ysearch/slurp)",
+        "Baiduspider",
+    ] {
+        assert_eq!(counted("GET http://a:80/wp-content/old", 404, crawler).3, None, "{crawler}");
+    }
+    for other in ["curl/8.9", "masscan/1.3 (https://github.com/robertdavidgraham/masscan)", "-"] {
+        assert_eq!(
+            counted("GET http://a:80/wp-content/old", 404, other).3,
+            Some(PathKind::Probed),
+            "{other}"
+        );
+    }
+}
+
+#[test]
 fn what_did_not_reach_the_application_is_left_to_wafs_log() {
     let text = line("198.51.100.7:1024", "POST https://a:443/login", None, "x");
     let (summary, tally) = read_in(&text, &Configuration::default(), 4096);
     assert_eq!((summary.records, summary.without_meaning, tally.len()), (1, 1, 0));
+}
+
+#[test]
+fn nothing_is_counted_of_who_is_allowed_and_of_a_proxy_that_names_nobody() {
+    let text = line("198.51.100.7:1024", "POST https://a:443/login", Some(401), "x");
+    let networks = vec!["198.51.100.0/24".parse().unwrap()];
+    let allowed = Configuration { allow: networks.clone(), ..Configuration::default() };
+    let mut proxy = Configuration::default();
+    proxy.clients.trusted_proxies = networks;
+    for configuration in [allowed, proxy] {
+        assert_eq!(read_in(&text, &configuration, 4096).1.len(), 0);
+    }
+    assert_eq!(read_in(&text, &Configuration::default(), 4096).1.len(), 1);
 }
 
 #[test]

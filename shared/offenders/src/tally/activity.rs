@@ -73,6 +73,11 @@ impl Activity {
         challenged.map(|&(_, _, last)| last).max()
     }
 
+    /// Whether a path is kept for the reason that it names.
+    pub(crate) fn has(&self, path: KeptPath) -> bool {
+        self.paths.iter().any(|&(kept, ..)| kept == path)
+    }
+
     /// Whether AWS has verified who this is.
     pub fn is_verified(&self) -> bool {
         !self.offences[5].is_empty()
