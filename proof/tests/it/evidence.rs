@@ -2,23 +2,12 @@
 
 use proof::evidence::{Counts, Walk, first_broken};
 use proof::machine::Machine;
-use proof::mutants::OF_EVIDENCE;
 use release::evidence::AtMax;
 use release::{ReleaseNumber, Verdict};
 
 #[test]
 fn no_counts_break_a_rule() {
     assert_eq!(first_broken(Machine::default()), None);
-}
-
-#[test]
-fn every_broken_variant_of_the_judge_is_caught() {
-    let survivors: Vec<_> = OF_EVIDENCE
-        .iter()
-        .filter(|mutant| first_broken(mutant.machine()).is_none())
-        .map(|mutant| mutant.name)
-        .collect();
-    assert!(survivors.is_empty(), "not caught: {survivors:?}");
 }
 
 /// How release 2 ends that hears one thing only, and in which tick.
