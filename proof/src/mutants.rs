@@ -13,7 +13,8 @@ use release::plan::{Action, Effect, Plan, Reads, reads};
 use release::{
     AlarmState, Answer, Asker, ByEvidence, Colour, Deployment, DeploymentStatus, InstanceId, Ledger,
     Observation, Offer, Open, PerColour, Phase, Policy, Purpose, Question, Reading, Reason, Request,
-    ReturnCause, Rules, Strategy, TargetHealth, Upload, Verdict, Weights, accept_upload, answer, plan,
+    ReturnCause, RuleOwner, Rules, Strategy, TargetHealth, Upload, Verdict, Weights, accept_upload, answer,
+    plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -367,6 +368,7 @@ fn raises_on_the_way_back(ledger: Ledger, seen: &Observation, policy: &Policy, n
 
 fn believes_the_base_rule(
     rules: &Rules,
+    _: Option<&RuleOwner>,
     alarms: &PerColour<BTreeMap<String, AlarmState>>,
     _: &PerColour<Option<usize>>,
     _: Option<&Deployment>,
@@ -376,7 +378,7 @@ fn believes_the_base_rule(
         blue: Some(usize::from(live == Some(Colour::Blue))),
         green: Some(usize::from(live == Some(Colour::Green))),
     };
-    (Decisions::default().without_ledger)(rules, alarms, &healthy, None)
+    (Decisions::default().without_ledger)(rules, None, alarms, &healthy, None)
 }
 
 fn gives_up(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

@@ -370,7 +370,7 @@ impl World {
             return None;
         }
         self.rules_made += 1;
-        let owner = RuleOwner { number: release.number, attempt: release.attempt };
+        let owner = RuleOwner::of(release);
         let rule = OwnRule { number: self.rules_made, weights: Weights::all_on(live), owner };
         self.rule = Some(rule);
         Some(rule.arn())
