@@ -154,10 +154,11 @@ fn simulate(seeds: u64, threads: usize, out: &mut impl Write) -> anyhow::Result<
     let mut told = Vec::new();
     for failure in &failed {
         let rule = failure.violation.rule;
+        writeln!(out, "seed {}: {}", failure.seed, failure.violation.detail)?;
         if !told.contains(&rule) {
             told.push(rule);
             let shortest = failure.schedule.shortened(Machine::default(), rule);
-            writeln!(out, "seed {}\n{}", failure.seed, shortest.story(Machine::default()))?;
+            writeln!(out, "{}", shortest.story(Machine::default()))?;
         }
     }
     Ok(failed.len())

@@ -11,7 +11,7 @@ fn no_counts_break_a_rule() {
 }
 
 /// How release 2 ends that hears one thing only, and in which tick.
-fn ends(counts: Counts, at_max: AtMax) -> (String, u8) {
+fn ends(counts: Counts, at_max: AtMax) -> (String, u16) {
     let walk = Walk { first: counts, at: 0, then: counts, at_max, dies: None };
     let world = walk.play(Machine::default());
     assert_eq!(world.broken, None, "{walk:?}");
