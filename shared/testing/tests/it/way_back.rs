@@ -158,6 +158,23 @@ async fn without_a_ledger_an_alarm_of_the_live_colour_moves_nothing_to_where_ano
 }
 
 #[tokio::test]
+async fn without_a_ledger_an_alarm_takes_nothing_from_what_codedeploy_has_called_a_success() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.install().await;
+    while story.phase() != "promoting" {
+        story.after(61).await;
+    }
+    story.refuses(&["delete_release_rule"], Class::Transient);
+    story.codedeploy_agrees().await;
+    assert!(story.world.rules().release.is_some() && story.world.rules().base.are_all_on(Colour::Green));
+    alarm(&story);
+    story.refuses(&["read_ledger"], Class::Permanent);
+    assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+    assert_eq!(story.share(Colour::Green), 1000);
+}
+
+#[tokio::test]
 async fn unreadable_alarms_or_rules_change_nothing_and_are_a_failure() {
     for call in ["alarm_states", "rules"] {
         let story = shifting().await;
