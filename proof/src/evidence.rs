@@ -65,17 +65,17 @@ pub struct Walk {
     /// At first.
     pub first: Counts,
     /// From this tick on.
-    pub at: u8,
+    pub at: u16,
     /// Then.
     pub then: Counts,
     /// What happens at the latest time.
     pub at_max: AtMax,
     /// In this tick a function dies after so many calls.
-    pub dies: Option<(u8, usize)>,
+    pub dies: Option<(u16, usize)>,
 }
 
 /// The latest time comes after 17 ticks of weight, FINE after 15.
-const TICKS: u8 = 90;
+const TICKS: u16 = 90;
 
 impl Walk {
     /// All of them.
@@ -97,28 +97,24 @@ impl Walk {
     pub fn play(&self, machine: Machine) -> World {
         let mut setting = setting(machine, Pace::Evidence);
         setting.policy.at_max = self.at_max;
-        let mut world = Start::OneLive.world(1, Left { faults: u8::MAX, inputs: u8::MAX });
-        world.counts = self.first;
-        take(&setting, &mut world, Step::Push(2));
-        while take(&setting, &mut world, Step::Run(1)) {}
+        let world = Start::OneLive.world(1, Left { faults: u8::MAX, inputs: u8::MAX });
+        let mut player = Player::new(&setting, world);
+        player.take(Step::Counts(self.first));
+        player.take(Step::Push(2));
+        while player.take(Step::Run(1)) {}
         for tick in 0..TICKS {
             if tick == self.at {
-                world.counts = self.then;
+                player.take(Step::Counts(self.then));
             }
-            let dies = self.dies.filter(|(at, _)| *at == tick).map(|(_, calls)| calls);
-            wake(&setting, &mut world, Woken::ByQuestion, dies);
-            wake(&setting, &mut world, Woken::ByEvent, None);
-            for step in [Step::Install, Step::Start, Step::Ask, Step::Exit] {
-                take(&setting, &mut world, step);
-            }
-            let ledger = world.ledger_or_new();
+            player.tick(self.dies.filter(|(at, _)| *at == tick).map(|(_, calls)| calls));
+            let ledger = player.world.ledger_or_new();
             let has_ended = ledger.releases.len() > 1 && ledger.open.is_none() && ledger.pending.is_none();
-            if world.broken.is_some() || has_ended {
+            if player.world.broken.is_some() || has_ended {
                 break;
             }
-            take(&setting, &mut world, Step::Time);
+            player.take(Step::Time);
         }
-        world
+        player.world
     }
 }
 
@@ -127,24 +123,52 @@ pub fn first_broken(machine: Machine) -> Option<(Rule, Walk)> {
     Walk::all().find_map(|walk| Some((walk.play(machine).broken?, walk)))
 }
 
-fn take(setting: &Setting, world: &mut World, step: Step) -> bool {
-    let next = setting.apply(world, step).filter(|_| world.broken.is_none());
-    let taken = next.is_some();
-    *world = next.unwrap_or_else(|| world.clone());
-    taken
+/// Plays what happens when nothing goes wrong, one tick after the other.
+#[derive(Debug)]
+pub struct Player<'a> {
+    setting: &'a Setting,
+    /// How far it came.
+    pub world: World,
+    /// The steps to there.
+    pub steps: Vec<Step>,
 }
 
-/// A function runs to its end, or dies after so many calls.
-fn wake(setting: &Setting, world: &mut World, woken: Woken, dies: Option<usize>) {
-    if !take(setting, world, Step::Wake(0, woken)) {
-        return;
+impl<'a> Player<'a> {
+    /// From this state on.
+    pub fn new(setting: &'a Setting, world: World) -> Self {
+        Self { setting, world, steps: Vec::new() }
     }
-    let mut calls = 0;
-    while world.passes.first().is_some_and(Option::is_some) {
-        let step = if dies == Some(calls) { Step::Crash(0) } else { Step::Run(0) };
-        calls += 1;
-        if !take(setting, world, step) {
+
+    /// Whether the step meant something.
+    pub fn take(&mut self, step: Step) -> bool {
+        let next = self.setting.apply(&self.world, step).filter(|_| self.world.broken.is_none());
+        let Some(next) = next else { return false };
+        self.world = next;
+        self.steps.push(step);
+        true
+    }
+
+    /// Everything that happens within a tick. A function may die after so many calls.
+    pub fn tick(&mut self, dies: Option<usize>) {
+        self.wake(Woken::ByQuestion, dies);
+        self.wake(Woken::ByEvent, None);
+        for step in [Step::Install, Step::Start, Step::Ask, Step::Exit] {
+            self.take(step);
+        }
+    }
+
+    /// A function runs to its end, or dies after so many calls.
+    fn wake(&mut self, woken: Woken, dies: Option<usize>) {
+        if !self.take(Step::Wake(0, woken)) {
             return;
+        }
+        let mut calls = 0;
+        while self.world.passes.first().is_some_and(Option::is_some) {
+            let step = if dies == Some(calls) { Step::Crash(0) } else { Step::Run(0) };
+            calls += 1;
+            if !self.take(step) {
+                return;
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The same steps under `stateright`: every order of them, to a bound.
 
+use crate::evidence::{Counts, Player};
 use crate::invocation::{Blind, Breakage, now};
 use crate::machine::Machine;
 use crate::rest::{essence, rest};
@@ -23,10 +24,12 @@ pub struct Scenario {
     pub pace: Pace,
     /// A bundle that has just arrived.
     pub pushed: Option<u8>,
+    /// For how many ticks nothing goes wrong before it begins.
+    pub played: u16,
     /// How many invocations run at once.
     pub passes: usize,
-    /// How many ticks pass.
-    pub ticks: u8,
+    /// How many ticks pass, those before it begins included.
+    pub ticks: u16,
     /// How many faults happen.
     pub faults: u8,
     /// How many inputs happen.
@@ -62,19 +65,33 @@ struct Exploration {
     rested: Mutex<HashSet<u64>>,
 }
 
+impl Scenario {
+    /// Its beginning, and what came before.
+    fn begins<'a>(&self, setting: &'a Setting) -> Player<'a> {
+        let world = self.start.world(self.passes, Left { faults: 0, inputs: u8::MAX });
+        let mut player = Player::new(setting, world);
+        if let Some(number) = self.pushed {
+            player.take(Step::Push(number));
+            player.take(Step::Run(self.passes));
+        }
+        if self.played > 0 {
+            player.take(Step::Counts(Counts::Fine));
+        }
+        for _ in 0..self.played {
+            player.tick(None);
+            player.take(Step::Time);
+        }
+        player
+    }
+}
+
 impl Model for Exploration {
     type State = World;
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        let Scenario { start, passes, faults, inputs, pushed, .. } = self.scenario;
-        let world = start.world(passes, Left { faults, inputs: inputs + 1 });
-        let pushed = pushed.and_then(|number| {
-            let offered = self.setting.apply(&world, Step::Push(number))?;
-            self.setting.apply(&offered, Step::Run(passes))
-        });
-        let mut world = pushed.unwrap_or(world);
-        world.left.inputs = inputs;
+        let mut world = self.scenario.begins(&self.setting).world;
+        world.left = Left { faults: self.scenario.faults, inputs: self.scenario.inputs };
         vec![world]
     }
 
@@ -211,6 +228,12 @@ const BREAKS: &[Step] = &[
     Step::Begins(Colour::Green),
     Step::Foreign,
 ];
+const COUNTS: &[Step] = &[
+    Step::Counts(Counts::Nothing),
+    Step::Counts(Counts::Worse),
+    Step::Counts(Counts::Both),
+    Step::Counts(Counts::Unreadable),
+];
 const UPLOADS: &[Step] =
     &[Step::Push(1), Step::Push(2), Step::Push(3), Step::Say(Command::Abort), Step::Say(Command::Promote)];
 
@@ -220,6 +243,7 @@ const fn scenario(name: &'static str, start: Start, pushed: Option<u8>, may: &'s
         start,
         pace: Pace::AllAtOnce,
         pushed,
+        played: 0,
         passes: 1,
         ticks: 2,
         faults: 0,
@@ -270,6 +294,15 @@ pub const CI: &[Scenario] = &[
         ticks: 1,
         inputs: 1,
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)
+    },
+    // The counts are fine for so long that they almost decide.
+    Scenario {
+        pace: Pace::Evidence,
+        played: 15,
+        ticks: 18,
+        inputs: 1,
+        faults: 1,
+        ..scenario("by evidence, one fault", Start::OneLive, Some(2), COUNTS)
     },
 ];
 
@@ -328,8 +361,9 @@ pub fn story(name: &str, steps: &[Step]) -> String {
     let Some(scenario) = CI.iter().chain(DEEP).find(|scenario| scenario.name == name) else {
         return String::new();
     };
-    let Scenario { start, pace, passes, pushed, .. } = *scenario;
-    let pushed = pushed.into_iter().flat_map(|number| [Step::Push(number), Step::Run(passes)]);
-    let steps = pushed.chain(steps.iter().copied()).collect();
-    crate::schedule::Schedule { start, pace, manner: Manner::Usual, passes, steps }.story(Machine::default())
+    let Scenario { start, pace, passes, .. } = *scenario;
+    let mut told = scenario.begins(&setting(Machine::default(), pace)).steps;
+    told.extend(steps);
+    crate::schedule::Schedule { start, pace, manner: Manner::Usual, passes, steps: told }
+        .story(Machine::default())
 }

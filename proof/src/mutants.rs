@@ -3,16 +3,18 @@
 //! Each is a wrapper around a production function: it bends what goes in or what comes out. Production has no
 //! switches for it.
 
+use crate::evidence;
 use crate::machine::Machine;
 use crate::safety::Rule;
-use crate::simulation::{Failed, first_failure};
+use crate::simulation::first_failure;
 use jiff::Timestamp;
 use release::pass::{Decisions, WithoutLedger};
 use release::plan::{Action, Effect, Plan, Reads, reads};
 use release::{
     AlarmState, Answer, Asker, ByEvidence, Colour, Deployment, DeploymentStatus, InstanceId, Ledger,
     Observation, Offer, Open, PerColour, Phase, Policy, Purpose, Question, Reading, Reason, Request,
-    ReturnCause, Rules, Strategy, TargetHealth, Upload, Verdict, Weights, accept_upload, answer, plan,
+    ReturnCause, RuleOwner, Rules, Strategy, TargetHealth, Upload, Verdict, Weights, accept_upload, answer,
+    plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub struct Mutant {
     pub name: &'static str,
     /// How it is made of production's.
     break_it: fn(&mut Machine),
+    /// What has to catch it.
+    catch: fn(Machine) -> Option<Rule>,
 }
 
 /// How many schedules a mutant may survive.
@@ -37,19 +41,27 @@ impl Mutant {
         machine
     }
 
-    /// The first schedule that catches it, if any does.
-    pub fn caught(&self) -> Option<Failed> {
-        first_failure(0..SCHEDULES, self.machine())
+    /// The rule that catches it, if any does.
+    pub fn caught_by(&self) -> Option<Rule> {
+        (self.catch)(self.machine())
     }
 }
 
-/// The rule that caught a mutant, by its name.
-pub fn caught_by(mutant: &Mutant) -> Option<Rule> {
-    mutant.caught().map(|failed| failed.violation.rule)
+fn by_schedules(machine: Machine) -> Option<Rule> {
+    first_failure(0..SCHEDULES, machine).map(|failed| failed.violation.rule)
+}
+
+fn by_counts(machine: Machine) -> Option<Rule> {
+    evidence::first_broken(machine).map(|(rule, _)| rule)
 }
 
 const fn mutant(name: &'static str, break_it: fn(&mut Machine)) -> Mutant {
-    Mutant { name, break_it }
+    Mutant { name, break_it, catch: by_schedules }
+}
+
+/// Of the judge: only releases by evidence can catch it.
+const fn of_judge(name: &'static str, break_it: fn(&mut Machine)) -> Mutant {
+    Mutant { name, break_it, catch: by_counts }
 }
 
 /// All of them.
@@ -100,14 +112,10 @@ pub const ALL: &[Mutant] = &[
     mutant("takes the base rule for the live colour without a ledger", |machine| {
         machine.decisions.without_ledger = believes_the_base_rule;
     }),
-];
-
-/// Those of the judge, which only releases by evidence can catch.
-pub const OF_EVIDENCE: &[Mutant] = &[
-    mutant("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
-    mutant("lets no count take back", |machine| machine.decisions.plan = ignores_counts),
-    mutant("compares no more during the bake", |machine| machine.decisions.plan = compares_no_more),
-    mutant("holds what is worse instead of taking it back", |machine| {
+    of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
+    of_judge("lets no count take back", |machine| machine.decisions.plan = ignores_counts),
+    of_judge("compares no more during the bake", |machine| machine.decisions.plan = compares_no_more),
+    of_judge("holds what is worse instead of taking it back", |machine| {
         machine.decisions.plan = only_holds_what_is_worse;
     }),
 ];
@@ -360,6 +368,7 @@ fn raises_on_the_way_back(ledger: Ledger, seen: &Observation, policy: &Policy, n
 
 fn believes_the_base_rule(
     rules: &Rules,
+    _: Option<&RuleOwner>,
     alarms: &PerColour<BTreeMap<String, AlarmState>>,
     _: &PerColour<Option<usize>>,
     _: Option<&Deployment>,
@@ -369,7 +378,7 @@ fn believes_the_base_rule(
         blue: Some(usize::from(live == Some(Colour::Blue))),
         green: Some(usize::from(live == Some(Colour::Green))),
     };
-    (Decisions::default().without_ledger)(rules, alarms, &healthy, None)
+    (Decisions::default().without_ledger)(rules, None, alarms, &healthy, None)
 }
 
 fn gives_up(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

@@ -88,8 +88,15 @@ pub fn schedules(seeds: u64, threads: usize) -> Vec<Failed> {
     })
 }
 
+impl Mutants {
+    /// Those that no rule caught.
+    pub fn survivors(&self) -> Vec<&'static str> {
+        self.by.iter().filter(|(_, rule)| rule.is_none()).map(|(name, _)| *name).collect()
+    }
+}
+
 /// Tries every mutant.
 pub fn try_mutants() -> Mutants {
-    let by: Vec<_> = mutants::ALL.iter().map(|mutant| (mutant.name, mutants::caught_by(mutant))).collect();
+    let by: Vec<_> = mutants::ALL.iter().map(|mutant| (mutant.name, mutant.caught_by())).collect();
     Mutants { total: by.len(), caught: by.iter().filter(|(_, rule)| rule.is_some()).count(), by }
 }

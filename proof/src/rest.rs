@@ -6,6 +6,7 @@
 //!
 //! Then the service is tried: alarms are silent, the pause is lifted, and a good upload arrives. It must go live.
 
+use crate::evidence::Counts;
 use crate::invocation::Breakage;
 use crate::promises;
 use crate::safety::{self, Rule};
@@ -16,9 +17,13 @@ use release::{Colour, Command, DeploymentStatus, Drift, Open, Phase, Purpose, Ta
 
 /// Within how many ticks a service must be at rest: three attempts at an installation, each until CodeDeploy
 /// gives it up, and the time of a release.
-const TICKS: u8 = 120;
+const TICKS: u16 = 120;
+/// The same by evidence, where a release takes as long as the counts need.
+const TICKS_BY_EVIDENCE: u16 = 210;
 /// After how many ticks CodeDeploy gives up a deployment that no instance answers (its limit is an hour).
 const HOOK_TIMEOUT: u8 = 20;
+/// The same by evidence, with room for the longest step.
+const HOOK_TIMEOUT_BY_EVIDENCE: u8 = 50;
 
 /// The number of the upload that is tried: above all others.
 const GOOD: u8 = 200;
@@ -103,7 +108,10 @@ impl Scheduler<'_> {
 
     fn comes_to_rest(&mut self) -> Option<(Rule, String)> {
         let mut unanswered = (0, 0);
-        for _ in 0..TICKS {
+        let by_evidence = self.setting.policy.strategy.by_evidence().is_some();
+        let (ticks, hook_timeout) =
+            if by_evidence { (TICKS_BY_EVIDENCE, HOOK_TIMEOUT_BY_EVIDENCE) } else { (TICKS, HOOK_TIMEOUT) };
+        for _ in 0..ticks {
             self.settle_down();
             if let Some(rule) = self.world.broken {
                 return Some((rule, rule.to_string()));
@@ -116,7 +124,7 @@ impl Scheduler<'_> {
                 Some(active) => (active, 0),
                 None => unanswered,
             };
-            if unanswered.1 >= HOOK_TIMEOUT {
+            if unanswered.1 >= hook_timeout {
                 self.take(Step::TimesOut);
             }
             self.take(Step::Time);
@@ -137,6 +145,7 @@ impl Scheduler<'_> {
             self.take(Step::Say(Command::Resume));
         }
         self.take(Step::Mends);
+        self.take(Step::Counts(Counts::Fine));
         for colour in Colour::BOTH {
             self.take(Step::Alarm(colour, false));
             self.take(Step::Silent(colour, false));

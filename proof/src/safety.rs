@@ -144,7 +144,7 @@ pub struct History {
     /// Every opening that was ever written, oldest first.
     pub opened: Vec<Opened>,
     /// Since when a colour that lost its weight lately has none.
-    pub weightless: PerColour<Option<u8>>,
+    pub weightless: PerColour<Option<u16>>,
     /// The numbers that an operator, or a tag, asked for although they were rejected or older; once for each time.
     pub asked_again: Vec<u64>,
     /// An operator or a stack update moved the base rule, or a call of a pass that was overtaken did, and no pass has
@@ -277,7 +277,7 @@ impl Saw {
 /// A list lags less than a tick.
 fn listed(world: &World, seen: &Observation) -> usize {
     let lags = matches!(seen.deployment.known(), Some(None));
-    let shows = |created: u8| !lags || created < world.tick;
+    let shows = |created: u16| !lags || created < world.tick;
     world.deployments.iter().filter(|deployed| shows(deployed.created)).count()
 }
 

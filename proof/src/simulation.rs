@@ -1,5 +1,6 @@
 //! Long random schedules from seeds: the same seed is the same schedule, on every machine.
 
+use crate::evidence::Counts;
 use crate::invocation::{Blind, Breakage};
 use crate::machine::Machine;
 use crate::rest::rest;
@@ -11,6 +12,9 @@ use release::{Colour, Command};
 
 /// How many steps a schedule has.
 const STEPS: usize = 160;
+
+/// Of so many schedules one releases by evidence.
+const BY_EVIDENCE: u64 = 6;
 
 /// Random numbers (splitmix64: Steele, Lea, Flood 2014).
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +69,8 @@ pub fn schedule(seed: u64, machine: Machine) -> Schedule {
 fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
     let mut dice = Dice::new(seed);
     let start = dice.pick(&[Start::OneLive, Start::OneLive, Start::TwoLive, Start::Nothing]);
-    let pace = dice.pick(&[Pace::AllAtOnce, Pace::Canary, Pace::Linear]);
+    let by_time = dice.pick(&[Pace::AllAtOnce, Pace::Canary, Pace::Linear]);
+    let pace = if seed.is_multiple_of(BY_EVIDENCE) { Pace::Evidence } else { by_time };
     let passes = dice.pick(&[1, 2, 2, 3]);
     // Some schedules are calm, so that releases come far; some are wild.
     let wildness = dice.pick(&[2, 5, 10]);
@@ -93,7 +98,9 @@ pub fn first_failure(seeds: impl Iterator<Item = u64>, machine: Machine) -> Opti
 
 fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) -> Step {
     let roll = dice.below(100);
-    if roll < 10 {
+    // What the counts prove takes many minutes.
+    let by_evidence = setting.policy.strategy.by_evidence().is_some();
+    if roll < if by_evidence { 25 } else { 10 } {
         return Step::Time;
     }
     if roll < 10 + wildness {
@@ -102,6 +109,9 @@ fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) ->
         if !faults.is_empty() {
             return dice.pick(&faults);
         }
+    }
+    if by_evidence && dice.below(20) == 0 {
+        return Step::Counts(dice.pick(&Counts::ALL));
     }
     let nothing_to_do = world.ledger_or_new().open.is_none();
     if roll < 20 + 2 * wildness || (nothing_to_do && roll < 50) {

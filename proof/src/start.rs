@@ -47,9 +47,9 @@ pub enum Manner {
     /// Everything is on, and drift is repaired.
     #[default]
     Usual,
-    /// Drift is reported only.
+    /// Drift is reported only, and what is not proven waits.
     Reports,
-    /// Every time that may be zero is.
+    /// Every time that may be zero is, and what is not proven goes back.
     Bare,
 }
 
@@ -60,13 +60,14 @@ impl Manner {
         let zero = Duration::ZERO;
         let policy = match self {
             Self::Usual => setting.policy,
-            Self::Reports => Policy { drift: Drift::Report, ..setting.policy },
+            Self::Reports => Policy { drift: Drift::Report, at_max: AtMax::Wait, ..setting.policy },
             Self::Bare => Policy {
                 bake: zero,
                 drain: zero,
                 silence_limit: zero,
                 rollback_window: zero,
                 heal_after: zero,
+                at_max: AtMax::Back,
                 ..setting.policy
             },
         };

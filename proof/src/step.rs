@@ -1,5 +1,6 @@
 //! Everything that can happen next: a pass goes on, a call goes wrong, time passes, the world does something.
 
+use crate::evidence::Counts;
 use crate::invocation::{At, Blind, Breakage, Running, Wrong};
 use crate::machine::Machine;
 use crate::safety;
@@ -70,6 +71,8 @@ pub enum Step {
     Foreign,
     /// A bundle arrives that is allowed to be older.
     Downgrade(u8),
+    /// CloudWatch says something else of requests from now on.
+    Counts(Counts),
 }
 
 /// What a function writes into the ledger.
@@ -122,6 +125,7 @@ impl Step {
                 | Self::Mends
                 | Self::Foreign
                 | Self::Downgrade(_)
+                | Self::Counts(_)
         )
     }
 
@@ -222,6 +226,7 @@ impl Setting {
                 let first = world.instances.iter_mut().find(|instance| instance.present)?;
                 *first.health.of_mut(colour) = TargetHealth::Unproven;
             }
+            Step::Counts(counts) => world.counts = counts,
             Step::Breaks(breakage) => world.breakage = Some(breakage),
             Step::Mends => drop(world.breakage.take()?),
             Step::Foreign => world.open_by_itself()?,

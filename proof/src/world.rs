@@ -33,7 +33,7 @@ const _: () = assert!(TIMEOUT.as_secs() <= TICK.as_secs() * FUNCTION_TIMEOUT as 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
     /// The time, in ticks.
-    pub tick: u8,
+    pub tick: u16,
     /// The ledger as stored; `None` before the first write.
     pub ledger: Option<Kept<Ledger>>,
     /// The base rule's weights.
@@ -142,7 +142,7 @@ pub struct Deployed {
     /// Whether Greenlight opened it, and not AWS by itself.
     pub ours: bool,
     /// When it was created, in ticks.
-    pub created: u8,
+    pub created: u16,
     /// Its status.
     pub status: DeploymentStatus,
     /// How far each instance is, by index; `None`: not part of it.
@@ -181,14 +181,14 @@ pub fn shop() -> ServiceName {
 }
 
 /// The time at a tick.
-pub fn at(tick: u8) -> Timestamp {
+pub fn at(tick: u16) -> Timestamp {
     START.checked_add(TICK * u32::from(tick)).unwrap_or(START)
 }
 
 /// The tick of a time.
-pub fn tick_of(time: Timestamp) -> u8 {
+pub fn tick_of(time: Timestamp) -> u16 {
     let since = time.duration_since(START).as_secs() / i64::try_from(TICK.as_secs()).unwrap_or(1);
-    u8::try_from(since).unwrap_or(u8::MAX)
+    u16::try_from(since).unwrap_or(u16::MAX)
 }
 
 /// The bundle with this number.
@@ -370,7 +370,7 @@ impl World {
             return None;
         }
         self.rules_made += 1;
-        let owner = RuleOwner { number: release.number, attempt: release.attempt };
+        let owner = RuleOwner::of(release);
         let rule = OwnRule { number: self.rules_made, weights: Weights::all_on(live), owner };
         self.rule = Some(rule);
         Some(rule.arn())

@@ -2,7 +2,6 @@
 
 use proof::evidence::{Counts, Walk, first_broken};
 use proof::machine::Machine;
-use proof::mutants::OF_EVIDENCE;
 use release::evidence::AtMax;
 use release::{ReleaseNumber, Verdict};
 
@@ -11,18 +10,8 @@ fn no_counts_break_a_rule() {
     assert_eq!(first_broken(Machine::default()), None);
 }
 
-#[test]
-fn every_broken_variant_of_the_judge_is_caught() {
-    let survivors: Vec<_> = OF_EVIDENCE
-        .iter()
-        .filter(|mutant| first_broken(mutant.machine()).is_none())
-        .map(|mutant| mutant.name)
-        .collect();
-    assert!(survivors.is_empty(), "not caught: {survivors:?}");
-}
-
 /// How release 2 ends that hears one thing only, and in which tick.
-fn ends(counts: Counts, at_max: AtMax) -> (String, u8) {
+fn ends(counts: Counts, at_max: AtMax) -> (String, u16) {
     let walk = Walk { first: counts, at: 0, then: counts, at_max, dies: None };
     let world = walk.play(Machine::default());
     assert_eq!(world.broken, None, "{walk:?}");

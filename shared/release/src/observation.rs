@@ -175,6 +175,16 @@ pub struct RuleOwner {
     pub number: ReleaseNumber,
     /// The release's attempt.
     pub attempt: u32,
+    /// The colour that the rule may give traffic instead of the live one. `None`: an older version made the rule.
+    #[serde(default)]
+    pub candidate: Option<Colour>,
+}
+
+impl RuleOwner {
+    /// Whose rule it is that is made for this release.
+    pub fn of(release: &Description) -> Self {
+        Self { number: release.number, attempt: release.attempt, candidate: Some(release.colour) }
+    }
 }
 
 /// The rules of a service.

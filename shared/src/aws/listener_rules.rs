@@ -117,7 +117,8 @@ impl ListenerRules for Aws {
         }
         let number = value("greenlight:release").and_then(|text| text.parse().ok()).map(ReleaseNumber);
         let attempt = value("greenlight:attempt").and_then(|text| text.parse().ok());
-        Ok(number.zip(attempt).map(|(number, attempt)| RuleOwner { number, attempt }))
+        let candidate = value("greenlight:candidate").and_then(Colour::from_word);
+        Ok(number.zip(attempt).map(|(number, attempt)| RuleOwner { number, attempt, candidate }))
     }
 
     async fn create_release_rule(
@@ -144,7 +145,8 @@ impl ListenerRules for Aws {
             .actions(forward(&own.target_groups, Weights::all_on(live), stickiness))
             .tags(tag("greenlight:service", service.to_string()))
             .tags(tag("greenlight:release", release.number.to_string()))
-            .tags(tag("greenlight:attempt", release.attempt.to_string()));
+            .tags(tag("greenlight:attempt", release.attempt.to_string()))
+            .tags(tag("greenlight:candidate", release.colour.to_string()));
         match call.send().await {
             Ok(output) => {
                 let arn = output.rules.unwrap_or_default().into_iter().find_map(|rule| rule.rule_arn);
@@ -344,12 +346,13 @@ mod tests {
 
     #[tokio::test]
     async fn whose_a_rule_is_its_tags_say_for_this_service_only() {
-        for (service, owner) in [("backend", Some(142)), ("frontend", None)] {
+        for (service, owner) in [("backend", Some((142, 1, Some(Colour::Green)))), ("frontend", None)] {
             let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
             let tags = vec![
                 tag("greenlight:service", service),
                 tag("greenlight:release", "142"),
                 tag("greenlight:attempt", "1"),
+                tag("greenlight:candidate", "green"),
             ];
             let described = mock!(Client::describe_tags).then_output(move || {
                 let of_the_rule = TagDescription::builder().set_tags(Some(tags.clone())).build();
@@ -357,7 +360,8 @@ mod tests {
             });
             let arn = RuleArn(RELEASE_RULE.to_owned());
             let found = aws_with(&[&described]).rule_owner(&backend(), &arn).await.unwrap();
-            assert_eq!(found.map(|owner| owner.number.0), owner, "{service}");
+            let found = found.map(|owner| (owner.number.0, owner.attempt, owner.candidate));
+            assert_eq!(found, owner, "{service}");
         }
     }
 
@@ -381,6 +385,7 @@ mod tests {
                             ("greenlight:service", "backend"),
                             ("greenlight:release", "142"),
                             ("greenlight:attempt", "1"),
+                            ("greenlight:candidate", "green"),
                         ]
             })
             .then_output(|| {

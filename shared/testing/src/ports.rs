@@ -119,8 +119,7 @@ impl ListenerRules for World {
         }
         let rule = state.new_rule(service, Weights::all_on(live));
         let (arn, now) = (rule.arn.clone(), state.now);
-        let owner = RuleOwner { number: release.number, attempt: release.attempt };
-        state.rule_owners.insert(arn.clone(), owner);
+        state.rule_owners.insert(arn.clone(), RuleOwner::of(release));
         state.service(service)?.reweigh(now, |service| service.release = Some(rule));
         Ok(arn)
     }

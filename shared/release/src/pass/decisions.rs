@@ -3,7 +3,7 @@
 use super::Class;
 use super::way_back::{self, Alarms, Healthy, WithoutLedger};
 use crate::plan::{self, Action, Effect, Outcome, Plan, Reads};
-use crate::{Deployment, Ledger, Observation, Policy, Routing, Rules, Wake, times};
+use crate::{Deployment, Ledger, Observation, Policy, Routing, RuleOwner, Rules, Wake, times};
 use jiff::Timestamp;
 
 /// The functions of a reconcile.
@@ -29,7 +29,8 @@ pub struct Decisions {
     /// whether a call failed.
     pub goes_on: fn(Wake, u8, bool, bool) -> bool,
     /// What becomes of the traffic when the ledger cannot be read.
-    pub without_ledger: fn(&Rules, &Alarms, &Healthy, Option<&Deployment>) -> WithoutLedger,
+    pub without_ledger:
+        fn(&Rules, Option<&RuleOwner>, &Alarms, &Healthy, Option<&Deployment>) -> WithoutLedger,
 }
 
 /// What a write of the ledger has led to.

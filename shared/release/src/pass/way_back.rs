@@ -75,11 +75,13 @@ pub struct Taking {
     pub stop: Option<DeploymentId>,
 }
 
-/// Which candidate is taken back. It is the colour that the open deployment installs on. A rollback has no deployment,
-/// and CodeDeploy may be unreadable too: then the live colour is the one to which the base rule gives everything, if it can
-/// carry that. The base rule alone may lie, because behind a release's rule nobody sees that it has drifted.
+/// Which candidate is taken back: the one that the rule was made for, as its tags say. Where an older version made the rule
+/// it is the colour that the open deployment installs on. A rollback has no deployment, and CodeDeploy may be unreadable
+/// too: then the live colour is the one to which the base rule gives everything, if it can carry that. The base rule alone
+/// may lie, because behind a release's rule nobody sees that it has drifted.
 pub(super) fn decide(
     rules: &Rules,
+    owner: Option<&RuleOwner>,
     alarms: &Alarms,
     healthy: &Healthy,
     active: Option<&Deployment>,
@@ -96,12 +98,16 @@ pub(super) fn decide(
     };
     let is_live = |colour: Colour| rules.base.are_all_on(colour) && can_carry(colour);
     let by_base = || Colour::BOTH.into_iter().find(|colour| is_live(colour.other()));
-    let Some(candidate) = installs.map(|(_, candidate)| candidate).or_else(by_base) else {
+    let tagged = owner.and_then(|owner| owner.candidate);
+    let Some(candidate) = tagged.or(installs.map(|(_, candidate)| candidate)).or_else(by_base) else {
         let has_weight = |colour: &Colour| rule.weights.gives(*colour);
         let firing = Colour::BOTH.into_iter().filter(has_weight).find_map(|colour| firing(alarms, colour));
         return firing.map_or(WithoutLedger::NotNeeded, |alarm| WithoutLedger::NoCandidate { alarm });
     };
-    let Some(alarm) = firing(alarms, candidate).filter(|_| rule.weights.gives(candidate)) else {
+    // The base rule moves only after CodeDeploy agrees: what went live is rolled back, which needs the ledger.
+    let went_live = rules.base.are_all_on(candidate) && installs.is_none();
+    let has_weight = rule.weights.gives(candidate) && !went_live;
+    let Some(alarm) = firing(alarms, candidate).filter(|_| has_weight) else {
         return WithoutLedger::NotNeeded;
     };
     WithoutLedger::Take(Box::new(Taking {
@@ -109,7 +115,7 @@ pub(super) fn decide(
         alarm,
         rule: rule.arn.clone(),
         action: take_weight(rules, rule, candidate.other()),
-        stop: installs.map(|(active, _)| active.id.clone()),
+        stop: installs.filter(|(_, installed)| *installed == candidate).map(|(active, _)| active.id.clone()),
     }))
 }
 
@@ -188,8 +194,9 @@ impl<F: Failed> LookWithoutLedger<F> {
         };
         // Somebody else's rule at the reserved priority is left alone. Tags that cannot be read keep no way back.
         rules.release.take_if(|_| matches!(owner, Ok(None)));
+        let owner = owner.as_ref().ok().and_then(Option::as_ref);
         let deployment = active.as_ref().ok().and_then(Option::as_ref);
-        let way_back = match (given.decisions.without_ledger)(&rules, &alarms, &healthy, deployment) {
+        let way_back = match (given.decisions.without_ledger)(&rules, owner, &alarms, &healthy, deployment) {
             WithoutLedger::NotNeeded => WayBack::NotNeeded,
             WithoutLedger::NoCandidate { alarm } => WayBack::NoCandidate { alarm },
             WithoutLedger::Take(taking) => {

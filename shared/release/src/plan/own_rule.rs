@@ -20,9 +20,11 @@ impl Planning<'_> {
         if open.is_some_and(|open| open.rule.as_ref() == Some(&rule.arn)) {
             return Whose::Ours;
         }
-        let is = |open: &Open| RuleOwner { number: open.upload.number, attempt: open.attempt };
+        let is = |open: &Open, owner: &RuleOwner| {
+            (open.upload.number, open.attempt) == (owner.number, owner.attempt)
+        };
         match &self.seen.rule_owner {
-            Reading::Known(Some(owner)) if open.is_some_and(|open| is(open) == *owner) => Whose::Ours,
+            Reading::Known(Some(owner)) if open.is_some_and(|open| is(open, owner)) => Whose::Ours,
             Reading::Known(Some(_)) => Whose::LeftOver,
             Reading::Known(None) => Whose::Stranger,
             Reading::Unknown(why) => Whose::Unknown(why.clone()),

@@ -4,7 +4,7 @@ use super::story::Story;
 use greenlight::failure::Class;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
 use release::pass::WayBack;
-use release::{AlarmState, Colour, DeploymentStatus, Wake, Weights};
+use release::{AlarmState, Colour, DeploymentStatus, TargetHealth, Wake, Weights};
 use std::collections::BTreeMap;
 use testing::{At, FaultAt, Faulty, Kind, World};
 
@@ -121,14 +121,57 @@ async fn the_open_deployment_names_the_candidate_whatever_the_base_rule_says() {
 }
 
 #[tokio::test]
-async fn where_neither_codedeploy_nor_the_base_rule_names_the_candidate_nothing_is_changed() {
+async fn where_neither_tags_nor_codedeploy_nor_the_base_rule_name_the_candidate_nothing_is_changed() {
+    let story = shifting().await;
+    alarm(&story);
+    story.world.world.set_base(&story.world.service, Weights::share(Colour::Green, 50));
+    story.world.expect_faults(&refuses(&["read_ledger", "active_deployment", "rule_owner"]));
+    let held = wake(&story).await.unwrap_err().way_back.unwrap();
+    assert_eq!(held, WayBack::NoCandidate { alarm: "backend-green-errors".to_owned() });
+    assert_eq!(story.share(Colour::Green), 100);
+}
+
+#[tokio::test]
+async fn the_tags_of_the_rule_name_the_candidate_where_codedeploy_and_the_base_rule_do_not() {
     let story = shifting().await;
     alarm(&story);
     story.world.world.set_base(&story.world.service, Weights::share(Colour::Green, 50));
     story.world.expect_faults(&refuses(&["read_ledger", "active_deployment"]));
-    let held = wake(&story).await.unwrap_err().way_back.unwrap();
-    assert_eq!(held, WayBack::NoCandidate { alarm: "backend-green-errors".to_owned() });
-    assert_eq!(story.share(Colour::Green), 100);
+    let taken = wake(&story).await.unwrap_err().way_back.unwrap();
+    assert!(matches!(taken, WayBack::Taken { candidate: Colour::Green, .. }), "{taken:?}");
+    assert_eq!(story.share(Colour::Green), 0);
+}
+
+#[tokio::test]
+async fn without_a_ledger_an_alarm_of_the_live_colour_moves_nothing_to_where_another_hand_has_set_the_base_rule()
+ {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.world.end_newest(DeploymentStatus::Failed);
+    // Behind the release's rule, all of which is on blue.
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    story.world.set_health(Colour::Green, TargetHealth::Healthy);
+    story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Firing);
+    story.refuses(&["read_ledger"], Class::Permanent);
+    assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+    assert_eq!(story.share(Colour::Blue), 1000);
+}
+
+#[tokio::test]
+async fn without_a_ledger_an_alarm_takes_nothing_from_what_codedeploy_has_called_a_success() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.install().await;
+    while story.phase() != "promoting" {
+        story.after(61).await;
+    }
+    story.refuses(&["delete_release_rule"], Class::Transient);
+    story.codedeploy_agrees().await;
+    assert!(story.world.rules().release.is_some() && story.world.rules().base.are_all_on(Colour::Green));
+    alarm(&story);
+    story.refuses(&["read_ledger"], Class::Permanent);
+    assert_eq!(wake(&story).await.unwrap_err().way_back.unwrap(), WayBack::NotNeeded);
+    assert_eq!(story.share(Colour::Green), 1000);
 }
 
 #[tokio::test]
@@ -224,7 +267,7 @@ async fn without_a_ledger_a_base_rule_on_a_colour_that_is_down_is_not_believed()
     story.world.end_newest(DeploymentStatus::Failed);
     story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Firing);
     story.base_rule_moves(Weights::all_on(Colour::Green));
-    story.refuses(&["read_ledger"], Class::Permanent);
+    story.refuses(&["read_ledger", "rule_owner"], Class::Permanent);
     let no_ledger = wake(&story).await.unwrap_err();
     assert!(matches!(no_ledger.way_back, Ok(WayBack::NoCandidate { .. })), "{:?}", no_ledger.way_back);
     assert_eq!(story.share(Colour::Green), 0);
