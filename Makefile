@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-waf bench-offenders bench-evidence chaos prove
+.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-waf bench-offenders bench-evidence bench-detect chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs listener-rule
 # What the local cloud runs: the functions, the program that is released, and itself.
@@ -89,6 +89,11 @@ bench-offenders: ## Play traffic with known attackers to waf-logs, fail2ban's ru
 
 bench-evidence: ## Play good and bad versions at 1 to 60,000 requests a minute to the judge of evidence and to what others do.
 	cargo run --profile prove -p bench-evidence
+
+bench-detect: ## Release versions that fail every request at 3, 60 and 3,000 requests a minute, and see how soon each is back.
+	@local/prepare demo
+	$(QUICK) -p bench-detect
+	target/debug/bench-detect
 
 chaos: ## Break everything that AWS lets break, under load, and see that it comes to rest.
 	@local/prepare demo

@@ -33,7 +33,7 @@ NAMES = {
     "GREENLIGHT_ARTIFACT_BUCKET": "shop-artifacts",
     "GREENLIGHT_APPLICATION": "shop",
     "GREENLIGHT_ALARMS": "errors,slow",
-    "GREENLIGHT_STRATEGY": "Canary10Percent5Minutes",
+    "GREENLIGHT_STRATEGY": "evidence",
     "GREENLIGHT_WAF_STATE_BUCKET": "shop-waf-logs",
     "GREENLIGHT_WAF_RULE": "repeat-offenders",
     "GREENLIGHT_WAF_MODE": "block",

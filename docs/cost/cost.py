@@ -30,8 +30,12 @@ FREE_ALARM_METRICS = 10
 
 RELEASES = 30
 BUNDLE_GB = 0.3
-# A release with the default strategy: three minutes of installation, five of canary, five of bake.
-RELEASE_SECONDS = (3 + 5 + 5) * 60
+# A release with the default strategy at its longest: three minutes of installation, 30 of evidence, five of bake.
+EVIDENCE_MINUTES = 30
+BAKE_MINUTES = 5
+RELEASE_SECONDS = (3 + EVIDENCE_MINUTES + BAKE_MINUTES) * 60
+# What it reads of CloudWatch each minute, and of the week before once, in two pages.
+METRICS_READ = 12 * (EVIDENCE_MINUTES + BAKE_MINUTES + 2)
 ASK_EVERY_SECONDS = 5
 INSTANCES_OF_A_RELEASE = INSTANCES // SERVICES
 
@@ -78,6 +82,7 @@ def greenlight(region: str, *, free_tier: bool) -> dict[str, float]:
         + invocations / 1e6 * price("function_million", region),
         "ledgers, read and written": passes * READS_OF_A_PASS / 1e3 * price("read_thousand", region)
         + writes / 1e3 * price("write_thousand", region),
+        "CloudWatch's counts of both colours": RELEASES * METRICS_READ / 1e3 * price("metric_read_thousand", region),
         "logs": log_gb * price("log_gb", region),
         f"bundles of {RELEASES} releases": RELEASES * BUNDLE_GB * price("storage_gb", region),
     }

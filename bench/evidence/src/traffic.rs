@@ -314,7 +314,7 @@ impl<'a> Traffic<'a> {
     pub fn report(&mut self, first_minute: i64) -> Option<Report> {
         let present = minute(self.offset, self.turn);
         self.make_room(present);
-        let minutes = (present.saturating_sub(Report::MINUTES - 1)..=present).map(|index| {
+        let minutes = (present.saturating_sub(usize::from(Report::MINUTES) - 1)..=present).map(|index| {
             let [blue, green] = self.counts[index];
             MinuteCount { minute: first_minute + signed(index), blue, green }
         });

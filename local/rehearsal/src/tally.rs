@@ -56,11 +56,17 @@ pub struct Release {
     pub weights: Vec<u16>,
     /// Requests that it answered although it was rejected in the end.
     pub served_by_rejected: u64,
-    /// From its first 5xx to the alarm, in milliseconds.
+    /// Of these, those with a 5xx that were sent before the rule had no weight for it.
+    pub failed: u64,
+    /// From the first to the last of these, in milliseconds.
+    pub first_bad_to_last_bad_ms: Option<u64>,
+    /// From its first 5xx to the alarm, in milliseconds; none where the counts were faster.
     pub first_bad_to_alarm_ms: Option<u64>,
     /// From the alarm to the rule without weight for it, in milliseconds.
     pub alarm_to_weights_ms: Option<u64>,
-    /// From that rule to the last request that it answered, in milliseconds.
+    /// From its first 5xx to that rule, in milliseconds.
+    pub first_bad_to_weights_ms: Option<u64>,
+    /// From that rule to the last request that it answered, in milliseconds: the load balancer's own delay.
     pub weights_to_traffic_ms: Option<u64>,
 }
 
@@ -132,8 +138,11 @@ impl Tally {
                 reason: verdict.reason,
                 weights: Vec::new(),
                 served_by_rejected: 0,
+                failed: 0,
+                first_bad_to_last_bad_ms: None,
                 first_bad_to_alarm_ms: None,
                 alarm_to_weights_ms: None,
+                first_bad_to_weights_ms: None,
                 weights_to_traffic_ms: None,
             };
             let ledger = ledgers.iter().find(|(service, _)| *service == upload.service);
@@ -176,11 +185,13 @@ impl Tally {
             if release.served_by_rejected > 0 {
                 let time =
                     |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value} ms"));
+                let to_weights = match release.first_bad_to_alarm_ms {
+                    None => time(release.first_bad_to_weights_ms),
+                    alarm => format!("{} > alarm > {}", time(alarm), time(release.alarm_to_weights_ms)),
+                };
                 lines.push(format!(
-                    "               answered {} requests; first bad answer > {} > alarm > {} > weights > {} > traffic",
+                    "               answered {} requests; first bad answer > {to_weights} > weights > {} > traffic",
                     release.served_by_rejected,
-                    time(release.first_bad_to_alarm_ms),
-                    time(release.alarm_to_weights_ms),
                     time(release.weights_to_traffic_ms),
                 ));
             }
@@ -208,20 +219,23 @@ impl Release {
             })
         };
         self.served_by_rejected = u64::try_from(ours().count()).unwrap_or(u64::MAX);
-        let bad = ours()
-            .filter(|record| record.meaning() == Meaning::Error)
-            .map(|record| log.time(record.ended()))
-            .min();
+        let failed = || ours().filter(|record| record.meaning() == Meaning::Error);
+        let bad = failed().map(|record| log.time(record.ended())).min();
         let last = ours().map(|record| log.time(record.ended())).max();
+        let weights = bad
+            .and_then(|bad| shares.iter().find(|(at, share)| *at >= bad && *share == 0).map(|(at, _)| *at));
+        let in_time = || failed().filter(|record| weights.is_none_or(|gone| log.time(record.sent()) < gone));
         let alarm = bad.and_then(|bad| {
             let fired = transitions.iter().filter(|one| one.state == AlarmState::Alarm && one.at >= bad);
-            fired.filter(|one| alarms.contains(&one.alarm)).map(|one| one.at).min()
+            let ours = fired.filter(|one| alarms.contains(&one.alarm)).map(|one| one.at).min();
+            ours.filter(|alarm| weights.is_none_or(|weights| *alarm <= weights))
         });
-        let weights = alarm.and_then(|alarm| {
-            shares.iter().find(|(at, share)| *at >= alarm && *share == 0).map(|(at, _)| *at)
-        });
+        self.failed = u64::try_from(in_time().count()).unwrap_or(u64::MAX);
+        let last_bad = in_time().map(|record| log.time(record.ended())).max();
+        self.first_bad_to_last_bad_ms = between(bad, last_bad);
         self.first_bad_to_alarm_ms = between(bad, alarm);
         self.alarm_to_weights_ms = between(alarm, weights);
+        self.first_bad_to_weights_ms = between(bad, weights);
         self.weights_to_traffic_ms = between(weights, last);
     }
 }
@@ -233,7 +247,7 @@ fn shares(history: &[Weights], host: &str, group: &str) -> Vec<(Timestamp, u16)>
         let Some(groups) = weights.hosts.get(host) else { continue };
         let all: u32 = groups.values().map(|weight| u32::from(*weight)).sum();
         let own = u32::from(groups.get(group).copied().unwrap_or(0));
-        let share = u16::try_from(own * 100 / all.max(1)).unwrap_or(100);
+        let share = u16::try_from((own * 200 + all) / (2 * all.max(1))).unwrap_or(100);
         if shares.last().is_none_or(|(_, last)| *last != share) {
             shares.push((weights.changed, share));
         }
@@ -283,6 +297,11 @@ mod tests {
         assert_eq!(shares, [(at(0), 0), (at(20), 10), (at(30), 100), (at(40), 0)]);
         let span = Span { colour: "green".to_owned(), opened: at(15), closed: at(35) };
         assert_eq!(during(&shares, &span), [0, 10, 100]);
+        let by_evidence =
+            [weights(0, 987, 10), weights(1, 967, 30), weights(2, 901, 96), weights(3, 702, 295)];
+        let percents: Vec<u16> =
+            super::shares(&by_evidence, "shop", "green").into_iter().map(|(_, share)| share).collect();
+        assert_eq!(percents, [1, 3, 10, 30]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::HeaderValue;
 use http::header::InvalidHeaderValue;
 use jiff::Timestamp;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -26,6 +26,7 @@ const STAY: usize = 100;
 pub struct Visitors {
     pacers: JoinSet<()>,
     connections: JoinSet<()>,
+    asks: UnboundedSender<Due>,
     run: Arc<Run>,
     started: Timestamp,
 }
@@ -71,7 +72,13 @@ impl Visitors {
             book: Mutex::default(),
         });
         let connections = (0..connections).map(|_| Arc::clone(&run).visit()).collect();
-        Ok(Self { pacers, connections, run, started })
+        Ok(Self { pacers, connections, asks: sender, run, started })
+    }
+
+    /// Lets one request more come now. `number` decides what it asks for, `host` is an index of the plan's.
+    pub fn ask(&self, host: u16, number: u64) {
+        // Where nobody serves any more, the load has ended.
+        let _ended = self.asks.send(Due { host, number, at: Instant::now() });
     }
 
     /// What has ended so far.
@@ -81,22 +88,28 @@ impl Visitors {
 
     /// Takes the records out that are there, so that a long run does not keep them all. Counts go on.
     pub fn take_log(&self) -> Log {
-        let records = std::mem::take(&mut self.run.book().records);
-        let hosts = self.run.plan.hosts.iter().map(|rate| rate.host.clone()).collect();
-        Log { started: self.started, hosts, records }
+        self.run.take_log(self.started)
     }
 
     /// Ends the load, waits for everything that was due, and gives the records that were not taken yet.
-    pub async fn stop(mut self) -> Log {
-        self.pacers.shutdown().await;
-        while self.connections.join_next().await.is_some() {}
-        self.take_log()
+    pub async fn stop(self) -> Log {
+        let Self { mut pacers, mut connections, asks, run, started } = self;
+        pacers.shutdown().await;
+        drop(asks);
+        while connections.join_next().await.is_some() {}
+        run.take_log(started)
     }
 }
 
 impl Run {
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_log(&self, started: Timestamp) -> Log {
+        let records = std::mem::take(&mut self.book().records);
+        let hosts = self.plan.hosts.iter().map(|rate| rate.host.clone()).collect();
+        Log { started, hosts, records }
     }
 
     fn next_client(&self) -> Option<IpAddr> {

@@ -50,6 +50,15 @@ pub enum ReturnCause {
         /// What could not be read.
         what: String,
     },
+    /// The same alarms fire on both colours for too long, and the counts blame neither. The bundle is not to blame.
+    #[error(
+        "the same alarms fire on both colours for too long ({}), and what was counted blames neither: see what both use, and whether the candidate leaves the live version memory and connections enough",
+        alarms.join(", ")
+    )]
+    FireOnBoth {
+        /// The alarms' names, the candidate's before its counterpart.
+        alarms: Vec<String>,
+    },
     /// A hook failed on an instance.
     #[error("installation failed on {instance}: {detail}")]
     TargetFailed {
@@ -163,6 +172,7 @@ impl ReturnCause {
         !matches!(
             self,
             Self::Past { .. }
+                | Self::FireOnBoth { .. }
                 | Self::Unproven { over: TimeIsOver { what: AtMax::Wait, .. } }
                 | Self::InstanceLost { .. }
                 | Self::NotProven { .. }
@@ -182,6 +192,7 @@ impl ReturnCause {
             Self::Alarm { .. }
                 | Self::Worse { .. }
                 | Self::Past { .. }
+                | Self::FireOnBoth { .. }
                 | Self::Unhealthy { .. }
                 | Self::Silent { .. }
                 | Self::RuleDeleted
@@ -358,6 +369,16 @@ pub enum Reason {
         /// The firing alarms.
         alarms: Vec<String>,
     },
+    /// The same alarms fire on both colours, and the counts blame neither: the weight stays.
+    FireOnBoth {
+        /// The alarms' names, the candidate's before its counterpart.
+        alarms: Vec<String>,
+    },
+    /// No request of this step counts: it is no longer than the warm-up, and alarms alone have judged it.
+    NotCounted {
+        /// How long requests do not count after the first raise, in seconds.
+        seconds: u64,
+    },
     /// The rule gives the candidate more than was decided.
     LowersDrift {
         /// What was seen.
@@ -454,6 +475,8 @@ impl Reason {
             Self::AlarmsMissing { .. } => "alarms_missing",
             Self::AlarmsWithoutData { .. } => "alarms_without_data",
             Self::FixForward { .. } => "fix_forward",
+            Self::FireOnBoth { .. } => "fire_on_both",
+            Self::NotCounted { .. } => "not_counted",
             Self::LowersDrift { .. } => "lowers_drift",
             Self::Promotes => "promotes",
             Self::WaitsForCodeDeploy => "waits_for_code_deploy",

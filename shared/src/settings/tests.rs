@@ -44,7 +44,7 @@ fn the_documented_examples_are_settings_and_names_follow_from_them() {
         auto_scaling_group: "shop.frontend".to_owned(),
     };
     assert_eq!(settings.services, BTreeMap::from([(ServiceName::new("frontend").unwrap(), frontend)]));
-    assert_eq!(settings.policy.strategy, "Canary10Percent5Minutes".parse::<Strategy>().unwrap());
+    assert_eq!(settings.policy.strategy, "evidence".parse::<Strategy>().unwrap());
 }
 
 #[test]

@@ -50,7 +50,7 @@ variables! {
         "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
     STRATEGY: "GREENLIGHT_STRATEGY", "How weight moves to the candidate.",
         "AllAtOnce, a CodeDeploy name such as Canary10Percent5Minutes or Linear10PercentEvery1Minute, canary:5%:90s or linear:10%:1m (1 to 99 percent, time with a unit), or evidence, evidence(20m) or canary:10%:evidence(30m) (1 to 50 percent, at least 3m)",
-        None, "Canary10Percent5Minutes";
+        None, "evidence";
     HARM: "GREENLIGHT_HARM", "How many requests a bad version may fail, in a release by evidence.",
         "a whole number from 1 to 1000000", Some("10"), "10";
     AT_MAX: "GREENLIGHT_AT_MAX", "What a release by evidence does that has proven nothing when its longest time is over.",

@@ -15,6 +15,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::CreatesRule
         | Reason::CreatesDeployment
         | Reason::FixForward { .. }
+        | Reason::NotCounted { .. }
         | Reason::DeletesReleaseRule
         | Reason::Closed { .. } => Tone::Plain,
         Reason::NothingToDo
@@ -54,6 +55,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::CountsUnreadable { .. }
         | Reason::UnhealthyWithinGrace { .. }
         | Reason::AlarmsMissing { .. }
+        | Reason::FireOnBoth { .. }
         | Reason::AlarmsWithoutData { .. }
         | Reason::LowersDrift { .. }
         | Reason::Returns { .. }
@@ -100,6 +102,15 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::FixForward { alarms } => {
             format!("alarm {} fires on {live}, the live colour: {release} may mend it", alarms.join(", "))
         }
+        Reason::FireOnBoth { alarms } => {
+            format!(
+                "the weight stays: alarms fire on both colours, and the counts blame neither: {}",
+                alarms.join(", ")
+            )
+        }
+        Reason::NotCounted { seconds } => {
+            format!("the counts judge no step that is over within {seconds} s of the first raise")
+        }
         Reason::LowersDrift { weights } => {
             format!("the release's rule says {weights}, more than {candidate} may have: it is lowered")
         }
@@ -133,6 +144,12 @@ fn because(cause: &ReturnCause) -> String {
             format!("{unhealthy} of {targets} instances failed their health checks for too long")
         }
         ReturnCause::UnknownTooLong { what } => format!("this could not be read for too long: {what}"),
+        ReturnCause::FireOnBoth { alarms } => {
+            format!(
+                "alarms fired on both colours for too long, and the counts blame neither: {}",
+                alarms.join(", ")
+            )
+        }
         ReturnCause::TargetFailed { instance, detail } => format!("a hook failed on {instance}: {detail}"),
         ReturnCause::DeploymentEnded { status, detail } => {
             format!("CodeDeploy ended the deployment as {status}: {detail}")

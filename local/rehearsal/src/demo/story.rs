@@ -66,7 +66,8 @@ impl<'a> Story<'a> {
     pub(super) async fn with_visitors(&mut self) -> Result<()> {
         let (first, second) = (self.service(0)?, self.service(1)?);
 
-        self.display.chapter(&format!("Release 3 of {first}: a canary under load; S3 tells of it twice"));
+        self.display
+            .chapter(&format!("Release 3 of {first}: a canary by time, under load; S3 tells of it twice"));
         self.notifications.set(Knobs { duplicate: 1, ..Knobs::default() });
         let canary = self.push(&first, 3, 0).await?;
         self.ends_as(canary, "live", RELEASE).await?;

@@ -1,8 +1,8 @@
 //! What is remembered of the counts while a release is open. Its size is bounded by time and by [`Counted::INSTANCES`].
 
-use super::{Count, MinuteCount, PublishedMinute, Report, Share, Week};
+use super::{Count, Minute, MinuteCount, PublishedMinute, Report, Share, Week};
 use crate::plan::schedule::since;
-use crate::{Colour, InstanceId, PerColour};
+use crate::{InstanceId, PerColour};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -11,9 +11,6 @@ use std::time::Duration;
 
 /// From this age on a report is fetched out of turn: half of what makes it too old to convict.
 const LATE: Duration = Duration::from_secs(15);
-
-/// For so many minutes a report may still change what it said.
-const MINUTES_REPORTED: i64 = 5;
 
 /// A share, and when it was ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,15 +50,7 @@ pub struct Sum {
 }
 
 /// A minute of all instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct MinuteSum {
-    /// The minute, in minutes since 1970.
-    pub minute: i64,
-    /// Blue's.
-    pub blue: Sum,
-    /// Green's.
-    pub green: Sum,
-}
+pub type MinuteSum = Minute<Sum>;
 
 /// All that was counted for an open release.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -198,7 +187,7 @@ impl Counted {
 
     /// Adds up the minutes that no report changes any more.
     fn close_minutes(&mut self, now: Timestamp) {
-        let until = minute_of(now) - MINUTES_REPORTED;
+        let until = minute_of(now) - i64::from(Report::MINUTES);
         for reported in self.reports.values_mut() {
             let open = reported.minutes.partition_point(|minute| minute.minute < until);
             for old in reported.minutes.drain(..open) {
@@ -342,13 +331,6 @@ impl Sum {
 }
 
 impl MinuteSum {
-    pub(super) fn of(&self, colour: Colour) -> Sum {
-        match colour {
-            Colour::Blue => self.blue,
-            Colour::Green => self.green,
-        }
-    }
-
     fn and(self, other: Self) -> Self {
         Self { minute: self.minute, blue: self.blue.and(other.blue), green: self.green.and(other.green) }
     }

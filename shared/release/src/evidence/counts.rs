@@ -19,16 +19,22 @@ pub struct Count {
     pub total: u64,
 }
 
-/// What one instance counted in a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct MinuteCount {
-    /// The minute, in minutes since 1970 by the instance's clock.
+/// A minute of both colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Minute<T> {
+    /// The minute, in minutes since 1970.
     pub minute: i64,
     /// Blue's.
-    pub blue: Count,
+    pub blue: T,
     /// Green's.
-    pub green: Count,
+    pub green: T,
 }
+
+/// What one instance counted in a minute, by its own clock.
+pub type MinuteCount = Minute<Count>;
+
+/// What CloudWatch published for a minute.
+pub type PublishedMinute = Minute<Published>;
 
 /// What a hook reports with its question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,35 +59,14 @@ pub struct Published {
     pub refused: u64,
 }
 
-/// What CloudWatch published for a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct PublishedMinute {
-    /// The minute, in minutes since 1970.
-    pub minute: i64,
-    /// Blue's.
-    pub blue: Published,
-    /// Green's.
-    pub green: Published,
-}
-
 impl Report {
     /// How many minutes a report has at most.
-    pub const MINUTES: usize = 5;
+    pub const MINUTES: u8 = 5;
 }
 
-impl MinuteCount {
-    /// What was counted of this colour.
-    pub fn of(&self, colour: Colour) -> Count {
-        match colour {
-            Colour::Blue => self.blue,
-            Colour::Green => self.green,
-        }
-    }
-}
-
-impl PublishedMinute {
-    /// What was published of this colour.
-    pub fn of(&self, colour: Colour) -> Published {
+impl<T: Copy> Minute<T> {
+    /// This colour's.
+    pub fn of(&self, colour: Colour) -> T {
         match colour {
             Colour::Blue => self.blue,
             Colour::Green => self.green,

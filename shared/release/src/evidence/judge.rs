@@ -77,6 +77,8 @@ pub struct Terms<'a> {
 const LEAST_UNREPORTED: usize = 3;
 /// What takes longer than this is not foretold, in minutes.
 const LONGEST_GUESS: u32 = 120;
+/// When CloudWatch's newest minute is older than this, in minutes, it shows nothing of the present: it is asked once a minute.
+const STALE: i64 = Counted::WHOLE_AFTER + 3;
 /// How long an arrived request may be without an answer before it is nobody's, in minutes.
 const OPEN: i64 = 1;
 
@@ -102,6 +104,17 @@ impl Counted {
         let minutes = Minutes::new(&self.published);
         let trust = Trust::of(self, &minutes, terms, now);
         Seen { counted: self, terms, now, minutes, trust }.against().err().map(|conviction| *conviction)
+    }
+
+    /// Whether the candidate's requests are seen at this moment, and not even the odds that do at the latest time speak against
+    /// it.
+    pub fn blame_nobody(&self, terms: &Terms<'_>, now: Timestamp) -> bool {
+        let minutes = Minutes::new(&self.published);
+        let trust = Trust::of(self, &minutes, terms, now);
+        let seen = Seen { counted: self, terms, now, minutes, trust };
+        let is_read = self.newest_whole().is_some_and(|newest| newest >= minute_of(now) - STALE);
+        let is_seen = (seen.trust.convicts || is_read) && seen.has_answers();
+        is_seen && seen.worse().is_ok_and(|ln| ln < real(odds::WORSE_AT_MAX).ln())
     }
 
     /// What is at stake: the rate is the largest of before the release, and of the last five minutes by each source.

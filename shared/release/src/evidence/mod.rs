@@ -16,7 +16,7 @@ mod share;
 mod trust;
 
 pub use counted::{Counted, MinuteSum, Order, Reported, Sum, minute_of};
-pub use counts::{Count, MinuteCount, Published, PublishedMinute, Report};
+pub use counts::{Count, Minute, MinuteCount, Published, PublishedMinute, Report};
 pub use judge::{AtMax, AtMaxError, Terms};
 pub use past::{Slots, Week};
 pub use report::ReportError;

@@ -94,7 +94,7 @@ pub struct Week {
     pub recent: Slots,
     /// What one window of an hour in 400 reached: the logarithm of the odds, in thousandths.
     pub reached: i64,
-    /// Requests a minute in the last half an hour, rounded up.
+    /// Requests a minute in the last half an hour, or since the oldest minute where that is not so long ago, rounded up.
     pub rate: u64,
 }
 
@@ -115,12 +115,14 @@ impl Week {
         let oldest = seen.iter().find(|(_, requests, _)| *requests > 0);
         let recent: u64 =
             seen.iter().filter(|(minute, ..)| *minute >= now - RECENT).map(|(_, requests, _)| requests).sum();
+        let history = oldest.map_or(0, |(minute, ..)| now - minute);
+        let counted = history.clamp(1, RECENT);
         let mut week = Self {
-            history: oldest.map_or(0, |(minute, ..)| now - minute),
+            history,
             all: slots(i64::MIN),
             recent: slots(now - RECENT),
             reached: 0,
-            rate: recent.div_ceil(RECENT.unsigned_abs()),
+            rate: recent.div_ceil(counted.unsigned_abs()),
         };
         week.reached = week.replayed(&seen);
         week

@@ -1,8 +1,8 @@
 //! Reading what a hook reports. Whoever may ask may write anything here, so it is believed whole or not at all.
 
-use super::{Count, MinuteCount, Report};
+use super::{Count, MinuteCount, Report, minute_of};
 use crate::{InstanceId, Open};
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ impl Report {
     /// Anything that no kit reports.
     pub fn read(instance: InstanceId, counts: &Value) -> Result<Self, ReportError> {
         let list = counts.as_array().ok_or(ReportError::Shape)?;
-        if list.len() > Self::MINUTES {
+        if list.len() > usize::from(Self::MINUTES) {
             return Err(ReportError::Long(list.len()));
         }
         let minutes: Vec<MinuteCount> = list
@@ -66,9 +66,8 @@ impl Report {
         if !open.targets.is_empty() && !open.targets.contains(&self.instance) {
             return Err(ReportError::Foreign);
         }
-        let minute = |time: Timestamp| time.as_second().div_euclid(60);
-        let newest = now.checked_add(1.minute()).map_or(i64::MAX, minute);
-        self.minutes.retain(|counted| (minute(open.opened_at)..=newest).contains(&counted.minute));
+        let possible = minute_of(open.opened_at)..=minute_of(now) + 1;
+        self.minutes.retain(|counted| possible.contains(&counted.minute));
         Ok(self)
     }
 }
@@ -86,6 +85,7 @@ impl Count {
 mod tests {
     use super::*;
     use crate::evidence::Counted;
+    use jiff::ToSpan;
     use proptest::prelude::*;
     use serde_json::json;
 

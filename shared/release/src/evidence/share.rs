@@ -60,6 +60,11 @@ impl Share {
         (f64::from(self.part) / f64::from(self.whole.max(1))).min(1.0)
     }
 
+    /// Whether the live colour keeps a part, to be compared with.
+    pub fn leaves_some(self) -> bool {
+        self.part < self.whole
+    }
+
     /// The weights that give `colour` this share. Parts above 999, which only a ledger that was changed by hand has, are
     /// rounded to whole percents.
     pub fn weights(self, colour: Colour) -> Weights {

@@ -22,7 +22,7 @@ const TOLERATED: f64 = 5.0;
 pub(super) struct Trust {
     /// Every instance has reported lately, and nothing that CloudWatch says contradicts.
     pub(super) convicts: bool,
-    /// The instances whose reports contradict CloudWatch.
+    /// The instances whose reports contradict CloudWatch; all of them where it cannot be told whose do.
     pub(super) left_out: Vec<InstanceId>,
     /// The minutes of which there is a report that nothing contradicts.
     reported: BTreeSet<i64>,
@@ -43,16 +43,22 @@ impl Trust {
                 .into_iter()
                 .find(|colour| !is_near(*total.of(*colour), minutes.of(*colour, minute).requests))
         };
-        let (mut reported, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+        let (mut reported, mut left_out, mut contradicted) = (BTreeSet::new(), BTreeSet::new(), false);
         for (minute, total) in counted.totals().range(from..) {
             // The newest one may have been read before CloudWatch had all of it.
             let compares = (from + 1..newest).contains(minute) && minutes.has(*minute);
             match differs(*minute, total).filter(|_| compares) {
                 None => drop(reported.insert(*minute)),
-                Some(colour) => left_out.extend(who(counted, *minute, colour, minutes)),
+                Some(colour) => {
+                    contradicted = true;
+                    left_out.extend(liars(counted, *minute, colour, minutes));
+                }
             }
         }
-        let convicts = complete && left_out.is_empty();
+        if contradicted && left_out.is_empty() {
+            left_out.extend(counted.reports.keys().cloned());
+        }
+        let convicts = complete && !contradicted;
         Self { convicts, left_out: left_out.into_iter().collect(), reported }
     }
 
@@ -65,19 +71,14 @@ fn is_near(reported: u64, published: u64) -> bool {
     (real(reported) - real(published)).abs() <= TOLERANCE * real(published) + TOLERATED
 }
 
-/// Whose reports make a minute differ from CloudWatch's: those that report more than came to all instances together, or else
-/// everybody's.
-fn who(counted: &Counted, minute: i64, colour: Colour, minutes: &Minutes) -> Vec<InstanceId> {
+/// Who reports more of a minute than came to all instances together. Of a minute that is closed only the sum is kept.
+fn liars(counted: &Counted, minute: i64, colour: Colour, minutes: &Minutes) -> Vec<InstanceId> {
     let published = real(minutes.of(colour, minute).requests);
     let reports = |instance: &Reported| {
         let of_minute = instance.minutes.iter().find(|counted| counted.minute == minute);
         of_minute.map_or(0, |counted| counted.of(colour).came())
     };
     let exceeds = |instance: &Reported| real(reports(instance)) > (1.0 + TOLERANCE) * published + TOLERATED;
-    let named = |picked: &dyn Fn(&Reported) -> bool| {
-        let picked = counted.reports.iter().filter(|(_, instance)| picked(instance));
-        picked.map(|(instance, _)| instance.clone()).collect::<Vec<_>>()
-    };
-    let liars = named(&exceeds);
-    if liars.is_empty() { named(&|_| true) } else { liars }
+    let exceeding = counted.reports.iter().filter(|(_, instance)| exceeds(instance));
+    exceeding.map(|(instance, _)| instance.clone()).collect()
 }

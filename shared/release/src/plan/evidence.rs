@@ -65,6 +65,24 @@ impl Planning<'_> {
         }
     }
 
+    /// Says of a step that is over that it was so short that no request counted. Its alarms were looked at all the same.
+    pub(super) fn say_if_nothing_counted(&mut self, open: &Open) {
+        let Some(counted) = open.counted.as_ref().filter(|_| matches!(open.phase, Phase::Shifting(_))) else {
+            return;
+        };
+        if counted.counts_from().is_some_and(|from| self.now <= from) {
+            self.because(Reason::NotCounted { seconds: counted.warm_up_seconds });
+        }
+    }
+
+    /// Whether both colours' requests are compared now, and what was counted does not speak against the candidate. Where nothing
+    /// is compared, nothing speaks for it either.
+    pub(super) fn blame_nobody(&self, open: &Open) -> bool {
+        let counted =
+            open.counted.as_ref().filter(|counted| open.had_weight() && counted.share().leaves_some());
+        counted.is_some_and(|counted| counted.blame_nobody(&terms(open, self.policy), self.now))
+    }
+
     /// What the evidence step does by what was counted. `None`: the release is in none.
     pub(super) fn by_evidence(&mut self, open: &Open) -> Option<Decision> {
         open.evidence_step()?;

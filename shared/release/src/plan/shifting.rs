@@ -114,6 +114,7 @@ impl Planning<'_> {
             });
             return self.keep(open);
         }
+        self.say_if_nothing_counted(&open);
         let next = match &open.phase {
             Phase::Shifting(shift) if !hurries && open.strategy.step(shift.step + 1).is_some() => {
                 Phase::Shifting(Shift { step: shift.step + 1, ..shift.clone() })

@@ -28,7 +28,8 @@ impl Planning<'_> {
             return Watch::Back(ReturnCause::Superseded { by: newer.number });
         }
         // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.
-        if let Some(alarm) = self.firing(open) {
+        let on_both = self.fire_on_both(open);
+        if let Some(alarm) = self.firing(open).filter(|_| on_both.is_empty()) {
             return Watch::Back(ReturnCause::Alarm { alarm });
         }
         if let Some(cause) = self.convicted(open) {
@@ -53,7 +54,7 @@ impl Planning<'_> {
         }
         let Some(cause) = self.missing(open) else {
             open.missing_since = None;
-            return if matches!(health, Watch::Fine) { self.unknown(open) } else { health };
+            return if matches!(health, Watch::Fine) { self.unknown(open, on_both) } else { health };
         };
         // Without the release's rule traffic follows the base rule, and that one is no incomplete answer.
         let uncovered = cause == ReturnCause::RuleDeleted && !self.is_on_live();
@@ -85,6 +86,27 @@ impl Planning<'_> {
     fn firing(&self, open: &Open) -> Option<String> {
         let alarms = self.seen.alarms.of(open.colour).known().filter(|_| open.had_weight())?;
         first_firing(alarms)
+    }
+
+    /// The candidate's firing alarms and their counterparts on live, where each has one that fires as well, both colours are
+    /// compared, and the counts blame nobody: something that both use is broken. The colours share their instances, so it may be
+    /// the candidate that broke it, which no comparison can see.
+    fn fire_on_both(&self, open: &Open) -> Vec<String> {
+        let (candidate, live) = (open.colour, open.colour.other());
+        let [Some(ours), Some(lives)] = [candidate, live].map(|colour| self.seen.alarms.of(colour).known())
+        else {
+            return Vec::new();
+        };
+        let firing = ours.iter().filter(|(_, state)| **state == AlarmState::Firing);
+        let both: Option<Vec<String>> = firing
+            .map(|(alarm, _)| {
+                let (before, after) = alarm.rsplit_once(&candidate.to_string())?;
+                let counterpart = format!("{before}{live}{after}");
+                let fires = lives.get(&counterpart) == Some(&AlarmState::Firing);
+                fires.then(|| [alarm.clone(), counterpart])
+            })
+            .try_fold(Vec::new(), |all, pair| Some([all, pair?.to_vec()].concat()));
+        both.filter(|_| self.blame_nobody(open)).unwrap_or_default()
     }
 
     /// The dead man's switch: while the candidate has weight, its hooks wait in `ValidateService` and keep asking. A
@@ -136,12 +158,14 @@ impl Planning<'_> {
         Watch::Hold
     }
 
-    fn unknown(&mut self, open: &mut Open) -> Watch {
+    /// What cannot be known holds for as long as `UnknownLimit`: facts that cannot be read, and whose fault it is where the
+    /// same alarms fire on both colours.
+    fn unknown(&mut self, open: &mut Open, on_both: Vec<String>) -> Watch {
         let unreadable = self.unreadable(open);
         let silent_alarms = self.alarms_that_say_nothing(open);
         let had_weight = open.had_weight();
         let Some(trial) = open.phase.trial_mut() else { return Watch::Fine };
-        if unreadable.is_empty() && silent_alarms.is_empty() {
+        if unreadable.is_empty() && silent_alarms.is_empty() && on_both.is_empty() {
             trial.unknown_since = None;
             return Watch::Fine;
         }
@@ -149,7 +173,12 @@ impl Planning<'_> {
         let told = silent_alarms.iter().map(ToString::to_string);
         let what = unreadable.iter().cloned().chain(told).collect::<Vec<_>>().join(", ");
         if had_weight && since(start, self.now) >= self.policy.unknown_limit {
-            return Watch::Back(ReturnCause::UnknownTooLong { what });
+            let is_read = what.is_empty();
+            return Watch::Back(if is_read {
+                ReturnCause::FireOnBoth { alarms: on_both }
+            } else {
+                ReturnCause::UnknownTooLong { what }
+            });
         }
         let waits_to_begin = !had_weight && matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
         if waits_to_begin && since(open.could_begin_at(), self.now) >= self.policy.install_deadline {
@@ -159,6 +188,9 @@ impl Planning<'_> {
             self.because(Reason::Unknown { what: unreadable.join(", ") });
         }
         self.say_which(&silent_alarms);
+        if !on_both.is_empty() {
+            self.because(Reason::FireOnBoth { alarms: on_both });
+        }
         Watch::Hold
     }
 

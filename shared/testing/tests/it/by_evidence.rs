@@ -5,7 +5,7 @@ use super::traffic::{Ends, Kit, Traffic};
 use greenlight::failure::Class;
 use jiff::Timestamp;
 use release::evidence::{AtMax, Published, PublishedMinute, minute_of};
-use release::{Colour, Verdict};
+use release::{AlarmState, Colour, Verdict};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -359,4 +359,109 @@ async fn what_is_counted_is_stored_and_read_again() {
     let read = release::Ledger::from_json(older.to_string().as_bytes()).unwrap();
     let read = read.open.unwrap().counted.unwrap();
     assert_eq!((read.asked_at, read.week, read.orders), (None::<Timestamp>, None, counted.orders));
+}
+
+/// The errors alarm of each colour.
+fn set_alarms(story: &Story, state: AlarmState) {
+    for colour in Colour::BOTH {
+        story.world.set_alarm(colour, &format!("backend-{colour}-errors"), state);
+    }
+}
+
+const FIRING: AlarmState = AlarmState::Firing;
+
+#[tokio::test]
+async fn alarms_that_fire_on_both_colours_while_the_counts_blame_neither_hold_the_weight_and_go_by() {
+    for strategy in ["evidence", "canary:10%:10m"] {
+        let outage = |second, _| if (120..240).contains(&second) { Ends::Failed(0) } else { Ends::Well };
+        let story = installed(strategy, 60).await;
+        let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &outage);
+        traffic.while_it_is_tried(3).await;
+        set_alarms(&story, FIRING);
+        let share = story.share(Colour::Green);
+        for _ in 0..30 {
+            let [_, reconciled] = traffic.turn().await;
+            assert!(says(&reconciled, "fire_on_both"), "{strategy}");
+            assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", share), "{strategy}");
+        }
+        set_alarms(&story, AlarmState::Ok);
+        traffic.while_it_is_tried(40).await;
+        assert_eq!(story.phase(), "promoting", "{strategy}");
+    }
+}
+
+#[tokio::test]
+async fn alarms_that_fire_on_both_colours_for_too_long_take_a_release_back_without_blame() {
+    let both = |second, _| if second >= 120 { Ends::Failed(0) } else { Ends::Well };
+    let story = installed("evidence", 60).await;
+    for attempt in 1..=2 {
+        let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &both);
+        traffic.while_it_is_tried(3).await;
+        set_alarms(&story, FIRING);
+        let held = traffic.while_it_is_tried(10).await;
+        assert_eq!(
+            (story.phase(), held),
+            ("returning", 185),
+            "attempt {attempt}: the first look, and UnknownLimit"
+        );
+        set_alarms(&story, AlarmState::Ok);
+        story.minutes(3).await;
+        if attempt == 1 {
+            assert_eq!(story.ledger().open.map(|open| open.attempt), Some(2));
+            story.install().await;
+        }
+    }
+    story.is_at_rest();
+    let reason = verdict(&story);
+    assert!(reason.contains("backend-green-errors, backend-blue-errors"), "{reason}");
+}
+
+#[tokio::test]
+async fn alarms_that_fire_on_both_colours_excuse_nobody_whom_the_counts_blame_or_do_not_see() {
+    // The live version fails some requests, and the candidate all.
+    let worse = |second: i64, colour| {
+        if colour == Colour::Green || second % 50 < 5 { Ends::Failed(0) } else { Ends::Well }
+    };
+    let story = installed("canary:10%:10m", 600).await;
+    let mut traffic = Traffic::new(&story, 3, &|_| 600.0, &worse);
+    while story.share(Colour::Green) == 0 {
+        traffic.turn().await;
+    }
+    set_alarms(&story, FIRING);
+    let took = traffic.while_it_is_tried(10).await;
+    assert_eq!((story.phase(), took <= 30), ("returning", true), "{took} s");
+
+    // An older kit, and a strategy that reads no metrics.
+    let story = installed("canary:10%:10m", 60).await;
+    let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &calm).reported_by(Kit::Old);
+    traffic.while_it_is_tried(3).await;
+    set_alarms(&story, FIRING);
+    traffic.turn().await;
+    assert_eq!(story.phase(), "returning");
+    story.minutes(3).await;
+    assert!(verdict(&story).contains("alarm backend-green-errors fired"), "{}", verdict(&story));
+
+    // The candidate's own alarm decides, whatever else fires on live.
+    let story = installed("evidence", 60).await;
+    let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &calm);
+    traffic.while_it_is_tried(3).await;
+    story.world.set_alarm(Colour::Green, "backend-green-errors", FIRING);
+    story.world.set_alarm(Colour::Blue, "backend-blue-slow", FIRING);
+    traffic.turn().await;
+    assert_eq!(story.phase(), "returning");
+}
+
+#[tokio::test]
+async fn a_step_that_is_over_before_requests_count_says_so() {
+    let said = |strategy: &'static str| async move {
+        let story = installed(strategy, 60).await;
+        let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &calm);
+        let mut said = false;
+        while story.phase() == "shifting" {
+            said |= traffic.turn().await.iter().any(|reconciled| says(reconciled, "not_counted"));
+        }
+        said
+    };
+    assert!(said("canary:10%:10s").await);
+    assert!(!said("canary:10%:30s").await);
 }

@@ -197,7 +197,7 @@ impl<'a> Traffic<'a> {
 
     fn report(&self, instance: &str, has_counted: bool) -> Report {
         let newest = minute_of(self.story.now());
-        let minutes = (newest + 1 - i64::try_from(Report::MINUTES).unwrap()..=newest).map(|minute| {
+        let minutes = (newest + 1 - i64::from(Report::MINUTES)..=newest).map(|minute| {
             let all = self.counted.get(&minute).copied().unwrap_or_default();
             let PerColour { blue, green } =
                 if has_counted { self.as_told(all) } else { PerColour::default() };

@@ -1,7 +1,7 @@
 //! Each rule by counts that it alone decides on; whole traffic is played in `bench/evidence` and `shared/testing`.
 
 use super::*;
-use crate::evidence::counted::{Order, Reported};
+use crate::evidence::counted::{Order, Reported, Sum};
 use crate::evidence::{Count, MinuteCount, Published, PublishedMinute, Share};
 
 const START: i64 = 29_000_000;
@@ -152,6 +152,29 @@ fn reports_that_contradict_cloudwatch_convict_nobody_and_are_named() {
     assert!(is_worse(&reported(bad, answered(26, 0))));
     let Judgement::Unsure(unsure) = judged(&reported(bad, answered(100, 0))) else { panic!("convicted") };
     assert_eq!(unsure.left_out, [InstanceId("i-1".to_owned())]);
+}
+
+#[test]
+fn whoever_reports_too_much_is_named_alone_also_when_older_minutes_are_closed() {
+    let all = Count { arrived: 118, failed: 0, open: 0, total: 118 };
+    let (mut counted, now) = reported(all, answered(18, 0));
+    let honest = |minute| MinuteCount { minute, ..MinuteCount::default() };
+    let minutes =
+        counted.reports.values().next().unwrap().minutes.iter().map(|counted| honest(counted.minute));
+    let reported = Reported { at: now, minutes: minutes.collect(), base: Some(honest(START)) };
+    counted.reports.insert(InstanceId("i-2".to_owned()), reported);
+    let left_out = |counted: &Counted| match judged(&(counted.clone(), now)) {
+        Judgement::Unsure(unsure) => unsure.left_out,
+        other => panic!("{other:?}"),
+    };
+    // Of this one nobody knows any more who reported how much.
+    let sum = Sum { total: 500, ..Sum::default() };
+    counted.closed.push(MinuteSum { minute: START + 3, blue: sum, green: sum });
+    assert_eq!(left_out(&counted), [InstanceId("i-1".to_owned())]);
+    for reported in counted.reports.values_mut() {
+        reported.minutes.clear();
+    }
+    assert_eq!(left_out(&counted).len(), 2, "one of them");
 }
 
 #[test]

@@ -72,6 +72,14 @@ fn one_bad_minute_or_one_failure_makes_nobody_guilty() {
 
 #[test]
 fn the_rate_before_is_that_of_the_last_half_an_hour() {
-    let found = Week::of(&week(NOW, |minute| (if minute == 7 * DAY - 1 { 31 } else { 0 }, 0)), NOW);
-    assert_eq!(found.rate, 2);
+    let old = |minute| if minute == 0 || minute == 7 * DAY - 1 { 31 } else { 0 };
+    assert_eq!(Week::of(&week(NOW, |minute| (old(minute), 0)), NOW).rate, 2);
+}
+
+/// Else a release soon after a service's first one would be given a larger share than the traffic allows.
+#[test]
+fn the_rate_of_a_young_service_is_not_spread_over_the_time_before_it() {
+    let young = |minute| if minute >= 7 * DAY - 3 { 3_000 } else { 0 };
+    assert_eq!(Week::of(&week(NOW, |minute| (young(minute), 0)), NOW).rate, 3_000);
+    assert_eq!(Week::of(&[], NOW).rate, 0);
 }
