@@ -230,6 +230,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 Next::Ended(Ended::Reconciled(ledger)) => {
                     let Recorded { passes, mut failures } = records;
                     failures.extend(self.publish(&ledger).await.err());
+                    failures.extend(self.leave_receipts(&ledger).await);
                     return Ok(Reconciled { ledger: (*ledger).clone(), passes, failures });
                 }
                 Next::Ended(Ended::WithoutLedger { failure, way_back }) => {
@@ -245,6 +246,13 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
         let summary = Summary::of(ledger);
         let is_due = self.wake == Wake::Event && summary.is_fresh(self.clock.now());
         if is_due { self.ports.publish(&summary).await } else { Ok(()) }
+    }
+
+    /// Writes what the releases leave that have ended just now. It decides nothing either, and is given up after a while.
+    async fn leave_receipts(&self, ledger: &Ledger) -> Vec<Failure> {
+        let due = ledger.receipts(self.clock.now()).filter(|_| self.wake == Wake::Event);
+        let written = join_all(due.map(|receipt| self.ports.write_receipt(receipt))).await;
+        written.into_iter().filter_map(Result::err).collect()
     }
 
     /// The rules, and whose the release's rule is.

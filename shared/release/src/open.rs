@@ -1,7 +1,8 @@
 //! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
 
+use crate::course::Course;
 use crate::evidence::{Counted, Share};
-use crate::stored::UnknownFields;
+use crate::stored::{Aside, UnknownFields};
 use crate::{
     Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
     Strategy, Upload,
@@ -58,6 +59,9 @@ pub struct Open {
     /// What instances and CloudWatch have counted of its requests and of live's, once anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Box<Counted>>,
+    /// How it went so far.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub course: Aside<Course>,
     /// What an operator wants of it.
     pub request: Option<Request>,
     /// Of a rollback: why what was live is put aside.
@@ -65,6 +69,10 @@ pub struct Open {
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
+}
+
+fn is_empty(course: &Aside<Course>) -> bool {
+    course.0.is_empty()
 }
 
 /// What an operator wants of the open release.

@@ -35,6 +35,8 @@ impl Planning<'_> {
             }
             if looked {
                 counted.asked_at = Some(self.now);
+                let reads = [seen.published != Reading::NotRead, seen.week != Reading::NotRead];
+                open.course.0.reads += reads.map(u32::from).iter().sum::<u32>();
             }
             if let Some(minutes) = seen.published.known() {
                 counted.take_published(minutes, self.now);

@@ -21,6 +21,7 @@ mod own_rule;
 mod pauses;
 mod questions;
 mod random;
+mod receipts;
 mod stage;
 mod stories;
 mod story;
