@@ -243,8 +243,9 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
     /// Tells everybody how the service stands, after everything else, because it decides nothing. The tick does it and not
     /// a hook's question, which a thousand instances may ask.
     async fn publish(&self, ledger: &Ledger) -> PortResult<()> {
-        let summary = Summary::of(ledger);
-        let is_due = self.wake == Wake::Event && summary.is_fresh(self.clock.now());
+        let now = self.clock.now();
+        let summary = Summary::of(ledger, self.policy, now);
+        let is_due = self.wake == Wake::Event && summary.is_fresh(now);
         if is_due { self.ports.publish(&summary).await } else { Ok(()) }
     }
 

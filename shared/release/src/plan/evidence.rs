@@ -100,6 +100,16 @@ fn judged(open: &Open, policy: &Policy, now: Timestamp) -> Option<Judgement> {
     Some(open.counted.as_ref()?.judge(&terms(open, policy), now))
 }
 
+/// What the counts say of the step that they decide, for whoever may upload: without the names of instances.
+pub(crate) fn said(open: &Open, policy: &Policy, now: Timestamp) -> Option<String> {
+    open.evidence_step().filter(|_| open.had_weight())?;
+    let mut judgement = judged(open, policy, now)?;
+    if let Judgement::Unsure(unsure) = &mut judgement {
+        unsure.left_out.clear();
+    }
+    Some(judgement.to_string())
+}
+
 /// Whether what was counted so far asks for a raise.
 pub(super) fn lets_go_on(open: &Open, policy: &Policy, now: Timestamp) -> bool {
     match judged(open, policy, now) {

@@ -5,7 +5,7 @@
 
 mod drift;
 mod effects;
-mod evidence;
+pub(crate) mod evidence;
 mod healing;
 mod idle;
 mod installing;
@@ -299,6 +299,8 @@ pub struct DecisionRecord<'a> {
     pub actions: Vec<&'static str>,
     /// Its reasons.
     pub reasons: &'a [Reason],
+    /// What the counts say, in a sentence: what is proven, what is missing, and until when.
+    pub says: Option<String>,
 }
 
 impl Plan {
@@ -318,6 +320,7 @@ impl Plan {
             weight: open.map(Open::intended_percent),
             actions: self.actions().map(Action::word).collect(),
             reasons: &self.reasons,
+            says: self.reasons.iter().find_map(Reason::says),
         }
     }
 }
