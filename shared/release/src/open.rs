@@ -5,7 +5,7 @@ use crate::evidence::{Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
     Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
-    Strategy, Upload,
+    Smoke, Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,9 @@ pub struct Open {
     /// What instances and CloudWatch have counted of its requests and of live's, once anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Box<Counted>>,
+    /// What each instance has asked of both colours, until the candidate has weight.
+    #[serde(default, skip_serializing_if = "Smoke::is_empty")]
+    pub smoke: Smoke,
     /// How it went so far.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub course: Aside<Course>,
@@ -250,7 +253,9 @@ impl Open {
     /// Whether what this instance reports is needed now, however lately another one has asked.
     pub fn needs_report(&self, instance: &InstanceId, now: Timestamp) -> bool {
         let is_counted = self.targets.contains(instance) && self.targets.len() <= Counted::INSTANCES;
-        is_counted && self.counted.as_ref().is_some_and(|counted| counted.is_late(instance, now))
+        let is_late = self.counted.as_ref().is_some_and(|counted| counted.is_late(instance, now));
+        let lacks_smoke = !self.smoke.is_empty() && !self.smoke.contains_key(instance);
+        is_counted && (is_late || lacks_smoke)
     }
 
     /// Whether an operator wants this.

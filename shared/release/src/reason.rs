@@ -50,7 +50,7 @@ pub enum ReturnCause {
         /// What could not be read.
         what: String,
     },
-    /// A hook failed on an instance.
+    /// A hook failed on an instance, or the candidate answers otherwise than its `smoke.txt` says.
     #[error("installation failed on {instance}: {detail}")]
     TargetFailed {
         /// The instance.

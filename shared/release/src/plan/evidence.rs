@@ -4,6 +4,7 @@
 use super::schedule::{latest_resume, since};
 use super::{Planning, Window};
 use crate::evidence::{AtMax, Counted, Judgement, Share, Terms, minute_of};
+use crate::smoke;
 use crate::{Open, Phase, Policy, Purpose, Reading, Reason, ReturnCause};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -27,6 +28,9 @@ impl Planning<'_> {
         let is_compared = self.ledger.live.is_some();
         let Some(open) = self.ledger.open.as_mut().filter(|open| is_compared && counts(open)) else { return };
         let seen = self.seen;
+        if let Some(report) = seen.smoke.as_ref().filter(|_| !open.had_weight()) {
+            smoke::take(&mut open.smoke, report);
+        }
         let looked = seen.published != Reading::NotRead || seen.week != Reading::NotRead;
         if seen.report.is_some() || looked {
             let counted = open.counted.get_or_insert_default();

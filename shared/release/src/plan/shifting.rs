@@ -4,6 +4,7 @@ use super::evidence::{Decision, order};
 use super::watch::Watch;
 use super::{Planning, schedule};
 use crate::evidence::Share;
+use crate::smoke::{self, Smokes};
 use crate::{
     Action, AlarmState, Colour, Drift, Held, Open, Phase, Promotion, Purpose, Raised, Reading, Reason,
     Request, ReturnCause, Rules, Shift, TargetHealth, Weights,
@@ -149,6 +150,18 @@ impl Planning<'_> {
         }
         if let Err(waiting) = self.prove(&open) {
             return self.wait_for_proof(open, waiting);
+        }
+        if !open.had_weight() {
+            match smoke::judge(&open.smoke, &open.targets, open.colour) {
+                Smokes::Fine => open.smoke.clear(),
+                Smokes::Missing(instance) => {
+                    let waiting = format!("{} to tell what smoke.txt names", instance.0);
+                    return self.wait_for_proof(open, waiting);
+                }
+                Smokes::Fails { instance, seen } => {
+                    return self.take_back(open, ReturnCause::TargetFailed { instance, detail: seen });
+                }
+            }
         }
         let why = self.why_raised(&open);
         open.phase = phase;

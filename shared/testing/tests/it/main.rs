@@ -22,6 +22,7 @@ mod pauses;
 mod questions;
 mod random;
 mod receipts;
+mod smoke;
 mod stage;
 mod stories;
 mod story;
