@@ -87,11 +87,22 @@ impl SmokeReport {
     }
 }
 
-/// Remembers what an instance tells. With more instances than are kept, one stands for the others.
-pub(crate) fn take(smoke: &mut Smoke, report: &SmokeReport) {
+/// Remembers what an instance tells, if it is one of the release's, as soon as these are known. Of more instances than are kept,
+/// those that came first stand for the others.
+pub(crate) fn take(smoke: &mut Smoke, report: &SmokeReport, targets: &[InstanceId]) {
+    keep_of(smoke, targets);
+    let is_known = targets.is_empty() || targets.contains(&report.instance);
+    if !is_known {
+        return;
+    }
     if smoke.len() < SmokeReport::INSTANCES || smoke.contains_key(&report.instance) {
         smoke.insert(report.instance.clone(), report.smoked.clone());
     }
+}
+
+/// Forgets who is none of the release's instances: whoever made one up before it was installed keeps no real one out.
+fn keep_of(smoke: &mut Smoke, targets: &[InstanceId]) {
+    smoke.retain(|instance, _| targets.is_empty() || targets.contains(instance));
 }
 
 /// What was told, for a candidate on these instances. When one has told something, all must have: they have the same bundle.
@@ -137,7 +148,7 @@ mod tests {
     fn smoke(told: &[(&str, &Value)]) -> Smoke {
         let mut smoke = Smoke::default();
         for (instance, paths) in told {
-            take(&mut smoke, &SmokeReport::read(id(instance), paths).unwrap());
+            take(&mut smoke, &SmokeReport::read(id(instance), paths).unwrap(), &[]);
         }
         smoke
     }
@@ -191,5 +202,20 @@ mod tests {
         assert_eq!(judge(&smoke(&[("i-1", &well)]), &targets, Colour::Green), Smokes::Missing(id("i-2")));
         let stranger = smoke(&[("i-1", &well), ("i-2", &well), ("i-9", &bad)]);
         assert_eq!(judge(&stranger, &targets, Colour::Green), Smokes::Fine);
+    }
+
+    #[test]
+    fn made_up_instances_keep_no_real_one_out() {
+        let well = json!([answers("/a", 200, 200)]);
+        let tells = |name: &str| SmokeReport::read(id(name), &well).unwrap();
+        let mut smoke = Smoke::default();
+        for number in 0..=SmokeReport::INSTANCES {
+            take(&mut smoke, &tells(&format!("made-up-{number}")), &[]);
+        }
+        assert_eq!(smoke.len(), SmokeReport::INSTANCES);
+        let targets = [id("i-1")];
+        take(&mut smoke, &tells("i-1"), &targets);
+        take(&mut smoke, &tells("made-up-0"), &targets);
+        assert_eq!(smoke.keys().collect::<Vec<_>>(), [&targets[0]]);
     }
 }

@@ -29,7 +29,7 @@ impl Planning<'_> {
         let Some(open) = self.ledger.open.as_mut().filter(|open| is_compared && counts(open)) else { return };
         let seen = self.seen;
         if let Some(report) = seen.smoke.as_ref().filter(|_| !open.had_weight()) {
-            smoke::take(&mut open.smoke, report);
+            smoke::take(&mut open.smoke, report, &open.targets);
         }
         let looked = seen.published != Reading::NotRead || seen.week != Reading::NotRead;
         if seen.report.is_some() || looked {
