@@ -33,6 +33,7 @@ pub(crate) const FILES: &[KitFile] = kit![
     "hooks/before_install.sh",
     "hooks/release.sh",
     "hooks/resume.sh",
+    "hooks/smoke.sh",
     "hooks/validate_service.sh",
     "nginx/counts.awk",
     "nginx/counts.sh",

@@ -7,6 +7,8 @@ source "$(dirname "$0")/release.sh"
 source "$kit/nginx/nginx.sh"
 # shellcheck source=../nginx/counts.sh
 source "$kit/nginx/counts.sh"
+# shellcheck source=smoke.sh
+source "$kit/hooks/smoke.sh"
 
 deadline=3540
 health_deadline=${GREENLIGHT_HEALTH_SECONDS:-300}
@@ -34,6 +36,7 @@ give_up() {
 trap 'give_up "line $LINENO: $BASH_COMMAND"' ERR
 trap 'give_up "ended by the agent after $SECONDS s, in phase $phase"' TERM
 
+read_smoke || give_up "$smoke_fault"
 until healthy; do
   owns_colour || fail "another deployment has taken $colour over on this instance"
   runtime_running "$colour" || give_up "release $release has ended by itself before it was healthy"
@@ -42,6 +45,7 @@ until healthy; do
   sleep 0.5
 done
 say "release $release is healthy on $colour"
+ask_all_paths || true
 
 # Counts are evidence, and no condition of a release: what goes wrong with them ends nothing.
 trap 'end_counting || true' EXIT
@@ -50,7 +54,8 @@ unanswered_since=''
 while (($(seconds_left $deadline) > 0)); do
   owns_colour || fail "another deployment has taken $colour over on this instance"
   count_requests || true
-  if ask ValidateService "$counted"; then
+  ask_next_path || true
+  if ask ValidateService "$counted$smoke"; then
     unanswered_since=''
     case $(answered status) in
       succeeded)

@@ -179,6 +179,7 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         closed_at: at(0),
         tell_tried_at: None,
         untold_for: None,
+        receipt: release::Aside::default(),
         told: true,
         unknown_fields: UnknownFields::default(),
     });

@@ -119,6 +119,7 @@ fn log_pass(pass: &PassRecord) {
         actions = record.actions.join(","),
         reasons = reasons.join(","),
         why = to_json(&record.reasons),
+        says = record.says,
         done = to_json(&pass.done),
         pass = to_json(pass),
         "decided"

@@ -9,9 +9,9 @@ use release::evidence::PublishedMinute;
 pub use release::pass::LedgerVersion;
 use release::plan::Window;
 use release::{
-    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord,
-    Weights,
+    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Receipt,
+    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
+    VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -35,6 +35,12 @@ pub trait Ledgers: Sync {
         ledger: &Ledger,
         expected: Option<&LedgerVersion>,
     ) -> impl Future<Output = PortResult<LedgerVersion>> + Send;
+}
+
+/// What ended releases leave, in the state bucket.
+pub trait Receipts: Sync {
+    /// Writes a receipt at its key. One that is there already stays, and is no failure.
+    fn write_receipt(&self, receipt: &Receipt) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The listener's rules of a service: the base rule, and a release's rule at the priority before it.
@@ -191,11 +197,12 @@ pub trait Clock: Sync {
 
 /// All of them.
 pub trait Ports:
-    Ledgers + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads
+    Ledgers + Receipts + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads
 {
 }
 
-impl<T: Ledgers + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads> Ports
-    for T
+impl<
+    T: Ledgers + Receipts + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads,
+> Ports for T
 {
 }

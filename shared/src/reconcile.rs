@@ -15,9 +15,24 @@ use release::pass::{
 use release::plan::{Action, Outcome, Reads, Window};
 use release::{
     Colour, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules,
-    ServiceName, Summary, TargetHealth, Wake,
+    ServiceName, SmokeReport, Summary, TargetHealth, Wake,
 };
 use std::panic::AssertUnwindSafe;
+
+/// What the hook that asks has reported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// What it has counted.
+    pub report: Option<Report>,
+    /// What it has asked of both colours.
+    pub smoke: Option<SmokeReport>,
+}
+
+impl From<Option<Report>> for Reported {
+    fn from(report: Option<Report>) -> Self {
+        Self { report, smoke: None }
+    }
+}
 
 /// What a reconcile leaves.
 #[derive(Debug)]
@@ -61,7 +76,7 @@ pub async fn reconcile(
     clock: &impl Clock,
     wake: Wake,
 ) -> Result<Reconciled, NoLedger> {
-    let shell = Shell { ports, service, policy, clock, wake, report: None };
+    let shell = Shell { ports, service, policy, clock, wake, reported: Reported::default() };
     shell.carry_out(Next::woken(wake), Recorded::default()).await
 }
 
@@ -77,14 +92,15 @@ pub async fn reconcile_from(
     clock: &impl Clock,
     wake: Wake,
     known: (Ledger, Option<LedgerVersion>),
-    report: Option<Report>,
+    reported: impl Into<Reported>,
 ) -> Result<Reconciled, NoLedger> {
     let mut records = Recorded::default();
     let stored = (Kept::new(known.0), known.1);
     let decisions = Decisions::default();
     let given = Given { decisions: &decisions, policy, now: clock.now(), records: &mut records };
     let next = Next::knowing(wake, stored, &given);
-    Shell { ports, service, policy, clock, wake, report }.carry_out(next, records).await
+    let reported = reported.into();
+    Shell { ports, service, policy, clock, wake, reported }.carry_out(next, records).await
 }
 
 /// Reconciles every service, side by side. A bug that one service meets keeps no other from being carried on, and not its
@@ -96,7 +112,7 @@ pub async fn reconcile_all(
     wake: Wake,
 ) -> Vec<(ServiceName, Result<Reconciled, NoLedger>)> {
     join_all(services.map(|(service, policy)| async move {
-        let shell = Shell { ports, service, policy, clock, wake, report: None };
+        let shell = Shell { ports, service, policy, clock, wake, reported: Reported::default() };
         (service.clone(), whatever_happens(shell).await)
     }))
     .await
@@ -171,7 +187,7 @@ struct Shell<'a, P, C> {
     policy: &'a Policy,
     clock: &'a C,
     wake: Wake,
-    report: Option<Report>,
+    reported: Reported,
 }
 
 impl<P: Ports, C: Clock> Shell<'_, P, C> {
@@ -196,7 +212,8 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 }
                 Next::Look(look) => {
                     let seen = observe(ports, look.ledger(), look.reads()).await;
-                    let seen = Observation { report: self.report.clone(), ..seen };
+                    let Reported { report, smoke } = self.reported.clone();
+                    let seen = Observation { report, smoke, ..seen };
                     look.answered(&seen, &mut given(&mut records))
                 }
                 Next::Write(write) => {
@@ -230,6 +247,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 Next::Ended(Ended::Reconciled(ledger)) => {
                     let Recorded { passes, mut failures } = records;
                     failures.extend(self.publish(&ledger).await.err());
+                    failures.extend(self.leave_receipts(&ledger).await);
                     return Ok(Reconciled { ledger: (*ledger).clone(), passes, failures });
                 }
                 Next::Ended(Ended::WithoutLedger { failure, way_back }) => {
@@ -242,9 +260,17 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
     /// Tells everybody how the service stands, after everything else, because it decides nothing. The tick does it and not
     /// a hook's question, which a thousand instances may ask.
     async fn publish(&self, ledger: &Ledger) -> PortResult<()> {
-        let summary = Summary::of(ledger);
-        let is_due = self.wake == Wake::Event && summary.is_fresh(self.clock.now());
+        let now = self.clock.now();
+        let summary = Summary::of(ledger, self.policy, now);
+        let is_due = self.wake == Wake::Event && summary.is_fresh(now);
         if is_due { self.ports.publish(&summary).await } else { Ok(()) }
+    }
+
+    /// Writes what the releases leave that have ended just now. It decides nothing either, and is given up after a while.
+    async fn leave_receipts(&self, ledger: &Ledger) -> Vec<Failure> {
+        let due = ledger.receipts(self.clock.now()).filter(|_| self.wake == Wake::Event);
+        let written = join_all(due.map(|receipt| self.ports.write_receipt(receipt))).await;
+        written.into_iter().filter_map(Result::err).collect()
     }
 
     /// The rules, and whose the release's rule is.
@@ -347,6 +373,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         published: reading(published),
         week: reading(week),
         report: None,
+        smoke: None,
     }
 }
 

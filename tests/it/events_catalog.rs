@@ -100,13 +100,15 @@ fn the_upload_function_reads_each_record_of_each_sample() {
 /// What a sample of the lifecycle function is, in a word.
 fn lifecycle_kind(payload: &Value) -> String {
     match lifecycle::event::parse(payload) {
-        Ok(Event::Question { question, reported }) => {
-            let counts = match reported {
-                None => "",
-                Some(Ok(_)) => " with counts",
-                Some(Err(_)) => " with counts that cannot be",
+        Ok(Event::Question { question, reported, smoked }) => {
+            let told = match (reported.map(|told| told.is_ok()), smoked.map(|told| told.is_ok())) {
+                (None, None) => "",
+                (Some(true), _) => " with counts",
+                (Some(false), _) => " with counts that cannot be",
+                (None, Some(true)) => " with smoke",
+                (None, Some(false)) => " with smoke that cannot be",
             };
-            format!("question at {}{counts}", question.lifecycle_event)
+            format!("question at {}{told}", question.lifecycle_event)
         }
         Ok(Event::Command { service, command }) => format!("{command:?} for {service}"),
         Ok(Event::DeploymentChanged { group, deployment }) => format!("{deployment} of {group} changed"),
@@ -136,9 +138,8 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),
             _ if name == "command-unknown-service" => "Status for billing".to_owned(),
             _ if name == "deployment-foreign-group" => "d-A1B2C3D4E of billing changed".to_owned(),
-            _ if name == "hook-with-counts" => "question at ValidateService with counts".to_owned(),
-            _ if name == "hook-with-counts-that-cannot-be" => {
-                "question at ValidateService with counts that cannot be".to_owned()
+            _ if name.starts_with("hook-with-") => {
+                format!("question at ValidateService {}", name.replace("hook-", "").replace('-', " "))
             }
             Some(("hook", event)) => format!("question at {}", capitalised(event)),
             Some(("deployment" | "instance", _)) => "d-A1B2C3D4E of backend changed".to_owned(),

@@ -197,6 +197,8 @@ impl Service {
             opened_at: now,
             delayed_until: None,
             counted: Some(Box::new(Counted { week: release.week, ..Counted::default() })),
+            smoke: release::Smoke::default(),
+            course: release::Aside::default(),
             request: None,
             rolls_back: None,
             unknown_fields: unknown_fields(),

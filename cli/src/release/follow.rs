@@ -67,6 +67,7 @@ impl Follow {
             weight: open.map(|open| open.weight),
             reason: match (open, &seen.told) {
                 (Some(open), _) if open.paused => "paused by an operator".to_owned(),
+                (Some(Open { says: Some(says), .. }), _) => one_line(says),
                 (_, Some((_, reason))) => one_line(reason),
                 (_, None) => String::new(),
             },
@@ -89,9 +90,12 @@ impl Follow {
     }
 }
 
+/// Characters of a sentence that are said.
+const LONGEST: usize = 1_000;
+
 /// A line of a workflow's log that begins with `::` is a command.
 fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    text.chars().take(LONGEST).map(|one| if one.is_control() { ' ' } else { one }).collect()
 }
 
 #[cfg(test)]
@@ -103,7 +107,8 @@ mod tests {
     }
 
     fn shifting(weight: u8) -> Seen {
-        let open = Open { phase: "shifting".into(), weight, paused: weight == 50 };
+        let says = (weight == 30).then(|| "green failed 0 of 44".to_owned());
+        let open = Open { phase: "shifting".into(), weight, paused: weight == 50, says };
         Seen { open: Some(open), ..told(VerdictWord::Accepted, "release 42 opens") }
     }
 
@@ -115,6 +120,8 @@ mod tests {
             told(VerdictWord::Accepted, "release 42 opens"),
             shifting(10),
             shifting(10),
+            shifting(30),
+            shifting(30),
             shifting(50),
             Seen { told: Some((VerdictWord::Live, "carries all traffic".into())), ..shifting(50) },
         ];
@@ -124,6 +131,7 @@ mod tests {
             "unseen",
             "accepted: release 42 opens",
             "accepted, shifting at 10 %: release 42 opens",
+            "accepted, shifting at 30 %: green failed 0 of 44",
             "accepted, shifting at 50 %: paused by an operator",
             "live: carries all traffic",
         ];

@@ -16,24 +16,28 @@ struct UnderWay {
     percent: u8,
     #[serde(default)]
     paused: bool,
+    #[serde(default)]
+    says: Option<String>,
 }
 
 /// Where an open release is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Open {
     pub(crate) phase: String,
     /// Per cent of the traffic.
     pub(crate) weight: u8,
     /// Whether an operator holds its weight.
     pub(crate) paused: bool,
+    /// What its counts say.
+    pub(crate) says: Option<String>,
 }
 
 impl Summary {
     /// Where one release is, if it is the one under way.
     pub(crate) fn of(&self, number: u64) -> Option<Open> {
-        let UnderWay { percent: weight, paused, .. } =
-            *self.open.as_ref().filter(|open| open.number == number)?;
-        Some(Open { phase: self.phase.clone(), weight, paused })
+        let UnderWay { percent: weight, paused, says, .. } =
+            self.open.as_ref().filter(|open| open.number == number)?;
+        Some(Open { phase: self.phase.clone(), weight: *weight, paused: *paused, says: says.clone() })
     }
 }
 
@@ -57,6 +61,7 @@ mod tests {
                 percent: 10,
                 paused: true,
                 opened_at: jiff::Timestamp::UNIX_EPOCH,
+                says: Some("green failed 0 of 44".to_owned()),
             }),
             waiting: Some(ReleaseNumber(14_301)),
             last: Some(Over {
@@ -67,7 +72,12 @@ mod tests {
             }),
         };
         let summary: Summary = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
-        let open = Open { phase: "shifting".to_owned(), weight: 10, paused: true };
+        let open = Open {
+            phase: "shifting".to_owned(),
+            weight: 10,
+            paused: true,
+            says: Some("green failed 0 of 44".to_owned()),
+        };
         assert_eq!((summary.of(14_201), summary.of(14_101)), (Some(open), None));
     }
 }

@@ -2,7 +2,7 @@
 
 use greenlight::failure::Excerpt;
 use release::evidence::{Report, ReportError};
-use release::{Command, DeploymentId, Question};
+use release::{Command, DeploymentId, Question, SmokeError, SmokeReport};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
@@ -22,6 +22,8 @@ pub enum Event {
         question: Question,
         /// What it says that its instance has counted, if it says something.
         reported: Option<Result<Report, ReportError>>,
+        /// What it says that its instance has asked of both colours.
+        smoked: Option<Result<SmokeReport, SmokeError>>,
     },
     /// An operator commands.
     Command {
@@ -197,7 +199,9 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         let question: Question = QUESTION.read(payload, payload)?;
         let counts = payload.get("counts").filter(|counts| !counts.is_null());
         let reported = counts.map(|counts| Report::read(question.instance_id.clone(), counts));
-        return Ok(Event::Question { question, reported });
+        let smoke = payload.get("smoke").filter(|smoke| !smoke.is_null());
+        let smoked = smoke.map(|smoke| SmokeReport::read(question.instance_id.clone(), smoke));
+        return Ok(Event::Question { question, reported, smoked });
     }
     match (text("source").as_deref(), text("detail-type").as_deref()) {
         (Some("aws.events" | "aws.scheduler"), Some("Scheduled Event")) => Ok(Event::Tick),

@@ -5,12 +5,13 @@ use crate::hook_execution::{HookExecutions, answer_once};
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
-use greenlight::reconcile::{amend, observe, read, reconcile, reconcile_all, reconcile_from};
+use greenlight::reconcile::{Reported, amend, observe, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
-    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, Reads, ServiceName, Stranger, TargetHealth,
-    Wake, accept_command, answer, plan, reads, status_of, wait_for_newer,
+    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, Reads, ServiceName, SmokeError,
+    SmokeReport, Stranger, TargetHealth, Wake, accept_command, answer, plan, reads, status_of,
+    wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -47,8 +48,9 @@ async fn act(
     event: Event,
 ) -> Result<Value, Failure> {
     match event {
-        Event::Question { question, reported } => {
-            let heard = hear(ports, settings, clock, &question, reported).await?;
+        Event::Question { question, reported, smoked } => {
+            let told = Told { reported, smoked };
+            let heard = hear(ports, settings, clock, &question, told).await?;
             tracing::info!(
                 deployment_id = question.deployment_id.0,
                 instance_id = question.instance_id.0,
@@ -142,7 +144,7 @@ async fn hear(
     settings: &Settings,
     clock: &impl Clock,
     question: &Question,
-    reported: Option<Result<Report, ReportError>>,
+    told: Told,
 ) -> Result<Answer, Failure> {
     let policy = &settings.policy;
     let mut looked_up = None;
@@ -209,12 +211,12 @@ async fn hear(
             }
         },
     };
-    let is_needed = reported.is_some() && needs_report(&known.0, question, clock);
+    let is_needed = told.is_some() && needs_report(&known.0, question, clock);
     let is_due = is_needed || !looked_recently(&known.0, policy, clock);
     let looks = question.validates() && is_worth_a_look(&asker) && is_due;
     let ledger = if looks {
-        let report = believed(&known.0, &asker, question, reported, clock);
-        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, report)
+        let reported = believed(&known.0, &asker, question, told, clock);
+        let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, reported)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
         decision_log::log(&reconciled);
@@ -240,25 +242,49 @@ fn needs_report(ledger: &Ledger, question: &Question, clock: &impl Clock) -> boo
     ledger.open.as_ref().is_some_and(|open| open.needs_report(&question.instance_id, clock.now()))
 }
 
-/// What a pass is given of a hook's report. One that cannot be is left out as a whole, and its question is answered as if it
-/// had none.
-fn believed(
-    ledger: &Ledger,
-    asker: &Asker,
-    question: &Question,
+/// What a question tells beside what it asks.
+struct Told {
     reported: Option<Result<Report, ReportError>>,
-    clock: &impl Clock,
-) -> Option<Report> {
-    let open = ledger.open.as_ref().filter(|_| *asker == Asker::Open)?;
-    match reported?.and_then(|report| report.of_release(open, clock.now())) {
-        Ok(report) => Some(report),
+    smoked: Option<Result<SmokeReport, SmokeError>>,
+}
+
+impl Told {
+    fn is_some(&self) -> bool {
+        self.reported.is_some() || self.smoked.is_some()
+    }
+}
+
+/// What a pass is given of what a hook tells. What cannot be is left out as a whole, and the question is answered as if it were
+/// not there.
+fn believed(ledger: &Ledger, asker: &Asker, question: &Question, told: Told, clock: &impl Clock) -> Reported {
+    let Some(open) = ledger.open.as_ref().filter(|_| *asker == Asker::Open) else {
+        return Reported::default();
+    };
+    let report = told.reported.map(|report| report.and_then(|report| report.of_release(open, clock.now())));
+    Reported {
+        report: report
+            .and_then(|report| kept(report, ledger, question, "what a hook has counted is left out")),
+        smoke: told
+            .smoked
+            .and_then(|smoke| kept(smoke, ledger, question, "what a hook has asked is left out")),
+    }
+}
+
+fn kept<T, E: std::error::Error + 'static>(
+    told: Result<T, E>,
+    ledger: &Ledger,
+    question: &Question,
+    what: &str,
+) -> Option<T> {
+    match told {
+        Ok(told) => Some(told),
         Err(error) => {
             tracing::warn!(
                 service = ledger.service.as_str(),
                 deployment_id = question.deployment_id.0,
                 instance_id = question.instance_id.0,
                 error = chain(&error),
-                "what a hook has counted is left out"
+                "{what}"
             );
             None
         }

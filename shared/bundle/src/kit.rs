@@ -70,7 +70,8 @@ pub(crate) fn check(
         Some(script) => {
             let version = wanted(tree, &asks.scripts).and_then(|file| version(texts.get(&file)?));
             let runtime = staged(&asks.copies).find_map(|copy| runtime(tree, copy));
-            check_files(tree, script, version, runtime, findings);
+            let asks_smoke = asks.scripts.iter().filter_map(text_of).any(|text| mentions(text, "/smoke.sh"));
+            check_files(tree, script, version, runtime, asks_smoke, findings);
             check_events(&asks.scripts, findings);
             check_staging(tree, &asks.copies, findings);
             check_age(version, findings);
@@ -106,13 +107,16 @@ fn check_files(
     script: &ScriptReference,
     version: Option<u32>,
     runtime: Option<&str>,
+    asks_smoke: bool,
     findings: &mut Findings,
 ) {
     let folder = script.location.rsplit_once('/').map_or("", |(folder, _)| folder);
     let home = folder.rsplit_once('/').map_or("", |(home, _)| home);
     let is_there = |path: &str| matches!(tree.find(&format!("{home}/{path}")), Found::File(_));
     let since_2 = SOURCED_SINCE_2.iter().filter(|_| version >= Some(2));
-    for path in SOURCED.iter().chain(since_2).copied().chain(runtime).filter(|path| !is_there(path)) {
+    let smoke = asks_smoke.then_some("hooks/smoke.sh");
+    let needed = SOURCED.iter().chain(since_2).copied().chain(runtime).chain(smoke);
+    for path in needed.filter(|path| !is_there(path)) {
         let what = format!("{} is one of the kit's hooks, and {path} is missing", shown(&script.location));
         findings.push(at(script.position, Code::KitHookMissing, what, PACK).fails(Fails::Everywhere));
     }
@@ -127,7 +131,7 @@ fn check_events(scripts: &[ScriptReference], findings: &mut Findings) {
     findings.push(at(first, Code::KitHookMissing, what, remedy).fails(Fails::Everywhere));
 }
 
-fn staged(copies: &[CopyReference]) -> impl Iterator<Item = &CopyReference> {
+pub(crate) fn staged(copies: &[CopyReference]) -> impl Iterator<Item = &CopyReference> {
     copies.iter().filter(|copy| copy.destination.trim_end_matches('/') == STAGING)
 }
 

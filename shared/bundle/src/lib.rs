@@ -14,6 +14,7 @@ mod read;
 mod reader;
 mod scripts;
 pub mod secrets;
+mod smoke;
 mod texts;
 mod tree;
 mod zip;
@@ -93,9 +94,11 @@ impl<R: RangedRead> Looking<'_, R> {
         install::check(&self.tree, &lint.asks, &mut self.findings);
         let mut wanted = scripts::wanted(&self.tree, &lint.asks.scripts);
         wanted.extend(kit::wanted(&self.tree, &lint.asks.scripts));
+        wanted.extend(smoke::wanted(&self.tree, &lint.asks));
         let texts = self.texts(&wanted).await?;
         scripts::check(&self.tree, &lint.asks.scripts, &texts, &mut self.findings);
         kit::check(&self.tree, &lint.asks, &texts, self.expected, &mut self.findings);
+        smoke::check(&self.tree, &lint.asks, &texts, &mut self.findings);
         Ok(())
     }
 

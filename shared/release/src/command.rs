@@ -68,6 +68,9 @@ pub fn status_of(ledger: &Ledger, seen: &Observation, reasons: &[Reason]) -> Str
 
 /// A reason's word, as it stands in the log, and what it says beside that: `not_proven (waiting i-1 to be healthy)`.
 fn in_words(reason: &Reason) -> String {
+    if let Some(says) = reason.says() {
+        return format!("{} ({says})", reason.word());
+    }
     let members = serde_json::to_value(reason).ok();
     let members = members.as_ref().and_then(Value::as_object).into_iter().flatten();
     let details: Vec<String> = members

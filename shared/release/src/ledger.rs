@@ -1,7 +1,7 @@
 //! What is remembered of a service between two passes: one JSON object, replaced only by compare-and-swap.
 
-use crate::stored::{Schema, UnknownFields};
-use crate::{Colour, Commit, Open, Purpose, ReleaseNumber, Revision, Verdict};
+use crate::stored::{Aside, Schema, UnknownFields};
+use crate::{Colour, Commit, Open, Purpose, Receipt, ReleaseNumber, Revision, Verdict};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -168,9 +168,16 @@ pub struct Past {
     /// Why the object can carry no verdict, in S3's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold_for: Option<String>,
+    /// What it leaves, as long as it may have to be written.
+    #[serde(default, skip_serializing_if = "is_written")]
+    pub receipt: Aside<Option<Box<Receipt>>>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
+}
+
+fn is_written(receipt: &Aside<Option<Box<Receipt>>>) -> bool {
+    receipt.0.is_none()
 }
 
 /// An upload that was not taken. It is no release: it has no attempt, and its number stays free.
@@ -299,8 +306,11 @@ impl Ledger {
         last.is_some_and(|past| matches!(past.verdict, Verdict::Rejected { .. }))
     }
 
-    /// Remembers an ended release and forgets the oldest.
+    /// Remembers an ended release and forgets the oldest, and the receipts that are written or given up.
     pub(super) fn remember(&mut self, past: Past) {
+        for earlier in &mut self.releases {
+            earlier.receipt.0.take_if(|receipt| !receipt.is_tried(past.closed_at));
+        }
         push(&mut self.releases, past);
     }
 

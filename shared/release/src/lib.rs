@@ -10,6 +10,7 @@
 
 mod colour;
 mod command;
+mod course;
 mod description;
 pub mod evidence;
 mod ledger;
@@ -21,8 +22,10 @@ pub mod plan;
 mod policy;
 mod question;
 mod reason;
+mod receipt;
 mod revision;
 mod routing;
+mod smoke;
 mod stored;
 mod strategy;
 mod summary;
@@ -33,6 +36,7 @@ mod weights;
 
 pub use colour::{Colour, PerColour};
 pub use command::{Command, CommandAnswer, accept_command, status_of};
+pub use course::{Course, Held};
 pub use description::{Description, DescriptionError, Purpose};
 pub use ledger::{
     Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,
@@ -48,9 +52,11 @@ pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
 pub use question::{Answer, Asker, LifecycleEvent, Question, Stranger, answer, wait_for_newer};
 pub use reason::{Reason, ReturnCause};
+pub use receipt::{By, Cost, Receipt};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};
-pub use stored::{LedgerError, NewerSchema, Schema, UnknownFields};
+pub use smoke::{Smoke, SmokeAnswer, SmokeError, SmokeReport, Smoked};
+pub use stored::{Aside, LedgerError, NewerSchema, Schema, UnknownFields};
 pub use strategy::{ByEvidence, Step, Strategy, StrategyError};
 pub use summary::{Over, Running, Summary, UnderWay};
 pub use verdict::{Verdict, VerdictWord};

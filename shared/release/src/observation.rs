@@ -1,7 +1,9 @@
 //! What a pass sees of AWS.
 
 use crate::evidence::{PublishedMinute, Report, Week};
-use crate::{Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn};
+use crate::{
+    Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn, SmokeReport,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -226,6 +228,9 @@ pub struct Observation {
     /// What the hook that woke this pass has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
+    /// What that hook has asked of both colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smoke: Option<SmokeReport>,
 }
 
 impl Observation {

@@ -1,6 +1,6 @@
 //! What becomes of an upload: order comes from the bundle's number, not from arrival.
 
-use crate::{Ledger, Past, Purpose, ReleaseNumber, UnknownFields, Upload, Verdict, VerdictWord};
+use crate::{Aside, Ledger, Past, Purpose, ReleaseNumber, UnknownFields, Upload, Verdict, VerdictWord};
 use jiff::Timestamp;
 
 /// What became of an upload.
@@ -131,6 +131,7 @@ pub fn accept_upload(
             told: false,
             tell_tried_at: None,
             untold_for: None,
+            receipt: Aside::default(),
             unknown_fields: UnknownFields::default(),
         });
     }

@@ -1,10 +1,11 @@
 //! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
 
+use crate::course::Course;
 use crate::evidence::{Counted, Share};
-use crate::stored::UnknownFields;
+use crate::stored::{Aside, UnknownFields};
 use crate::{
     Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
-    Strategy, Upload,
+    Smoke, Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,12 @@ pub struct Open {
     /// What instances and CloudWatch have counted of its requests and of live's, once anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Box<Counted>>,
+    /// What each instance has asked of both colours, until the candidate has weight.
+    #[serde(default, skip_serializing_if = "Smoke::is_empty")]
+    pub smoke: Smoke,
+    /// How it went so far.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub course: Aside<Course>,
     /// What an operator wants of it.
     pub request: Option<Request>,
     /// Of a rollback: why what was live is put aside.
@@ -65,6 +72,10 @@ pub struct Open {
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
+}
+
+fn is_empty(course: &Aside<Course>) -> bool {
+    course.0.is_empty()
 }
 
 /// What an operator wants of the open release.
@@ -242,7 +253,9 @@ impl Open {
     /// Whether what this instance reports is needed now, however lately another one has asked.
     pub fn needs_report(&self, instance: &InstanceId, now: Timestamp) -> bool {
         let is_counted = self.targets.contains(instance) && self.targets.len() <= Counted::INSTANCES;
-        is_counted && self.counted.as_ref().is_some_and(|counted| counted.is_late(instance, now))
+        let is_late = self.counted.as_ref().is_some_and(|counted| counted.is_late(instance, now));
+        let lacks_smoke = !self.smoke.is_empty() && !self.smoke.contains_key(instance);
+        is_counted && (is_late || lacks_smoke)
     }
 
     /// Whether an operator wants this.

@@ -59,7 +59,7 @@ pub enum ReturnCause {
         /// The alarms' names, the candidate's before its counterpart.
         alarms: Vec<String>,
     },
-    /// A hook failed on an instance.
+    /// A hook failed on an instance, or the candidate answers otherwise than its `smoke.txt` says.
     #[error("installation failed on {instance}: {detail}")]
     TargetFailed {
         /// The instance.
@@ -435,6 +435,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// What the counts say, in a sentence, where they are the reason.
+    pub fn says(&self) -> Option<String> {
+        match self {
+            Self::Judged { judgement } => Some(judgement.to_string()),
+            Self::Returns { cause: ReturnCause::Worse { compared } } => {
+                Some(Judgement::Worse(*compared).to_string())
+            }
+            Self::Returns { cause: ReturnCause::Past { past } } => Some(Judgement::Past(*past).to_string()),
+            Self::Returns { cause: ReturnCause::Unproven { over } } => {
+                Some(Judgement::AtMax(*over).to_string())
+            }
+            _ => None,
+        }
+    }
+
     /// The stable word for logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {

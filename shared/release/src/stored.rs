@@ -6,7 +6,7 @@
 //! to it (a cause, a verdict) is one value, and what is added to it needs a new number.
 
 use crate::Ledger;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
@@ -144,6 +144,30 @@ impl Ord for UnknownFields {
     fn cmp(&self, _: &Self) -> Ordering {
         Ordering::Equal
     }
+}
+
+/// What is remembered for people and decides nothing: ledgers that differ in nothing else are equal, so nothing is written for
+/// its sake alone and the proof has no more states for it. What cannot be read of it is left out, and costs no ledger.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(transparent)]
+pub struct Aside<T>(pub T);
+
+impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Aside<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default()))
+    }
+}
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Aside<T> {}
+
+impl<T> Hash for Aside<T> {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// Schema 1 as schema 2. Members move, and what is not known stays where it is; a value that is not what belongs there

@@ -1,10 +1,11 @@
 //! What anybody who may upload can know of a service's releases: an object that a workflow reads while it waits.
 //!
-//! It holds numbers, commits, phases and verdicts. Why a release was rejected stands on the bundle's own tag: the sentence
+//! It holds numbers, commits, phases, verdicts and counts. Why a release was rejected stands on the bundle's own tag: the sentence
 //! may name instances and rules. No ARN, no id, no bucket.
 
+use crate::plan::evidence;
 use crate::plan::schedule::{is_paused, since};
-use crate::{Colour, Commit, Ledger, Purpose, ReleaseNumber, ServiceName, VerdictWord};
+use crate::{Colour, Commit, Ledger, Policy, Purpose, ReleaseNumber, ServiceName, VerdictWord};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
@@ -61,6 +62,9 @@ pub struct UnderWay {
     pub paused: bool,
     /// When it opened.
     pub opened_at: Timestamp,
+    /// What its counts say while they decide: what is proven, what is missing, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
 }
 
 /// A release that has ended.
@@ -85,8 +89,8 @@ impl Summary {
         self.open.is_some() || self.waiting.is_some() || has_ended
     }
 
-    /// What a ledger says.
-    pub fn of(ledger: &Ledger) -> Self {
+    /// What a ledger says now.
+    pub fn of(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Self {
         Self {
             service: ledger.service.clone(),
             phase: ledger.phase(),
@@ -104,6 +108,7 @@ impl Summary {
                 percent: open.intended_percent(),
                 paused: is_paused(ledger, open),
                 opened_at: open.opened_at,
+                says: evidence::said(open, policy, now),
             }),
             waiting: ledger.pending.as_ref().map(|pending| pending.number),
             last: ledger.releases.last().map(|past| Over {

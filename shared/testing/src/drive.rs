@@ -5,8 +5,8 @@ use super::world::{Call, WeightChange, World};
 use release::evidence::PublishedMinute;
 use release::{
     AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName, Strategy, Summary, TargetHealth,
-    TargetStatus, UnknownFields, Weights,
+    Receipt, ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName, Strategy, Summary,
+    TargetHealth, TargetStatus, UnknownFields, Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -189,6 +189,11 @@ impl World {
     /// The tags of an object version.
     pub fn tags(&self, revision: &Revision) -> BTreeMap<String, String> {
         self.state().tags.get(revision).cloned().unwrap_or_default()
+    }
+
+    /// The receipts that were written, by key.
+    pub fn receipts(&self) -> BTreeMap<String, Receipt> {
+        self.state().receipts.clone()
     }
 
     /// The summary of a service that was published last.

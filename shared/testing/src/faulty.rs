@@ -2,16 +2,16 @@
 
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Ports, TargetGroups,
-    Traffic, Uploads,
+    Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Ports, Receipts,
+    TargetGroups, Traffic, Uploads,
 };
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
-    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Revision,
-    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord,
-    Weights,
+    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Receipt,
+    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
+    VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -252,6 +252,12 @@ impl<P: Ports> Healing for Faulty<'_, P> {
 
     async fn resume(&self, service: &ServiceName, processes: &BTreeSet<ScalingProcess>) -> PortResult<()> {
         self.call("resume", self.inner.resume(service, processes)).await
+    }
+}
+
+impl<P: Ports> Receipts for Faulty<'_, P> {
+    async fn write_receipt(&self, receipt: &Receipt) -> PortResult<()> {
+        self.call("write_receipt", self.inner.write_receipt(receipt)).await
     }
 }
 

@@ -3,15 +3,15 @@
 use super::world::{Call, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, TargetGroups,
-    Traffic, Uploads,
+    Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Receipts,
+    TargetGroups, Traffic, Uploads,
 };
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
-    PerColour, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target,
+    PerColour, Receipt, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target,
     TargetHealth, TargetStatus, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,6 +86,14 @@ impl Ledgers for World {
         let written = version(&text);
         service.ledger = Some(text);
         Ok(written)
+    }
+}
+
+impl Receipts for World {
+    async fn write_receipt(&self, receipt: &Receipt) -> PortResult<()> {
+        let mut state = self.called("write_receipt", 1);
+        state.receipts.entry(receipt.key()).or_insert_with(|| receipt.clone());
+        Ok(())
     }
 }
 

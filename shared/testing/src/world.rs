@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::{
     AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
-    PerColour, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName,
-    Summary, Target, TargetHealth, TargetStatus, Weights,
+    PerColour, Receipt, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules, ScalingProcess,
+    ServiceName, Summary, Target, TargetHealth, TargetStatus, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,6 +46,7 @@ pub(super) struct State {
     pub(super) services: BTreeMap<ServiceName, Service>,
     pub(super) tags: BTreeMap<Revision, BTreeMap<String, String>>,
     pub(super) summaries: BTreeMap<ServiceName, Summary>,
+    pub(super) receipts: BTreeMap<String, Receipt>,
     pub(super) rule_owners: BTreeMap<RuleArn, RuleOwner>,
     pub(super) calls: Vec<Call>,
     made: u32,
@@ -87,6 +88,7 @@ impl World {
             services,
             tags: BTreeMap::new(),
             summaries: BTreeMap::new(),
+            receipts: BTreeMap::new(),
             rule_owners: BTreeMap::new(),
             calls: Vec::new(),
             made: 0,

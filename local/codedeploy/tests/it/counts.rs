@@ -26,16 +26,16 @@ const PROGRAMS: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 const HOOK: &str = include_str!("../data/counts/hook.sh");
 
 /// An instance's nginx, and an app on both colours that answers with the status that its path names.
-struct Instance {
+pub(crate) struct Instance {
     folder: tempfile::TempDir,
     address: String,
     /// Requests for `/held` are answered when this is lifted.
-    held: Arc<Mutex<()>>,
+    pub(crate) held: Arc<Mutex<()>>,
 }
 
 impl Instance {
     /// With an address of its own, because tests run side by side. `None` where there is no nginx.
-    fn new(test: &str, n: u8) -> Option<Self> {
+    pub(crate) fn new(test: &str, n: u8) -> Option<Self> {
         if !PROGRAMS.split(':').any(|folder| Path::new(folder).join("nginx").exists()) {
             skipped::because(test, "there is no nginx");
             return None;
@@ -78,12 +78,12 @@ impl Instance {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn run(&self, what: &str) -> String {
+    pub(crate) fn run(&self, what: &str) -> String {
         self.hook_of("d-1", what)
     }
 
     /// What the next question tells: arrived, failed, open and total by colour, all minutes together.
-    fn told(&self) -> BTreeMap<&'static str, [u64; 4]> {
+    pub(crate) fn told(&self) -> BTreeMap<&'static str, [u64; 4]> {
         let member = self.run(r#"count_requests || true; printf '%s' "$counted""#);
         let Some(text) = member.strip_prefix(r#","counts":"#) else { return BTreeMap::new() };
         let minutes: Vec<Value> = serde_json::from_str(text).unwrap();

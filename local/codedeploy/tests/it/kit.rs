@@ -55,8 +55,14 @@ async fn whole_life(kit: Kit) {
     // The second goes beside it. No answer is no verdict: throttling, a crash of the function, a line that breaks, an empty
     // answer.
     kit.to_colour("green", 2);
-    let second = kit.release("two").await;
+    let two = kit.app("two");
+    std::fs::write(two.join("smoke.txt"), "/healthz 200 two on green\n").unwrap();
+    let second = kit.deploy(&two).await;
     kit.validating(&second).await;
+    // From its first question on it tells what both colours answer.
+    let smoke = json!([{"path": "/healthz",
+        "blue": {"status": 200, "fine": false}, "green": {"status": 200, "fine": true}}]);
+    assert!(kit.questions_of(&second).iter().all(|question| question["smoke"] == smoke));
     for trouble in [(429, false), (200, true), (500, false), (0, false)] {
         kit.trouble(Some(trouble));
         kit.hearing(&second).await;

@@ -280,7 +280,7 @@ impl Kit {
             let questions = self.greenlight.questions.lock().unwrap();
             (1..=2).all(|n| {
                 let asked = question(deployment, "ValidateService", n);
-                questions.iter().any(|question| without_counts(question) == asked)
+                questions.iter().any(|question| without_what_it_tells(question) == asked)
             })
         })
         .await;
@@ -293,17 +293,26 @@ impl Kit {
             let questions = self.greenlight.questions.lock().unwrap();
             (1..=2).all(|n| {
                 let asked = question(deployment, "ValidateService", n);
-                questions.iter().filter(|question| without_counts(question) == asked).count() > 1
+                questions.iter().filter(|question| without_what_it_tells(question) == asked).count() > 1
             })
         })
         .await;
+    }
+
+    /// What the hooks of a deployment have asked in ValidateService.
+    pub(crate) fn questions_of(&self, deployment: &str) -> Vec<Value> {
+        let questions = self.greenlight.questions.lock().unwrap();
+        let is_of = |question: &&Value| {
+            question["deploymentId"] == deployment && question["lifecycleEvent"] == "ValidateService"
+        };
+        questions.iter().filter(is_of).cloned().collect()
     }
 
     /// Whether a question of this deployment's hook on the first instance has told this of the newest minute.
     pub(crate) fn told(&self, deployment: &str, colour: &str, count: &Value) -> bool {
         let asked = question(deployment, "ValidateService", 1);
         let questions = self.greenlight.questions.lock().unwrap();
-        let mut of_hook = questions.iter().filter(|question| without_counts(question) == asked);
+        let mut of_hook = questions.iter().filter(|question| without_what_it_tells(question) == asked);
         of_hook.any(|question| {
             let minutes = question["counts"].as_array().into_iter().flatten();
             minutes.into_iter().any(|minute| minute[colour] == *count)
@@ -531,8 +540,10 @@ pub(crate) fn question(deployment: &str, event: &str, n: usize) -> Value {
     })
 }
 
-fn without_counts(question: &Value) -> Value {
+fn without_what_it_tells(question: &Value) -> Value {
     let mut question = question.clone();
-    question.as_object_mut().unwrap().remove("counts");
+    for told in ["counts", "smoke"] {
+        question.as_object_mut().unwrap().remove(told);
+    }
     question
 }

@@ -10,4 +10,5 @@ mod kit_failures;
 mod kit_scene;
 mod secrets;
 mod service;
+mod smoke;
 mod support;

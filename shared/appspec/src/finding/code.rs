@@ -146,6 +146,8 @@ codes! {
     KitIsOld "GL510" "The kit's hooks are older than the functions": Nowhere, "They do not report what the functions judge by: CloudWatch's counts alone decide, minutes later.";
     HookTooShort "GL511" "ValidateService ends before the release can": Everywhere, "The deployment fails in the middle of the shift, and the release is taken back.";
     ImageTooLarge "GL512" "The image does not fit on the disk": Everywhere, "The disk fills up while the image is loaded, and the release fails.";
+    Smoke "GL513" "smoke.txt is not what the kit reads": Everywhere, "ValidateService fails, because the kit does not know what to ask.";
+    SmokeUnasked "GL514" "Nothing asks what smoke.txt names": Nowhere, "The kit is older and passes over it: the release goes on as if nothing were named.";
 }
 
 impl fmt::Display for Code {

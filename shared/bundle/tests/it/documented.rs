@@ -219,6 +219,12 @@ fn made(words: &str) -> Example {
             Some(String::from_utf8(content).unwrap().replace("kit_version=", "#").into_bytes())
         })
         .into(),
+        "a smoke.txt with an address in place of a path" => {
+            with_smoke("https://shop.example.com/ 200\n", |_| true)
+        }
+        "a smoke.txt beside a kit without smoke.sh" => {
+            with_smoke("/checkout 200 Pay now\n", |part| part != "hooks/smoke.sh")
+        }
         "a hook of 300 s for a release of 1500 s" => {
             let bytes = listed::read(&completed(&format!("-- appspec.yml --\n{}", fragment("")))).bytes;
             Example { expected: Expected { release_seconds: Some(1500), disk_bytes: None }, ..bytes.into() }
@@ -229,6 +235,19 @@ fn made(words: &str) -> Example {
         }
         words => made_well(words),
     }
+}
+
+/// The kit and what is to be asked.
+fn with_smoke(smoke: &str, keeps: impl Fn(&str) -> bool) -> Example {
+    crate::kit::bundle(|part, content| match part {
+        "app/smoke.txt" => Some(smoke.as_bytes().to_vec()),
+        // An older kit does not ask.
+        "hooks/validate_service.sh" if !keeps("hooks/smoke.sh") => {
+            Some(String::from_utf8(content).unwrap().replace("/smoke.sh", "/other.sh").into_bytes())
+        }
+        _ => keeps(part).then_some(content),
+    })
+    .into()
 }
 
 /// The same without the fault.
@@ -267,6 +286,7 @@ fn made_well(words: &str) -> Example {
         "the kit with a start.sh" | "the kit with its version" => {
             crate::kit::bundle(|_, content| Some(content)).into()
         }
+        "a smoke.txt with a path, a status and a text" => with_smoke("/checkout 200 Pay now\n", |_| true),
         "a hook of 3600 s for a release of 1500 s" => {
             let text = "hooks:\n  ValidateService:\n    - location: hooks/validate.sh\n      timeout: 3600\n";
             let bytes = listed::read(&completed(&format!("-- appspec.yml --\n{}", fragment(text)))).bytes;

@@ -11,6 +11,7 @@ pub mod odds;
 mod past;
 mod published;
 mod report;
+mod requests;
 mod said;
 mod share;
 mod trust;
@@ -20,6 +21,7 @@ pub use counts::{Count, Minute, MinuteCount, Published, PublishedMinute, Report}
 pub use judge::{AtMax, AtMaxError, Terms};
 pub use past::{Slots, Week};
 pub use report::ReportError;
+pub use requests::{Requests, Sums};
 pub use said::{BadMinutes, Compared, Judgement, Points, TimeIsOver, Unsure};
 pub use share::{Share, Stake};
 

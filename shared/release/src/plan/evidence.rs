@@ -4,6 +4,7 @@
 use super::schedule::{latest_resume, since};
 use super::{Planning, Window};
 use crate::evidence::{AtMax, Counted, Judgement, Share, Terms, minute_of};
+use crate::smoke;
 use crate::{Open, Phase, Policy, Purpose, Reading, Reason, ReturnCause};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -27,6 +28,9 @@ impl Planning<'_> {
         let is_compared = self.ledger.live.is_some();
         let Some(open) = self.ledger.open.as_mut().filter(|open| is_compared && counts(open)) else { return };
         let seen = self.seen;
+        if let Some(report) = seen.smoke.as_ref().filter(|_| !open.had_weight()) {
+            smoke::take(&mut open.smoke, report, &open.targets);
+        }
         let looked = seen.published != Reading::NotRead || seen.week != Reading::NotRead;
         if seen.report.is_some() || looked {
             let counted = open.counted.get_or_insert_default();
@@ -35,6 +39,8 @@ impl Planning<'_> {
             }
             if looked {
                 counted.asked_at = Some(self.now);
+                let reads = [seen.published != Reading::NotRead, seen.week != Reading::NotRead];
+                open.course.0.reads += reads.map(u32::from).iter().sum::<u32>();
             }
             if let Some(minutes) = seen.published.known() {
                 counted.take_published(minutes, self.now);
@@ -114,6 +120,16 @@ fn counts(open: &Open) -> bool {
 
 fn judged(open: &Open, policy: &Policy, now: Timestamp) -> Option<Judgement> {
     Some(open.counted.as_ref()?.judge(&terms(open, policy), now))
+}
+
+/// What the counts say of the step that they decide, for whoever may upload: without the names of instances.
+pub(crate) fn said(open: &Open, policy: &Policy, now: Timestamp) -> Option<String> {
+    open.evidence_step().filter(|_| open.had_weight())?;
+    let mut judgement = judged(open, policy, now)?;
+    if let Judgement::Unsure(unsure) = &mut judgement {
+        unsure.left_out.clear();
+    }
+    Some(judgement.to_string())
 }
 
 /// Whether what was counted so far asks for a raise.

@@ -2,7 +2,10 @@
 
 use super::own_rule::Whose;
 use super::{Planning, rollback::can_carry, schedule::since};
-use crate::{Action, Colour, Open, Phase, Purpose, Reason, Rules, Strategy, UnknownFields, Upload, Verdict};
+use crate::{
+    Action, Aside, Colour, Course, Open, Phase, Purpose, Reason, Rules, Smoke, Strategy, UnknownFields,
+    Upload, Verdict,
+};
 use std::time::Duration;
 
 impl Planning<'_> {
@@ -174,6 +177,8 @@ impl Planning<'_> {
             opened_at: self.now,
             delayed_until: None,
             counted: None,
+            smoke: Smoke::default(),
+            course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,
             unknown_fields: UnknownFields::default(),

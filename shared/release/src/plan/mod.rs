@@ -5,7 +5,7 @@
 
 mod drift;
 mod effects;
-mod evidence;
+pub(crate) mod evidence;
 mod healing;
 mod idle;
 mod installing;
@@ -28,9 +28,9 @@ pub use outcome::{Outcome, note, refusal};
 pub use reads::{Reads, Window, reads};
 
 use crate::{
-    Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past, Phase,
-    Policy, Reason, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, UnknownFields, Verdict,
-    Weights,
+    Aside, Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past,
+    Phase, Policy, Reason, Receipt, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, UnknownFields,
+    Verdict, Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -221,6 +221,8 @@ impl Planning<'_> {
         self.because(Reason::Returns { cause: cause.clone() });
         // The phase may already have asked for actions. They must not follow the way back.
         self.forward.clear();
+        let counted = open.counted.as_ref().map(|counted| counted.sums());
+        open.course.0.ended(self.now, counted);
         open.phase = Phase::Returning(Returning {
             cause,
             had_weight: open.had_weight(),
@@ -260,6 +262,7 @@ impl Planning<'_> {
     /// Writes the end of a release into the ledger.
     fn close(&mut self, open: Open, verdict: Verdict) {
         let told = open.purpose != super::Purpose::Release;
+        let receipt = Receipt::of(&self.ledger.service, &open, &verdict, self.now);
         self.ledger.remember(Past {
             purpose: open.purpose,
             upload: open.upload,
@@ -272,6 +275,7 @@ impl Planning<'_> {
             told,
             tell_tried_at: None,
             untold_for: None,
+            receipt: Aside(receipt.map(Box::new)),
             unknown_fields: UnknownFields::default(),
         });
         self.again = true;
@@ -295,6 +299,8 @@ pub struct DecisionRecord<'a> {
     pub actions: Vec<&'static str>,
     /// Its reasons.
     pub reasons: &'a [Reason],
+    /// What the counts say, in a sentence: what is proven, what is missing, and until when.
+    pub says: Option<String>,
 }
 
 impl Plan {
@@ -314,6 +320,7 @@ impl Plan {
             weight: open.map(Open::intended_percent),
             actions: self.actions().map(Action::word).collect(),
             reasons: &self.reasons,
+            says: self.reasons.iter().find_map(Reason::says),
         }
     }
 }

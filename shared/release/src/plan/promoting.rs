@@ -119,8 +119,9 @@ impl Planning<'_> {
         self.keep(open);
     }
 
-    fn go_live(&mut self, open: Open) {
+    fn go_live(&mut self, mut open: Open) {
         self.because(Reason::WentLive);
+        self.note_raise(&mut open, "the base rule gives it all".to_owned());
         let moved = self.ledger.emptied_at.is_some_and(|emptied| emptied >= open.opened_at);
         if open.rule_refused.is_some() || self.ledger.live.is_none() && moved {
             // Seen, not only asked for: the base rule took the traffic from the other colour, and may have done so late.

@@ -258,6 +258,7 @@ impl Planning<'_> {
         let mut next = self.new_open(Purpose::Release, open.upload, open.colour, open.strategy, open.bake);
         (next.attempt, next.first_attempt) = (attempt, open.first_attempt + grown);
         next.rolls_back = open.rolls_back;
+        next.course = open.course;
         self.ask_for(&next);
         self.keep(next);
     }

@@ -4,9 +4,10 @@ use super::evidence::{Decision, order};
 use super::watch::Watch;
 use super::{Planning, schedule};
 use crate::evidence::Share;
+use crate::smoke::{self, Smokes};
 use crate::{
-    Action, AlarmState, Colour, Drift, Open, Phase, Promotion, Purpose, Raised, Reading, Reason, Request,
-    ReturnCause, Rules, Shift, TargetHealth, Weights,
+    Action, AlarmState, Colour, Drift, Held, Open, Phase, Promotion, Purpose, Raised, Reading, Reason,
+    Request, ReturnCause, Rules, Shift, TargetHealth, Weights,
 };
 
 impl Planning<'_> {
@@ -151,6 +152,19 @@ impl Planning<'_> {
         if let Err(waiting) = self.prove(&open) {
             return self.wait_for_proof(open, waiting);
         }
+        if !open.had_weight() {
+            match smoke::judge(&open.smoke, &open.targets, open.colour) {
+                Smokes::Fine => open.smoke.clear(),
+                Smokes::Missing(instance) => {
+                    let waiting = format!("{} to tell what smoke.txt names", instance.0);
+                    return self.wait_for_proof(open, waiting);
+                }
+                Smokes::Fails { instance, seen } => {
+                    return self.take_back(open, ReturnCause::TargetFailed { instance, detail: seen });
+                }
+            }
+        }
+        let why = self.why_raised(&open);
         open.phase = phase;
         if let Some(trial) = open.phase.trial_mut() {
             trial.raised = Raised::Decided;
@@ -158,9 +172,38 @@ impl Planning<'_> {
         open.phase.awaits_no_proof();
         open.since = self.now;
         order(&mut open, share, self.policy, self.now);
+        self.note_raise(&mut open, why);
         self.because(Reason::Raises { percent: open.intended_percent() });
         self.set_weights(&open, open.colour.other());
         self.keep(open);
+    }
+
+    /// Why the candidate may have more, for the receipt.
+    fn why_raised(&self, open: &Open) -> String {
+        let judged = self.reasons.iter().rev().find_map(|reason| match reason {
+            Reason::Judged { judgement } => Some(judgement.to_string()),
+            _ => None,
+        });
+        match judged {
+            _ if open.is_requested(Request::Hurry) => "an operator wants the rest at once".to_owned(),
+            _ if !open.had_weight() => format!("every {} target is healthy", open.colour),
+            Some(judged) => judged,
+            None => "the time of the share before is over".to_owned(),
+        }
+    }
+
+    /// Notes for the receipt which share the candidate has from now on.
+    pub(super) fn note_raise(&self, open: &mut Open, reason: String) {
+        let step = Held {
+            attempt: open.attempt,
+            percent: open.intended_percent(),
+            since: self.now,
+            reason,
+            until: None,
+            requests: None,
+        };
+        let counted = open.counted.as_ref().map(|counted| counted.sums());
+        open.course.0.raised(step, counted);
     }
 
     fn set_weights(&mut self, open: &Open, live: Colour) {

@@ -4,4 +4,5 @@
 #![cfg(test)]
 
 mod pass;
+mod receipts;
 mod stored_ledgers;

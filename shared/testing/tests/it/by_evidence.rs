@@ -21,7 +21,7 @@ fn had_a_week(story: &Story, requests: u64, failed_in: impl Fn(i64) -> u64) {
 }
 
 /// Release 2 is installed on green; the service had so many requests in each minute of the week before.
-async fn installed(strategy: &str, requests: u64) -> Story {
+pub(crate) async fn installed(strategy: &str, requests: u64) -> Story {
     let mut story = Story::with_live("AllAtOnce").await;
     story.policy.strategy = strategy.parse().unwrap();
     story.policy.bake = Duration::from_secs(300);
@@ -37,7 +37,7 @@ fn calm(_: i64, _: Colour) -> Ends {
     Ends::Well
 }
 
-fn green_always_fails(_: i64, colour: Colour) -> Ends {
+pub(crate) fn green_always_fails(_: i64, colour: Colour) -> Ends {
     if colour == Colour::Green { Ends::Failed(0) } else { Ends::Well }
 }
 

@@ -21,6 +21,8 @@ mod own_rule;
 mod pauses;
 mod questions;
 mod random;
+mod receipts;
+mod smoke;
 mod stage;
 mod stories;
 mod story;

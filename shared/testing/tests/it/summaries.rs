@@ -1,6 +1,8 @@
 //! What a workflow can read of its release while it waits.
 
+use super::by_evidence::installed;
 use super::story::{Story, upload};
+use super::traffic::{Ends, Traffic};
 use greenlight::failure::Class;
 use release::{Summary, VerdictWord, Wake};
 use testing::{At, FaultAt, Kind};
@@ -76,6 +78,24 @@ async fn at_rest_nothing_is_told_again() {
     assert_eq!(publishes(&story), 1, "the end of the release");
     story.after(600).await;
     assert_eq!(publishes(&story), 1, "nothing is new");
+}
+
+/// What is proven, what is missing, and until when, each time that a tick tells of it.
+#[tokio::test]
+async fn a_workflow_hears_what_the_counts_say() {
+    let story = installed("evidence", 60).await;
+    let mut traffic = Traffic::new(&story, 7, &|_| 60.0, &|_, _| Ends::Well);
+    let mut said = Vec::new();
+    while story.phase() == "shifting" && traffic.second() < 20 * 60 {
+        traffic.turn().await;
+        if traffic.second() % 60 == 0 {
+            let decided = story.tick().await.passes.pop().unwrap().plan.record().says;
+            let told = published(&story).open.and_then(|open| open.says);
+            assert!(told.is_none() || told == decided, "{told:?} and {decided:?}");
+            said.extend(told);
+        }
+    }
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 /// Whoever may upload may read it, and need not know where the bundle lies or what AWS calls anything.

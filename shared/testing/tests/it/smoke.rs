@@ -1,0 +1,104 @@
+//! A candidate gets no weight while it answers otherwise than its `smoke.txt` says, and live does not.
+
+use super::story::Story;
+use greenlight::reconcile::{Reported, read, reconcile_from};
+use release::{Colour, InstanceId, PerColour, SmokeAnswer, SmokeReport, Smoked, VerdictWord, Wake};
+use std::time::Duration;
+
+fn answers(blue: u16, green: u16) -> Vec<Smoked> {
+    let of = |status| SmokeAnswer { status, fine: status == 200 };
+    let smoked = |path: &str, blue, green| Smoked {
+        path: path.to_owned(),
+        answers: PerColour { blue: of(blue), green: of(green) },
+    };
+    vec![smoked("/articles", 200, 200), smoked("/checkout", blue, green)]
+}
+
+/// The hook of an instance asks, and tells what both colours answered.
+async fn asks(story: &Story, instance: &str, smoked: Vec<Smoked>) {
+    let ports = story.world.ports();
+    let known = read(&*ports, &story.world.service).await.unwrap();
+    let smoke = Some(SmokeReport { instance: InstanceId(instance.to_owned()), smoked });
+    let reported = Reported { report: None, smoke };
+    let world = story.world.world;
+    reconcile_from(&*ports, &story.world.service, &story.policy, world, Wake::Question, known, reported)
+        .await
+        .unwrap();
+}
+
+/// Release 2 stands on green of both instances.
+async fn installed(strategy: &str) -> Story {
+    let story = Story::with_live(strategy).await;
+    story.push(2).await;
+    story.install().await;
+    story
+}
+
+async fn both_ask(story: &Story, blue: u16, green: u16) {
+    for instance in ["i-backend-1", "i-backend-2"] {
+        story.pass(Duration::from_secs(5));
+        asks(story, instance, answers(blue, green)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_only_fails_checkout_never_gets_weight() {
+    for strategy in ["AllAtOnce", "Canary10Percent5Minutes", "evidence"] {
+        let story = installed(strategy).await;
+        story.world.expect_faults(&[]);
+        both_ask(&story, 200, 500).await;
+        for _ in 0..3 {
+            story.after(61).await;
+            story.world.end_newest(release::DeploymentStatus::Stopped);
+        }
+        let calls = story.world.ports().calls();
+        assert!(!calls.contains(&"set_release_weights"), "{strategy}: {calls:?}");
+        let past = story.ledger().releases.pop().unwrap();
+        assert_eq!(past.verdict.word(), VerdictWord::Rejected, "{strategy}");
+        assert_eq!(
+            past.verdict.reason(),
+            "installation failed on i-backend-1: smoke.txt: /checkout got 500 from green, and from blue what it names"
+        );
+        assert_eq!(story.live(), Some((1, Colour::Blue)));
+        let receipt =
+            story.world.world.receipts().into_values().find(|receipt| receipt.number.0 == 2).unwrap();
+        assert_eq!(receipt.steps, []);
+    }
+}
+
+#[tokio::test]
+async fn what_live_fails_as_well_is_nobodys_fault() {
+    let story = installed("Canary10Percent5Minutes").await;
+    both_ask(&story, 500, 500).await;
+    story.after(5).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100));
+}
+
+#[tokio::test]
+async fn no_weight_before_every_instance_has_told() {
+    let mut story = installed("Canary10Percent5Minutes").await;
+    story.policy.install_deadline = Duration::from_secs(300);
+    story.pass(Duration::from_secs(5));
+    asks(&story, "i-backend-1", answers(200, 200)).await;
+    story.after(60).await;
+    assert_eq!(story.share(Colour::Green), 0);
+    assert!(story.ledger().open.unwrap().needs_report(&InstanceId("i-backend-2".to_owned()), story.now()));
+    asks(&story, "i-backend-2", answers(200, 200)).await;
+    assert_eq!(story.share(Colour::Green), 100);
+    assert_eq!(story.ledger().open.unwrap().smoke.len(), 0, "it has decided");
+    // Once it has traffic the requests of users judge.
+    both_ask(&story, 200, 500).await;
+    assert_eq!((story.phase(), story.ledger().open.unwrap().smoke.len()), ("shifting", 0));
+}
+
+#[tokio::test]
+async fn an_instance_that_never_tells_ends_the_attempt_at_the_installations_deadline() {
+    let mut story = installed("Canary10Percent5Minutes").await;
+    story.policy.install_deadline = Duration::from_secs(300);
+    story.pass(Duration::from_secs(5));
+    asks(&story, "i-backend-1", answers(200, 200)).await;
+    story.after(301).await;
+    // The bundle is not to blame.
+    let open = story.ledger().open.unwrap();
+    assert_eq!((open.attempt, story.share(Colour::Green)), (2, 0));
+}
