@@ -20,9 +20,10 @@ pub mod pass;
 pub mod plan;
 mod policy;
 mod question;
-mod reason;
+pub mod reason;
 mod revision;
 mod routing;
+mod status;
 mod stored;
 mod strategy;
 mod summary;
@@ -32,7 +33,7 @@ mod wake;
 mod weights;
 
 pub use colour::{Colour, PerColour};
-pub use command::{Command, CommandAnswer, accept_command, status_of};
+pub use command::{Command, CommandAnswer, accept_command};
 pub use description::{Description, DescriptionError, Purpose};
 pub use ledger::{
     Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,
@@ -50,6 +51,7 @@ pub use question::{Answer, Asker, LifecycleEvent, Question, Stranger, answer, wa
 pub use reason::{Reason, ReturnCause};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};
+pub use status::{Instances, Status};
 pub use stored::{LedgerError, NewerSchema, Schema, UnknownFields};
 pub use strategy::{ByEvidence, Step, Strategy, StrategyError};
 pub use summary::{Over, Running, Summary, UnderWay};
