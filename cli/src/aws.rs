@@ -2,7 +2,7 @@
 
 use crate::release::{Address, Seen, Summary};
 use anyhow::Context as _;
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
@@ -36,8 +36,15 @@ impl Account {
         self.endpoint_url.is_some()
     }
 
-    /// A client for it.
+    /// A client for S3.
     pub(crate) async fn s3(&self) -> Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config().await);
+        // As the AWS CLI does: another S3 seldom has a name for each bucket.
+        Client::from_conf(config.force_path_style(self.endpoint_url.is_some()).build())
+    }
+
+    /// What any client is made from.
+    pub(crate) async fn config(&self) -> SdkConfig {
         let mut config = aws_config::defaults(BehaviorVersion::latest());
         if let Some(profile) = &self.profile {
             config = config.profile_name(profile);
@@ -48,9 +55,7 @@ impl Account {
         if let Some(url) = &self.endpoint_url {
             config = config.endpoint_url(url);
         }
-        let config = aws_sdk_s3::config::Builder::from(&config.load().await);
-        // As the AWS CLI does: another S3 seldom has a name for each bucket.
-        Client::from_conf(config.force_path_style(self.endpoint_url.is_some()).build())
+        config.load().await
     }
 }
 

@@ -7,6 +7,8 @@ mod check;
 mod github;
 mod kit;
 mod manifest;
+#[cfg(feature = "aws")]
+mod operator;
 mod pack;
 #[cfg(feature = "aws")]
 mod release;
@@ -33,6 +35,9 @@ enum About {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Release(Release),
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    Operator(operator::Operator),
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +80,8 @@ async fn main() -> ExitCode {
         About::Release(Release::Upload(arguments)) => release::upload::run(&arguments).await,
         #[cfg(feature = "aws")]
         About::Release(Release::Wait(arguments)) => release::wait::run(&arguments).await,
+        #[cfg(feature = "aws")]
+        About::Operator(operator) => operator.run().await,
     };
     outcome.unwrap_or_else(|error| {
         say::beside(&format!("greenlight: {error:#}"));

@@ -15,3 +15,9 @@ pub(crate) fn answer(text: &str) -> anyhow::Result<()> {
 pub(crate) fn beside(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap_or_default();
 }
+
+/// A text in which nothing moves a terminal's cursor, whatever a script or a client has put into it: each control character
+/// but the end of a line becomes a blank.
+pub(crate) fn harmless(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control() && letter != '\n', " ")
+}

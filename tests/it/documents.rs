@@ -2,6 +2,7 @@
 
 use crate::template::root;
 use crate::tree::files;
+use release::reason::explained::{CAUSES, Explained, REASONS};
 use std::path::Path;
 
 /// Lines that the README may have. It is for somebody who decides within a minute; everything else is in `docs/`.
@@ -90,6 +91,20 @@ fn every_assumption_says_what_would_break_and_how_it_is_measured() {
     for assumption in assumptions {
         let missing = ["\n- **If ", "\n- **Measure**"].into_iter().find(|part| !assumption.contains(part));
         assert_eq!(missing, None, "{assumption}");
+    }
+}
+
+#[test]
+fn the_page_of_reasons_says_what_the_command_says() {
+    let page = std::fs::read_to_string(root().join("docs/reasons.md")).unwrap();
+    let (reasons, causes) = page.split_once("\n## ").unwrap();
+    for (section, list) in [(reasons, REASONS), (causes, CAUSES)] {
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+        let said: Vec<String> = list
+            .iter()
+            .map(|Explained { word, means, todo }| format!("| `{word}` | {means} | {todo} |"))
+            .collect();
+        assert_eq!(rows, said, "docs/reasons.md and shared/release/src/reason/explained.rs");
     }
 }
 

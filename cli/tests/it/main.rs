@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod check;
+#[cfg(feature = "aws")]
+mod operator;
 mod pack;
 #[cfg(feature = "aws")]
 mod release;
 #[cfg(feature = "aws")]
 mod s3;
 #[cfg(feature = "aws")]
-mod stub_s3;
+mod stub_aws;

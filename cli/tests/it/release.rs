@@ -1,6 +1,6 @@
 //! `greenlight release`: what a build sees of its release, and how that ends.
 
-use crate::stub_s3::{Answer, StubS3};
+use crate::stub_aws::{Answer, StubAws};
 use std::fs;
 use std::process::Output;
 
@@ -18,7 +18,7 @@ fn wait(tags: Vec<Answer>, told: &[&str]) -> Output {
             "commit":"3f9c2ab","purpose":"release","colour":"green","percent":10,"paused":false,
             "openedAt":"2026-11-28T14:00:00Z"}}"#,
     );
-    let s3 = StubS3::prepared(vec![("tagging", tags), ("public/backend.json", vec![summary])]);
+    let s3 = StubAws::prepared(vec![("tagging", tags), ("public/backend.json", vec![summary])]);
     let command = ["release", "wait", URI, "--version-id", "v7", "--interval", "1ms"];
     s3.run(&[&command[..], told].concat())
 }
@@ -89,7 +89,7 @@ fn a_workflow_gets_an_annotation_that_its_text_cannot_break() {
 #[test]
 fn without_a_version_the_newest_one_is_asked_for() {
     for told in [&[][..], &["--version-id", ""]] {
-        let s3 = StubS3::prepared(vec![("tagging", vec![verdict("live", "carries all traffic")])]);
+        let s3 = StubAws::prepared(vec![("tagging", vec![verdict("live", "carries all traffic")])]);
         let output = s3.run(&[&["release", "wait", URI], told].concat());
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(s3.asked()[0].parameter("versionId"), None, "{:?}", s3.asked());
@@ -111,7 +111,7 @@ fn credentials_that_have_ended_are_not_waited_for() {
     assert!(error.contains("the credentials have expired, get new ones and repeat it"), "{error}");
     assert!(said.contains("::error title=Release::no verdict, "), "{said}");
 
-    let s3 = StubS3::prepared(Vec::new());
+    let s3 = StubAws::prepared(Vec::new());
     let output = s3.run_where(&["release", "wait", URI], &[("AWS_EC2_METADATA_DISABLED", "true")]);
     let (_, error) = text(&output);
     assert_eq!(output.status.code(), Some(3), "{error}");
@@ -119,7 +119,7 @@ fn credentials_that_have_ended_are_not_waited_for() {
 }
 
 /// A bundle on disk that says what it is, uploaded to an S3.
-fn upload(s3: &StubS3, told: &[&str], variables: &[(&str, &str)]) -> (String, String, Option<i32>) {
+fn upload(s3: &StubAws, told: &[&str], variables: &[(&str, &str)]) -> (String, String, Option<i32>) {
     let folder = tempfile::tempdir().unwrap();
     let (program, bundle) = (folder.path().join("program"), folder.path().join("bundle.zip"));
     fs::create_dir(&program).unwrap();
@@ -142,7 +142,7 @@ fn uploaded() -> (String, String, Option<i32>) {
 
 #[test]
 fn a_bundle_goes_up_under_its_own_number_if_that_is_free() {
-    let s3 = StubS3::prepared(vec![("PUT", vec![Answer::ok("")])]);
+    let s3 = StubAws::prepared(vec![("PUT", vec![Answer::ok("")])]);
     assert_eq!(upload(&s3, &[], &[]), uploaded());
     let [put] = s3.asked().try_into().unwrap();
     assert_eq!(put.line, "PUT /artifacts/releases/backend/14201-3f9c2ab41d0e.zip?x-id=PutObject");
@@ -156,15 +156,15 @@ fn another_workflow_may_upload_what_one_has_packed() {
         ("GITHUB_RUN_ATTEMPT", "1"),
         ("GITHUB_SHA", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ];
-    let s3 = StubS3::prepared(vec![("PUT", vec![Answer::ok("")])]);
+    let s3 = StubAws::prepared(vec![("PUT", vec![Answer::ok("")])]);
     assert_eq!(upload(&s3, &[], &other), uploaded());
     assert_eq!(upload(&s3, &["--number", "14201", "--commit", "3f9c2ab"], &other), uploaded());
 }
 
 /// An S3 that keeps what is put there once, and loses the answer to it.
-fn forgetful(keeps: impl Fn(&str) -> String + Send + 'static) -> StubS3 {
+fn forgetful(keeps: impl Fn(&str) -> String + Send + 'static) -> StubAws {
     let mut kept: Option<String> = None;
-    StubS3::start(move |request| match (request.line.split(' ').next(), &kept) {
+    StubAws::start(move |request| match (request.line.split(' ').next(), &kept) {
         (Some("PUT"), None) => {
             kept = Some(keeps(request.header("x-amz-meta-greenlight-upload").unwrap()));
             Answer::lost()
@@ -193,7 +193,7 @@ fn an_upload_whose_answer_was_lost_is_recognised_when_it_is_sent_again() {
 fn what_cannot_be_read_back_is_not_called_somebody_elses() {
     let denied = Answer::error("403 Forbidden", "AccessDenied");
     let taken = Answer::error("412 Precondition Failed", "PreconditionFailed");
-    let s3 = StubS3::prepared(vec![("PUT", vec![taken]), ("HEAD", vec![denied])]);
+    let s3 = StubAws::prepared(vec![("PUT", vec![taken]), ("HEAD", vec![denied])]);
     let (said, error, code) = upload(&s3, &[], &[]);
     assert_eq!((said.as_str(), code), ("", Some(3)));
     assert!(
@@ -208,7 +208,7 @@ fn what_cannot_be_read_back_is_not_called_somebody_elses() {
 fn after_a_failure_of_s3_it_is_looked_up_what_became_of_the_upload() {
     let failed = || Answer::error("500 Internal Server Error", "InternalError");
     let gone = Answer::error("404 Not Found", "NoSuchKey");
-    let s3 = StubS3::prepared(vec![("PUT", vec![failed(), failed(), failed()]), ("HEAD", vec![gone])]);
+    let s3 = StubAws::prepared(vec![("PUT", vec![failed(), failed(), failed()]), ("HEAD", vec![gone])]);
     let (said, error, code) = upload(&s3, &[], &[]);
     assert_eq!((said.as_str(), code), ("", Some(3)));
     assert!(error.contains("a repeat may succeed"), "{error}");
@@ -218,13 +218,13 @@ fn after_a_failure_of_s3_it_is_looked_up_what_became_of_the_upload() {
 #[test]
 fn an_upload_that_meets_another_one_is_sent_again() {
     let conflict = Answer::error("409 Conflict", "ConditionalRequestConflict");
-    let s3 = StubS3::prepared(vec![("PUT", vec![conflict, Answer::ok("")])]);
+    let s3 = StubAws::prepared(vec![("PUT", vec![conflict, Answer::ok("")])]);
     assert_eq!(upload(&s3, &[], &[]), uploaded());
 }
 
 #[test]
 fn an_upload_that_is_refused_says_what_a_person_can_do() {
-    let s3 = StubS3::prepared(vec![("PUT", vec![Answer::error("403 Forbidden", "AccessDenied")])]);
+    let s3 = StubAws::prepared(vec![("PUT", vec![Answer::error("403 Forbidden", "AccessDenied")])]);
     let (_, error, code) = upload(&s3, &[], &[]);
     assert_eq!(code, Some(3));
     assert!(

@@ -1,14 +1,14 @@
 //! `greenlight bundle check s3://…`, with an S3 of one object that has two versions.
 
 use crate::check::bundle;
-use crate::stub_s3::{Answer, Request, StubS3};
+use crate::stub_aws::{Answer, Request, StubAws};
 use std::io::Write;
 
 const KEY: &str = "/bundles/releases/frontend/7-abc.zip";
 
 /// An S3 that answers what a check asks: `HeadObject` and `GetObject`, by version and range; the newest version last.
-fn keeping(versions: Vec<(&'static str, Vec<u8>)>) -> StubS3 {
-    StubS3::start(move |request| answer(request, &versions))
+fn keeping(versions: Vec<(&'static str, Vec<u8>)>) -> StubAws {
+    StubAws::start(move |request| answer(request, &versions))
 }
 
 fn answer(request: &Request, versions: &[(&str, Vec<u8>)]) -> Answer {
@@ -76,7 +76,7 @@ fn what_is_not_there_is_no_verdict_and_is_named() {
 #[test]
 fn a_person_is_not_told_what_the_function_needs() {
     let whole = packed(true);
-    let s3 = StubS3::start(move |request| match request.line.split_once(' ') {
+    let s3 = StubAws::start(move |request| match request.line.split_once(' ') {
         Some(("HEAD", _)) => Answer::with("200 OK", "etag: \"e\"\r\n", whole.as_slice()),
         _ => Answer::error("403 Forbidden", "AccessDenied"),
     });

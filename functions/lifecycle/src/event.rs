@@ -27,10 +27,12 @@ pub enum Event {
     },
     /// An operator commands.
     Command {
-        /// The service, as typed.
-        service: String,
+        /// The service, as typed. Without one `status` is asked of all.
+        service: Option<String>,
         /// The command.
         command: Command,
+        /// Whether only to say what it would do.
+        dry_run: bool,
     },
     /// EventBridge says that a deployment, or an instance in it, changed.
     DeploymentChanged {
@@ -59,7 +61,9 @@ impl fmt::Display for Event {
                 "a hook's question about deployment {} on instance {}",
                 question.deployment_id, question.instance_id.0
             ),
-            Self::Command { service, command } => write!(f, "the command {command:?} for {service}"),
+            Self::Command { service, command, .. } => {
+                write!(f, "the command {command:?} for {}", service.as_deref().unwrap_or("all services"))
+            }
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
@@ -115,12 +119,14 @@ pub enum EventError {
     Unrecognised,
 }
 
-/// Nothing else is taken: whoever writes `"dryRun": true` must not believe that it is heard.
+/// Nothing else is taken: whoever writes `"dry-run": true` must not believe that it is heard.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Commanded {
-    service: String,
+    service: Option<String>,
     command: Command,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 #[derive(Deserialize)]
@@ -157,12 +163,8 @@ const EXECUTION: Kind = Kind {
     optional: &[],
 };
 
-const COMMAND: Kind = Kind {
-    name: "a command",
-    sample: "command-status.json",
-    members: &[("service", LONGEST_ID)],
-    optional: &[],
-};
+const COMMAND: Kind =
+    Kind { name: "a command", sample: "command-status.json", members: &[], optional: &["service"] };
 
 const QUESTION: Kind = Kind {
     name: "a hook's question",
@@ -192,8 +194,11 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         });
     }
     if payload.get("command").is_some() {
-        let Commanded { service, command } = COMMAND.read(payload, payload)?;
-        return Ok(Event::Command { service, command });
+        let Commanded { service, command, dry_run } = COMMAND.read(payload, payload)?;
+        if service.is_none() && command != Command::Status {
+            return Err(EventError::Lacks { kind: COMMAND.name, member: "service", sample: COMMAND.sample });
+        }
+        return Ok(Event::Command { service, command, dry_run });
     }
     if payload.get("lifecycleEvent").is_some() {
         let question: Question = QUESTION.read(payload, payload)?;
@@ -286,12 +291,12 @@ mod tests {
     fn what_a_command_lacks_or_has_too_much_of_is_said() {
         let said = |payload: Value| parse(&payload).unwrap_err().to_string();
         assert_eq!(
-            said(json!({"command": "status"})),
+            said(json!({"command": "abort"})),
             "a command is malformed: it has no service; send it as events/lifecycle/command-status.json shows"
         );
         assert_eq!(
-            said(json!({"command": "abort", "service": "backend", "dryRun": true})),
-            "a command is malformed at dryRun: unknown field `dryRun`, expected `service` or `command`; send it as \
+            said(json!({"command": "abort", "service": "backend", "dry_run": true})),
+            "a command is malformed at dry_run: unknown field `dry_run`, expected one of `service`, `command`, `dryRun`; send it as \
              events/lifecycle/command-status.json shows"
         );
     }

@@ -9,8 +9,8 @@ use greenlight::reconcile::{Reported, amend, observe, read, reconcile, reconcile
 use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
-    Answer, Asker, Command, InstanceId, Ledger, Policy, Question, Reads, ServiceName, SmokeError,
-    SmokeReport, Stranger, TargetHealth, Wake, accept_command, answer, plan, reads, status_of,
+    Answer, Asker, Command, InstanceId, Ledger, PerColour, Policy, Question, Reads, ServiceName, SmokeError,
+    SmokeReport, Status, Stranger, Summary, TargetHealth, Wake, accept_command, answer, plan, reads,
     wait_for_newer,
 };
 use serde_json::{Value, json};
@@ -60,7 +60,20 @@ async fn act(
             );
             Ok(json!(heard))
         }
-        Event::Command { service, command } => obey(ports, settings, clock, &service, command).await,
+        Event::Command { service: Some(service), command, dry_run } => {
+            obey(ports, settings, clock, &service, command, dry_run).await
+        }
+        Event::Command { service: None, command, dry_run } => {
+            let mut answers = Vec::new();
+            for service in settings.services.keys() {
+                // One that cannot be read hides no other.
+                let answer = obey(ports, settings, clock, service.as_str(), command, dry_run).await;
+                answers.push(
+                    answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) })),
+                );
+            }
+            Ok(json!({ "services": answers }))
+        }
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {
                 tracing::info!(
@@ -96,6 +109,7 @@ async fn obey(
     clock: &impl Clock,
     typed: &str,
     command: Command,
+    dry_run: bool,
 ) -> Result<Value, Failure> {
     let Some(service) = settings.services.keys().find(|name| name.as_str() == typed) else {
         let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
@@ -105,37 +119,53 @@ async fn obey(
         ));
     };
     let policy = &settings.policy;
-    let mut told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
-    let ledger = if told.changed {
-        let reconciled = reconcile(ports, service, policy, clock, Wake::Event)
-            .await
-            .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
-        decision_log::log(&reconciled);
-        reconciled.ledger
+    let (ledger, told) = if dry_run {
+        let ledger = read(ports, service).await?.0;
+        let told = accept_command(&ledger, command).1;
+        (ledger, told)
     } else {
-        read(ports, service).await?.0
+        let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
+        let ledger = if told.changed {
+            let reconciled = reconcile(ports, service, policy, clock, Wake::Event)
+                .await
+                .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
+            decision_log::log(&reconciled);
+            reconciled.ledger
+        } else {
+            read(ports, service).await?.0
+        };
+        (ledger, told)
     };
+    let mut answer = json!({
+        "service": service, "command": command, "changed": told.changed, "refused": told.refused, "says": told.says,
+        "summary": Summary::of(&ledger, policy, clock.now()), "ledger": ledger,
+    });
+    if dry_run {
+        answer["dryRun"] = json!(true);
+    }
     if command == Command::Status {
-        told.says = look_and_say(ports, policy, clock, &ledger).await;
+        let status = look(ports, policy, clock, &ledger).await;
+        answer["says"] = json!(status.says);
+        answer["status"] = json!(status);
     }
     tracing::info!(
         service = typed,
         command = json!(command).to_string(),
         changed = told.changed,
-        says = told.says,
+        dry_run,
+        says = answer["says"].as_str(),
         "took a command"
     );
-    Ok(
-        json!({"service": service, "command": command, "changed": told.changed, "says": told.says, "ledger": ledger}),
-    )
+    Ok(answer)
 }
 
 /// What `status` says. It looks as a pass does and decides as a pass would, and does nothing.
-async fn look_and_say(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> String {
+async fn look(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> Status {
     let now = clock.now();
-    let wanted = Reads { rules: true, published: None, week: None, ..reads(ledger, policy, now) };
+    let health = PerColour { blue: true, green: true };
+    let wanted = Reads { rules: true, health, published: None, week: None, ..reads(ledger, policy, now) };
     let seen = observe(ports, ledger, wanted).await;
-    status_of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons)
+    Status::of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons)
 }
 
 /// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.

@@ -239,9 +239,47 @@ async fn every_command_says_what_happens() {
         ["status", "promote", "pause", "pause", "resume", "resume", "rollback", "retry", "abort", "abort"]
     {
         let answer = service.send(json!({"command": command, "service": "backend"})).await.unwrap();
-        writeln!(said, "{command}: {} {}", answer["changed"], answer["says"].as_str().unwrap()).unwrap();
+        let taken = match (&answer["changed"], &answer["refused"]) {
+            (Value::Bool(true), _) => "changes",
+            (_, Value::Bool(true)) => "refused",
+            _ => "is so  ",
+        };
+        writeln!(said, "{command}: {taken} {}", answer["says"].as_str().unwrap()).unwrap();
     }
     insta::assert_snapshot!(said);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_a_command_would_do_and_does_nothing() {
+    let service = Service::with_open_release().await;
+    let stored = service.stored();
+    for command in ["pause", "abort", "rollback"] {
+        let dry =
+            service.send(json!({"command": command, "service": "backend", "dryRun": true})).await.unwrap();
+        assert_eq!((service.stored(), &dry["dryRun"]), (stored.clone(), &json!(true)), "{command}");
+        assert_eq!(dry["ledger"], serde_json::from_str::<Value>(&stored).unwrap(), "{command}");
+        let other = Service::with_open_release().await;
+        let real = other.send(json!({"command": command, "service": "backend"})).await.unwrap();
+        for member in ["changed", "refused", "says"] {
+            assert_eq!(dry[member], real[member], "{command}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_all_services_is_asked_at_once_and_one_that_cannot_be_read_hides_no_other() {
+    let mut service = Service::with_open_release().await;
+    let other = service.settings.services.values().next().unwrap().clone();
+    service.settings.services.insert(ServiceName::new("frontend").unwrap(), other);
+    service.world.put_ledger_text(&service.name, r#"{"schema": 99}"#.to_owned());
+    let answer = service.send(json!({"command": "status"})).await.unwrap();
+    let services = answer["services"].as_array().unwrap();
+    assert_eq!(
+        (services.len(), &services[0]["service"], &services[1]["service"]),
+        (2, &json!("backend"), &json!("frontend"))
+    );
+    assert!(services[0]["error"].as_str().unwrap().contains("newer version"), "{}", services[0]);
+    assert!(services[1]["says"].as_str().unwrap().starts_with("no release is live yet"), "{}", services[1]);
 }
 
 #[tokio::test]
@@ -386,7 +424,10 @@ async fn status_says_what_the_release_waits_for_and_how_the_rules_really_are() {
     service.world.set_instance_health(&service.name, "i-backend-2", Colour::Green, TargetHealth::Unproven);
     let stored = service.stored();
     let answer = service.send(json!({"command": "status", "service": "backend"})).await.unwrap();
-    insta::assert_snapshot!(answer["says"].as_str().unwrap(), @"release 1 is live on blue; release 2 on green is shifting, 10 % intended; the release's rule gives blue 90 green 10, the base rule behind it blue 100 green 0; now: not_proven (waiting i-backend-2 to be healthy)");
+    insta::assert_snapshot!(answer["says"].as_str().unwrap(), @"release 1 is live on blue; release 2 on green is shifting, 10 % intended; the release's rule gives blue 90 green 10, the base rule behind it blue 100 green 0; now: the candidate gets no more traffic yet: waiting for i-backend-2 to be healthy");
+    assert_eq!(answer["status"]["traffic"], json!({"blue": 90, "green": 10}));
+    assert_eq!(answer["status"]["instances"]["green"], json!({"healthy": 1, "registered": 2}));
+    assert_eq!(answer["summary"]["open"]["percent"], json!(10));
     assert_eq!((service.stored(), &answer["changed"]), (stored, &json!(false)), "it only looks");
     let blind = FaultAt { at: At::Every("rules"), kind: Kind::Before(Class::Transient) };
     let ports = Faulty::new(&service.world, [blind]);

@@ -1,5 +1,8 @@
 //! Why: every decision says, "did nothing" too.
 
+pub mod explained;
+mod sentence;
+
 use crate::evidence::{AtMax, BadMinutes, Compared, Judgement, TimeIsOver};
 use crate::{InstanceId, ReleaseNumber, Routing, RuleArn};
 use serde::{Deserialize, Serialize};

@@ -232,7 +232,8 @@ async fn what_was_built_for_another_processor_is_refused() {
         let app = kit.app("three");
         let manifest = app.with_extension("json");
         fs::write(&manifest, r#"{"number":3,"architecture":"s390x"}"#).unwrap();
-        untouched(&kit, &app, "BeforeInstall", "the bundle was packed for s390x, and this instance is ").await;
+        untouched(&kit, &app, "BeforeInstall", "the bundle was packed for s390x, and this instance is ")
+            .await;
         // What it says of itself is right, and the image in it is another's.
         let here = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         fs::write(&manifest, format!(r#"{{"number":3,"architecture":"{here}"}}"#)).unwrap();

@@ -102,15 +102,6 @@ pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
         Reason::FixForward { alarms } => {
             format!("alarm {} fires on {live}, the live colour: {release} may mend it", alarms.join(", "))
         }
-        Reason::FireOnBoth { alarms } => {
-            format!(
-                "the weight stays: alarms fire on both colours, and the counts blame neither: {}",
-                alarms.join(", ")
-            )
-        }
-        Reason::NotCounted { seconds } => {
-            format!("the counts judge no step that is over within {seconds} s of the first raise")
-        }
         Reason::LowersDrift { weights } => {
             format!("the release's rule says {weights}, more than {candidate} may have: it is lowered")
         }

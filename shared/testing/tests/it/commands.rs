@@ -121,11 +121,17 @@ fn every_command_has_an_answer_in_every_phase() {
             Command::Rollback,
             Command::Retry,
         ] {
-            let (next, CommandAnswer { changed, says }) = accept_command(&ledger, command);
+            let (next, CommandAnswer { changed, refused, says }) = accept_command(&ledger, command);
             assert_eq!(changed, next != ledger, "{command:?}");
+            assert!(!(changed && refused), "{command:?}");
             let again = accept_command(&next, command);
             assert!(!again.1.changed, "{command:?} twice is once: {}", again.1.says);
-            let is_done = if changed { "does" } else { "    " };
+            assert_eq!(again.1.refused, refused, "{command:?} twice is taken as once: {}", again.1.says);
+            let is_done = match (changed, refused) {
+                (true, _) => "does",
+                (false, false) => "is  ",
+                (false, true) => "    ",
+            };
             writeln!(table, "  {:<8} {is_done}  {says}", format!("{command:?}").to_lowercase()).unwrap();
         }
     }

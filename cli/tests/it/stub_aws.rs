@@ -1,4 +1,4 @@
-//! As much of S3 as these commands ask, with answers that a test has prepared.
+//! As much of AWS as these commands ask, with answers that a test has prepared.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,6 +12,7 @@ use std::thread;
 pub(crate) struct Request {
     /// Method and path, as `GET /bucket/key?versionId=v7`.
     pub(crate) line: String,
+    pub(crate) body: String,
     /// In lower case, without the last one's end.
     headers: Vec<(String, String)>,
 }
@@ -65,12 +66,12 @@ impl Answer {
 
 /// A server that answers requests one after another.
 #[derive(Debug)]
-pub(crate) struct StubS3 {
+pub(crate) struct StubAws {
     url: String,
     asked: Arc<Mutex<Vec<Request>>>,
 }
 
-impl StubS3 {
+impl StubAws {
     pub(crate) fn start(mut answer: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -122,8 +123,11 @@ fn receive(stream: &mut TcpStream) -> Request {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    let mut request =
-        Request { line: line.trim_end().trim_end_matches(" HTTP/1.1").to_owned(), headers: Vec::new() };
+    let mut request = Request {
+        line: line.trim_end().trim_end_matches(" HTTP/1.1").to_owned(),
+        body: String::new(),
+        headers: Vec::new(),
+    };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
@@ -134,7 +138,9 @@ fn receive(stream: &mut TcpStream) -> Request {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
     }
     let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
-    reader.take(length).read_to_end(&mut Vec::new()).unwrap();
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).unwrap();
+    request.body = String::from_utf8_lossy(&body).into_owned();
     request
 }
 

@@ -1,0 +1,69 @@
+//! The stack's functions, invoked as `aws lambda invoke` does.
+
+use super::Asked;
+use anyhow::{Context as _, bail};
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::error::ProvideErrorMetadata as _;
+use aws_sdk_lambda::primitives::Blob;
+use greenlight::aws::classify::{Caller, failure_of};
+use greenlight::failure::chain;
+use serde_json::Value;
+
+/// The functions of one stack.
+pub(crate) struct Functions<'a> {
+    client: Client,
+    stack: &'a str,
+}
+
+impl<'a> Functions<'a> {
+    pub(crate) async fn of(asked: &'a Asked) -> Self {
+        Self { client: Client::new(&asked.account.config().await), stack: &asked.stack }
+    }
+
+    /// What `lifecycle` answers.
+    ///
+    /// # Errors
+    /// As [`Self::invoke`].
+    pub(crate) async fn lifecycle(&self, payload: &Value) -> anyhow::Result<Value> {
+        self.invoke("lifecycle", payload).await
+    }
+
+    /// What `waf-logs` answers.
+    ///
+    /// # Errors
+    /// As [`Self::invoke`].
+    pub(crate) async fn waf_logs(&self, payload: &Value) -> anyhow::Result<Value> {
+        self.invoke("waf-logs", payload).await
+    }
+
+    /// Invokes a function and waits for its answer. A command that is sent twice is the same as once, so the SDK may
+    /// repeat a call.
+    ///
+    /// # Errors
+    /// When there is none of that name, it may not be invoked, or it failed; with its own words.
+    async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Value> {
+        let name = format!("{}-{function}", self.stack);
+        let invoked = self.client.invoke().function_name(&name).payload(Blob::new(payload.to_string()));
+        let output = match invoked.send().await {
+            Ok(output) => output,
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                bail!(
+                    "there is no function {name} in this account and region: name the stack with --stack, and where it \
+                     is with --profile and --region"
+                )
+            }
+            Err(error) => {
+                let failure = failure_of(Caller::Person, &format!("invoking {name}"), error);
+                bail!("{}", chain(&failure))
+            }
+        };
+        let answer = output.payload().map(Blob::as_ref).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(answer)
+            .with_context(|| format!("{name} answered with something that is no JSON"))?;
+        if output.function_error().is_some() {
+            let says = answer.get("errorMessage").and_then(Value::as_str).unwrap_or("it does not say why");
+            bail!("{name} could not do it: {says}");
+        }
+        Ok(answer)
+    }
+}

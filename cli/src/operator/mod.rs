@@ -1,0 +1,150 @@
+//! What an operator says to the functions. They act, by their own rights; who may say it is decided by IAM.
+
+mod answer;
+mod explain;
+mod firewall;
+mod functions;
+mod page;
+mod status;
+
+use crate::{aws, say};
+use clap::{Args, Subcommand, ValueEnum};
+use functions::Functions;
+use release::Command;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// What can be said.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Operator {
+    /// Says what is live, what is open, how the traffic is divided, and what is waited for.
+    ///
+    /// Without a service all of them. Ends with 0, or with 3 when a service cannot be asked.
+    Status(status::Arguments),
+    /// Lists the last releases of a service, the newest first, with their verdicts and reasons.
+    Releases(Service),
+    /// Stops the raises of a release. An alarm still takes it back.
+    Pause(Change),
+    /// Ends the pause.
+    Resume(Change),
+    /// Skips the remaining steps and the bake; every raise must still be proven safe.
+    Promote(Change),
+    /// Gives the open release up; traffic stays on, or returns to, the live version.
+    Abort(Change),
+    /// Gives all traffic to the previous version again, after a success.
+    Rollback(Change),
+    /// Makes one more attempt with the last rejected release.
+    Retry(Change),
+    /// Says what a reason in the log or in a verdict means, and what to do.
+    Explain(explain::Arguments),
+    /// Lists who is blocked, why, and until when.
+    Blocked(firewall::Listed),
+    /// Blocks an address or a network.
+    Block(firewall::Changed),
+    /// Lifts a block.
+    Unblock(firewall::Network),
+    /// Never blocks an address or a network, whatever it does.
+    Allow(firewall::Changed),
+    /// Ends an `allow`.
+    Disallow(firewall::Network),
+}
+
+/// Which stack, and how to answer.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// The stack's name, as `sam deploy` has it
+    #[arg(long, env = "GREENLIGHT_STACK", default_value = "greenlight")]
+    stack: String,
+    /// How to say it
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    #[command(flatten)]
+    account: aws::Account,
+}
+
+/// A form of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// For programs: the function's answer
+    Json,
+}
+
+/// A service to be shown.
+#[derive(Debug, Args)]
+pub(crate) struct Service {
+    /// The service, as `backend`
+    service: String,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// A command that may change something.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// The service, as `backend`
+    service: String,
+    /// Only say what it would do
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// The command means nothing at the moment, and changes nothing.
+const REFUSED: u8 = 1;
+
+impl Operator {
+    /// Says it, and how it was taken: 0 when it is so now, 1 when it means nothing at the moment, 2 when the command line
+    /// is not understood, 3 when nobody can be asked.
+    ///
+    /// # Errors
+    /// When the function cannot be asked, or fails.
+    pub(crate) async fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Status(arguments) => status::run(arguments).await,
+            Self::Releases(Service { service, asked }) => releases(service, asked).await,
+            Self::Pause(change) => change.send(Command::Pause).await,
+            Self::Resume(change) => change.send(Command::Resume).await,
+            Self::Promote(change) => change.send(Command::Promote).await,
+            Self::Abort(change) => change.send(Command::Abort).await,
+            Self::Rollback(change) => change.send(Command::Rollback).await,
+            Self::Retry(change) => change.send(Command::Retry).await,
+            Self::Explain(arguments) => arguments.run(),
+            Self::Blocked(listed) => listed.run().await,
+            Self::Block(changed) => changed.run("block").await,
+            Self::Allow(changed) => changed.run("allow").await,
+            Self::Unblock(network) => network.run("unblock").await,
+            Self::Disallow(network) => network.run("disallow").await,
+        }
+    }
+}
+
+impl Change {
+    async fn send(&self, command: Command) -> anyhow::Result<ExitCode> {
+        let Self { service, dry_run, asked } = self;
+        let mut payload = json!({ "command": command, "service": service });
+        if *dry_run {
+            payload["dryRun"] = json!(true);
+        }
+        let answer = Functions::of(asked).await.lifecycle(&payload).await?;
+        let told = answer::Told::read(&answer)?;
+        match asked.output {
+            Output::Json => say::answer(&format!("{answer}\n"))?,
+            Output::Text => say::answer(&say::harmless(&format!("{}\n", told.in_words(*dry_run))))?,
+        }
+        Ok(if told.refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+    }
+}
+
+async fn releases(service: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
+    let payload = json!({ "command": Command::Status, "service": service });
+    let answer = Functions::of(asked).await.lifecycle(&payload).await?;
+    let ledger = answer::ledger(&answer)?;
+    match asked.output {
+        Output::Json => say::answer(&format!("{}\n", json!(ledger.releases)))?,
+        Output::Text => say::answer(&say::harmless(&page::releases(&ledger)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,155 @@
+//! What an operator says, with functions whose answers are prepared.
+
+use crate::stub_aws::{Answer, StubAws};
+use serde_json::{Value, json};
+
+fn answering(answer: &Value) -> StubAws {
+    StubAws::prepared(vec![("/invocations", vec![Answer::with("200 OK", "", answer.to_string())])])
+}
+
+/// What was printed, what was said beside it, and the exit code.
+fn run(aws: &StubAws, arguments: &[&str]) -> (String, String, Option<i32>) {
+    let output = aws.run(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+/// The function that was asked, and the payload.
+fn asked(aws: &StubAws) -> (String, Value) {
+    let request = aws.asked().pop().unwrap();
+    let name = request.line.split('/').nth(3).unwrap().to_owned();
+    (name, serde_json::from_str(&request.body).unwrap())
+}
+
+#[test]
+fn a_command_is_sent_to_the_stacks_function_and_its_answer_said() {
+    let aws = answering(&json!({"changed": true, "refused": false, "says": "release 7 is given up"}));
+    let (said, beside, code) = run(&aws, &["abort", "backend", "--stack", "shop"]);
+    assert_eq!((said.as_str(), beside.as_str(), code), ("release 7 is given up\n", "", Some(0)));
+    assert_eq!(asked(&aws), ("shop-lifecycle".to_owned(), json!({"command": "abort", "service": "backend"})));
+}
+
+#[test]
+fn a_dry_run_says_that_it_is_one() {
+    let aws = answering(
+        &json!({"changed": true, "refused": false, "says": "paused while shifting", "dryRun": true}),
+    );
+    let (said, _, code) = run(&aws, &["pause", "backend", "--dry-run"]);
+    assert_eq!((said.as_str(), code), ("would change: paused while shifting\n", Some(0)));
+    assert_eq!(asked(&aws).1["dryRun"], json!(true));
+}
+
+#[test]
+fn a_command_that_means_nothing_now_ends_with_one_and_what_is_so_already_with_nothing() {
+    let refused = answering(
+        &json!({"changed": false, "refused": true, "says": "nothing to promote: no release is open"}),
+    );
+    let (said, _, code) = run(&refused, &["promote", "backend"]);
+    assert_eq!(
+        (said.as_str(), code),
+        ("nothing was changed: nothing to promote: no release is open\n", Some(1))
+    );
+    let already = answering(&json!({"changed": false, "refused": false, "says": "already paused"}));
+    let (said, _, code) = run(&already, &["pause", "backend"]);
+    assert_eq!((said.as_str(), code), ("it is so already: already paused\n", Some(0)));
+}
+
+#[test]
+fn what_a_function_cannot_do_is_said_in_its_own_words() {
+    let failed = json!({"errorType": "permanent", "errorMessage": "there is no service \"bakcend\": use one of backend"});
+    let header = "x-amz-function-error: Unhandled\r\n";
+    let aws =
+        StubAws::prepared(vec![("/invocations", vec![Answer::with("200 OK", header, failed.to_string())])]);
+    let (said, beside, code) = run(&aws, &["status", "bakcend"]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert_eq!(
+        beside,
+        "greenlight: greenlight-lifecycle could not do it: there is no service \"bakcend\": use one of backend\n"
+    );
+}
+
+#[test]
+fn a_stack_that_is_not_there_is_told_by_its_name() {
+    let missing = Answer::with(
+        "404 Not Found",
+        "x-amzn-errortype: ResourceNotFoundException\r\n",
+        json!({"Type": "User", "Message": "Function not found"}).to_string(),
+    );
+    let aws = StubAws::prepared(vec![("/invocations", vec![missing])]);
+    let (_, beside, code) = run(&aws, &["status", "--stack", "shpo"]);
+    assert_eq!(code, Some(3));
+    assert!(beside.contains("there is no function shpo-lifecycle"), "{beside}");
+    assert!(beside.contains("--stack"), "{beside}");
+}
+
+#[test]
+fn who_may_not_invoke_hears_which_function() {
+    let denied = Answer::with(
+        "403 Forbidden",
+        "x-amzn-errortype: AccessDeniedException\r\n",
+        json!({"Message": "User is not authorized to perform: lambda:InvokeFunction"}).to_string(),
+    );
+    let aws = StubAws::prepared(vec![("/invocations", vec![denied])]);
+    let (_, beside, code) = run(&aws, &["abort", "backend"]);
+    assert_eq!(code, Some(3));
+    assert!(
+        beside.contains("invoking greenlight-lifecycle") && beside.contains("lambda:InvokeFunction"),
+        "{beside}"
+    );
+}
+
+#[test]
+fn the_status_of_all_services_says_which_cannot_be_read() {
+    let answer = json!({"services": [
+        {"service": "backend", "error": "reading its ledger failed"},
+        {"service": "frontend", "says": "release 3 is live on blue\u{1b}[2J"},
+    ]});
+    let aws = answering(&answer);
+    let (said, _, code) = run(&aws, &["status"]);
+    assert_eq!(asked(&aws).1, json!({"command": "status"}));
+    assert_eq!(code, Some(3), "a script must not take it for a good answer");
+    assert!(said.contains("backend\n  cannot be read: reading its ledger failed\n"), "{said}");
+    assert!(said.contains("release 3 is live on blue [2J"), "nothing moves the cursor: {said:?}");
+    let (json_said, ..) = run(&aws, &["status", "--output", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&json_said).unwrap(), answer);
+}
+
+#[test]
+fn the_firewall_is_asked_by_its_own_function() {
+    let aws = answering(
+        &json!({"total": 1, "blocked": [{"network": "203.0.113.9/32", "summary": "203.0.113.9/32: scan 12 in 10m"}]}),
+    );
+    let (said, _, code) = run(&aws, &["blocked"]);
+    assert_eq!((said.as_str(), code), ("203.0.113.9/32: scan 12 in 10m\n", Some(0)));
+    assert_eq!(asked(&aws), ("greenlight-waf-logs".to_owned(), json!({"command": "blocked"})));
+    let aws = answering(&json!({"done": "allow", "network": "203.0.113.0/24", "pass": {}}));
+    let (said, ..) = run(&aws, &["allow", "203.0.113.0/24", "--for", "2h", "--note", "our office"]);
+    assert!(said.starts_with("allow 203.0.113.0/24: done"), "{said}");
+    assert_eq!(
+        asked(&aws).1,
+        json!({"command": "allow", "network": "203.0.113.0/24", "time": "2h", "note": "our office"})
+    );
+}
+
+#[test]
+fn a_reason_is_explained_without_a_stack() {
+    let aws = answering(&json!({}));
+    let explain = |word: &[&str]| {
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_greenlight")).arg("explain").args(word).output();
+        let output = output.unwrap();
+        (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+            output.status.code(),
+        )
+    };
+    let (said, _, code) = explain(&["not_proven"]);
+    assert_eq!(code, Some(0));
+    insta::assert_snapshot!(said);
+    let (said, beside, code) = explain(&["not-proven"]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert_eq!(beside, "greenlight: there is no reason \"not-proven\": `greenlight explain` lists all\n");
+    assert!(explain(&[]).0.lines().count() > 50);
+    assert!(aws.asked().is_empty());
+}
