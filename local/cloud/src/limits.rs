@@ -139,41 +139,57 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// An instance's folder; none where only root could give it limits.
-    fn limited(test: &str) -> Option<(tempfile::TempDir, PathBuf)> {
-        if !rustix::process::geteuid().is_root() {
-            skipped::unless_asked_for(&format!("limits::tests::{test}"), "only root can limit an instance");
-            return None;
+    /// A state folder whose instances give back what they have.
+    pub(crate) struct State(pub(crate) tempfile::TempDir);
+
+    impl State {
+        pub(crate) fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
         }
-        let state = tempfile::tempdir().unwrap();
-        let root = state.path().join("instances/i-1");
-        Some((state, root))
+
+        fn root(&self) -> PathBuf {
+            self.0.path().join("instances/i-1")
+        }
+    }
+
+    impl Drop for State {
+        fn drop(&mut self) {
+            take_back(self.0.path());
+        }
+    }
+
+    /// None where only root could give an instance limits.
+    fn limited(test: &str) -> Option<State> {
+        if rustix::process::geteuid().is_root() {
+            return Some(State::new());
+        }
+        skipped::unless_asked_for(&format!("limits::tests::{test}"), "only root can limit an instance");
+        None
     }
 
     #[test]
     fn a_disk_is_full_at_its_size_and_goes_with_its_cloud() {
-        let Some((state, root)) = limited("a_disk_is_full_at_its_size_and_goes_with_its_cloud") else {
-            return;
-        };
+        let Some(state) = limited("a_disk_is_full_at_its_size_and_goes_with_its_cloud") else { return };
+        let root = state.root();
         give_disk(&root).unwrap();
         let fill = |mib: u64| {
-            Command::new("fallocate").args(["-l", &format!("{mib}M")]).arg(root.join("log")).output()
+            let size = format!("{mib}M");
+            let mut fallocate = Command::new("fallocate");
+            fallocate.args(["-l", &size]).arg(root.join("log")).output().unwrap().status.success()
         };
-        assert!(fill(DISK_MIB - 1).unwrap().status.success());
-        assert!(!fill(DISK_MIB + 1).unwrap().status.success());
-        take_back(state.path());
-        assert!(mounts_below(state.path()).is_empty() && !root.join("log").exists());
+        assert!(fill(DISK_MIB - 1));
+        assert!(!fill(DISK_MIB + 1));
+        take_back(state.0.path());
+        assert!(mounts_below(state.0.path()).is_empty() && !root.join("log").exists());
     }
 
     #[test]
     fn what_an_instance_starts_has_its_memory_and_no_more() {
-        let Some((state, root)) = limited("what_an_instance_starts_has_its_memory_and_no_more") else {
-            return;
-        };
-        let mut environment = BTreeMap::new();
+        let Some(state) = limited("what_an_instance_starts_has_its_memory_and_no_more") else { return };
+        let (root, mut environment) = (state.root(), BTreeMap::new());
         give_memory(&root, &mut environment).unwrap();
         // A child of a child, as the application is of a hook.
         let eats = |mib: u64| {
@@ -183,7 +199,7 @@ mod tests {
         };
         assert!(eats(8).status.success());
         assert!(!eats(MEMORY_MIB).status.success());
-        take_back(state.path());
+        take_back(state.0.path());
         assert!(!memory_tree().unwrap().join(group_name(&root)).exists());
     }
 }

@@ -250,15 +250,15 @@ impl Scaling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits;
+    use crate::limits::tests::State;
     use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     #[tokio::test(start_paused = true)]
     async fn an_instance_is_there_two_minutes_after_its_launch_and_not_before() {
-        let state = tempfile::tempdir().unwrap();
+        let state = State::new();
         let places =
-            Places { root: PathBuf::new(), state: state.path().to_owned(), binaries: PathBuf::new() };
+            Places { root: PathBuf::new(), state: state.0.path().to_owned(), binaries: PathBuf::new() };
         let (addresses, speed) = (Addresses::default(), 10);
         let booting = Booting::new(addresses.clone(), &places, "", speed);
         let machine = Machine {
@@ -273,6 +273,5 @@ mod tests {
         let instance = booting.boot(&machine).await.unwrap();
         assert_eq!(began.elapsed(), nearly + Duration::from_mins(2) / speed);
         assert!(addresses.of("i-1").is_some() && instance.root.is_dir());
-        limits::take_back(state.path());
     }
 }

@@ -51,23 +51,29 @@ async fn fill(file: &Path, left_mib: u64) -> Result<()> {
 pub(super) async fn disk_is_full(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let instance = stage.an_instance()?;
     let log = instance.root.join("var/log/of-another-program.log");
+    let refused = are_refused(stage, &instance.id, &log).await;
+    std::fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
+    refused?;
+    let upload = stage.push(0).await?;
+    stage.ended(&upload).await.map(Some)
+}
+
+async fn are_refused(stage: &mut Stage<'_>, instance: &str, log: &Path) -> Result<()> {
     for left in LEFT_MIB {
-        fill(&log, left).await?;
-        stage.display().line(&format!("the disk of {} has {left} MiB left", instance.id));
+        fill(log, left).await?;
+        stage.display().line(&format!("the disk of {instance} has {left} MiB left"));
         let upload = stage.push(0).await?;
         let ended = stage.ends_as(&upload, &["rejected"]).await?;
         let said = ended.reason.to_lowercase();
         let names_it = said.contains("disk") || said.contains("no space left on device");
         ensure!(names_it, "the reason has to be the disk, and is: {}", ended.reason);
-        ensure!(said.contains(&instance.id), "the reason names no instance: {}", ended.reason);
+        ensure!(said.contains(instance), "the reason names no instance: {}", ended.reason);
     }
-    std::fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
-    let upload = stage.push(0).await?;
-    stage.ended(&upload).await.map(Some)
+    Ok(())
 }
 
-/// Both versions share an instance, so that neither can be blamed by comparing them, and nothing can be started there any
-/// more. Live is back when the instances are replaced.
+/// Both versions share an instance, so that live is ended as well, and nothing can be started there any more. Greenlight
+/// replaces no instance when none would be left that is healthy, so somebody has to.
 pub(super) async fn memory_is_eaten(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let before = stage.instances()?;
     let memory =
@@ -76,6 +82,10 @@ pub(super) async fn memory_is_eaten(stage: &mut Stage<'_>) -> Result<Option<Told
     stage.reaches("shifting").await?;
     let began = cloud::now().saturating_sub(SEEN).unwrap_or_default();
     let ended = stage.ended(&upload).await?;
+    for instance in &before {
+        stage.cloud().scaling.replace_later(&instance.id);
+        stage.display().line(&format!("somebody has {} replaced", instance.id));
+    }
     until("all instances replaced, and healthy", REPLACED, || async {
         let healthy = stage.healthy().await?;
         let now = stage.instances()?;

@@ -17,12 +17,15 @@ pub(super) struct Scenario {
     /// The policy it is played under.
     pub(super) setting: Setting,
     /// Why this machine cannot play it, if it cannot.
-    pub(super) lacks: Option<fn(&Stage<'_>) -> Result<Option<String>>>,
+    pub(super) lacks: Option<Lacks>,
     /// How its release may end.
     pub(super) ends: &'static [&'static str],
     /// Lets it happen and answers how its release ended, if there was one.
     pub(super) play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 }
+
+/// Answers why this machine cannot play a scenario; nothing where it can.
+type Lacks = fn(&Stage<'_>) -> Result<Option<String>>;
 
 /// The policy that a cloud is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
