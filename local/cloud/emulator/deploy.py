@@ -4,8 +4,9 @@ usage: deploy.py ENDPOINT STACK template.json FOLDER [NAME=VALUE ...]
 
 The templates that it nests are taken from FOLDER. Parameters that name the account's own network (VpcId, SubnetIds)
 default to the account's default VPC. What stands around the services is left out (LEFT_OUT).
-Prints {"resources": {logical id: physical id}, "outputs": {name: value}, "roles": {logical id of what has the role:
-{"name": physical id of that, "policies": {name: [statement]}}}}. What is in a nested stack has the id `<nested>.<own>`.
+Prints {"parameters": [name of each that was given or filled in], "resources": {logical id: physical id}, "outputs": {name:
+value}, "roles": {logical id of what has the role: {"name": physical id of that, "policies": {name: [statement]}}}}. What is
+in a nested stack has the id `<nested>.<own>`.
 """
 
 import json
@@ -111,6 +112,7 @@ def create(
     if unknown:
         raise SystemExit(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(sorted(declared))}")
     values = {**default_network(endpoint), **SWITCHED_OFF, **given}
+    values = {name: value for name, value in values.items() if name in declared}
     template["Resources"] = {name: one for name, one in template["Resources"].items() if name not in LEFT_OUT}
     cloudformation = client("cloudformation", endpoint)
     nested = upload_nested(endpoint, template, folder)
@@ -118,9 +120,7 @@ def create(
         cloudformation.create_stack(
             StackName=stack,
             TemplateBody=json.dumps(template),
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value} for name, value in values.items() if name in declared
-            ],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
     except (ClientError, ResponseParserError) as error:
@@ -137,6 +137,7 @@ def create(
         ids |= {f"{name}.{own}": physical for own, physical in inside.items()}
         found += [(f"{name}.{own}", physical, role) for own, physical, role in holders(inner, inside)]
     return {
+        "parameters": list(values),
         "resources": ids,
         "outputs": {o["OutputKey"]: o["OutputValue"] for o in made.get("Outputs", [])},
         "roles": {name: {"name": physical, "policies": policies(endpoint, role)} for name, physical, role in found},

@@ -11,6 +11,7 @@ use crate::firewall::{Firewall, load_balancer_of};
 use crate::functions::{Failures, Functions, Journal, Pace};
 use crate::gateway::{Control, Edge, Faults, Gateway, Recorder, Uploads};
 use crate::instances::{self, Addresses};
+use crate::limits;
 use crate::places::Places;
 use crate::processes;
 use crate::queues::Queues;
@@ -23,6 +24,7 @@ use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use codedeploy::{CodeDeploy, Fleet, Group, OutdatedInstances};
 use load_balancer::{Draw, LoadBalancer};
+use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,7 +113,7 @@ pub struct Cloud {
     pub scaling: Arc<Scaling>,
     tasks: JoinSet<()>,
     name: String,
-    parameters: Vec<(String, String)>,
+    made: Value,
     emulator: Arc<Emulator>,
     _rest: EndsProcesses,
 }
@@ -153,7 +155,7 @@ impl Cloud {
             codedeploy.clone(),
             fleet.clone(),
             Arc::clone(&traffic),
-            Booting { addresses, places: places.clone(), endpoint: endpoint.clone() },
+            Booting::new(addresses, &places, &endpoint, speed),
             speed,
         ));
 
@@ -222,7 +224,7 @@ impl Cloud {
             scaling,
             tasks,
             name: options.stack.clone(),
-            parameters: options.parameters.clone(),
+            made,
             emulator,
             _rest: rest,
         })
@@ -233,7 +235,7 @@ impl Cloud {
     /// # Errors
     /// When the update is refused.
     pub async fn update(&self, changed: &[(String, String)]) -> Result<()> {
-        self.emulator.update(&self.name, &self.parameters, changed).await
+        self.emulator.update(&self.name, &self.made, changed).await
     }
 
     /// Ends everything that was started, also what hooks have left running on the instances. Dropping it does the
@@ -313,7 +315,8 @@ async fn listen(port: u16, what: &str) -> Result<TcpListener> {
         .with_context(|| format!("{what} cannot listen on {address}; is a local cloud running already?"))
 }
 
-/// When dropped, ends every process that a local cloud with this state folder has started or left behind.
+/// When dropped, ends every process that a local cloud with this state folder has started or left behind, and takes its
+/// instances' disks back.
 #[derive(Debug)]
 struct EndsProcesses(PathBuf);
 
@@ -322,9 +325,10 @@ impl EndsProcesses {
         // A process may start another one while it is being found.
         for _ in 0..10 {
             if processes::kill_all_of(&self.0) == 0 {
-                return;
+                break;
             }
         }
+        limits::take_back(&self.0);
     }
 }
 

@@ -20,9 +20,6 @@ use tokio::process::Command;
 /// How long the emulator may take to answer for the first time. It loads in one to three seconds.
 const START: Duration = Duration::from_mins(1);
 
-/// The parameters that `deploy.py` fills in.
-const FILLED_IN: [&str; 5] = ["VpcId", "SubnetIds", "Database", "ImageAccess", "WafManagedRules"];
-
 /// A free port.
 ///
 /// # Errors
@@ -132,18 +129,13 @@ impl Emulator {
     }
 
     /// Updates the stack with other values of parameters, as `aws cloudformation update-stack` does. Only what refers to
-    /// them is updated. `given` are the parameters that are no default.
+    /// them is updated. `made` is what [`Self::deploy`] answered.
     ///
     /// # Errors
     /// When CloudFormation or a custom resource refuses the update; the message says why.
-    pub async fn update(
-        &self,
-        stack: &str,
-        given: &[(String, String)],
-        changed: &[(String, String)],
-    ) -> Result<()> {
+    pub async fn update(&self, stack: &str, made: &Value, changed: &[(String, String)]) -> Result<()> {
         let is_changed = |name: &str| changed.iter().any(|(changed, _)| changed == name);
-        let kept = given.iter().map(|(name, _)| name.as_str()).chain(FILLED_IN);
+        let kept = made["parameters"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let kept = kept.filter(|name| !is_changed(name)).map(|name| (name, "UsePreviousValue", "true"));
         let values = changed.iter().map(|(name, value)| (name.as_str(), "ParameterValue", value.as_str()));
         let mut query = format!("Action=UpdateStack&StackName={stack}&UsePreviousTemplate=true");

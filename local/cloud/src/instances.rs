@@ -1,6 +1,7 @@
 //! Instances: each a folder and an address of its own, with CodeDeploy's agent.
 
 use crate::aws;
+use crate::limits;
 use crate::places::Places;
 use crate::processes;
 use crate::stack::Machine;
@@ -54,7 +55,11 @@ pub(crate) fn prepare(
     places: &Places,
     endpoint: &str,
 ) -> Result<Instance> {
-    let instance = describe(machine, addresses.assign(&machine.id)?, places, endpoint);
+    let mut instance = describe(machine, addresses.assign(&machine.id)?, places, endpoint);
+    let root = &instance.root;
+    limits::give_disk(root)
+        .and_then(|()| limits::give_memory(root, &mut instance.environment))
+        .with_context(|| format!("cannot write to {}", root.display()))?;
     write_environment(machine, &instance)?;
     Ok(instance)
 }

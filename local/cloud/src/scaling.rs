@@ -8,13 +8,13 @@
 use crate::emulator::Emulator;
 use crate::instances::{self, Addresses};
 use crate::places::Places;
-use crate::stack;
+use crate::stack::{self, Machine};
 use crate::traffic::Traffic;
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
-use codedeploy::{CodeDeploy, Fleet, Launch};
+use codedeploy::{CodeDeploy, Fleet, Instance, Launch};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,11 +37,26 @@ const LAUNCHES: usize = 5;
 #[derive(Debug)]
 pub struct Booting {
     /// Which address it gets.
-    pub addresses: Addresses,
+    addresses: Addresses,
     /// Where its folder lies.
-    pub places: Places,
+    places: Places,
     /// Where AWS answers.
-    pub endpoint: String,
+    endpoint: String,
+    takes: Duration,
+}
+
+impl Booting {
+    /// On a clock that runs `speed` times as fast as AWS's.
+    pub fn new(addresses: Addresses, places: &Places, endpoint: &str, speed: u32) -> Self {
+        let takes = BOOT / speed.max(1);
+        Self { addresses, places: places.clone(), endpoint: endpoint.to_owned(), takes }
+    }
+
+    /// An instance that was launched is there when this ends, and nothing of it before.
+    async fn boot(&self, machine: &Machine) -> Result<Instance> {
+        tokio::time::sleep(self.takes).await;
+        instances::prepare(machine, &self.addresses, &self.places, &self.endpoint)
+    }
 }
 
 /// Auto Scaling, for all groups.
@@ -56,7 +71,6 @@ pub struct Scaling {
     traffic: Arc<Traffic>,
     booting: Booting,
     noticed: Duration,
-    booted: Duration,
     /// Instances that are booting or have booted: each only once.
     launched: Mutex<BTreeSet<String>>,
     /// Instances that are being replaced: each only once.
@@ -85,7 +99,6 @@ impl Scaling {
             traffic,
             booting,
             noticed: NOTICED / speed.max(1),
-            booted: BOOT / speed.max(1),
             launched: Mutex::default(),
             leaving: Mutex::default(),
             tasks: Mutex::default(),
@@ -183,10 +196,7 @@ impl Scaling {
             let of_group = machines.into_iter().filter(|one| one.auto_scaling_group == group);
             let machine = of_group.into_iter().find(|one| self.is_new(&one.id));
             let machine = machine.with_context(|| format!("the emulator has added nothing to {group}"))?;
-            tokio::time::sleep(self.booted).await;
-            let Booting { addresses, places, endpoint } = &self.booting;
-            let instance = instances::prepare(&machine, addresses, places, endpoint)?;
-            match self.codedeploy.instance_launched(instance).await? {
+            match self.codedeploy.instance_launched(self.booting.boot(&machine).await?).await? {
                 Launch::Continue(_) => {
                     self.traffic.load_targets().await?;
                     return Ok(machine.id);
@@ -234,5 +244,34 @@ impl Scaling {
         // Those that have ended are forgotten.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::tests::State;
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_is_there_two_minutes_after_its_launch_and_not_before() {
+        let state = State::new();
+        let places =
+            Places { root: PathBuf::new(), state: state.0.path().to_owned(), binaries: PathBuf::new() };
+        let (addresses, speed) = (Addresses::default(), 10);
+        let booting = Booting::new(addresses.clone(), &places, "", speed);
+        let machine = Machine {
+            id: "i-1".to_owned(),
+            auto_scaling_group: "backend".to_owned(),
+            environment: BTreeMap::new(),
+        };
+        let began = tokio::time::Instant::now();
+        let nearly = Duration::from_secs(119) / speed;
+        assert!(tokio::time::timeout(nearly, booting.boot(&machine)).await.is_err());
+        assert_eq!(addresses.of("i-1"), None);
+        let instance = booting.boot(&machine).await.unwrap();
+        assert_eq!(began.elapsed(), nearly + Duration::from_mins(2) / speed);
+        assert!(addresses.of("i-1").is_some() && instance.root.is_dir());
     }
 }

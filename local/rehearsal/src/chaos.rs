@@ -11,6 +11,7 @@ mod instances;
 mod ledgers;
 mod operators;
 mod outcome;
+mod resources;
 mod rest;
 mod rules;
 mod scenarios;
@@ -24,6 +25,7 @@ use cloud::{Cloud, Places};
 use outcome::{PlayedScenario, Tally};
 use scenarios::{SCENARIOS, Scenario, Setting};
 use stage::Stage;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +58,7 @@ pub struct Chaos<'a> {
 pub async fn run(places: &Places, start: &Start, chaos: &Chaos<'_>) -> Result<bool> {
     let chosen = chosen(chaos.only)?;
     let display = Arc::new(Display::new());
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut skipped) = (Vec::new(), BTreeMap::new());
     for setting in Setting::ALL {
         let mut left: Vec<&Scenario> = chosen.iter().copied().filter(|one| one.setting == setting).collect();
         left.reverse();
@@ -64,13 +66,14 @@ pub async fn run(places: &Places, start: &Start, chaos: &Chaos<'_>) -> Result<bo
         while !left.is_empty() {
             display.line("starting: emulator, stack, functions, instances, load balancer");
             let cloud = Cloud::start(places.clone(), &start.options(SPEED, &setting.parameters())).await?;
-            let played = on_one_cloud(&cloud, &display, &mut left, chaos, &mut outcomes).await;
+            let played =
+                on_one_cloud(&cloud, &display, &mut left, chaos, (&mut outcomes, &mut skipped)).await;
             cloud.stop().await;
             played?;
         }
     }
     display.finish();
-    let tally = Tally::new(chaos.rate, outcomes);
+    let tally = Tally::new(chaos.rate, outcomes, skipped);
     for line in tally.lines() {
         display.line(&line);
     }
@@ -98,11 +101,16 @@ async fn on_one_cloud(
     display: &Arc<Display>,
     left: &mut Vec<&Scenario>,
     chaos: &Chaos<'_>,
-    outcomes: &mut Vec<PlayedScenario>,
+    (outcomes, skipped): (&mut Vec<PlayedScenario>, &mut BTreeMap<&'static str, String>),
 ) -> Result<()> {
     let mut stage = Stage::new(cloud, Arc::clone(display), chaos.service)?;
     stage.first_release().await?;
     while let Some(scenario) = left.pop() {
+        if let Some(why) = scenario.lacks.map_or(Ok(None), |lacks| lacks(&stage))? {
+            display.line(&format!("skipped  {}: {why}", scenario.name));
+            skipped.insert(scenario.name, why);
+            continue;
+        }
         let outcome = play(&mut stage, scenario, chaos.rate).await?;
         let rests = outcome.rests;
         display.line(&outcome.line());

@@ -19,6 +19,9 @@ pub(crate) struct Behaviour {
     pub(crate) unhealthy: bool,
     /// Every answer but that to a health check takes this many milliseconds.
     latency_ms: u64,
+    /// From the first request on a worker of it fills shared memory with so many MiB. Those belong to the machine and to
+    /// no process, so that the kernel ends one process after the other in vain.
+    pub(crate) eat_mib: u64,
 }
 
 impl Behaviour {
@@ -73,6 +76,7 @@ mod tests {
         assert_eq!(read(r#"{"startAfterMs": 500}"#).unwrap().start_after(), Duration::from_millis(500));
         assert_eq!(read(r#"{"latencyMs": 5}"#).unwrap().latency(), Duration::from_millis(5));
         assert!(read(r#"{"unhealthy": true}"#).unwrap().unhealthy);
+        assert_eq!(read(r#"{"eatMib": 64}"#).unwrap().eat_mib, 64);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The web service of the demo: answers everything, says which release it is, and misbehaves when told to.
 //!
 //! `PORT` and `HOST` say where it listens (3000 on 127.0.0.1), `RELEASE` which release it is; without `RELEASE` the
-//! number is read from a file `release` beside the binary. A file `behaviour.json` there may make it a bad release,
+//! number is read from a file `release` beside the binary. `GREENLIGHT_ROOT` is what is `/` on its machine. A file `behaviour.json` there may make it a bad release,
 //! see [`behaviour::Behaviour`].
 
 mod behaviour;
@@ -9,7 +9,7 @@ mod server;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::Context;
@@ -44,7 +44,9 @@ async fn main() -> anyhow::Result<()> {
     let stopped = async move {
         stop.recv().await;
     };
-    server::run(listener, Service::new(release, file, behaviour), stopped).await;
+    let root = setting("GREENLIGHT_ROOT", "a folder")?.unwrap_or_else(|| PathBuf::from("/"));
+    let service = Service::new(release, file, behaviour).with_shared_memory(root.join("dev/shm"));
+    server::run(listener, service, stopped).await;
     Ok(())
 }
 

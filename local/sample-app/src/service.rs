@@ -1,6 +1,8 @@
 //! What the service answers.
 
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::process::Command;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -19,11 +21,23 @@ pub(crate) struct Service {
     file: BehaviourFile,
     behaviour: RefCell<Behaviour>,
     requests: Cell<u64>,
+    shared_memory: PathBuf,
 }
 
 impl Service {
     pub(crate) fn new(release: u32, file: BehaviourFile, behaviour: Behaviour) -> Self {
-        Self { release, file, behaviour: RefCell::new(behaviour), requests: Cell::new(0) }
+        Self {
+            release,
+            file,
+            behaviour: RefCell::new(behaviour),
+            requests: Cell::new(0),
+            shared_memory: PathBuf::from("/dev/shm"),
+        }
+    }
+
+    /// With shared memory elsewhere.
+    pub(crate) fn with_shared_memory(self, folder: PathBuf) -> Self {
+        Self { shared_memory: folder, ..self }
     }
 
     /// `GET /healthz` is the health check; everything else is a request.
@@ -55,6 +69,9 @@ impl Service {
         let number = self.requests.get() + 1;
         self.requests.set(number);
         let behaviour = self.behaviour.borrow().clone();
+        if number == 1 && behaviour.eat_mib > 0 {
+            self.eat(behaviour.eat_mib);
+        }
         if !behaviour.latency().is_zero() {
             sleep(behaviour.latency()).await;
         }
@@ -65,6 +82,18 @@ impl Service {
             (false, true) if refuses(&body) => StatusCode::UNAUTHORIZED,
             (false, true) => StatusCode::OK,
         }
+    }
+
+    /// By a worker that has little memory itself, so that the kernel ends it last. One that does not start eats nothing.
+    fn eat(&self, mib: u64) {
+        let mut worker = Command::new("sh");
+        worker.args([
+            "-c",
+            "mkdir -p \"$2\" && exec head -c \"$1\"M /dev/zero >\"$2\"/eaten",
+            "sh",
+            &mib.to_string(),
+        ]);
+        let _started = worker.arg(&self.shared_memory).spawn();
     }
 }
 
@@ -164,5 +193,18 @@ mod tests {
         assert!(begun.elapsed().is_zero());
         get(&service, "/").await;
         assert!(begun.elapsed().as_millis() >= 5_000);
+    }
+
+    #[tokio::test]
+    async fn shared_memory_is_eaten_once_from_the_first_request_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = folder.path().join("shm");
+        let service = service(&folder, r#"{"eatMib": 2}"#).with_shared_memory(shared.clone());
+        get(&service, "/healthz").await;
+        assert!(!shared.exists());
+        get(&service, "/").await;
+        while std::fs::metadata(shared.join("eaten")).map_or(0, |file| file.len()) < 2 << 20 {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -127,3 +127,15 @@ async fn an_environment_that_has_slept_for_long_is_made_anew() {
     scene.invoke().await.unwrap();
     assert!(pool.idle_one(KEPT).await.is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_about_to_start_when_the_cloud_ended_does_not_start_any_more() {
+    let test = "what_was_about_to_start_when_the_cloud_ended_does_not_start_any_more";
+    let Some(scene) = Scene::new(test, &answers_after("0")) else { return };
+    scene.functions.set_cold_start(Duration::from_millis(300));
+    let (answer, ()) = tokio::join!(scene.invoke(), scene.functions.stop());
+    let answer = answer.unwrap();
+    let said = String::from_utf8_lossy(&answer.payload);
+    assert!(answer.failed && said.contains("the local cloud has ended"), "{said}");
+    assert!(scene.functions.pool("function").unwrap().all.lock().unwrap().is_empty());
+}

@@ -5,6 +5,7 @@ use super::stage::Excuse;
 use crate::releases::ToldVerdict;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use visitors::{Counts, Log, Meaning};
@@ -110,11 +111,17 @@ pub(super) struct Tally {
     /// Requests a second that were asked for.
     rate: u32,
     scenarios: Vec<PlayedScenario>,
+    /// What this machine cannot play, and why.
+    skipped: BTreeMap<&'static str, String>,
 }
 
 impl Tally {
-    pub(super) fn new(rate: u32, scenarios: Vec<PlayedScenario>) -> Self {
-        Self { passed: scenarios.iter().all(|one| one.passed), rate, scenarios }
+    pub(super) fn new(
+        rate: u32,
+        scenarios: Vec<PlayedScenario>,
+        skipped: BTreeMap<&'static str, String>,
+    ) -> Self {
+        Self { passed: scenarios.iter().all(|one| one.passed), rate, scenarios, skipped }
     }
 
     /// For the screen.
@@ -123,12 +130,13 @@ impl Tally {
         let passed = self.scenarios.iter().filter(|one| one.passed).count();
         let sum = |what: fn(&PlayedScenario) -> u64| self.scenarios.iter().map(what).sum::<u64>();
         let mut lines: Vec<String> = self.scenarios.iter().map(PlayedScenario::line).collect();
+        lines.extend(self.skipped.iter().map(|(name, why)| format!("skipped {name:<26} {why}")));
         let (requests, lost) = (sum(|one| one.requests), sum(|one| one.lost));
         lines.push(format!("{passed} of {all} scenarios passed; {requests} requests, {lost} lost where a healthy colour was there"));
         let unavoidable = sum(|one| one.lost_by_the_data_plane);
         if unavoidable > 0 {
             lines.push(format!(
-                "{unavoidable} requests were on their way to an instance that died: no load balancer can save these"
+                "{unavoidable} requests were on their way to an instance that died, or found none: no load balancer can save these"
             ));
         }
         lines

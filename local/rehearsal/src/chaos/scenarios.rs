@@ -1,7 +1,9 @@
 //! The table of scenarios.
 
 use super::stage::Stage;
-use super::{calls, deployments, events, functions, instances, ledgers, operators, rules, weights};
+use super::{
+    calls, deployments, events, functions, instances, ledgers, operators, resources, rules, weights,
+};
 use crate::releases::ToldVerdict;
 use anyhow::Result;
 use futures::future::BoxFuture;
@@ -14,11 +16,16 @@ pub(super) struct Scenario {
     pub(super) happens: &'static str,
     /// The policy it is played under.
     pub(super) setting: Setting,
+    /// Why this machine cannot play it, if it cannot.
+    pub(super) lacks: Option<Lacks>,
     /// How its release may end.
     pub(super) ends: &'static [&'static str],
     /// Lets it happen and answers how its release ended, if there was one.
     pub(super) play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 }
+
+/// Answers why this machine cannot play a scenario; nothing where it can.
+type Lacks = fn(&Stage<'_>) -> Result<Option<String>>;
 
 /// The policy that a cloud is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +71,7 @@ const fn releasing(
     ends: &'static [&'static str],
     play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 ) -> Scenario {
-    Scenario { name, happens, setting: Setting::Releasing, ends, play }
+    Scenario { name, happens, setting: Setting::Releasing, lacks: None, ends, play }
 }
 
 const fn after_success(
@@ -73,7 +80,7 @@ const fn after_success(
     ends: &'static [&'static str],
     play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 ) -> Scenario {
-    Scenario { name, happens, setting: Setting::AfterSuccess, ends, play }
+    Scenario { name, happens, setting: Setting::AfterSuccess, lacks: None, ends, play }
 }
 
 /// All of them, in the order they are played.
@@ -189,6 +196,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         LIVE,
         |stage| Box::pin(instances::all_reboot(stage)),
     ),
+    Scenario {
+        lacks: Some(resources::no_disk),
+        ..releasing(
+            "disk-full",
+            "the disk of an instance is full when a release is pushed, and nearly full when the next one is",
+            LIVE,
+            |stage| Box::pin(resources::disk_is_full(stage)),
+        )
+    },
+    Scenario {
+        lacks: Some(resources::no_memory),
+        ..releasing(
+            "memory-eaten",
+            "a candidate eats all memory of its instances from its first request on",
+            REJECTED,
+            |stage| Box::pin(resources::memory_is_eaten(stage)),
+        )
+    },
     releasing(
         "weights-reset-shifting",
         "somebody gives blue all weight of the base rule by hand while a bad release shifts",

@@ -128,9 +128,13 @@ impl<'a> Stage<'a> {
 
     /// Uploads the next release; `error_one_in` 0 for a good one.
     pub(super) async fn push(&mut self, error_one_in: u32) -> Result<Upload> {
+        self.push_as(&json!({ "errorOneIn": error_one_in })).await
+    }
+
+    /// Uploads the next release, which behaves like this.
+    pub(super) async fn push_as(&mut self, behaviour: &Value) -> Result<Upload> {
         self.number += 1;
-        let behaviour = json!({ "errorOneIn": error_one_in });
-        let upload = self.releases.upload(&self.service, self.number, &behaviour).await?;
+        let upload = self.releases.upload(&self.service, self.number, behaviour).await?;
         self.display.line(&format!("release {} uploaded", self.number));
         Ok(upload)
     }
@@ -319,21 +323,31 @@ impl<'a> Stage<'a> {
             let said = boot.env_clear().envs(&instance.environment).output().await?;
             anyhow::ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
         }
-        let group = self.product.target_group(&self.service, &self.live().await?.colour)?;
+        let ids: Vec<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
         until("what was switched off is healthy again", PHASE, || async {
-            let health = self.cloud.traffic.target_health(group).unwrap_or_default();
-            let is_back = |instance: &codedeploy::Instance| {
-                health.iter().any(|one| one.target.id == instance.id && matches!(one.state, State::Healthy))
-            };
-            Ok(instances.iter().all(is_back))
+            let healthy = self.healthy().await?;
+            Ok(ids.iter().all(|id| healthy.iter().any(|one| one == id)))
         })
         .await?;
         self.display.line("what was switched off is healthy again");
         if instances.len() == self.instances()?.len() {
-            let until = cloud::now();
-            self.excuses.push(Excuse { from, until, why: "no instance was left".to_owned() });
+            self.excuse(from, "no instance was left");
         }
         Ok(())
+    }
+
+    /// What is healthy on the live colour.
+    pub(super) async fn healthy(&self) -> Result<Vec<String>> {
+        let group = self.product.target_group(&self.service, &self.live().await?.colour)?;
+        let health = self.cloud.traffic.target_health(group).unwrap_or_default();
+        let healthy = health.into_iter().filter(|one| matches!(one.state, State::Healthy));
+        Ok(healthy.map(|one| one.target.id).collect())
+    }
+
+    /// What was lost since then was lost to the data plane.
+    pub(super) fn excuse(&mut self, from: Timestamp, why: &str) {
+        let until = cloud::now().saturating_add(UNDER_WAY).unwrap_or(Timestamp::MAX);
+        self.excuses.push(Excuse { from, until, why: why.to_owned() });
     }
 
     /// Waits until the load balancer sends an instance nothing any more.
@@ -352,8 +366,7 @@ impl<'a> Stage<'a> {
             Ok(!gets_requests)
         })
         .await?;
-        let until = cloud::now().saturating_add(UNDER_WAY).unwrap_or(Timestamp::MAX);
-        self.excuses.push(Excuse { from, until, why: why.to_owned() });
+        self.excuse(from, why);
         Ok(())
     }
 
