@@ -60,7 +60,7 @@ impl Course {
             (last.attempt, last.percent) == (step.attempt, step.percent) && last.until.is_none()
         };
         // A raise that did not arrive is decided again.
-        if self.steps.last().filter(is_same).is_some() {
+        if self.steps.last().as_ref().is_some_and(is_same) {
             return;
         }
         self.ended(step.since, counted);
