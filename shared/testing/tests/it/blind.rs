@@ -254,3 +254,15 @@ async fn a_rule_that_covers_a_drifted_base_rule_is_not_deleted_unseen() {
     story.try_wake(Wake::Event).await.ok();
     assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
 }
+
+#[tokio::test]
+async fn moments_in_which_something_cannot_be_read_do_not_add_up() {
+    let story = Story::shifting("canary:10%:20m").await;
+    for _ in 0..3 {
+        story.refuses(&["alarm_states"], Class::Transient);
+        story.minutes(2).await;
+        story.refuses(&[], Class::Transient);
+        story.minutes(1).await;
+    }
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("shifting", 100));
+}
