@@ -25,19 +25,22 @@ declare -F "${runtime}_start" >/dev/null || refuse "the kit in the bundle has no
 reason=$(write_app_environment "$colour") || refuse "$reason"
 reason=$("${runtime}_check" "$colour") || refuse "$reason"
 
-# From here on the colour is this deployment's, and a failure takes it down again.
+# From here on a failure takes the colour down again. Until that is this deployment's, the version before may run on in
+# parts, reads its files from the folder, and is the one that comes back after a reboot.
 give_up() {
   trap - ERR TERM
   say_log "$colour"
+  rm -f "$(app_environment_file "$colour").new"
+  owns_colour || lay_replaced
   take_down
   fail "$1"
 }
 trap 'give_up "line $LINENO: $BASH_COMMAND"' ERR
 trap 'give_up "ended by the agent after $SECONDS s"' TERM
 
-# Without its kit a colour is not started after a reboot: neither the version that ends here, nor half of a new one.
-rm -rf "$here/run/$colour.kit"
 reason=$(runtime_stop "$colour" 9>&-) || give_up "the version that ran on $colour could not be stopped: $reason"
+# Without its kit a colour is not started after a reboot, and half of a version must not be.
+rm -rf "$here/run/$colour.kit"
 printf '%s\n' "$runtime" >"$(runtime_file "$colour")"
 printf '%s\n' "$DEPLOYMENT_ID" >"$(owner_file)"
 rm -rf "${here:?}/$colour.replaced"

@@ -62,9 +62,13 @@ async fn every_step_of_a_container_that_fails_ends_the_release_with_its_words() 
     kit.docker_faults("config: yaml: line 2: did not find expected key");
     untouched(&kit, &app, "ApplicationStart", "Compose cannot read compose.yaml: Error response").await;
     kit.docker_faults("down: permission denied");
+    fs::write(app.join("new"), "three").unwrap();
     let words =
         "the version that ran on green could not be stopped: the containers could not be stopped: Error";
     fails(&kit, &app, "ApplicationStart", words).await;
+    // It runs on, and comes back after a reboot.
+    reads_its_own_files(&kit, "new");
+    assert!(kit.scene.read(1, "opt/greenlight/backend/run/green.kit/hooks/resume.sh").is_some());
 
     for (faults, words) in [
         (
