@@ -77,7 +77,7 @@ async fn at_rate(cloud: &Cloud, display: &Display, rate: u32, seeds: u64, rows: 
         let seeds = (1..=seeds).skip(index).step_by(product.services.len());
         let releases = Releases::new(&cloud.aws, &cloud.places, product.clone());
         let bench = Bench { cloud, display, product: &product, releases, service, rate };
-        async move { bench.play(seeds, rows).await }
+        async move { Box::pin(bench.play(seeds, rows)).await }
     });
     try_join_all(services).await.map(drop)
 }
@@ -123,11 +123,15 @@ impl Bench<'_> {
         let hosts = vec![HostRate { host, per_second: 0 }];
         let plan = Plan { connections: CONNECTIONS, ..Plan::new(self.cloud.traffic.address(), hosts) };
         let visitors = Visitors::start(plan).context("a host name is no header")?;
-        self.while_they_come(&visitors, 0, async { Ok(tokio::time::sleep(BEFORE).await) }).await?;
+        let warm_up = async {
+            tokio::time::sleep(BEFORE).await;
+            Ok(())
+        };
+        self.while_they_come(&visitors, 0, warm_up).await?;
         for (number, seed) in (2..).zip(seeds) {
             visitors.take_log();
             let released = self.ended(number, 1, "rejected");
-            let upload = self.while_they_come(&visitors, seed, released).await?;
+            let upload = Box::pin(self.while_they_come(&visitors, seed, released)).await?;
             let ledgers = self.releases.ledgers().await?;
             let log = visitors.take_log();
             let tally = Tally::draw_up(self.cloud, self.product, &log, &[upload], &ledgers)?;

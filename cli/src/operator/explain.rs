@@ -19,9 +19,9 @@ impl Arguments {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let Some(word) = &self.word else {
             let all = REASONS.iter().chain(CAUSES);
-            let lines: String =
-                all.map(|Explained { word, means, .. }| format!("{word:<24} {means}\n")).collect();
-            say::answer(&lines)?;
+            let lines: Vec<String> =
+                all.map(|Explained { word, means, .. }| format!("{word:<24} {means}")).collect();
+            say::answer(&format!("{}\n", lines.join("\n")))?;
             return Ok(ExitCode::SUCCESS);
         };
         let known: Vec<String> = [("in reasons", REASONS), ("as a cause", CAUSES)]

@@ -53,7 +53,7 @@ impl<'a> Functions<'a> {
                 )
             }
             Err(error) => {
-                let failure = failure_of(Caller::Person, &format!("invoking {name}"), error);
+                let failure = failure_of(Caller::Person, format!("invoking {name}"), error);
                 bail!("{}", chain(&failure))
             }
         };

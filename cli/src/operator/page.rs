@@ -10,7 +10,7 @@ use std::time::Duration;
 const BAR: usize = 20;
 
 /// One service, first what has the traffic, then what is under way.
-pub(crate) fn status(shown: &Shown, now: Timestamp) -> String {
+pub(crate) fn status(shown: &Shown) -> String {
     let (ledger, status) = match shown {
         Shown::Known { ledger, status } => (ledger, status),
         Shown::Failed { service, error } => return format!("{service}\n  cannot be read: {error}\n"),
@@ -22,7 +22,7 @@ pub(crate) fn status(shown: &Shown, now: Timestamp) -> String {
     };
     let mut lines = vec![ledger.service.to_string()];
     for colour in Colour::BOTH {
-        lines.push(of_colour(colour, ledger, status, now));
+        lines.push(of_colour(colour, ledger, status));
     }
     if ledger.live.is_none() {
         lines.push(
@@ -48,7 +48,7 @@ pub(crate) fn status(shown: &Shown, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-fn of_colour(colour: Colour, ledger: &Ledger, status: &Status, now: Timestamp) -> String {
+fn of_colour(colour: Colour, ledger: &Ledger, status: &Status) -> String {
     let share = status.traffic.map(|traffic| *traffic.of(colour));
     let traffic = match share {
         Some(percent) => format!("{} {percent:>3} %", bar(percent)),
@@ -58,7 +58,7 @@ fn of_colour(colour: Colour, ledger: &Ledger, status: &Status, now: Timestamp) -
         Some(Instances { healthy, registered }) => format!("{healthy} of {registered} healthy"),
         None => "health unknown".to_owned(),
     };
-    format!("  {:<6} {traffic}  {instances:<14}  {}", colour.word(), runs(colour, ledger, now))
+    format!("  {:<6} {traffic}  {instances:<14}  {}", colour.word(), runs(colour, ledger, status.at))
         .trim_end()
         .to_owned()
 }
@@ -162,15 +162,15 @@ mod tests {
         let both = Some(Instances { healthy: 2, registered: 2 });
         let mut pages = String::new();
         for (name, ledger) in ledgers() {
+            let now = ledger.open.as_ref().map_or(Timestamp::UNIX_EPOCH, |open| open.since);
             let seen = Status {
+                at: now.checked_add(Duration::from_secs(90_061)).unwrap(),
                 says: String::new(),
                 traffic: Some(PerColour { blue: 99, green: 1 }),
                 instances: PerColour { blue: both, green: None },
                 now: vec!["the candidate stays at its weight for another 240 s".to_owned()],
             };
-            let now = ledger.open.as_ref().map_or(Timestamp::UNIX_EPOCH, |open| open.since);
-            let now = now.checked_add(Duration::from_secs(90_061)).unwrap();
-            let page = status(&Shown::Known { ledger: Box::new(ledger), status: seen }, now);
+            let page = status(&Shown::Known { ledger: Box::new(ledger), status: seen });
             writeln!(pages, "{name}\n\n{page}").unwrap();
         }
         insta::assert_snapshot!(pages);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_service_that_cannot_be_read_or_understood_is_told_all_the_same() {
-        let read = |answer| status(&Shown::read(&answer).unwrap(), Timestamp::UNIX_EPOCH);
+        let read = |answer| status(&Shown::read(&answer).unwrap());
         insta::assert_snapshot!(
             read(json!({"service": "backend", "error": "reading ledger/backend.json failed: throttled"})),
             @""

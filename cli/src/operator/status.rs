@@ -5,7 +5,6 @@ use super::functions::Functions;
 use super::{Asked, Output, page};
 use crate::{UNREADABLE, say};
 use clap::Args;
-use jiff::Timestamp;
 use release::Command;
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
@@ -71,10 +70,7 @@ async fn look(arguments: &Arguments, functions: &Functions<'_>) -> anyhow::Resul
     let failed = shown.iter().any(|shown| matches!(shown, Shown::Failed { .. }));
     let text = match arguments.asked.output {
         Output::Json => format!("{answer}\n"),
-        Output::Text => {
-            let now = Timestamp::now();
-            say::harmless(&shown.iter().map(|shown| page::status(shown, now)).collect::<Vec<_>>().join("\n"))
-        }
+        Output::Text => say::harmless(&shown.iter().map(page::status).collect::<Vec<_>>().join("\n")),
     };
     Ok((text, failed))
 }

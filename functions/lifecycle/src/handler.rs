@@ -165,7 +165,7 @@ async fn look(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &
     let health = PerColour { blue: true, green: true };
     let wanted = Reads { rules: true, health, published: None, week: None, ..reads(ledger, policy, now) };
     let seen = observe(ports, ledger, wanted).await;
-    Status::of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons)
+    Status::of(ledger, &seen, &plan(ledger.clone(), &seen, policy, now).reasons, now)
 }
 
 /// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.

@@ -2,6 +2,7 @@
 
 use crate::command::named;
 use crate::{Colour, Ledger, Observation, PerColour, Reading, Reason, Routing, Rules, TargetHealth};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of each reason that is repeated.
@@ -10,6 +11,8 @@ const LONGEST: usize = 256;
 /// What a look at AWS shows of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// When AWS was looked at.
+    pub at: Timestamp,
     /// All of it in one sentence.
     pub says: String,
     /// The per cent of the traffic that each colour has, as the rules say. `None`: they could not be read.
@@ -31,8 +34,8 @@ pub struct Instances {
 
 impl Status {
     /// From the ledger, what was seen, and the reasons of a pass that would decide on it.
-    pub fn of(ledger: &Ledger, seen: &Observation, reasons: &[Reason]) -> Self {
-        let now: Vec<String> =
+    pub fn of(ledger: &Ledger, seen: &Observation, reasons: &[Reason], now: Timestamp) -> Self {
+        let next: Vec<String> =
             reasons.iter().map(|reason| beginning(&reason.to_string()).to_owned()).collect();
         let rules = match &seen.rules {
             Reading::Known(Rules { base, release: Some(rule) }) => {
@@ -49,10 +52,11 @@ impl Status {
             })
         };
         Self {
-            says: format!("{}{rules}; now: {}", of_ledger(ledger), now.join("; ")),
+            at: now,
+            says: format!("{}{rules}; now: {}", of_ledger(ledger), next.join("; ")),
             traffic: seen.rules.known().map(traffic),
             instances: PerColour { blue: instances(Colour::Blue), green: instances(Colour::Green) },
-            now,
+            now: next,
         }
     }
 }

@@ -299,7 +299,7 @@ impl Kit {
         .await;
     }
 
-    /// What the hooks of a deployment have asked in ValidateService.
+    /// What the hooks of a deployment have asked in `ValidateService`.
     pub(crate) fn questions_of(&self, deployment: &str) -> Vec<Value> {
         let questions = self.greenlight.questions.lock().unwrap();
         let is_of = |question: &&Value| {
