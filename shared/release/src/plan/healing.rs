@@ -6,10 +6,12 @@
 use super::{Planning, schedule::since};
 use crate::{Action, Ailing, InstanceId, Reason, TargetHealth, UnknownFields};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 impl Planning<'_> {
-    /// One at a time, with a pause between two, and only while another instance serves the live colour. Written
-    /// before it is done: an instance is handed over at most once a pause, and a lost hand-over is made up for.
+    /// One at a time, with a pause between two. While no other instance serves the live colour it waits once more as long:
+    /// then there is nothing left to lose. Written before it is done: an instance is handed over at most once a pause, and a
+    /// lost hand-over is made up for.
     pub(super) fn heal(&mut self) {
         let Some(live) = self.live_colour() else { return };
         let Some(targets) = self.seen.health.of(live).known() else { return };
@@ -25,8 +27,8 @@ impl Planning<'_> {
         if ill_for < limit {
             return;
         }
-        if let Some(waiting) = self.keeps_from_replacing(targets) {
-            return self.because(Reason::NotReplaced { instance, waiting: waiting.to_owned() });
+        if let Some(waiting) = self.keeps_from_replacing(targets, ill_for) {
+            return self.because(Reason::NotReplaced { instance, waiting });
         }
         self.because(Reason::Replaces { instance: instance.clone() });
         self.ledger.ailing = None;
@@ -44,11 +46,19 @@ impl Planning<'_> {
         })
     }
 
-    fn keeps_from_replacing(&self, targets: &BTreeMap<InstanceId, TargetHealth>) -> Option<&'static str> {
-        if !targets.values().any(|health| *health == TargetHealth::Healthy) {
-            return Some("another instance to be healthy: this would leave none");
+    fn keeps_from_replacing(
+        &self,
+        targets: &BTreeMap<InstanceId, TargetHealth>,
+        ill_for: Duration,
+    ) -> Option<String> {
+        let pause = self.policy.heal_after;
+        if self.ledger.healed_at.is_some_and(|healed| since(healed, self.now) < pause) {
+            return Some("the pause after the last replacement".to_owned());
         }
-        let last = self.ledger.healed_at.map(|healed| since(healed, self.now));
-        last.is_some_and(|ago| ago < self.policy.heal_after).then_some("the pause after the last replacement")
+        let none_is_healthy = !targets.values().any(|health| *health == TargetHealth::Healthy);
+        let left = (2 * pause).saturating_sub(ill_for);
+        (none_is_healthy && !left.is_zero()).then(|| {
+            format!("another instance to be healthy, for {} s at most: this would leave none", left.as_secs())
+        })
     }
 }

@@ -220,7 +220,7 @@ pub const REASONS: &[Explained] = &[
     word(
         "not_replaced",
         "An instance is due for replacement and stays for now. `waiting` says why.",
-        "If it is the only one: start another.",
+        "Nothing. When no other one is healthy it is replaced all the same after twice HealAfter.",
     ),
     word(
         "verdict_untold",

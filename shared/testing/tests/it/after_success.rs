@@ -161,13 +161,17 @@ async fn what_heals_by_itself_or_is_ill_on_the_idle_colour_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn where_no_other_instance_is_healthy_none_is_replaced() {
+async fn where_no_other_instance_is_healthy_one_is_replaced_after_twice_the_time() {
     let story = Story::with_two().await;
     story.world.set_health(Colour::Green, TargetHealth::Unhealthy);
     story.tick().await;
-    let looked = story.after(600).await;
+    let looked = story.after(599).await;
     assert!(says(&looked, "not_replaced"));
     assert!(story.world.world.replaced(&story.world.service).is_empty());
+    story.after(60).await;
+    assert_eq!(story.world.world.replaced(&story.world.service).len(), 1, "there is nothing left to lose");
+    story.after(299).await;
+    assert_eq!(story.world.world.replaced(&story.world.service).len(), 1, "one at a time");
 }
 
 #[tokio::test]
