@@ -1,4 +1,6 @@
-//! S3, as whoever calls may use it.
+//! S3 and Lambda, as whoever calls may use them.
+
+pub(crate) mod functions;
 
 use crate::release::{Address, Seen, Summary};
 use anyhow::Context as _;
@@ -44,7 +46,7 @@ impl Account {
     }
 
     /// What any client is made from.
-    pub(crate) async fn config(&self) -> SdkConfig {
+    async fn config(&self) -> SdkConfig {
         let mut config = aws_config::defaults(BehaviorVersion::latest());
         if let Some(profile) = &self.profile {
             config = config.profile_name(profile);

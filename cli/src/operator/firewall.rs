@@ -1,6 +1,5 @@
 //! Who is kept out: what an operator says to `waf-logs`.
 
-use super::functions::Functions;
 use super::{Asked, Output};
 use crate::say;
 use clap::Args;
@@ -48,7 +47,7 @@ impl Listed {
         if let Some(network) = &self.network {
             payload["network"] = json!(network);
         }
-        let answer = Functions::of(&self.asked).await.waf_logs(&payload).await?;
+        let answer = self.asked.functions().await.waf_logs(&payload).await?;
         say::answer(&match self.asked.output {
             Output::Json => format!("{answer}\n"),
             Output::Text => say::harmless(&listed(&answer)),
@@ -80,7 +79,7 @@ impl Changed {
 }
 
 async fn send(asked: &Asked, payload: &Value) -> anyhow::Result<ExitCode> {
-    let answer = Functions::of(asked).await.waf_logs(payload).await?;
+    let answer = asked.functions().await.waf_logs(payload).await?;
     say::answer(&match asked.output {
         Output::Json => format!("{answer}\n"),
         Output::Text => say::harmless(&done(&answer)),

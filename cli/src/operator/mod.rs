@@ -3,13 +3,12 @@
 mod answer;
 mod explain;
 mod firewall;
-mod functions;
 mod page;
 mod status;
 
+use crate::aws::functions::Functions;
 use crate::{aws, say};
 use clap::{Args, Subcommand, ValueEnum};
-use functions::Functions;
 use release::Command;
 use serde_json::json;
 use std::process::ExitCode;
@@ -60,6 +59,12 @@ pub(crate) struct Asked {
     output: Output,
     #[command(flatten)]
     account: aws::Account,
+}
+
+impl Asked {
+    async fn functions(&self) -> Functions<'_> {
+        Functions::of(&self.account, &self.stack).await
+    }
 }
 
 /// A form of the answer.
@@ -128,7 +133,7 @@ impl Change {
         if *dry_run {
             payload["dryRun"] = json!(true);
         }
-        let answer = Functions::of(asked).await.lifecycle(&payload).await?;
+        let answer = asked.functions().await.lifecycle(&payload).await?;
         let told = answer::Told::read(&answer)?;
         match asked.output {
             Output::Json => say::answer(&format!("{answer}\n"))?,
@@ -140,7 +145,7 @@ impl Change {
 
 async fn releases(service: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
     let payload = json!({ "command": Command::Status, "service": service });
-    let answer = Functions::of(asked).await.lifecycle(&payload).await?;
+    let answer = asked.functions().await.lifecycle(&payload).await?;
     let ledger = answer::ledger(&answer)?;
     match asked.output {
         Output::Json => say::answer(&format!("{}\n", json!(ledger.releases)))?,

@@ -68,8 +68,8 @@ fn runs(colour: Colour, ledger: &Ledger, now: Timestamp) -> String {
     if let Some(open) = ledger.open.as_ref().filter(|open| open.colour == colour) {
         let intended = open.intended_percent();
         let purpose = match open.purpose {
-            Purpose::Release => String::new(),
-            other => format!(", {}", other.word()),
+            Purpose::Release | Purpose::Settle => "",
+            Purpose::Rollback => ", a rollback,",
         };
         return format!(
             "release {} ({}){purpose} is {} for {}, {intended} % intended",
@@ -88,11 +88,11 @@ fn runs(colour: Colour, ledger: &Ledger, now: Timestamp) -> String {
         );
     }
     match ledger.previous.as_ref().filter(|previous| previous.colour == colour) {
-        Some(previous) if previous.overwritten => "holds what was not taken".to_owned(),
+        Some(previous) if previous.overwritten => "idle".to_owned(),
         Some(previous) => {
             format!("release {} ({}), the previous one", previous.upload.number, previous.upload.commit)
         }
-        None => "empty".to_owned(),
+        None => "idle".to_owned(),
     }
 }
 
@@ -125,7 +125,8 @@ fn of_past(past: &Past) -> String {
     let Past { purpose, upload, colour, verdict, opened_at, closed_at, .. } = past;
     let what = match purpose {
         Purpose::Release => "release",
-        other => other.word(),
+        Purpose::Rollback => "the rollback to release",
+        Purpose::Settle => "the settling of release",
     };
     let ended = closed_at.strftime("%Y-%m-%d %H:%M UTC");
     let took = ago(*opened_at, *closed_at);
@@ -190,11 +191,21 @@ mod tests {
         let read = |answer| status(&Shown::read(&answer).unwrap());
         insta::assert_snapshot!(
             read(json!({"service": "backend", "error": "reading ledger/backend.json failed: throttled"})),
-            @""
+            @r"
+        backend
+          cannot be read: reading ledger/backend.json failed: throttled
+        "
         );
         let newer =
             json!({"service": "backend", "says": "release 7 is live on blue", "ledger": {"schema": 99}});
-        insta::assert_snapshot!(read(newer), @"");
+        insta::assert_snapshot!(
+            read(newer),
+            @r"
+        backend
+          release 7 is live on blue
+          (the stack runs another version of Greenlight than this one)
+        "
+        );
         assert!(Shown::read(&json!({"says": "?"})).is_err());
     }
 

@@ -1,8 +1,8 @@
 //! `greenlight status`: how services are, once or again and again.
 
 use super::answer::Shown;
-use super::functions::Functions;
 use super::{Asked, Output, page};
+use crate::aws::functions::Functions;
 use crate::{UNREADABLE, say};
 use clap::Args;
 use release::Command;
@@ -34,7 +34,7 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 /// # Errors
 /// When the function cannot be asked. While watching that is said, and asked again.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let functions = Functions::of(&arguments.asked).await;
+    let functions = arguments.asked.functions().await;
     if !arguments.watch {
         let (text, failed) = look(arguments, &functions).await?;
         say::answer(&text)?;

@@ -268,7 +268,8 @@ async fn a_dry_run_says_what_a_command_would_do_and_does_nothing() {
 
 #[tokio::test]
 async fn the_status_of_all_services_is_asked_at_once_and_one_that_cannot_be_read_hides_no_other() {
-    let mut service = Service::with_open_release().await;
+    let name = ServiceName::new("backend").unwrap();
+    let mut service = Service { world: World::new(&["backend", "frontend"]), settings: settings(), name };
     let other = service.settings.services.values().next().unwrap().clone();
     service.settings.services.insert(ServiceName::new("frontend").unwrap(), other);
     service.world.put_ledger_text(&service.name, r#"{"schema": 99}"#.to_owned());

@@ -1,6 +1,6 @@
 //! The stack's functions, invoked as `aws lambda invoke` does.
 
-use super::Asked;
+use super::Account;
 use anyhow::{Context as _, bail};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
@@ -16,8 +16,8 @@ pub(crate) struct Functions<'a> {
 }
 
 impl<'a> Functions<'a> {
-    pub(crate) async fn of(asked: &'a Asked) -> Self {
-        Self { client: Client::new(&asked.account.config().await), stack: &asked.stack }
+    pub(crate) async fn of(account: &Account, stack: &'a str) -> Self {
+        Self { client: Client::new(&account.config().await), stack }
     }
 
     /// What `lifecycle` answers.
