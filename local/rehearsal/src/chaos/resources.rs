@@ -72,8 +72,8 @@ async fn are_refused(stage: &mut Stage<'_>, instance: &str, log: &Path) -> Resul
     Ok(())
 }
 
-/// Both versions share an instance, so that live is ended as well, and nothing can be started there any more. Greenlight
-/// replaces no instance when none would be left that is healthy, so somebody has to.
+/// Both versions share an instance, so that live is ended as well, and nothing can be started there any more. What is left of
+/// the instances has to be replaced without anybody's help.
 pub(super) async fn memory_is_eaten(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let before = stage.instances()?;
     let memory =
@@ -82,10 +82,6 @@ pub(super) async fn memory_is_eaten(stage: &mut Stage<'_>) -> Result<Option<Told
     stage.reaches("shifting").await?;
     let began = cloud::now().saturating_sub(SEEN).unwrap_or_default();
     let ended = stage.ended(&upload).await?;
-    for instance in &before {
-        stage.cloud().scaling.replace_later(&instance.id);
-        stage.display().line(&format!("somebody has {} replaced", instance.id));
-    }
     until("all instances replaced, and healthy", REPLACED, || async {
         let healthy = stage.healthy().await?;
         let now = stage.instances()?;
