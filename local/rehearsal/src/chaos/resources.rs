@@ -90,14 +90,13 @@ pub(super) async fn memory_is_eaten(stage: &mut Stage<'_>) -> Result<Option<Told
     })
     .await?;
     stage.excuse(began, "no instance had memory left");
-    for colour in ["blue", "green"] {
-        let alarms = stage.product().alarms(stage.service(), colour)?.to_vec();
-        until(&format!("an alarm of {colour}"), JUDGED, || async {
-            let transitions = stage.cloud().alarms.transitions();
-            let fired = transitions.iter().filter(|one| one.at >= began && one.state == AlarmState::Alarm);
-            Ok(fired.into_iter().any(|one| alarms.contains(&one.alarm)))
-        })
-        .await?;
-    }
+    let mut alarms = stage.product().alarms(stage.service(), "blue")?.to_vec();
+    alarms.extend_from_slice(stage.product().alarms(stage.service(), "green")?);
+    until("an alarm of the service", JUDGED, || async {
+        let transitions = stage.cloud().alarms.transitions();
+        let fired = transitions.iter().filter(|one| one.at >= began && one.state == AlarmState::Alarm);
+        Ok(fired.into_iter().any(|one| alarms.contains(&one.alarm)))
+    })
+    .await?;
     Ok(Some(ended))
 }

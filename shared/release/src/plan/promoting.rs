@@ -38,6 +38,9 @@ impl Planning<'_> {
             return self.keep(open);
         };
         let moved = rules.base.are_all_on(open.colour);
+        if open.rule.is_some() && release_share(&rules, open.colour) == 1000 {
+            self.ledger.emptied_at.get_or_insert(self.now);
+        }
         if let Some(live) = self.live_colour()
             && self.mends_odd_rule(&mut open, &rules, live)
         {
@@ -50,6 +53,8 @@ impl Planning<'_> {
             }
             // An operator has lowered the weight since. Raising it again must be proven like any raise.
             (Some(_), _) if release_share(&rules, open.colour) < 1000 => {
+                // The other colour has traffic again: its drain counts from when that was seen to be over.
+                self.ledger.emptied_at = None;
                 open.phase.misses_its_raise();
                 let phase = open.phase.clone();
                 self.raise(open, phase);
