@@ -2,6 +2,7 @@
 
 use crate::event::{Event, parse};
 use crate::hook_execution::{HookExecutions, answer_once};
+use futures::future::join_all;
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
 use greenlight::ports::{Clock, Ports};
@@ -64,15 +65,12 @@ async fn act(
             obey(ports, settings, clock, &service, command, dry_run).await
         }
         Event::Command { service: None, command, dry_run } => {
-            let mut answers = Vec::new();
-            for service in settings.services.keys() {
-                // One that cannot be read hides no other.
+            // Side by side, so that a slow answer of AWS counts once; and one that cannot be read hides no other.
+            let answers = join_all(settings.services.keys().map(|service| async move {
                 let answer = obey(ports, settings, clock, service.as_str(), command, dry_run).await;
-                answers.push(
-                    answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) })),
-                );
-            }
-            Ok(json!({ "services": answers }))
+                answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) }))
+            }));
+            Ok(json!({ "services": answers.await }))
         }
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {

@@ -273,7 +273,7 @@ pub const CAUSES: &[Explained] = &[
     ),
     word(
         "target_failed",
-        "A hook failed on an instance. The reason holds the script's last words.",
+        "A hook failed on an instance, and the reason holds the script's last words; or the candidate answered a path of `smoke.txt` otherwise than live.",
         "Mend the bundle, push again.",
     ),
     word(
