@@ -1,6 +1,7 @@
 //! S3 and Lambda, as whoever calls may use them.
 
 pub(crate) mod functions;
+pub(crate) mod receipts;
 
 use crate::release::{Address, Seen, Summary};
 use anyhow::Context as _;

@@ -15,7 +15,8 @@ mod release;
 mod say;
 mod told;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use std::process::ExitCode;
 
 /// Releases of web services on EC2, without a lost request.
@@ -38,6 +39,11 @@ enum About {
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Operator(operator::Operator),
+    /// Writes what a shell needs to complete these commands: see docs/operating.md for where it goes.
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,9 +88,17 @@ async fn main() -> ExitCode {
         About::Release(Release::Wait(arguments)) => release::wait::run(&arguments).await,
         #[cfg(feature = "aws")]
         About::Operator(operator) => operator.run().await,
+        About::Completions { shell } => completions(shell),
     };
     outcome.unwrap_or_else(|error| {
         say::beside(&format!("greenlight: {error:#}"));
         ExitCode::from(UNREADABLE)
     })
+}
+
+fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "greenlight", &mut script);
+    say::answer(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -4,13 +4,14 @@ mod answer;
 mod explain;
 mod firewall;
 mod page;
+mod show;
 mod status;
 
 use crate::aws::functions::Functions;
 use crate::{aws, say};
 use clap::{Args, Subcommand, ValueEnum};
 use release::Command;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// What can be said.
@@ -22,6 +23,10 @@ pub(crate) enum Operator {
     Status(status::Arguments),
     /// Lists the last releases of a service, the newest first, with their verdicts and reasons.
     Releases(Service),
+    /// Shows what a release has left: its steps and why, what was counted, how it ended.
+    ///
+    /// Reads the state bucket with the caller's own credentials. Without a number the last one that has ended.
+    Show(show::Arguments),
     /// Stops the raises of a release. An alarm still takes it back.
     Pause(Change),
     /// Ends the pause.
@@ -34,6 +39,10 @@ pub(crate) enum Operator {
     Rollback(Change),
     /// Makes one more attempt with the last rejected release.
     Retry(Change),
+    /// Lets no release open for a time. What is open goes on, uploads wait, rollbacks do not.
+    Freeze(Freeze),
+    /// Ends a freeze.
+    Thaw(Change),
     /// Says what a reason in the log or in a verdict means, and what to do.
     Explain(explain::Arguments),
     /// Lists who is blocked, why, and until when.
@@ -97,6 +106,22 @@ pub(crate) struct Change {
     asked: Asked,
 }
 
+/// A time without releases.
+#[derive(Debug, Args)]
+pub(crate) struct Freeze {
+    #[command(flatten)]
+    change: Change,
+    /// Why, in one line, for whoever finds it so
+    #[arg(long)]
+    reason: String,
+    /// For how long, as 90m, 12h or 3d
+    #[arg(long = "for", value_name = "TIME", required_unless_present = "until", conflicts_with = "until")]
+    time: Option<String>,
+    /// Until when, as 2026-12-27T06:00:00Z
+    #[arg(long)]
+    until: Option<String>,
+}
+
 /// The command means nothing at the moment, and changes nothing.
 const REFUSED: u8 = 1;
 
@@ -110,12 +135,15 @@ impl Operator {
         match self {
             Self::Status(arguments) => status::run(arguments).await,
             Self::Releases(Service { service, asked }) => releases(service, asked).await,
+            Self::Show(arguments) => arguments.run().await,
             Self::Pause(change) => change.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,
             Self::Abort(change) => change.send(Command::Abort).await,
             Self::Rollback(change) => change.send(Command::Rollback).await,
             Self::Retry(change) => change.send(Command::Retry).await,
+            Self::Freeze(freeze) => freeze.send().await,
+            Self::Thaw(change) => change.say(json!({ "command": "thaw" })).await,
             Self::Explain(arguments) => arguments.run(),
             Self::Blocked(listed) => listed.run().await,
             Self::Block(changed) => changed.run("block").await,
@@ -128,8 +156,12 @@ impl Operator {
 
 impl Change {
     async fn send(&self, command: Command) -> anyhow::Result<ExitCode> {
+        self.say(json!({ "command": command })).await
+    }
+
+    async fn say(&self, mut payload: Value) -> anyhow::Result<ExitCode> {
         let Self { service, dry_run, asked } = self;
-        let mut payload = json!({ "command": command, "service": service });
+        payload["service"] = json!(service);
         if *dry_run {
             payload["dryRun"] = json!(true);
         }
@@ -140,6 +172,19 @@ impl Change {
             Output::Text => say::answer(&say::harmless(&format!("{}\n", told.in_words(*dry_run))))?,
         }
         Ok(if told.refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+    }
+}
+
+impl Freeze {
+    async fn send(&self) -> anyhow::Result<ExitCode> {
+        let Self { change, reason, time, until } = self;
+        let mut payload = json!({ "command": "freeze", "reason": reason });
+        for (name, value) in [("time", time), ("until", until)] {
+            if let Some(value) = value {
+                payload[name] = json!(value);
+            }
+        }
+        change.say(payload).await
     }
 }
 

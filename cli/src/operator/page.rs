@@ -2,7 +2,7 @@
 
 use super::answer::Shown;
 use jiff::Timestamp;
-use release::{Colour, Instances, Ledger, Past, Purpose, Status, Verdict};
+use release::{Colour, Freeze, Instances, Ledger, Past, Purpose, Status, Verdict};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -37,6 +37,10 @@ pub(crate) fn status(shown: &Shown) -> String {
     }
     if ledger.paused {
         lines.push("  paused by an operator: no release gets more traffic until resume".to_owned());
+    }
+    if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
+        let Freeze { until, reason, .. } = freeze;
+        lines.push(format!("  frozen until {until}, or until thaw: no release opens: {reason}"));
     }
     if let Some(last) = ledger.releases.last() {
         lines.push(format!("  last   {}", of_past(last)));
@@ -102,7 +106,7 @@ fn bar(percent: u8) -> String {
 }
 
 /// A time that has passed, in its two largest units.
-fn ago(since: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(since: Timestamp, now: Timestamp) -> String {
     let passed = Duration::try_from(now.duration_since(since)).unwrap_or_default().as_secs();
     match passed {
         0..60 => format!("{passed} s"),
@@ -121,13 +125,17 @@ pub(crate) fn releases(ledger: &Ledger) -> String {
     if page.is_empty() { "no release has ended yet\n".to_owned() } else { page }
 }
 
-fn of_past(past: &Past) -> String {
-    let Past { purpose, upload, colour, verdict, opened_at, closed_at, .. } = past;
-    let what = match purpose {
+pub(super) fn named(purpose: Purpose) -> &'static str {
+    match purpose {
         Purpose::Release => "release",
         Purpose::Rollback => "the rollback to release",
         Purpose::Settle => "the settling of release",
-    };
+    }
+}
+
+fn of_past(past: &Past) -> String {
+    let Past { purpose, upload, colour, verdict, opened_at, closed_at, .. } = past;
+    let what = named(*purpose);
     let ended = closed_at.strftime("%Y-%m-%d %H:%M UTC");
     let took = ago(*opened_at, *closed_at);
     let head = format!("{what} {} ({}) on {colour}", upload.number, upload.commit);

@@ -2,6 +2,7 @@
 
 use crate::stub_aws::{Answer, StubAws};
 use serde_json::{Value, json};
+use std::process::Command;
 
 fn answering(answer: &Value) -> StubAws {
     StubAws::prepared(vec![("/invocations", vec![Answer::with("200 OK", "", answer.to_string())])])
@@ -152,4 +153,75 @@ fn a_reason_is_explained_without_a_stack() {
     assert_eq!(beside, "greenlight: there is no reason \"not-proven\": `greenlight explain` lists all\n");
     assert!(explain(&[]).0.lines().count() > 50);
     assert!(aws.asked().is_empty());
+}
+
+#[test]
+fn a_freeze_says_why_and_until_when_or_for_how_long() {
+    for (told, member, value) in [("--for", "time", "12h"), ("--until", "until", "2026-12-27T06:00:00Z")] {
+        let aws = answering(&json!({"changed": true, "refused": false, "says": "no release opens"}));
+        let (said, _, code) = run(&aws, &["freeze", "backend", "--reason", "holidays", told, value]);
+        assert_eq!((said.as_str(), code), ("no release opens\n", Some(0)));
+        let payload =
+            json!({"command": "freeze", "service": "backend", "reason": "holidays", (member): value});
+        assert_eq!(asked(&aws).1, payload);
+    }
+    let nobody = StubAws::prepared(vec![]);
+    for arguments in [
+        &["freeze", "backend", "--for", "12h"][..],
+        &["freeze", "backend", "--reason", "holidays"],
+        &["freeze", "backend", "--reason", "holidays", "--for", "1h", "--until", "2026-12-27T06:00:00Z"],
+    ] {
+        assert_eq!(run(&nobody, arguments).2, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_shell_learns_every_command() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_greenlight")).args(["completions", "bash"]).output().unwrap();
+    assert!(output.status.success());
+    let bash = String::from_utf8(output.stdout).unwrap();
+    for command in ["status", "rollback", "freeze", "unblock", "bundle", "completions"] {
+        assert!(bash.contains(&format!("greenlight,{command})")), "{command}");
+    }
+}
+
+const LISTING: &str = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+    <Contents><Key>receipts/backend/0000000142-20261128T150330Z.json</Key></Contents>\
+    <Contents><Key>receipts/backend/0000000142-20261128T160330Z.json</Key></Contents></ListBucketResult>";
+
+#[test]
+fn the_last_receipt_of_a_number_is_shown() {
+    let receipt = include_str!("../../../shared/release/tests/receipts/rejected.json");
+    let status = json!({"service": "backend", "says": "", "stateBucket": "shop-state"});
+    let aws = StubAws::prepared(vec![
+        ("/invocations", vec![Answer::with("200 OK", "", status.to_string())]),
+        ("list-type=2", vec![Answer::ok(LISTING)]),
+        ("/receipts/", vec![Answer::ok(receipt)]),
+    ]);
+    let (said, beside, code) = run(&aws, &["show", "backend", "142"]);
+    assert_eq!((beside.as_str(), code), ("", Some(0)));
+    assert!(said.starts_with("release 142 (9c01d2e) of backend: rejected\n"), "{said}");
+    let [_, listed, read] = aws.asked().try_into().unwrap();
+    assert_eq!(listed.parameter("prefix"), Some("receipts%2Fbackend%2F0000000142-"));
+    assert!(read.line.starts_with("GET /shop-state/receipts/backend/0000000142-20261128T160330Z.json"));
+}
+
+#[test]
+fn a_release_without_a_receipt_is_told_where_it_was_looked_for() {
+    let status = json!({"service": "backend", "says": "", "stateBucket": "shop-state"});
+    let aws = StubAws::prepared(vec![
+        ("/invocations", vec![Answer::with("200 OK", "", status.to_string())]),
+        (
+            "list-type=2",
+            vec![Answer::ok("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")],
+        ),
+    ]);
+    let (said, beside, code) = run(&aws, &["show", "backend", "7"]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert_eq!(
+        beside,
+        "greenlight: there is no receipt of release 7 of backend at s3://shop-state/receipts/backend/0000000007-: \
+         a release leaves one within a minute of its end\n"
+    );
 }

@@ -1,17 +1,22 @@
 //! What comes in: one closed enum of everything that can wake this function.
 
 use greenlight::failure::Excerpt;
+use jiff::Timestamp;
 use release::evidence::{Report, ReportError};
 use release::{Command, DeploymentId, Question, SmokeError, SmokeReport};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
+use std::time::Duration;
 
 /// Bytes of an id or a name at most. AWS's are shorter, deployment groups have up to 100 letters.
 const LONGEST_ID: usize = 256;
 
 /// Bytes of a hook execution's id at most. It holds a token of CodeDeploy's and has several hundred.
 const LONGEST_TOKEN: usize = 4096;
+
+/// Bytes of a freeze's reason at most. What is longer than a line the freeze itself refuses.
+const LONGEST_REASON: usize = 1024;
 
 /// Everything that can wake this function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,24 @@ pub enum Event {
         /// Whether only to say what it would do.
         dry_run: bool,
     },
+    /// An operator lets no release open for a time.
+    Freeze {
+        /// The service, as typed.
+        service: String,
+        /// When it ends.
+        end: End,
+        /// Why.
+        reason: String,
+        /// Whether only to say what it would do.
+        dry_run: bool,
+    },
+    /// An operator ends that.
+    Thaw {
+        /// The service, as typed.
+        service: String,
+        /// Whether only to say what it would do.
+        dry_run: bool,
+    },
     /// EventBridge says that a deployment, or an instance in it, changed.
     DeploymentChanged {
         /// The deployment group's name.
@@ -52,6 +75,25 @@ pub enum Event {
     },
 }
 
+/// When a freeze ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// At this time.
+    At(Timestamp),
+    /// So long after it was asked for.
+    After(Duration),
+}
+
+impl End {
+    /// The time. What lies beyond all times is the last of them.
+    pub(crate) fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(until) => until,
+            Self::After(time) => now.saturating_add(time).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
 /// For the log.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +106,8 @@ impl fmt::Display for Event {
             Self::Command { service, command, .. } => {
                 write!(f, "the command {command:?} for {}", service.as_deref().unwrap_or("all services"))
             }
+            Self::Freeze { service, .. } => write!(f, "the command freeze for {service}"),
+            Self::Thaw { service, .. } => write!(f, "the command thaw for {service}"),
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
@@ -130,6 +174,40 @@ struct Commanded {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Frozen {
+    service: String,
+    #[serde(rename = "command")]
+    _command: String,
+    until: Option<Timestamp>,
+    time: Option<String>,
+    reason: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Frozen {
+    /// Exactly one of both says when it ends.
+    fn end(&self) -> Option<End> {
+        match (self.until, &self.time) {
+            (Some(until), None) => Some(End::At(until)),
+            (None, Some(time)) => duration::parse(time).map(End::After),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Thawed {
+    service: String,
+    #[serde(rename = "command")]
+    _command: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Deserialize)]
 struct Changed {
     detail: ChangedDetail,
 }
@@ -166,6 +244,16 @@ const EXECUTION: Kind = Kind {
 const COMMAND: Kind =
     Kind { name: "a command", sample: "command-status.json", members: &[], optional: &["service"] };
 
+const FREEZE: Kind = Kind {
+    name: "a freeze",
+    sample: "command-freeze.json",
+    members: &[("service", LONGEST_ID), ("reason", LONGEST_REASON)],
+    optional: &["until", "time"],
+};
+
+const THAW: Kind =
+    Kind { name: "a thaw", sample: "command-thaw.json", members: &[("service", LONGEST_ID)], optional: &[] };
+
 const QUESTION: Kind = Kind {
     name: "a hook's question",
     sample: "hook-validate-service.json",
@@ -192,6 +280,22 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
             deployment_id: execution.deployment_id,
             execution_id: execution.lifecycle_event_hook_execution_id,
         });
+    }
+    if payload.get("command") == Some(&json!("freeze")) {
+        let frozen: Frozen = FREEZE.read(payload, payload)?;
+        let end = frozen.end().ok_or_else(|| EventError::Malformed {
+            kind: FREEZE.name,
+            path: "until".to_owned(),
+            detail: "it says when it ends, either as until, a time as 2026-12-27T06:00:00Z, or as time, as long as 90m, 12h or 3d"
+                .to_owned(),
+            sample: FREEZE.sample,
+        })?;
+        let Frozen { service, reason, dry_run, .. } = frozen;
+        return Ok(Event::Freeze { service, end, reason, dry_run });
+    }
+    if payload.get("command") == Some(&json!("thaw")) {
+        let Thawed { service, dry_run, .. } = THAW.read(payload, payload)?;
+        return Ok(Event::Thaw { service, dry_run });
     }
     if payload.get("command").is_some() {
         let Commanded { service, command, dry_run } = COMMAND.read(payload, payload)?;
@@ -258,7 +362,6 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_malformed_question_is_told_where_it_is_wrong() {
@@ -302,6 +405,32 @@ mod tests {
     }
 
     #[test]
+    fn a_freeze_ends_at_a_time_or_after_one_and_at_nothing_else() {
+        let freeze = |end: Value| {
+            let mut payload = json!({"command": "freeze", "service": "backend", "reason": "holidays"});
+            payload.as_object_mut().unwrap().extend(end.as_object().unwrap().clone());
+            parse(&payload)
+        };
+        let now: Timestamp = "2026-12-23T18:00:00Z".parse().unwrap();
+        for (end, until) in [
+            (json!({"until": "2026-12-27T06:00:00Z"}), "2026-12-27T06:00:00Z"),
+            (json!({"time": "12h"}), "2026-12-24T06:00:00Z"),
+        ] {
+            let Ok(Event::Freeze { end, .. }) = freeze(end) else { panic!("not taken") };
+            assert_eq!(end.from(now).to_string(), until);
+        }
+        for end in [
+            json!({}),
+            json!({"time": "soon"}),
+            json!({"time": "12h", "until": "2026-12-27T06:00:00Z"}),
+            json!({"until": "Christmas"}),
+            json!({"until": "2026-12-27T06:00:00Z", "why": "?"}),
+        ] {
+            assert!(matches!(freeze(end), Err(EventError::Malformed { kind: "a freeze", .. })));
+        }
+    }
+
+    #[test]
     fn no_message_repeats_more_than_the_beginning_of_what_came_in() {
         let long = "x".repeat(1_000_000);
         let question =
@@ -312,6 +441,10 @@ mod tests {
         });
         let execution = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"});
         let command = json!({"command": "status", "service": "backend"});
+        let freeze = json!({
+            "command": "freeze", "service": "backend", "until": "2026-12-27T00:00:00Z", "reason": "holidays",
+        });
+        let thaw = json!({"command": "thaw", "service": "backend"});
         for (good, at) in [
             (&question, "/lifecycleEvent"),
             (&question, "/deploymentId"),
@@ -322,6 +455,10 @@ mod tests {
             (&execution, "/LifecycleEventHookExecutionId"),
             (&command, "/command"),
             (&command, "/service"),
+            (&freeze, "/service"),
+            (&freeze, "/until"),
+            (&freeze, "/reason"),
+            (&thaw, "/service"),
         ] {
             assert!(parse(good).is_ok(), "{good}");
             for bad in [json!(long), json!([long]), json!({ "of": long })] {

@@ -10,9 +10,9 @@ use greenlight::reconcile::{Reported, amend, observe, read, reconcile, reconcile
 use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
-    Answer, Asker, Command, InstanceId, Ledger, PerColour, Policy, Question, Reads, ServiceName, SmokeError,
-    SmokeReport, Status, Stranger, Summary, TargetHealth, Wake, accept_command, answer, plan, reads,
-    wait_for_newer,
+    Answer, Asker, Command, CommandAnswer, InstanceId, Ledger, PerColour, Policy, Question, Reads,
+    ServiceName, SmokeError, SmokeReport, Status, Stranger, Summary, TargetHealth, Wake, accept_command,
+    accept_freeze, accept_thaw, answer, plan, reads, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -62,15 +62,26 @@ async fn act(
             Ok(json!(heard))
         }
         Event::Command { service: Some(service), command, dry_run } => {
-            obey(ports, settings, clock, &service, command, dry_run).await
+            obey(ports, settings, clock, &service, &Order::plain(command), dry_run).await
         }
         Event::Command { service: None, command, dry_run } => {
             // Side by side, so that a slow answer of AWS counts once; and one that cannot be read hides no other.
             let answers = join_all(settings.services.keys().map(|service| async move {
-                let answer = obey(ports, settings, clock, service.as_str(), command, dry_run).await;
+                let order = Order::plain(command);
+                let answer = obey(ports, settings, clock, service.as_str(), &order, dry_run).await;
                 answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) }))
             }));
             Ok(json!({ "services": answers.await }))
+        }
+        Event::Freeze { service, end, reason, dry_run } => {
+            let now = clock.now();
+            let order = Order::new("freeze", |ledger| accept_freeze(ledger, end.from(now), &reason, now));
+            obey(ports, settings, clock, &service, &order, dry_run).await
+        }
+        Event::Thaw { service, dry_run } => {
+            let now = clock.now();
+            let order = Order::new("thaw", |ledger| accept_thaw(ledger, now));
+            obey(ports, settings, clock, &service, &order, dry_run).await
         }
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {
@@ -101,12 +112,28 @@ fn service_of_group<'a>(settings: &'a Settings, group: &str) -> Option<&'a Servi
     settings.services.iter().find(|(_, service)| service.deployment_group == group).map(|(name, _)| name)
 }
 
+/// What an operator wants: its word, and what it writes into a ledger.
+struct Order<'a> {
+    word: Value,
+    accept: Box<dyn Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a>,
+}
+
+impl<'a> Order<'a> {
+    fn new(word: &str, accept: impl Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a) -> Self {
+        Self { word: json!(word), accept: Box::new(accept) }
+    }
+
+    fn plain(command: Command) -> Self {
+        Self { word: json!(command), accept: Box::new(move |ledger| accept_command(ledger, command)) }
+    }
+}
+
 async fn obey(
     ports: &impl Ports,
     settings: &Settings,
     clock: &impl Clock,
     typed: &str,
-    command: Command,
+    order: &Order<'_>,
     dry_run: bool,
 ) -> Result<Value, Failure> {
     let Some(service) = settings.services.keys().find(|name| name.as_str() == typed) else {
@@ -119,10 +146,10 @@ async fn obey(
     let policy = &settings.policy;
     let (ledger, told) = if dry_run {
         let ledger = read(ports, service).await?.0;
-        let told = accept_command(&ledger, command).1;
+        let told = (order.accept)(&ledger).1;
         (ledger, told)
     } else {
-        let told = amend(ports, service, |ledger| accept_command(&ledger, command)).await?;
+        let told = amend(ports, service, |ledger| (order.accept)(&ledger)).await?;
         let ledger = if told.changed {
             let reconciled = reconcile(ports, service, policy, clock, Wake::Event)
                 .await
@@ -135,20 +162,21 @@ async fn obey(
         (ledger, told)
     };
     let mut answer = json!({
-        "service": service, "command": command, "changed": told.changed, "refused": told.refused, "says": told.says,
+        "service": service, "command": order.word, "changed": told.changed, "refused": told.refused, "says": told.says,
         "summary": Summary::of(&ledger, policy, clock.now()), "ledger": ledger,
     });
     if dry_run {
         answer["dryRun"] = json!(true);
     }
-    if command == Command::Status {
+    if order.word == json!(Command::Status) {
         let status = look(ports, policy, clock, &ledger).await;
         answer["says"] = json!(status.says);
         answer["status"] = json!(status);
+        answer["stateBucket"] = json!(settings.state_bucket);
     }
     tracing::info!(
         service = typed,
-        command = json!(command).to_string(),
+        command = order.word.to_string(),
         changed = told.changed,
         dry_run,
         says = answer["says"].as_str(),

@@ -1,7 +1,7 @@
 //! What is remembered of a service between two passes: one JSON object, replaced only by compare-and-swap.
 
 use crate::stored::{Aside, Schema, UnknownFields};
-use crate::{Colour, Commit, Open, Purpose, Receipt, ReleaseNumber, Revision, Verdict};
+use crate::{Colour, Commit, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Verdict};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -219,6 +219,9 @@ pub struct Ledger {
     pub paused: bool,
     /// Whether an operator asked for the previous colour back.
     pub rollback: bool,
+    /// Until when an operator lets no release open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Freeze>,
     /// The last releases that ended, oldest first, at most [`Ledger::REMEMBERED`].
     pub releases: Vec<Past>,
     /// The last uploads that were not taken, oldest first, at most [`Ledger::REMEMBERED`]. The same object version stays
@@ -275,6 +278,7 @@ impl Ledger {
             pending: None,
             paused: false,
             rollback: false,
+            frozen: None,
             releases: Vec::new(),
             refused: Vec::new(),
             looked_at: None,

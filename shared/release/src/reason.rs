@@ -5,6 +5,7 @@ mod sentence;
 
 use crate::evidence::{AtMax, BadMinutes, Compared, Judgement, TimeIsOver};
 use crate::{InstanceId, ReleaseNumber, Routing, RuleArn};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What takes an open release back.
@@ -339,6 +340,13 @@ pub enum Reason {
         /// What remains, in seconds.
         seconds: u64,
     },
+    /// An operator lets no release open for a time: what was uploaded waits.
+    Frozen {
+        /// Until when.
+        until: Timestamp,
+        /// Why, in the operator's words.
+        why: String,
+    },
     /// An operator holds the release.
     Paused,
     /// A raise is due but not proven safe.
@@ -486,6 +494,7 @@ impl Reason {
             Self::Judged { .. } => "judged",
             Self::CountsUnreadable { .. } => "counts_unreadable",
             Self::WaitsForDrain { .. } => "waits_for_drain",
+            Self::Frozen { .. } => "frozen",
             Self::Paused => "paused",
             Self::NotProven { .. } => "not_proven",
             Self::Unknown { .. } => "unknown",

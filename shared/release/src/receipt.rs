@@ -142,8 +142,17 @@ impl Receipt {
 
     /// Its place: no two receipts have the same, and those of a service stand in the order of their numbers.
     pub fn key(&self) -> String {
-        let Self { service, number, closed_at, .. } = self;
-        format!("receipts/{service}/{:010}-{}.json", number.0, closed_at.strftime("%Y%m%dT%H%M%SZ"))
+        format!(
+            "{}{}.json",
+            Self::beginning(&self.service, Some(self.number)),
+            self.closed_at.strftime("%Y%m%dT%H%M%SZ")
+        )
+    }
+
+    /// How the keys of all receipts of a release begin, or of a service.
+    pub fn beginning(service: &ServiceName, number: Option<ReleaseNumber>) -> String {
+        let number = number.map(|number| format!("{:010}-", number.0)).unwrap_or_default();
+        format!("receipts/{service}/{number}")
     }
 
     /// Whether it is still tried to write it.

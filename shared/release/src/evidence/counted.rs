@@ -108,6 +108,18 @@ impl Counted {
         }
     }
 
+    /// The share that was ordered last did not arrive, and is ordered once more: it holds from now on. Had the candidate no other
+    /// share before, nothing that was counted until now was its own.
+    pub fn order_anew(&mut self, now: Timestamp) {
+        if self.orders.len() == 1 {
+            let Self { orders, warm_up_seconds, asked_at, week, .. } = std::mem::take(self);
+            *self = Self { orders, warm_up_seconds, asked_at, week, ..Self::default() };
+        }
+        if let Some(last) = self.orders.last_mut() {
+            last.at = last.at.max(now);
+        }
+    }
+
     /// The share that was ordered last.
     pub fn share(&self) -> Share {
         self.orders.last().map_or(Share::NONE, |order| order.share)
@@ -350,6 +362,36 @@ mod tests {
         }
         assert_eq!(counted.share(), Share::plain(100));
         assert_eq!(counted.shares(minute_of(start) + 60), (1.0, 1.0));
+    }
+
+    #[test]
+    fn what_was_counted_before_the_first_share_arrived_does_not_count() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let later = start.checked_add(SignedDuration::from_mins(10)).unwrap();
+        let mut counted = Counted { week: Some(Week::default()), ..Counted::default() };
+        counted.order(Share::plain(10), Duration::from_secs(10), start);
+        counted
+            .take_published(&[PublishedMinute { minute: minute_of(start) + 1, ..Default::default() }], later);
+        counted.order_anew(later);
+        assert_eq!(counted.orders, [Order { at: later, share: Share::plain(10) }]);
+        assert!(counted.published.is_empty() && counted.week.is_some() && counted.warm_up_seconds == 10);
+    }
+
+    #[test]
+    fn a_later_share_that_did_not_arrive_leaves_what_was_counted_under_the_one_before() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let [raised, later] =
+            [5, 10].map(|minutes| start.checked_add(SignedDuration::from_mins(minutes)).unwrap());
+        let mut counted = Counted::default();
+        counted.order(Share::plain(10), Duration::ZERO, start);
+        counted
+            .take_published(&[PublishedMinute { minute: minute_of(start) + 1, ..Default::default() }], later);
+        counted.order(Share::ALL, Duration::ZERO, raised);
+        counted.order_anew(later);
+        assert_eq!((counted.orders[0].at, counted.orders[1].at), (start, later));
+        assert_eq!(counted.published.len(), 1);
+        assert_eq!(counted.shares(minute_of(raised)), (0.1, 0.1), "it never held");
+        assert_eq!(counted.shares(minute_of(later)), (0.1, 1.0));
     }
 
     #[test]

@@ -29,10 +29,11 @@ impl Planning<'_> {
         if self.rolls_back() {
             return true;
         }
-        if self.ledger.pending.is_some() && self.waits_for_drain() {
+        let is_due = self.ledger.pending.is_some() && !self.is_frozen();
+        if is_due && self.waits_for_drain() {
             return true;
         }
-        if let Some(upload) = self.ledger.pending.take() {
+        if let Some(upload) = self.ledger.pending.take_if(|_| is_due) {
             let colour = self.live_colour().map_or(Colour::Blue, Colour::other);
             self.open_release(upload, colour, self.policy.strategy, self.policy.bake);
             return true;
@@ -44,12 +45,24 @@ impl Planning<'_> {
         settles
     }
 
+    /// Whether an operator lets no release open now. A freeze that is over is forgotten.
+    fn is_frozen(&mut self) -> bool {
+        self.ledger.frozen.take_if(|freeze| freeze.until <= self.now);
+        let Some(freeze) = &self.ledger.frozen else { return false };
+        let (until, why) = (freeze.until, freeze.reason.clone());
+        self.because(Reason::Frozen { until, why });
+        true
+    }
+
     /// Before the first release, or with a ledger that was lost: then a colour may serve that nothing is known of, and
     /// it is not taken down.
     fn idle_with_nothing_live(&mut self) {
         let Some(upload) = self.ledger.pending.clone() else {
             return self.because(Reason::NothingToDo);
         };
+        if self.is_frozen() {
+            return;
+        }
         let Some(rules) = self.seen.rules.known().cloned() else {
             return self
                 .because(Reason::Unknown { what: "rules: nothing opens before they were read".to_owned() });

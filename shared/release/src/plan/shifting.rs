@@ -165,6 +165,10 @@ impl Planning<'_> {
             }
         }
         let why = self.why_raised(&open);
+        let was_lost = open.phase.trial().is_some_and(|trial| trial.raised == Raised::Missing);
+        if let Some(counted) = open.counted.as_mut().filter(|_| was_lost) {
+            counted.order_anew(self.now);
+        }
         open.phase = phase;
         if let Some(trial) = open.phase.trial_mut() {
             trial.raised = Raised::Decided;

@@ -66,6 +66,11 @@ pub const REASONS: &[Explained] = &[
         "If it stays: the lifecycle function's log, for throttling or a missing `cloudwatch:GetMetricData`.",
     ),
     word(
+        "frozen",
+        "An operator lets no release open until a stated time. What was uploaded waits.",
+        "`thaw` ends it early; rollbacks need none.",
+    ),
+    word(
         "paused",
         "An operator has paused the release.",
         "`resume`. A release that stays paused for too long ends without blame.",

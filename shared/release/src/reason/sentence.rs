@@ -83,6 +83,7 @@ impl Display for Reason {
                 f,
                 "nothing is installed for another {seconds} s: the idle colour answers late requests"
             ),
+            Self::Frozen { until, why } => write!(f, "no release opens until {until}, or until thaw: {why}"),
             Self::Paused => f.write_str("the weight stays: an operator has paused the release"),
             Self::NotProven { waiting } => {
                 write!(f, "the candidate gets no more traffic yet: waiting for {waiting}")

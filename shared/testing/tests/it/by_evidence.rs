@@ -5,7 +5,7 @@ use super::traffic::{Ends, Kit, Traffic};
 use greenlight::failure::Class;
 use jiff::Timestamp;
 use release::evidence::{AtMax, Published, PublishedMinute, minute_of};
-use release::{AlarmState, Colour, Verdict};
+use release::{AlarmState, Colour, Verdict, Wake};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -198,6 +198,27 @@ async fn silence_is_no_health_and_at_its_latest_time_the_setting_decides() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_share_that_did_not_arrive_has_its_time_from_when_it_does() {
+    let mut story = installed("evidence", 0).await;
+    story.policy.at_max = AtMax::GoOn;
+    story.refuses(&["set_release_weights"], Class::Transient);
+    for _ in 0..10 {
+        story.pass(Duration::from_secs(60));
+        story.try_wake(Wake::Question).await.unwrap();
+    }
+    assert_eq!(story.share(Colour::Green), 0, "decided ten minutes ago");
+    story.world.expect_faults(&[]);
+    let mut traffic = Traffic::new(&story, 1, &|_| 0.0, &calm);
+    while traffic.second() < 29 * 60 {
+        traffic.turn().await;
+        let share = story.share(Colour::Green);
+        assert!((1..900).contains(&share), "{share} after {} s", traffic.second());
+    }
+    traffic.while_it_is_tried(60).await;
+    assert_eq!(story.phase(), "promoting", "{}", verdict(&story));
 }
 
 /// The rate of the night would allow a version that fails one request in five.

@@ -14,6 +14,7 @@ mod deployments;
 mod drift;
 mod evidence;
 mod faults;
+mod freezes;
 mod instances;
 mod newer_ledger;
 mod order;
