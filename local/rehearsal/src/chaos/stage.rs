@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longer than one release takes, its second attempt included.
-const RELEASE: Duration = Duration::from_secs(110);
+/// Longer than one release takes, its second attempt included, when each waits for its whole `InstallDeadline`.
+const RELEASE: Duration = Duration::from_secs(170);
 
 /// Longer than a release takes to get to a phase.
 const PHASE: Duration = Duration::from_secs(60);
