@@ -6,6 +6,8 @@
 # process group ends the step as well.
 compose_patience=480
 memory_mib=${GREENLIGHT_MEMORY_MIB:-0}
+# Another file of variables than the colour's. Set here, so that none comes from outside.
+compose_environment=''
 
 compose_file() {
   local name
@@ -18,12 +20,12 @@ compose_file() {
 compose_project() { echo "greenlight-$service-$1"; }
 
 # compose COLOUR ARGUMENTS…: what the file may name stands before the command. The container sees of it what the file
-# hands on. A caller's $environment stands for the colour's file of variables.
+# hands on.
 compose() {
   local colour=$1
   shift
   HOST=$app_address PORT=$(app_port "$colour") GREENLIGHT_SERVICE=$service GREENLIGHT_COLOUR=$colour \
-    GREENLIGHT_RELEASE=$release GREENLIGHT_ENV_FILE=${environment:-$(app_environment_file "$colour")} \
+    GREENLIGHT_RELEASE=$release GREENLIGHT_ENV_FILE=${compose_environment:-$(app_environment_file "$colour")} \
     timeout --foreground --kill-after=10 "$compose_patience" \
     docker compose --project-name "$(compose_project "$colour")" "$@" </dev/null
 }
@@ -47,17 +49,17 @@ compose_log() {
 
 # Why the colour cannot be started, as far as that shows before anything is touched.
 compose_check() {
-  local file said environment
-  environment=$(app_environment_file "$1").new
+  local file said compose_environment
+  compose_environment=$(app_environment_file "$1").new
   file=$(compose_file "$1") || { echo "$here/$1 holds no compose.yaml"; return 1; }
   command -v docker >/dev/null || { echo "${file##*/} needs Docker, which is not installed"; return 1; }
   said=$(timeout --foreground 30 docker info 2>&1 >/dev/null) ||
     { echo "the Docker daemon does not answer, see systemctl status docker: $(words <<<"$said")"; return 1; }
   # First without what the version is told: of what it cannot read Compose repeats a part, and that may be a secret.
-  said=$(environment=/dev/null compose "$1" --file "$file" config --quiet 2>&1) ||
+  said=$(compose_environment=/dev/null compose "$1" --file "$file" config --quiet 2>&1) ||
     { echo "Compose cannot read ${file##*/}: $(words <<<"$said")"; return 1; }
   compose "$1" --file "$file" config --quiet >/dev/null 2>&1 ||
-    { echo "Compose cannot read $environment, which the kit has written for it"; return 1; }
+    { echo "Compose cannot read $compose_environment, which the kit has written for it"; return 1; }
 }
 
 # step WHAT COMMAND…: its output goes to the colour's log; when it fails, its last words are the reason.
