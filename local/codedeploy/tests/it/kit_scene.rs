@@ -22,7 +22,7 @@ const WAIT: &str = r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"installi
 /// Lambda with one function, whose answers are the test's.
 #[derive(Default)]
 pub(crate) struct Greenlight {
-    /// By lifecycle event.
+    /// By lifecycle event, or by event and instance.
     answers: Mutex<BTreeMap<String, String>>,
     /// A response that every call gets instead: status, 0 for none, and whether the function itself has failed.
     pub(crate) trouble: Mutex<Option<(u16, bool)>>,
@@ -58,6 +58,7 @@ impl Greenlight {
         reader.read_exact(&mut body).ok()?;
         let question: Value = serde_json::from_slice(&body).ok()?;
         let event = question["lifecycleEvent"].as_str()?.to_owned();
+        let of_instance = format!("{event} {}", question["instanceId"].as_str()?);
         self.questions.lock().unwrap().push(question);
         let (status, failed) = self.trouble.lock().unwrap().unwrap_or((200, false));
         if status == 0 {
@@ -68,8 +69,9 @@ impl Greenlight {
         } else if failed {
             r#"{"errorType":"Runtime.ExitError","status":"failed"}"#.to_owned()
         } else {
-            self.answers.lock().unwrap().get(&event).cloned().unwrap_or_default()
-                };
+            let answers = self.answers.lock().unwrap();
+            answers.get(&of_instance).or_else(|| answers.get(&event)).cloned().unwrap_or_default()
+        };
         let error = if failed { "X-Amz-Function-Error: Unhandled\r\n" } else { "" };
         let length = answer.len();
         write!(
@@ -184,6 +186,11 @@ impl Kit {
 
     pub(crate) fn answer(&self, event: &str, answer: &str) {
         self.greenlight.answers.lock().unwrap().insert(event.to_owned(), answer.to_owned());
+    }
+
+    /// What one instance hears alone.
+    pub(crate) fn answer_on(&self, n: usize, event: &str, answer: &str) {
+        self.answer(&format!("{event} {}", id(n)), answer);
     }
 
     pub(crate) fn trouble(&self, trouble: Option<(u16, bool)>) {

@@ -8,6 +8,7 @@ mod counts;
 mod kit;
 mod kit_failures;
 mod kit_scene;
+mod migrate;
 mod secrets;
 mod service;
 mod smoke;
