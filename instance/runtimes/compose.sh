@@ -96,13 +96,30 @@ load_images() {
   ((${#loaded[@]} > 0)) || { echo "image.tar was loaded, and holds no image"; return 1; }
 }
 
+# In the account's own registry, ECR, the instance's role counts. Docker keeps what it gets for twelve hours, for root only.
+log_in() {
+  local registry region
+  [[ $1 =~ ^([0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?)/ ]] || return 0
+  registry=${BASH_REMATCH[1]} region=${BASH_REMATCH[2]}
+  step "$registry does not let the instance in, whose role needs the policy AmazonEC2ContainerRegistryPullOnly" \
+    log_in_with_role "$registry" "$region"
+}
+
+log_in_with_role() {
+  local password
+  password=$(timeout --foreground --kill-after=10 60 aws ecr get-login-password --region "$2" </dev/null) || return 1
+  timeout --foreground --kill-after=10 60 docker login --username AWS --password-stdin "$1" <<<"$password"
+}
+
 # A tag that has stayed on the disk may stand for the version before, so what is not in image.tar is pulled. A digest
-# stands for one image only: Compose pulls it when it is missing.
+# stands for one image only, and is pulled when it is missing.
 pull_images() {
   local names name
   names=$(compose "$1" --file "$file" config --images 2>>"$log") || { echo "Compose cannot list the images"; return 1; }
   for name in $names; do
-    [[ $name != *@sha256:* && -z ${loaded[$(with_tag "$name")]:-} ]] || continue
+    [[ -z ${loaded[$(with_tag "$name")]:-} ]] || continue
+    [[ $name != *@sha256:* ]] || ! image_id "$name" >/dev/null 2>&1 || continue
+    log_in "$name" || return 1
     step "$name is not in image.tar and could not be pulled" timeout --foreground --kill-after=10 "$compose_patience" \
       docker pull --quiet "$name" || return 1
   done

@@ -9,6 +9,7 @@ mod kit;
 mod kit_failures;
 mod kit_scene;
 mod migrate;
+mod registry;
 mod secrets;
 mod service;
 mod smoke;
