@@ -12,8 +12,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 /// From this size on a ZIP needs its wide form.
 const WIDE_BYTES: u64 = 1 << 32;
 
-/// What the kit's process runtime starts.
-const STARTED: [&str; 2] = ["app/app", "app/start.sh"];
+/// What the kit runs.
+const STARTED: [&str; 3] = ["app/app", "app/start.sh", "app/migrate"];
 
 /// How files are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,6 +31,7 @@ pub(crate) const FILES: &[KitFile] = kit![
     "hooks/application_start.sh",
     "hooks/ask.sh",
     "hooks/before_install.sh",
+    "hooks/migrate.sh",
     "hooks/release.sh",
     "hooks/resume.sh",
     "hooks/smoke.sh",

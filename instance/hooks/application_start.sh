@@ -3,6 +3,8 @@
 source "$(dirname "$0")/release.sh"
 # shellcheck source=../nginx/nginx.sh
 source "$kit/nginx/nginx.sh"
+# shellcheck source=migrate.sh
+source "$kit/hooks/migrate.sh"
 
 read_note
 lock 240
@@ -52,5 +54,9 @@ if (exec 3<>"/dev/tcp/$app_address/$port") 2>/dev/null; then
 fi
 reason=$("${runtime}_start" "$colour" 9>&-) || give_up "release $release could not be started on $colour: $reason"
 reason=$(serve_colours) || give_up "$reason"
+if [[ -f $here/$colour/migrate ]]; then
+  reason=$(migrate 9>&-) || give_up "$reason"
+  [[ -z $reason ]] || say "$reason"
+fi
 keep_kit
 say "release $release is started on $colour, port $port, behind nginx on port $(nginx_port "$colour")"

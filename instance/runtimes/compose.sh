@@ -6,6 +6,8 @@
 # process group ends the step as well.
 compose_patience=480
 memory_mib=${GREENLIGHT_MEMORY_MIB:-0}
+# Another file of variables than the colour's. Set here, so that none comes from outside.
+compose_environment=''
 
 compose_file() {
   local name
@@ -18,12 +20,12 @@ compose_file() {
 compose_project() { echo "greenlight-$service-$1"; }
 
 # compose COLOUR ARGUMENTS…: what the file may name stands before the command. The container sees of it what the file
-# hands on. A caller's $environment stands for the colour's file of variables.
+# hands on.
 compose() {
   local colour=$1
   shift
   HOST=$app_address PORT=$(app_port "$colour") GREENLIGHT_SERVICE=$service GREENLIGHT_COLOUR=$colour \
-    GREENLIGHT_RELEASE=$release GREENLIGHT_ENV_FILE=${environment:-$(app_environment_file "$colour")} \
+    GREENLIGHT_RELEASE=$release GREENLIGHT_ENV_FILE=${compose_environment:-$(app_environment_file "$colour")} \
     timeout --foreground --kill-after=10 "$compose_patience" \
     docker compose --project-name "$(compose_project "$colour")" "$@" </dev/null
 }
@@ -47,17 +49,17 @@ compose_log() {
 
 # Why the colour cannot be started, as far as that shows before anything is touched.
 compose_check() {
-  local file said environment
-  environment=$(app_environment_file "$1").new
+  local file said compose_environment
+  compose_environment=$(app_environment_file "$1").new
   file=$(compose_file "$1") || { echo "$here/$1 holds no compose.yaml"; return 1; }
   command -v docker >/dev/null || { echo "${file##*/} needs Docker, which is not installed"; return 1; }
   said=$(timeout --foreground 30 docker info 2>&1 >/dev/null) ||
     { echo "the Docker daemon does not answer, see systemctl status docker: $(words <<<"$said")"; return 1; }
   # First without what the version is told: of what it cannot read Compose repeats a part, and that may be a secret.
-  said=$(environment=/dev/null compose "$1" --file "$file" config --quiet 2>&1) ||
+  said=$(compose_environment=/dev/null compose "$1" --file "$file" config --quiet 2>&1) ||
     { echo "Compose cannot read ${file##*/}: $(words <<<"$said")"; return 1; }
   compose "$1" --file "$file" config --quiet >/dev/null 2>&1 ||
-    { echo "Compose cannot read $environment, which the kit has written for it"; return 1; }
+    { echo "Compose cannot read $compose_environment, which the kit has written for it"; return 1; }
 }
 
 # step WHAT COMMAND…: its output goes to the colour's log; when it fails, its last words are the reason.
@@ -94,13 +96,30 @@ load_images() {
   ((${#loaded[@]} > 0)) || { echo "image.tar was loaded, and holds no image"; return 1; }
 }
 
+# In the account's own registry, ECR, the instance's role counts. Docker keeps what it gets for twelve hours, for root only.
+log_in() {
+  local registry region
+  [[ $1 =~ ^([0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?)/ ]] || return 0
+  registry=${BASH_REMATCH[1]} region=${BASH_REMATCH[2]}
+  step "$registry does not let the instance in, whose role needs the policy AmazonEC2ContainerRegistryPullOnly" \
+    log_in_with_role "$registry" "$region"
+}
+
+log_in_with_role() {
+  local password
+  password=$(timeout --foreground --kill-after=10 60 aws ecr get-login-password --region "$2" </dev/null) || return 1
+  timeout --foreground --kill-after=10 60 docker login --username AWS --password-stdin "$1" <<<"$password"
+}
+
 # A tag that has stayed on the disk may stand for the version before, so what is not in image.tar is pulled. A digest
-# stands for one image only: Compose pulls it when it is missing.
+# stands for one image only, and is pulled when it is missing.
 pull_images() {
   local names name
   names=$(compose "$1" --file "$file" config --images 2>>"$log") || { echo "Compose cannot list the images"; return 1; }
   for name in $names; do
-    [[ $name != *@sha256:* && -z ${loaded[$(with_tag "$name")]:-} ]] || continue
+    [[ -z ${loaded[$(with_tag "$name")]:-} ]] || continue
+    [[ $name != *@sha256:* ]] || ! image_id "$name" >/dev/null 2>&1 || continue
+    log_in "$name" || return 1
     step "$name is not in image.tar and could not be pulled" timeout --foreground --kill-after=10 "$compose_patience" \
       docker pull --quiet "$name" || return 1
   done

@@ -15,9 +15,10 @@ secret() {
     secretsmanager:?*)
       value=${1#secretsmanager:}
       value=$(timeout --foreground 60 aws secretsmanager get-secret-value --region "$AWS_REGION" --secret-id "${value%%#*}" \
-        --query SecretString --output text </dev/null) || return
-      # The command line's word for no text at all.
-      [[ $value != None ]] || { echo "it is binary, and only a text can be told" >&2; return 1; }
+        --query SecretString --output json </dev/null) || return
+      # As JSON, because as text nothing at all is the word None, which a secret may be as well.
+      [[ $value != null ]] || { echo "it is binary, and only a text can be told" >&2; return 1; }
+      value=$(unquote "$value") || { echo "the command line has written it with an escape that is none of JSON" >&2; return 1; }
       if [[ $1 == *#* ]]; then
         value=$(member "$value" "${1#*#}") || { echo "${1#*#} has an escape in it that is none of JSON" >&2; return 1; }
       fi

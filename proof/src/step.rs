@@ -353,7 +353,7 @@ impl Setting {
                     take_down(world, colour, instance);
                     set_hook(world, newest, instance, Hook::Failed);
                 }
-                Answer::Wait { .. } | Answer::Install { .. } => {}
+                Answer::Wait { .. } | Answer::Install { .. } | Answer::Migrate { .. } => {}
             }
         }
         world.deployments[newest].end_when_done();

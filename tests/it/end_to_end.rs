@@ -113,6 +113,45 @@ fn whatever_breaks_end_to_end_comes_to_rest_and_loses_nothing() {
     }
 }
 
+/// Why the examples cannot run as containers on this machine.
+fn no_containers() -> Option<String> {
+    let says = |program: &str, words: &[&str]| {
+        let output = Command::new(program).args(words).output().ok().filter(|output| output.status.success());
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let node = root().join(".venv/bin/node").display().to_string();
+    let needed: [(&str, &[&str], &str); 6] = [
+        ("docker", &["info"], "no Docker runs"),
+        ("docker", &["compose", "version"], "Docker has no plugin docker-compose"),
+        ("dockerd", &["--version"], "there is no dockerd, of which each instance runs one"),
+        ("busybox", &["true"], "there is no busybox, which the images' base has"),
+        ("git", &["log", "-1"], "this is no repository, whose last commit the workflow asks for"),
+        (&node, &["--version"], "no node in .venv; `make prepare` puts it there"),
+    ];
+    let missing = needed.iter().find(|(program, words, _)| says(program, words).is_none());
+    let is_root = || says("id", &["-u"]).is_some_and(|id| id.trim() == "0");
+    let why = missing.map(|(_, _, why)| *why);
+    why.or_else(|| (!is_root()).then_some("Docker's engine needs root")).map(ToOwned::to_owned)
+}
+
+#[test]
+fn the_examples_images_are_released_by_their_own_workflow_and_lose_no_request() {
+    let test = "end_to_end::the_examples_images_are_released_by_their_own_workflow_and_lose_no_request";
+    if let Some(why) = no_containers() {
+        return skipped::because(test, why);
+    }
+    let Some(tally) = tally_of(test, &["examples"], "target/local/examples.json") else { return };
+    assert_eq!((&tally["passed"], &tally["lost"]), (&json!(true), &json!(0)), "{tally}");
+    let of = |service: &str| -> Vec<bool> {
+        let releases = tally["releases"].as_array().unwrap().iter();
+        releases.filter(|one| one["service"] == service).map(|one| one["is_live"] == true).collect()
+    };
+    for service in ["backend", "frontend"] {
+        assert_eq!(of(service), [true, true, false], "{tally}");
+    }
+    assert!(tally["requests"].as_u64().unwrap() > 10_000 && tally["errors"].as_u64().unwrap() > 0, "{tally}");
+}
+
 /// The product with the third service that CONTRIBUTING.md adds: what it says is put where it says.
 fn with_a_third_service() -> PathBuf {
     let (root, folder) = (root(), root().join("target/third-service"));

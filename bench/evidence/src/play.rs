@@ -198,6 +198,7 @@ impl Service {
             delayed_until: None,
             counted: Some(Box::new(Counted { week: release.week, ..Counted::default() })),
             smoke: release::Smoke::default(),
+            migrates: None,
             course: release::Aside::default(),
             request: None,
             rolls_back: None,

@@ -5,10 +5,13 @@ import { Client } from 'pg';
 
 /** Milliseconds that connecting and a query may take: less than the load balancer waits. */
 const LONGEST = 5_000;
+/** Milliseconds that a change of the schema may take: less than the kit's hook waits. */
+const LONGEST_CHANGE = 300_000;
 
 /**
  * The database, if there is one. DATABASE_HOST and DATABASE_SECRET (the ARN of RDS's own secret) name it, or
- * DATABASE_URL alone does. DATABASE_CA is the file with the authorities that the server is proven by. RDS changes the password by itself, so it is read for each connection and never kept.
+ * DATABASE_URL alone does. DATABASE_CA is the file with the authorities that the server is proven by. RDS changes the
+ * password by itself, so it is read for each connection and never kept.
  */
 @Injectable()
 export class Database {
@@ -18,15 +21,27 @@ export class Database {
 
   /** The database's own time: a query that needs no table. */
   async time(): Promise<Date> {
-    const client = new Client({ ...(await this.whereTo()), connectionTimeoutMillis: LONGEST, query_timeout: LONGEST });
-    // A connection that breaks says so to its query and here as well; an error that nobody listens to ends the process.
-    client.on('error', (error) => new Logger('Database').warn(`the connection broke: ${error.message}`));
-    try {
-      await client.connect();
+    return this.connected(async (client) => {
       const { rows } = await client.query<{ now: Date }>('select now() as now');
       const [row] = rows;
       if (row === undefined) throw new Error('the database answered without a row');
       return row.now;
+    });
+  }
+
+  /** Runs changes of the schema, all of them or none. */
+  async change(statements: string[]): Promise<void> {
+    const text = ['begin', ...statements, 'commit'].join(';\n');
+    await this.connected((client) => client.query(text), LONGEST_CHANGE);
+  }
+
+  private async connected<T>(ask: (client: Client) => Promise<T>, longest = LONGEST): Promise<T> {
+    const client = new Client({ ...(await this.whereTo()), connectionTimeoutMillis: LONGEST, query_timeout: longest });
+    // A connection that breaks says so to its query and here as well; an error that nobody listens to ends the process.
+    client.on('error', (error) => new Logger('Database').warn(`the connection broke: ${error.message}`));
+    try {
+      await client.connect();
+      return await ask(client);
     } finally {
       await client.end();
     }

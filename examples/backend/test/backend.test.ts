@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { makeApp } from '../src/app.js';
@@ -28,6 +27,7 @@ test('it is healthy without a database', async () => {
 
 test('it says which release it is', async () => {
   const answer = await fetch(url);
+  assert.equal(answer.headers.get('x-release'), '142');
   assert.deepEqual(await answer.json(), { service: 'backend', release: '142', colour: 'green' });
 });
 
@@ -44,15 +44,11 @@ test('what is no image is refused', async () => {
 });
 
 test('on TERM it answers what it was asked, and ends', { timeout: 30_000 }, async () => {
-  const free = createServer().listen(0, '127.0.0.1');
-  await once(free, 'listening');
-  const address = free.address();
-  assert(address !== null && typeof address === 'object');
-  free.close();
-  const port = address.port;
-  const env = { ...process.env, PORT: String(port), IMAGES_BUCKET: 'nowhere' };
-  const child = spawn(process.execPath, ['dist/src/main.js'], { env, stdio: 'inherit' });
+  const env = { ...process.env, PORT: '0', IMAGES_BUCKET: 'nowhere' };
+  const child = spawn(process.execPath, ['dist/src/main.js'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  const port = Number(/listening on .*:(\d+)/.exec(said.toString())?.[1]);
   const becomes = async (status: number | undefined): Promise<void> => {
     const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
     if (answer?.status !== status) return new Promise((done) => setTimeout(done, 50)).then(() => becomes(status));

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { makeApp } from '../src/app.js';
+import { Database } from '../src/database.js';
+import { SCHEMA } from '../src/schema.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'backend-'));
 const servers: { close: () => void }[] = [];
@@ -52,7 +54,7 @@ async function port(server: Server): Promise<number> {
 }
 
 /** As much of PostgreSQL as one query needs, behind TLS. It speaks first to what asks for TLS. */
-function database({ key, cert }: { key: string; cert: string }, answer: (socket: Socket) => void) {
+function database({ key, cert }: { key: string; cert: string }, answer: (socket: Socket, query: Buffer) => void) {
   return createServer((plain) => {
     plain.on('error', () => undefined);
     plain.once('data', () => {
@@ -61,14 +63,14 @@ function database({ key, cert }: { key: string; cert: string }, answer: (socket:
       socket.on('error', () => undefined);
       socket.once('data', () => {
         socket.write(READY);
-        socket.once('data', () => answer(socket));
+        socket.once('data', (query) => answer(socket, query));
       });
     });
   });
 }
 
-/** What `/time` answers, with this database and an authority that the application trusts. */
-async function time(server: Server, authority: string) {
+/** Tells the application of this database, and of an authority that it trusts. */
+async function tell(server: Server, authority: string) {
   const secret = JSON.stringify({ SecretString: JSON.stringify({ username: 'app', password: 'hush' }) });
   const secrets = createHttpServer((_, response) => response.end(secret));
   Object.assign(process.env, {
@@ -81,6 +83,11 @@ async function time(server: Server, authority: string) {
     DATABASE_CA: authority,
     PGPORT: String(await port(server)),
   });
+}
+
+/** What `/time` answers. */
+async function time(server: Server, authority: string) {
+  await tell(server, authority);
   const app = await makeApp();
   try {
     await app.listen(0, '127.0.0.1');
@@ -104,4 +111,16 @@ test('the time comes from a database that has proven its name, and from no other
 test('a connection that breaks costs its request and not the process', async () => {
   const ours = certificate('broken');
   assert.equal((await time(database(ours, (socket) => socket.destroy()), ours.cert)).status, 500);
+});
+
+test('changes of the schema are made as one', async () => {
+  const ours = certificate('changes');
+  let asked = '';
+  const answer = (socket: Socket, query: Buffer) => {
+    asked = query.toString('utf8', 5, query.length - 1);
+    socket.write(Buffer.concat([message('C', 'COMMIT\0'), message('Z', 'I')]));
+  };
+  await tell(database(ours, answer), ours.cert);
+  await new Database().change(SCHEMA);
+  assert.equal(asked, ['begin', ...SCHEMA, 'commit'].join(';\n'));
 });

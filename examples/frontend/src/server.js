@@ -20,6 +20,8 @@ async function backendSays(url) {
 export function makeServer(environment) {
   const { GREENLIGHT_RELEASE: release = 'none', GREENLIGHT_COLOUR: colour = 'none', BACKEND_URL } = environment;
   const server = createServer(async (request, response) => {
+    // Whoever counts answers wants to know whose they are.
+    response.setHeader('x-release', release);
     const { pathname } = new URL(request.url, 'http://localhost');
     if (pathname === '/healthz') return response.end('ok\n');
     if (pathname !== '/') return response.writeHead(404).end('not found\n');

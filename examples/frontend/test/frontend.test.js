@@ -20,7 +20,11 @@ test('it says which release it is, and asks the backend', async () => {
   const backend = createServer((_, response) => response.end('{"release":"7","colour":"blue"}'));
   await served(backend, async (url) => {
     const frontend = makeServer({ GREENLIGHT_RELEASE: '142', GREENLIGHT_COLOUR: 'green', BACKEND_URL: url });
-    const text = await served(frontend, async (own) => (await fetch(own)).text());
+    const text = await served(frontend, async (own) => {
+      const answer = await fetch(own);
+      assert.equal(answer.headers.get('x-release'), '142');
+      return answer.text();
+    });
     assert.match(text, /Release 142, green/);
     assert.match(text, /Backend: release 7, blue/);
   });

@@ -12,7 +12,7 @@ use release::evidence::{Report, ReportError};
 use release::{
     Answer, Asker, Command, CommandAnswer, InstanceId, Ledger, PerColour, Policy, Question, Reads,
     ServiceName, SmokeError, SmokeReport, Status, Stranger, Summary, TargetHealth, Wake, accept_command,
-    accept_freeze, accept_thaw, answer, plan, reads, wait_for_newer,
+    accept_freeze, accept_thaw, answer, choose_migrator, plan, reads, wait_for_migrator, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -280,6 +280,14 @@ async fn hear(
     } else {
         known.0
     };
+    let ledger = if question.migrates() && asker == Asker::Open {
+        match choose(ports, service, question).await? {
+            Some(ledger) => ledger,
+            None => return Ok(wait_for_migrator(policy)),
+        }
+    } else {
+        ledger
+    };
     // The pass may have ended the release that asks.
     let asker = Asker::in_ledger(&ledger, &question.deployment_id).unwrap_or(asker);
     let healthy = match asker.needs_health(&ledger).filter(|_| question.validates()) {
@@ -291,6 +299,24 @@ async fn hear(
             .map(|targets| is_healthy(&asker, &targets, &question.instance_id)),
     };
     Ok(answer(&ledger, policy, clock.now(), question, &asker, healthy))
+}
+
+/// The ledger that says which instance migrates. `None`: CodeDeploy does not list the one that asks, which it does a moment
+/// after its hooks begin. Another machine would be told to migrate for all.
+async fn choose(
+    ports: &impl Ports,
+    service: &ServiceName,
+    question: &Question,
+) -> Result<Option<Ledger>, Failure> {
+    let targets = ports.deployment_targets(&question.deployment_id).await?;
+    if targets.iter().all(|target| target.instance != question.instance_id) {
+        return Ok(None);
+    }
+    let chosen = amend(ports, service, |ledger| {
+        let next = choose_migrator(ledger, question);
+        (next.clone(), next)
+    });
+    chosen.await.map(Some)
 }
 
 /// Whether the open release waits for what this hook's instance has counted.

@@ -127,7 +127,11 @@ impl Service {
     }
 
     async fn ask(&self, event: &str, deployment: &str) -> Value {
-        let payload = json!({"deploymentId": deployment, "deploymentGroupId": "g", "lifecycleEvent": event, "instanceId": "i-backend-1", "service": "backend"});
+        self.ask_on("i-backend-1", event, deployment).await
+    }
+
+    async fn ask_on(&self, instance: &str, event: &str, deployment: &str) -> Value {
+        let payload = json!({"deploymentId": deployment, "deploymentGroupId": "g", "lifecycleEvent": event, "instanceId": instance, "service": "backend"});
         self.send(payload).await.unwrap()
     }
 }
@@ -193,6 +197,26 @@ async fn a_candidate_is_told_to_fail_only_after_the_drain() {
 }
 
 #[tokio::test]
+async fn one_instance_is_told_to_migrate_after_it_is_written_and_is_told_again() {
+    let service = Service::with_open_release().await;
+    let deployment = service.deployment();
+    let chosen = || service.ledger().open.unwrap().migrates.map(|instance| instance.0);
+    let ask = async |instance: &str| service.ask_on(instance, "ApplicationStart", &deployment).await;
+    assert_eq!(ask("i-elsewhere").await["status"], "wait", "it would be told to migrate for all");
+    assert_eq!(chosen(), None);
+    assert_eq!(ask("i-backend-2").await, json!({"migrate": true}));
+    assert_eq!(chosen().as_deref(), Some("i-backend-2"));
+    assert_eq!(ask("i-backend-1").await, json!({"migrate": false}));
+    assert_eq!(ask("i-backend-2").await, json!({"migrate": true}), "its answer was lost");
+    // No weight before every instance stands in ValidateService, and the one that migrates does not.
+    service.world.validate(&service.name, "i-backend-1");
+    service.world.set_instance_health(&service.name, "i-backend-1", Colour::Green, TargetHealth::Healthy);
+    service.world.pass(Duration::from_secs(60));
+    service.tick().await;
+    assert_eq!(service.ledger().open.unwrap().phase.word(), "installing");
+}
+
+#[tokio::test]
 async fn an_instance_that_auto_scaling_starts_installs_on_the_live_colour_and_shifts_nothing() {
     let service = Service::with_open_release().await;
     let creator = Creator::Service("autoscaling".to_owned());
@@ -202,6 +226,7 @@ async fn an_instance_that_auto_scaling_starts_installs_on_the_live_colour_and_sh
         service.ask("BeforeInstall", &id).await,
         json!({"colour": "blue", "port": 8080, "release": 1})
     );
+    assert_eq!(service.ask("ApplicationStart", &id).await, json!({"migrate": false}));
     assert_eq!(service.ask("ValidateService", &id).await, json!({"status": "succeeded"}));
     service.world.set_instance_health(&service.name, "i-backend-1", Colour::Blue, TargetHealth::Unproven);
     assert_eq!(service.ask("ValidateService", &id).await["status"], "wait");

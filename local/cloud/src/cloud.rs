@@ -52,6 +52,8 @@ pub struct Options {
     pub load_balancer_port: u16,
     /// How often the web ACL's log is delivered; on AWS every five minutes.
     pub waf_log_interval: Duration,
+    /// The size of an instance's disk in MiB.
+    pub disk_mib: u64,
     /// Where all calls are recorded, after what is there already; below the state folder unless told otherwise.
     pub calls: Option<PathBuf>,
 }
@@ -67,6 +69,7 @@ impl Default for Options {
             gateway_port: 4566,
             load_balancer_port: 8000,
             waf_log_interval: Duration::from_secs(5),
+            disk_mib: limits::DISK_MIB,
             calls: None,
         }
     }
@@ -139,7 +142,7 @@ impl Cloud {
         let events = (Pace::new(options.speed, chance), Failures::new(queues.clone()));
         let functions = Functions::new(&stack.functions, &places, &endpoint, journal, events)?;
 
-        let (fleet, addresses) = instances::boot(&stack.machines, &places, &endpoint)?;
+        let (fleet, addresses) = instances::boot(&stack.machines, options.disk_mib, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));
         firewall.load().await?;
         let access_log = Arc::new(AccessLog::new(&load_balancer_of(&stack.listener)));
@@ -155,7 +158,7 @@ impl Cloud {
             codedeploy.clone(),
             fleet.clone(),
             Arc::clone(&traffic),
-            Booting::new(addresses, &places, &endpoint, speed),
+            Booting::new(addresses, options.disk_mib, &places, &endpoint, speed),
             speed,
         ));
 

@@ -6,7 +6,7 @@ use crate::places::Places;
 use crate::processes;
 use crate::stack::Machine;
 use anyhow::{Context, Result};
-use codedeploy::{Fleet, Instance};
+use codedeploy::{Engine, Fleet, Instance};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -36,10 +36,15 @@ impl Addresses {
 ///
 /// # Errors
 /// When a folder cannot be made.
-pub(crate) fn boot(machines: &[Machine], places: &Places, endpoint: &str) -> Result<(Fleet, Addresses)> {
+pub(crate) fn boot(
+    machines: &[Machine],
+    disk_mib: u64,
+    places: &Places,
+    endpoint: &str,
+) -> Result<(Fleet, Addresses)> {
     let (fleet, addresses) = (Fleet::default(), Addresses::default());
     for machine in machines {
-        let instance = prepare(machine, &addresses, places, endpoint)?;
+        let instance = prepare(machine, disk_mib, &addresses, places, endpoint)?;
         fleet.add_instance(instance).with_context(|| format!("cannot make instance {}", machine.id))?;
     }
     Ok((fleet, addresses))
@@ -51,13 +56,14 @@ pub(crate) fn boot(machines: &[Machine], places: &Places, endpoint: &str) -> Res
 /// When a folder cannot be made or the addresses have run out.
 pub(crate) fn prepare(
     machine: &Machine,
+    disk_mib: u64,
     addresses: &Addresses,
     places: &Places,
     endpoint: &str,
 ) -> Result<Instance> {
     let mut instance = describe(machine, addresses.assign(&machine.id)?, places, endpoint);
     let root = &instance.root;
-    limits::give_disk(root)
+    limits::give_disk(root, disk_mib)
         .and_then(|()| limits::give_memory(root, &mut instance.environment))
         .with_context(|| format!("cannot write to {}", root.display()))?;
     write_environment(machine, &instance)?;
@@ -79,6 +85,8 @@ fn describe(machine: &Machine, address: Ipv4Addr, places: &Places, endpoint: &st
         ("AWS_ACCESS_KEY_ID", format!("ASIAINSTANCE{}", machine.id.to_uppercase().replace('-', ""))),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        // No engine answers there until somebody starts one: the machine's own is nobody's instance.
+        ("DOCKER_HOST", Engine::host(&root)),
         (processes::MARK, places.state.display().to_string()),
     ];
     Instance {

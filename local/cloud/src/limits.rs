@@ -11,8 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The disk of an instance in MiB: some twenty revisions of the sample application.
-const DISK_MIB: u64 = 512;
+/// The disk of an instance in MiB, unless told otherwise: some twenty revisions of the sample application.
+pub(crate) const DISK_MIB: u64 = 512;
 
 /// The memory of an instance in MiB, that of a small one: twenty times what the sample application needs.
 const MEMORY_MIB: u64 = 256;
@@ -39,16 +39,16 @@ impl Limits {
     }
 }
 
-/// Gives an instance that has no processes yet its disk, where this machine lets us.
+/// Gives an instance that has no processes yet a disk of so many MiB, where this machine lets us.
 ///
 /// # Errors
 /// When its folder cannot be made.
-pub(crate) fn give_disk(root: &Path) -> io::Result<()> {
+pub(crate) fn give_disk(root: &Path, mib: u64) -> io::Result<()> {
     fs::create_dir_all(root)?;
     if !rustix::process::geteuid().is_root() || !mounts_below(root).is_empty() {
         return Ok(());
     }
-    let options = format!("size={DISK_MIB}m,mode=755");
+    let options = format!("size={mib}m,mode=755");
     let mut mount = Command::new("mount");
     if let Err(said) = run(mount.args(["-t", "tmpfs", "-o", &options, "greenlight-instance"]).arg(root)) {
         tracing::info!(said, root = %root.display(), "an instance has no disk of its own");
@@ -174,7 +174,7 @@ pub(crate) mod tests {
     fn a_disk_is_full_at_its_size_and_goes_with_its_cloud() {
         let Some(state) = limited("a_disk_is_full_at_its_size_and_goes_with_its_cloud") else { return };
         let root = state.root();
-        give_disk(&root).unwrap();
+        give_disk(&root, DISK_MIB).unwrap();
         if mounts_below(&root).is_empty() {
             let test = "limits::tests::a_disk_is_full_at_its_size_and_goes_with_its_cloud";
             return skipped::unless_asked_for(test, "this machine mounts nothing");

@@ -42,20 +42,22 @@ pub struct Booting {
     places: Places,
     /// Where AWS answers.
     endpoint: String,
+    /// How large its disk is.
+    disk_mib: u64,
     takes: Duration,
 }
 
 impl Booting {
     /// On a clock that runs `speed` times as fast as AWS's.
-    pub fn new(addresses: Addresses, places: &Places, endpoint: &str, speed: u32) -> Self {
+    pub fn new(addresses: Addresses, disk_mib: u64, places: &Places, endpoint: &str, speed: u32) -> Self {
         let takes = BOOT / speed.max(1);
-        Self { addresses, places: places.clone(), endpoint: endpoint.to_owned(), takes }
+        Self { addresses, places: places.clone(), endpoint: endpoint.to_owned(), disk_mib, takes }
     }
 
     /// An instance that was launched is there when this ends, and nothing of it before.
     async fn boot(&self, machine: &Machine) -> Result<Instance> {
         tokio::time::sleep(self.takes).await;
-        instances::prepare(machine, &self.addresses, &self.places, &self.endpoint)
+        instances::prepare(machine, self.disk_mib, &self.addresses, &self.places, &self.endpoint)
     }
 }
 
@@ -250,6 +252,7 @@ impl Scaling {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::DISK_MIB;
     use crate::limits::tests::State;
     use std::collections::BTreeMap;
     use std::path::PathBuf;
@@ -260,7 +263,7 @@ mod tests {
         let places =
             Places { root: PathBuf::new(), state: state.0.path().to_owned(), binaries: PathBuf::new() };
         let (addresses, speed) = (Addresses::default(), 10);
-        let booting = Booting::new(addresses.clone(), &places, "", speed);
+        let booting = Booting::new(addresses.clone(), DISK_MIB, &places, "", speed);
         let machine = Machine {
             id: "i-1".to_owned(),
             auto_scaling_group: "backend".to_owned(),

@@ -36,6 +36,7 @@ mod agent;
 mod aws;
 mod clock;
 mod diagnostics;
+mod engine;
 mod error;
 mod events;
 mod fleet;
@@ -47,6 +48,7 @@ mod settings;
 mod specification;
 
 pub use aws::{Aws, Object, S3Error, S3Location};
+pub use engine::Engine;
 pub use error::ApiError;
 pub use events::Delivery;
 pub use fleet::{Fleet, Instance};

@@ -6,16 +6,17 @@
 mod calls;
 mod deployments;
 mod events;
+pub(crate) mod excuse;
 mod functions;
 mod instances;
 mod ledgers;
 mod operators;
 mod outcome;
 mod resources;
-mod rest;
+pub(crate) mod rest;
 mod rules;
 mod scenarios;
-mod stage;
+pub(crate) mod stage;
 mod weights;
 
 use crate::display::Display;
@@ -168,7 +169,8 @@ async fn play(stage: &mut Stage<'_>, scenario: &Scenario, rate: u32) -> Result<P
     if rests {
         faults.extend(rest::answered_by_another(&log, stage.live().await?.number));
     }
-    Ok(PlayedScenario::judged(scenario, verdict, faults, rests, &log, stage.excuses(), began.elapsed()))
+    let seen = (&log, stage.host());
+    Ok(PlayedScenario::judged(scenario, verdict, faults, rests, seen, stage.excuses(), began.elapsed()))
 }
 
 /// Polls until `what` is true.

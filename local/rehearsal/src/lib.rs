@@ -7,6 +7,7 @@ pub mod command;
 mod containers;
 pub mod demo;
 mod display;
+pub mod examples;
 mod product;
 mod releases;
 mod start;

@@ -1,9 +1,10 @@
-//! `local up` runs the local cloud; `local demo` tells a whole release story on it; `local chaos` breaks it.
+//! `local up` runs the local cloud; `local demo` tells a whole release story on it; `local chaos` breaks it; `local
+//! examples` releases the examples to it as containers.
 
 use clap::{Parser, Subcommand};
 use rehearsal::chaos::{self, Chaos};
 use rehearsal::command::{or_interrupted, places, run};
-use rehearsal::{Start, demo, up};
+use rehearsal::{Start, demo, examples, up};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ enum Command {
     Up(Start),
     /// Tell a release story with load on it, and write its tally. Fails when a request was lost.
     Demo(Start),
+    /// Release the examples by their own workflow, as containers, each instance with an engine of its own. It needs root.
+    Examples(Start),
     /// Break things under load. Fails when a service does not come to rest, or a request is lost that need not be.
     Chaos {
         #[command(flatten)]
@@ -47,6 +50,7 @@ async fn main() -> ExitCode {
                 let options = start.options(demo::SPEED, &[]);
                 or_interrupted(Box::pin(demo::run(places, &options))).await
             }
+            Command::Examples(start) => or_interrupted(Box::pin(examples::run(places, &start))).await,
             Command::Chaos { start, only, service, rate } => {
                 let (service, tally) = (service.as_deref(), Path::new("target/chaos/tally.json"));
                 let chaos = Chaos { only: &only, service, rate, tally };

@@ -31,6 +31,9 @@ const SOURCED: [&str; 4] = ["hooks/release.sh", "hooks/ask.sh", "nginx/nginx.sh"
 const SOURCED_SINCE_2: [&str; 4] =
     ["hooks/resume.sh", "nginx/counts.sh", "nginx/counts.awk", "runtimes/environment.sh"];
 
+/// What only newer hooks source.
+const SOURCED_BY_SOME: [&str; 2] = ["hooks/smoke.sh", "hooks/migrate.sh"];
+
 /// The events that the kit has a hook for, each of which goes on from the one before.
 const EVENTS: [&str; 4] = ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"];
 
@@ -70,8 +73,10 @@ pub(crate) fn check(
         Some(script) => {
             let version = wanted(tree, &asks.scripts).and_then(|file| version(texts.get(&file)?));
             let runtime = staged(&asks.copies).find_map(|copy| runtime(tree, copy));
-            let asks_smoke = asks.scripts.iter().filter_map(text_of).any(|text| mentions(text, "/smoke.sh"));
-            check_files(tree, script, version, runtime, asks_smoke, findings);
+            let is_sourced = |name| asks.scripts.iter().filter_map(text_of).any(|text| mentions(text, name));
+            let since =
+                SOURCED_BY_SOME.into_iter().filter(|file| is_sourced(file.trim_start_matches("hooks")));
+            check_files(tree, script, version, runtime.into_iter().chain(since), findings);
             check_events(&asks.scripts, findings);
             check_staging(tree, &asks.copies, findings);
             check_age(version, findings);
@@ -106,16 +111,14 @@ fn check_files(
     tree: &Tree,
     script: &ScriptReference,
     version: Option<u32>,
-    runtime: Option<&str>,
-    asks_smoke: bool,
+    more: impl Iterator<Item = &'static str>,
     findings: &mut Findings,
 ) {
     let folder = script.location.rsplit_once('/').map_or("", |(folder, _)| folder);
     let home = folder.rsplit_once('/').map_or("", |(home, _)| home);
     let is_there = |path: &str| matches!(tree.find(&format!("{home}/{path}")), Found::File(_));
     let since_2 = SOURCED_SINCE_2.iter().filter(|_| version >= Some(2));
-    let smoke = asks_smoke.then_some("hooks/smoke.sh");
-    let needed = SOURCED.iter().chain(since_2).copied().chain(runtime).chain(smoke);
+    let needed = SOURCED.iter().chain(since_2).copied().chain(more);
     for path in needed.filter(|path| !is_there(path)) {
         let what = format!("{} is one of the kit's hooks, and {path} is missing", shown(&script.location));
         findings.push(at(script.position, Code::KitHookMissing, what, PACK).fails(Fails::Everywhere));

@@ -10,6 +10,7 @@ mod install;
 pub mod kit;
 mod limits;
 mod links;
+mod migrate;
 mod read;
 mod reader;
 mod scripts;
@@ -99,6 +100,7 @@ impl<R: RangedRead> Looking<'_, R> {
         scripts::check(&self.tree, &lint.asks.scripts, &texts, &mut self.findings);
         kit::check(&self.tree, &lint.asks, &texts, self.expected, &mut self.findings);
         smoke::check(&self.tree, &lint.asks, &texts, &mut self.findings);
+        migrate::check(&self.tree, &lint.asks, &mut self.findings);
         Ok(())
     }
 

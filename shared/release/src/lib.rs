@@ -53,7 +53,10 @@ pub use offer::{Offer, Refusal, accept_upload, known_by_its_tags};
 pub use open::{Open, Phase, Promotion, Raised, Request, Returning, RollbackCause, Shift, Trial};
 pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
-pub use question::{Answer, Asker, LifecycleEvent, Question, Stranger, answer, wait_for_newer};
+pub use question::{
+    Answer, Asker, LifecycleEvent, Question, Stranger, answer, choose_migrator, wait_for_migrator,
+    wait_for_newer,
+};
 pub use reason::{Reason, ReturnCause};
 pub use receipt::{By, Cost, Receipt};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};

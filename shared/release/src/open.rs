@@ -62,6 +62,9 @@ pub struct Open {
     /// What each instance has asked of both colours, until the candidate has weight.
     #[serde(default, skip_serializing_if = "Smoke::is_empty")]
     pub smoke: Smoke,
+    /// The instance that was told to run the bundle's `migrate`. It is told again when it asks again, and no other one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrates: Option<InstanceId>,
     /// How it went so far.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub course: Aside<Course>,

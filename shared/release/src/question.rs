@@ -1,8 +1,8 @@
 //! What a hook asks and hears.
 
 use crate::{
-    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Returning, Rules,
-    Verdict, plan::schedule::since,
+    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Purpose, Returning,
+    Rules, Verdict, plan::schedule::since,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,9 +27,15 @@ pub struct Question {
 }
 
 impl Question {
-    /// Whether the hook waits to hear how its release ends. Every other one asks where to install.
+    /// Whether the hook waits to hear how its release ends.
     pub fn validates(&self) -> bool {
         self.lifecycle_event == LifecycleEvent::ValidateService
+    }
+
+    /// Whether the hook asks if its instance is the one that runs the bundle's `migrate`. Every other one that does not
+    /// wait asks where to install.
+    pub fn migrates(&self) -> bool {
+        self.lifecycle_event == LifecycleEvent::ApplicationStart
     }
 }
 
@@ -39,6 +45,8 @@ impl Question {
 pub enum LifecycleEvent {
     /// `BeforeInstall`.
     BeforeInstall,
+    /// `ApplicationStart`.
+    ApplicationStart,
     /// `ValidateService`, the last one.
     ValidateService,
     /// One that the kit does not ask in.
@@ -50,6 +58,7 @@ impl LifecycleEvent {
     pub fn name(&self) -> &str {
         match self {
             Self::BeforeInstall => "BeforeInstall",
+            Self::ApplicationStart => "ApplicationStart",
             Self::ValidateService => "ValidateService",
             Self::Other(name) => name,
         }
@@ -60,6 +69,7 @@ impl From<String> for LifecycleEvent {
     fn from(name: String) -> Self {
         match name.as_str() {
             "BeforeInstall" => Self::BeforeInstall,
+            "ApplicationStart" => Self::ApplicationStart,
             "ValidateService" => Self::ValidateService,
             _ => Self::Other(name),
         }
@@ -105,6 +115,12 @@ pub enum Answer {
         port: u16,
         /// The release's number; 0 when no release of ours is behind the deployment.
         release: u64,
+    },
+    /// Whether to run the bundle's `migrate`.
+    #[serde(untagged)]
+    Migrate {
+        /// On this instance.
+        migrate: bool,
     },
 }
 
@@ -218,6 +234,34 @@ impl Asker {
     }
 }
 
+/// The ledger with the asking instance as the one that runs the bundle's `migrate`, if the release is being installed and
+/// nobody was told before. Written before the hook hears it, so that no second one is told; and no weight comes before it is
+/// done, because until then its instance does not stand in `ValidateService`. What goes back to an older version, or repeats
+/// one, migrates nothing.
+#[must_use]
+pub fn choose_migrator(mut ledger: Ledger, question: &Question) -> Ledger {
+    let is_asked_for = |open: &&mut Open| {
+        open.deployment.as_ref() == Some(&question.deployment_id)
+            && open.phase == Phase::Installing
+            && open.migrates.is_none()
+            && migrates(open)
+    };
+    if let Some(open) = ledger.open.as_mut().filter(is_asked_for) {
+        open.migrates = Some(question.instance_id.clone());
+    }
+    ledger
+}
+
+/// Whether this release brings its schema along.
+fn migrates(open: &Open) -> bool {
+    open.purpose == Purpose::Release && open.rolls_back.is_none()
+}
+
+/// What a hook hears that asks who migrates before anybody can be chosen.
+pub fn wait_for_migrator(policy: &Policy) -> Answer {
+    wait(policy, "installing", 0)
+}
+
 /// Answers a hook from the ledger. `healthy`: whether the asking instance is healthy in the colour that
 /// [`Asker::needs_health`] named; `None` where unknown.
 pub fn answer(
@@ -230,6 +274,17 @@ pub fn answer(
 ) -> Answer {
     let installs = !question.validates();
     match (asker, &ledger.open, &ledger.live) {
+        (Asker::Open, Some(open), _) if question.migrates() && open.phase == Phase::Installing => {
+            match &open.migrates {
+                Some(instance) => Answer::Migrate { migrate: *instance == question.instance_id },
+                None if migrates(open) => wait_for_migrator(policy),
+                None => NOTHING_TO_MIGRATE,
+            }
+        }
+        (Asker::Open, Some(open), _) if question.migrates() && open.phase == Phase::Settling => {
+            NOTHING_TO_MIGRATE
+        }
+        (Asker::Service, _, Some(_)) if question.migrates() => NOTHING_TO_MIGRATE,
         (Asker::Open, Some(open), _) if installs => match &open.phase {
             // The hook takes the colour down that it is told.
             Phase::Settling if ledger.drifted_at.is_some() || still_drains(ledger, policy, now) => {
@@ -266,6 +321,9 @@ pub fn answer(
         (Asker::Open, None, _) => failed("no release is open".to_owned()),
     }
 }
+
+/// The version ran before, and its schema is there.
+const NOTHING_TO_MIGRATE: Answer = Answer::Migrate { migrate: false };
 
 fn failed(reason: String) -> Answer {
     Answer::Failed { reason }

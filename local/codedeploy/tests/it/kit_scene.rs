@@ -6,14 +6,13 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use codedeploy::Engine;
 use serde_json::{Value, json};
 
 use crate::support::{Scene, id, repository, until};
@@ -23,7 +22,7 @@ const WAIT: &str = r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"installi
 /// Lambda with one function, whose answers are the test's.
 #[derive(Default)]
 pub(crate) struct Greenlight {
-    /// By lifecycle event.
+    /// By lifecycle event, or by event and instance.
     answers: Mutex<BTreeMap<String, String>>,
     /// A response that every call gets instead: status, 0 for none, and whether the function itself has failed.
     pub(crate) trouble: Mutex<Option<(u16, bool)>>,
@@ -59,6 +58,7 @@ impl Greenlight {
         reader.read_exact(&mut body).ok()?;
         let question: Value = serde_json::from_slice(&body).ok()?;
         let event = question["lifecycleEvent"].as_str()?.to_owned();
+        let of_instance = format!("{event} {}", question["instanceId"].as_str()?);
         self.questions.lock().unwrap().push(question);
         let (status, failed) = self.trouble.lock().unwrap().unwrap_or((200, false));
         if status == 0 {
@@ -69,7 +69,8 @@ impl Greenlight {
         } else if failed {
             r#"{"errorType":"Runtime.ExitError","status":"failed"}"#.to_owned()
         } else {
-            self.answers.lock().unwrap().get(&event).cloned().unwrap_or_default()
+            let answers = self.answers.lock().unwrap();
+            answers.get(&of_instance).or_else(|| answers.get(&event)).cloned().unwrap_or_default()
         };
         let error = if failed { "X-Amz-Function-Error: Unhandled\r\n" } else { "" };
         let length = answer.len();
@@ -160,9 +161,9 @@ impl Kit {
                 instance.environment.insert(name.to_owned(), value);
             }
             if runtime == Runtime::Docker {
-                let engine = Engine::start(&instance.root, net, n);
-                instance.environment.insert("DOCKER_HOST".to_owned(), engine.host());
-                kit.engines.push(engine);
+                let host = Engine::host(&instance.root);
+                instance.environment.insert("DOCKER_HOST".to_owned(), host);
+                kit.engines.push(Engine::start(&instance).unwrap());
             }
             let folder = instance.root.join("etc/greenlight");
             fs::create_dir_all(&folder).unwrap();
@@ -185,6 +186,11 @@ impl Kit {
 
     pub(crate) fn answer(&self, event: &str, answer: &str) {
         self.greenlight.answers.lock().unwrap().insert(event.to_owned(), answer.to_owned());
+    }
+
+    /// What one instance hears alone.
+    pub(crate) fn answer_on(&self, n: usize, event: &str, answer: &str) {
+        self.answer(&format!("{event} {}", id(n)), answer);
     }
 
     pub(crate) fn trouble(&self, trouble: Option<(u16, bool)>) {
@@ -389,7 +395,7 @@ impl Kit {
             assert!(self.scene.fleet.reboot_instance(&id(n)));
         }
         for engine in &mut self.engines {
-            engine.restart();
+            engine.restart().unwrap();
         }
         for n in 1..=2 {
             let said = self.run(n, "bash", &["instance/boot/greenlight.sh", "resume"], &[]);
@@ -406,14 +412,6 @@ impl Kit {
     }
 }
 
-impl Drop for Kit {
-    fn drop(&mut self) {
-        for engine in &mut self.engines {
-            engine.end();
-        }
-    }
-}
-
 /// A file system that is unmounted when this is dropped, with whatever still uses it.
 pub(crate) struct SmallDisk(PathBuf);
 
@@ -421,112 +419,6 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
-}
-
-/// A Docker engine of one instance: on one for all, instances would take each other's projects and images.
-struct Engine {
-    root: PathBuf,
-    pool: String,
-    daemon: Child,
-}
-
-impl Engine {
-    fn start(root: &Path, net: u8, n: usize) -> Self {
-        let pool = format!("base=10.{net}.{n}.0/24,size=28");
-        let daemon = Self::run(root, &pool);
-        let engine = Self { root: root.to_owned(), pool, daemon };
-        engine.answers();
-        engine
-    }
-
-    fn run(root: &Path, pool: &str) -> Child {
-        fs::create_dir_all(root.join("run")).unwrap();
-        let log = fs::File::create(root.join("dockerd.log")).unwrap();
-        let mut daemon = Command::new("dockerd");
-        daemon
-            .arg("--data-root")
-            .arg(root.join("var/lib/docker"))
-            .arg("--exec-root")
-            .arg(root.join("run/docker"))
-            .arg("--pidfile")
-            .arg(root.join("run/docker.pid"))
-            // Engines side by side would change each other's rules; Docker's proxy passes connections on without any.
-            .args(["--iptables=false", "--default-address-pool", pool])
-            .args(
-                machines_bridge().map_or(["--bridge".to_owned(), "none".to_owned()], |address| {
-                    ["--bip".to_owned(), address]
-                }),
-            )
-            .arg("--host")
-            .arg(format!("unix://{}", socket(root)))
-            .env("PATH", FOLDERS.join(":"))
-            .env("GREENLIGHT_ROOT", root)
-            // A group of its own, so that it is killed with its instance.
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        daemon.spawn().unwrap()
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}", socket(&self.root))
-    }
-
-    fn docker(&self, words: &[&str]) -> String {
-        let output = Command::new("docker").arg("--host").arg(self.host()).args(words).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn answers(&self) {
-        let patience = Instant::now() + Duration::from_mins(3);
-        while !self.docker(&["info"]).contains("Server Version") {
-            let log = fs::read_to_string(self.root.join("dockerd.log")).unwrap_or_default();
-            assert!(Instant::now() < patience, "dockerd does not answer: {log}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    /// Its processes were killed with the instance's, and what is under /run does not outlive a boot.
-    fn restart(&mut self) {
-        let _status = self.daemon.wait();
-        let _was_left = fs::remove_file(self.root.join("run/docker.pid"));
-        // The containers' networks neither: they would answer beside the new ones, at the same addresses.
-        for network in fs::read_dir(self.root.join("run/docker/netns")).into_iter().flatten().flatten() {
-            let _was_none = Command::new("umount").arg("--lazy").arg(network.path()).status();
-        }
-        let boots = fs::read_dir(self.root.join("run")).unwrap().count();
-        fs::rename(self.root.join("run/docker"), self.root.join(format!("run/docker.{boots}"))).unwrap();
-        self.daemon = Self::run(&self.root, &self.pool);
-        self.answers();
-    }
-
-    fn end(&mut self) {
-        for container in self.docker(&["ps", "--all", "--quiet"]).split_whitespace() {
-            self.docker(&["rm", "--force", container]);
-        }
-        self.docker(&["network", "prune", "--force"]);
-        let pid = i32::try_from(self.daemon.id()).ok().and_then(Pid::from_raw);
-        let _ended = pid.map(|pid| kill_process(pid, Signal::TERM));
-        let _status = self.daemon.wait();
-    }
-}
-
-/// The address of the bridge that the machine's engine gave itself, as `172.17.0.1/16`. An engine without a bridge would
-/// remove it, and one with another address would change it; other tests need it as it is.
-fn machines_bridge() -> Option<String> {
-    let format = "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}";
-    let told =
-        Command::new("docker").args(["network", "inspect", "bridge", "--format", format]).output().ok()?;
-    let told = String::from_utf8(told.stdout).ok()?;
-    let (gateway, subnet) = told.trim().split_once(' ')?;
-    let (_, bits) = subnet.split_once('/')?;
-    Some(format!("{gateway}/{bits}"))
-}
-
-/// A socket's path has at most 107 bytes.
-fn socket(root: &Path) -> String {
-    root.join("run/docker.sock").display().to_string()
 }
 
 pub(crate) fn data(name: &str) -> PathBuf {

@@ -8,6 +8,8 @@ mod counts;
 mod kit;
 mod kit_failures;
 mod kit_scene;
+mod migrate;
+mod registry;
 mod secrets;
 mod service;
 mod smoke;

@@ -31,7 +31,8 @@ fn run(folder: &Path, script: &str, secrets: &str, secret: &str) -> Output {
     fs::create_dir_all(&colour).unwrap();
     fs::create_dir_all(folder.join("opt/greenlight/backend/run")).unwrap();
     fs::create_dir_all(folder.join("etc/greenlight")).unwrap();
-    let settings = "GREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo\nINSTANCE_ID=i-1\nAWS_REGION=eu-west-1\n";
+    let settings = "GREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo\nINSTANCE_ID=i-1\nAWS_REGION=eu-west-1\n\
+                    environment=production\n";
     fs::write(folder.join("etc/greenlight/environment"), settings).unwrap();
     fs::write(colour.join("secrets"), secrets).unwrap();
     let compose = "services:\n  app:\n    image: a\n    env_file: [\"${GREENLIGHT_ENV_FILE}\"]\n";
@@ -87,6 +88,16 @@ fn a_member_of_a_secret_is_told_alone() {
     for (secret, told) in [("hunter2", "hunter2"), (r"a\\n\u0026\/\tb", "a\\n&/\tb")] {
         let output = written(folder.path(), "KEY=secretsmanager:backend/database#password", secret);
         assert_eq!(String::from_utf8_lossy(&output.stdout).lines().next(), Some(told));
+    }
+}
+
+#[test]
+fn a_secret_may_be_what_the_command_line_says_of_nothing() {
+    for secret in ["None", "null", r#"a "quoted" \ word"#] {
+        let folder = tempfile::tempdir().unwrap();
+        let output = written(folder.path(), "KEY=secretsmanager:plain\n", secret);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(told.lines().next(), Some(secret), "{output:?}");
     }
 }
 

@@ -1,14 +1,14 @@
 //! What came of the scenarios, for people and as `target/chaos/tally.json`.
 
+use super::excuse::{Excuse, Losses};
 use super::scenarios::Scenario;
-use super::stage::Excuse;
 use crate::releases::ToldVerdict;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use visitors::{Counts, Log, Meaning};
+use visitors::{Counts, Log};
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,24 +43,14 @@ impl PlayedScenario {
         verdict: Option<ToldVerdict>,
         mut faults: Vec<String>,
         rests: bool,
-        log: &Log,
+        (log, host): (&Log, &str),
         excuses: &[Excuse],
         took: Duration,
     ) -> Self {
         let counts = Counts::of(log).total();
-        let is_unavoidable = |record: &visitors::VisitRecord| {
-            let (sent, ended) = (log.time(record.sent()), log.time(record.ended()));
-            excuses.iter().any(|excuse| sent <= excuse.until && ended >= excuse.from)
-        };
-        let lost_records = || log.records().iter().filter(|record| record.meaning() == Meaning::Lost);
-        let unavoidable = count(lost_records().filter(|record| is_unavoidable(record)));
-        let lost = count(lost_records()) - unavoidable;
-        if lost > 0 {
-            let first = lost_records().find(|record| !is_unavoidable(record));
-            let first = first.map_or_else(String::new, |record| {
-                format!(", the first at {} as {:?}", log.time(record.ended()), record.outcome())
-            });
-            faults.push(format!("{lost} requests were lost although a healthy colour was there{first}"));
+        let Losses { needless: lost, by_the_data_plane, first } = Losses::of(log, host, excuses);
+        if let Some(first) = first {
+            faults.push(format!("{lost} requests were lost although a healthy colour was there, {first}"));
         }
         Self {
             name: scenario.name,
@@ -72,7 +62,7 @@ impl PlayedScenario {
             requests: counts.all(),
             per_second: tenth(log.per_second()),
             lost,
-            lost_by_the_data_plane: unavoidable,
+            lost_by_the_data_plane: by_the_data_plane,
             data_plane: excuses.iter().map(|excuse| excuse.why.clone()).collect(),
             errors: counts.errors,
             seconds: tenth(took.as_secs_f64()),
@@ -94,10 +84,6 @@ impl PlayedScenario {
         }
         line
     }
-}
-
-fn count<T>(items: impl Iterator<Item = T>) -> u64 {
-    u64::try_from(items.count()).unwrap_or(u64::MAX)
 }
 
 fn tenth(value: f64) -> f64 {

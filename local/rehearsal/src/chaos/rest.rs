@@ -16,13 +16,13 @@ const LIMIT: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(300);
 
 /// Visitors stay for so long after everything is at rest.
-pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(2);
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// How many answers tell who carries the traffic.
 const ANSWERS: usize = 50;
 
 /// Waits until nothing speaks against rest, twice in a row; else what still does.
-pub(super) async fn until_at_rest(stage: &Stage<'_>) -> Vec<String> {
+pub(crate) async fn until_at_rest(stage: &Stage<'_>) -> Vec<String> {
     let began = Instant::now();
     let mut calm = 0;
     loop {

@@ -1,5 +1,6 @@
 //! The cloud that a scenario is played on, and the hands by which it breaks things.
 
+use super::excuse::Excuse;
 use super::until;
 use crate::display::Display;
 use crate::product::Product;
@@ -26,25 +27,17 @@ const UNDER_WAY: Duration = Duration::from_millis(300);
 /// Whose calls the faults hit: those of the functions, whose names begin with the stack's.
 const FUNCTIONS: &str = "GREENLIGHT";
 
-/// A time in which the data plane itself must lose requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Excuse {
-    pub(super) from: Timestamp,
-    pub(super) until: Timestamp,
-    pub(super) why: String,
-}
-
 /// What is live, as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Live {
+pub(crate) struct Live {
     pub(super) colour: String,
-    pub(super) number: u32,
+    pub(crate) number: u32,
     pub(super) key: String,
     pub(super) version: String,
 }
 
 /// One service on a running cloud.
-pub(super) struct Stage<'a> {
+pub(crate) struct Stage<'a> {
     cloud: &'a Cloud,
     display: Arc<Display>,
     product: Product,
@@ -58,7 +51,7 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// A service of the stack, the first unless told otherwise.
-    pub(super) fn new(cloud: &'a Cloud, display: Arc<Display>, service: Option<&str>) -> Result<Self> {
+    pub(crate) fn new(cloud: &'a Cloud, display: Arc<Display>, service: Option<&str>) -> Result<Self> {
         let product = Product::of(&cloud.stack)?;
         let first = product.services.first().map(String::as_str);
         let service = service.or(first).context("the template has no service")?.to_owned();
@@ -93,11 +86,11 @@ impl<'a> Stage<'a> {
         &self.service
     }
 
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    pub(super) fn excuses(&self) -> &[Excuse] {
+    pub(crate) fn excuses(&self) -> &[Excuse] {
         &self.excuses
     }
 
@@ -168,7 +161,7 @@ impl<'a> Stage<'a> {
         Ok(ledgers.into_iter().find(|(name, _)| *name == self.service).map_or(Value::Null, |(_, it)| it))
     }
 
-    pub(super) async fn live(&self) -> Result<Live> {
+    pub(crate) async fn live(&self) -> Result<Live> {
         let ledger = self.ledger().await?;
         let live = &ledger["live"];
         let upload = &live["upload"];
@@ -273,7 +266,7 @@ impl<'a> Stage<'a> {
         Ok(self.cloud.fleet.in_service(self.product.auto_scaling_group(&self.service)?))
     }
 
-    pub(super) fn an_instance(&self) -> Result<codedeploy::Instance> {
+    pub(crate) fn an_instance(&self) -> Result<codedeploy::Instance> {
         self.instances()?.into_iter().next().context("no instance is in service")
     }
 
@@ -306,6 +299,16 @@ impl<'a> Stage<'a> {
     /// Instances are switched off, and on again once the load balancer has seen it: then what their boot runs brings back
     /// what ran. While none is left, requests are lost to the data plane.
     pub(super) async fn reboot(&mut self, instances: &[codedeploy::Instance]) -> Result<()> {
+        let from = self.switch_off(instances).await?;
+        self.switch_on(instances).await?;
+        if instances.len() == self.instances()?.len() {
+            self.excuse(from, "no instance was left");
+        }
+        Ok(())
+    }
+
+    /// Answers since when they are off, once the load balancer has seen it.
+    pub(crate) async fn switch_off(&mut self, instances: &[codedeploy::Instance]) -> Result<Timestamp> {
         let from = cloud::now();
         for instance in instances {
             let (fleet, id) = (self.cloud.fleet.clone(), instance.id.clone());
@@ -317,6 +320,11 @@ impl<'a> Stage<'a> {
             let why = format!("requests to {} until it was seen unhealthy", instance.id);
             self.noticed(&instance.id, from, &why).await?;
         }
+        Ok(from)
+    }
+
+    /// Runs what a boot runs, and waits until they are healthy.
+    pub(crate) async fn switch_on(&self, instances: &[codedeploy::Instance]) -> Result<()> {
         for instance in instances {
             let mut boot = tokio::process::Command::new("bash");
             boot.arg(self.cloud.places.root.join("instance/boot/greenlight.sh")).arg("resume");
@@ -330,9 +338,6 @@ impl<'a> Stage<'a> {
         })
         .await?;
         self.display.line("what was switched off is healthy again");
-        if instances.len() == self.instances()?.len() {
-            self.excuse(from, "no instance was left");
-        }
         Ok(())
     }
 

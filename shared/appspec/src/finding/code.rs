@@ -148,6 +148,7 @@ codes! {
     ImageTooLarge "GL512" "The image does not fit on the disk": Everywhere, "The disk fills up while the image is loaded, and the release fails.";
     Smoke "GL513" "smoke.txt is not what the kit reads": Everywhere, "ValidateService fails, because the kit does not know what to ask.";
     SmokeUnasked "GL514" "Nothing asks what smoke.txt names": Nowhere, "The kit is older and passes over it: the release goes on as if nothing were named.";
+    MigrateUnrun "GL515" "Nothing runs migrate": Nowhere, "The kit is older and passes over it: the release goes on with the schema that is there.";
 }
 
 impl fmt::Display for Code {

@@ -225,6 +225,7 @@ fn made(words: &str) -> Example {
         "a smoke.txt beside a kit without smoke.sh" => {
             with_smoke("/checkout 200 Pay now\n", |part| part != "hooks/smoke.sh")
         }
+        "a file migrate beside a kit without migrate.sh" => with_migrate(|part| part != "hooks/migrate.sh"),
         "a hook of 300 s for a release of 1500 s" => {
             let bytes = listed::read(&completed(&format!("-- appspec.yml --\n{}", fragment("")))).bytes;
             Example { expected: Expected { release_seconds: Some(1500), disk_bytes: None }, ..bytes.into() }
@@ -244,6 +245,19 @@ fn with_smoke(smoke: &str, keeps: impl Fn(&str) -> bool) -> Example {
         // An older kit does not ask.
         "hooks/validate_service.sh" if !keeps("hooks/smoke.sh") => {
             Some(String::from_utf8(content).unwrap().replace("/smoke.sh", "/other.sh").into_bytes())
+        }
+        _ => keeps(part).then_some(content),
+    })
+    .into()
+}
+
+/// The kit and what changes the schema.
+fn with_migrate(keeps: impl Fn(&str) -> bool) -> Example {
+    crate::kit::bundle(|part, content| match part {
+        "app/migrate" => Some(b"#!/bin/sh\nexec node migrate.js\n".to_vec()),
+        // An older kit does not run it.
+        "hooks/application_start.sh" if !keeps("hooks/migrate.sh") => {
+            Some(String::from_utf8(content).unwrap().replace("/migrate.sh", "/other.sh").into_bytes())
         }
         _ => keeps(part).then_some(content),
     })
@@ -287,6 +301,7 @@ fn made_well(words: &str) -> Example {
             crate::kit::bundle(|_, content| Some(content)).into()
         }
         "a smoke.txt with a path, a status and a text" => with_smoke("/checkout 200 Pay now\n", |_| true),
+        "a file migrate beside the kit" => with_migrate(|_| true),
         "a hook of 3600 s for a release of 1500 s" => {
             let text = "hooks:\n  ValidateService:\n    - location: hooks/validate.sh\n      timeout: 3600\n";
             let bytes = listed::read(&completed(&format!("-- appspec.yml --\n{}", fragment(text)))).bytes;

@@ -13,7 +13,7 @@ fn of_kit(name: &str) -> Vec<u8> {
     std::fs::read(instance().join(name)).unwrap()
 }
 
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     "appspec.yml",
     "hooks/before_install.sh",
     "hooks/after_install.sh",
@@ -23,6 +23,7 @@ const PARTS: [&str; 16] = [
     "hooks/release.sh",
     "hooks/ask.sh",
     "hooks/smoke.sh",
+    "hooks/migrate.sh",
     "nginx/nginx.sh",
     "nginx/nginx.conf",
     "nginx/counts.sh",
@@ -40,8 +41,10 @@ pub(crate) fn bundle(change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) -> Vec<u
             zip = zip.file_of_mode(part, 0o755, content);
         }
     }
-    if let Some(smoke) = change("app/smoke.txt", Vec::new()).filter(|smoke| !smoke.is_empty()) {
-        zip = zip.file("app/smoke.txt", smoke);
+    for part in ["app/smoke.txt", "app/migrate"] {
+        if let Some(content) = change(part, Vec::new()).filter(|content| !content.is_empty()) {
+            zip = zip.file(part, content);
+        }
     }
     match change("app/start.sh", b"#!/bin/sh\nexec node server.js\n".to_vec()) {
         Some(content) => zip.file_of_mode("app/start.sh", 0o755, content).bytes(),

@@ -191,6 +191,7 @@ impl Planning<'_> {
             delayed_until: None,
             counted: None,
             smoke: Smoke::default(),
+            migrates: None,
             course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,

@@ -3,6 +3,7 @@
 // `cfg(test)` holds anyway; it tells clippy that a test may unwrap.
 #![cfg(test)]
 
+mod migrates;
 mod pass;
 mod receipts;
 mod stored_ledgers;

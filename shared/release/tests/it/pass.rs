@@ -53,7 +53,7 @@ fn tell() -> Action {
     Action::TellVerdict { revision, verdict: Verdict::Live }
 }
 
-fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     Policy {
         strategy: Strategy::AllAtOnce,
         bake: Duration::ZERO,
