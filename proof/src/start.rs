@@ -118,6 +118,7 @@ impl Start {
             rules_made: 0,
             instances: vec![Instance { present: true, health: down }; 2],
             firing: PerColour::default(),
+            ok_since: PerColour::default(),
             silent: PerColour::default(),
             breakage: None,
             counts: Counts::default(),

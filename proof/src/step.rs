@@ -248,7 +248,7 @@ impl Setting {
                 let id = world.id_of(index);
                 world.stop(&id);
             }
-            Step::Alarm(colour, firing) => *world.firing.of_mut(colour) = firing,
+            Step::Alarm(colour, fires) => world.set_alarm(colour, fires),
             Step::Health(colour, healthy) => set_health(&mut world, colour, healthy)?,
             Step::Leaves => leaves(&mut world)?,
             Step::Joins => world.join()?,

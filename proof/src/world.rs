@@ -46,6 +46,8 @@ pub struct World {
     pub instances: Vec<Instance>,
     /// Whether a colour's alarm fires.
     pub firing: PerColour<bool>,
+    /// Since which tick a colour's alarm is OK that has fired.
+    pub ok_since: PerColour<Option<u16>>,
     /// Which colours' alarms have no data.
     pub silent: PerColour<bool>,
     /// What goes wrong until it is mended.
@@ -271,6 +273,7 @@ impl World {
             },
             health: PerColour { blue: health(Colour::Blue), green: health(Colour::Green) },
             alarms: PerColour { blue: alarms(Colour::Blue), green: alarms(Colour::Green) },
+            ok_since: if reads.alarms { self.ok_since() } else { BTreeMap::new() },
             suspended: if reads.suspended { Reading::Known(BTreeSet::new()) } else { Reading::NotRead },
             published: reads.published.map_or(Reading::NotRead, |window| self.counts.of(window)),
             week: reads.week.map_or(Reading::NotRead, |_| Reading::Known(Counts::week())),
@@ -362,6 +365,22 @@ impl World {
             (false, false) => AlarmState::Ok,
         };
         BTreeMap::from([(format!("{colour}-errors"), state)])
+    }
+
+    fn ok_since(&self) -> BTreeMap<String, Timestamp> {
+        let since = |colour: &Colour| Some((format!("{colour}-errors"), at((*self.ok_since.of(*colour))?)));
+        Colour::BOTH.iter().filter_map(since).collect()
+    }
+
+    /// An alarm begins to fire, or ceases to.
+    pub fn set_alarm(&mut self, colour: Colour, fires: bool) {
+        let before = std::mem::replace(self.firing.of_mut(colour), fires);
+        let since = self.ok_since.of_mut(colour);
+        match (before, fires) {
+            (_, true) => *since = None,
+            (true, false) => *since = Some(self.tick),
+            (false, false) => {}
+        }
     }
 
     /// Makes a release's rule; `None`: the priority is in use.

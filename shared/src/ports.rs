@@ -9,9 +9,8 @@ use release::evidence::PublishedMinute;
 pub use release::pass::LedgerVersion;
 use release::plan::Window;
 use release::{
-    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Receipt,
-    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
-    VerdictWord, Weights,
+    Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, Receipt, Revision, RuleArn, RuleOwner,
+    Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -100,11 +99,9 @@ pub trait TargetGroups: Sync {
 
 /// The alarms of a service.
 pub trait Alarms: Sync {
-    /// The state of every configured alarm of both colours, in one call. An alarm that does not exist is `Missing`.
-    fn alarm_states(
-        &self,
-        service: &ServiceName,
-    ) -> impl Future<Output = PortResult<PerColour<BTreeMap<String, AlarmState>>>> + Send;
+    /// Every configured alarm of both colours, in one call. An alarm that does not exist is `Missing`.
+    fn alarm_states(&self, service: &ServiceName)
+    -> impl Future<Output = PortResult<release::Alarms>> + Send;
 }
 
 /// The requests that both colours of a service got.

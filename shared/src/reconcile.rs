@@ -17,6 +17,7 @@ use release::{
     Colour, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules,
     ServiceName, SmokeReport, Summary, TargetHealth, Wake,
 };
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 /// What the hook that asks has reported.
@@ -237,6 +238,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                     )
                     .await;
                     let healthy = PerColour { blue: healthy.0, green: healthy.1 };
+                    let alarms = alarms.map(|alarms| alarms.states);
                     let seen = SeenWithoutLedger { rules, owner, alarms, healthy, active };
                     look.answered(seen, &given(&mut records))
                 }
@@ -351,14 +353,15 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
     // A week has ten thousand minutes, and a record of a decision has no room for them.
     let week =
         reads.week.zip(week).map(|(window, minutes)| minutes.map(|minutes| Week::of(&minutes, window.until)));
-    let alarms = match alarms {
-        None => PerColour::default(),
-        Some(Ok(states)) => {
-            PerColour { blue: Reading::Known(states.blue), green: Reading::Known(states.green) }
+    let (alarms, ok_since) = match alarms {
+        None => Default::default(),
+        Some(Ok(release::Alarms { states: PerColour { blue, green }, ok_since })) => {
+            (PerColour { blue: Reading::Known(blue), green: Reading::Known(green) }, ok_since)
         }
         Some(Err(failure)) => {
             let why = chain(&failure);
-            PerColour { blue: Reading::Unknown(why.clone()), green: Reading::Unknown(why) }
+            let unknown = PerColour { blue: Reading::Unknown(why.clone()), green: Reading::Unknown(why) };
+            (unknown, BTreeMap::new())
         }
     };
     Observation {
@@ -369,6 +372,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         rule_owner: reading(owner),
         health: PerColour { blue: reading(blue), green: reading(green) },
         alarms,
+        ok_since,
         suspended: reading(suspended),
         published: reading(published),
         week: reading(week),

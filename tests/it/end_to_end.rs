@@ -154,7 +154,7 @@ fn the_examples_images_are_released_by_their_own_workflow_and_lose_no_request() 
 
 /// The product with the third service that CONTRIBUTING.md adds: what it says is put where it says.
 fn with_a_third_service() -> PathBuf {
-    let (root, folder) = (root(), root().join("target/third-service"));
+    let root = root();
     let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
     let document = read("CONTRIBUTING.md");
     let chapter = document.split("## Add a service\n").nth(1).unwrap();
@@ -165,9 +165,16 @@ fn with_a_third_service() -> PathBuf {
     let (template, told) = (read("template.yaml"), "              - !GetAtt Backend.Outputs.Settings\n");
     let template = template.replace("\nOutputs:\n", &format!("\n{stack}\nOutputs:\n"));
     let template = template.replace(told, &format!("{told}{item}"));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = like_the_product("third-service", &["infra", "instance"]);
     std::fs::write(folder.join("template.yaml"), template).unwrap();
-    for same in [".venv", "infra", "instance", "local"] {
+    folder
+}
+
+/// A folder with what lies in the product's too.
+fn like_the_product(name: &str, same: &[&str]) -> PathBuf {
+    let (root, folder) = (root(), root().join("target").join(name));
+    std::fs::create_dir_all(&folder).unwrap();
+    for same in [".venv", "local"].iter().chain(same) {
         // It is there when this ran before.
         let _there = std::os::unix::fs::symlink(root.join(same), folder.join(same));
     }
@@ -183,4 +190,45 @@ fn a_third_service_is_ten_lines_of_template_and_released_like_the_others() {
     let scenario = &tally["scenarios"][0];
     assert_eq!((&scenario["at_rest"], &scenario["lost"]), (&json!(true), &json!(0)), "{scenario}");
     assert!(scenario["requests"].as_u64().unwrap() > 1000, "{scenario}");
+}
+
+/// The product, but for the bundles: they hold the kit of version 1, whose hooks report nothing.
+fn with_the_first_kit() -> PathBuf {
+    let folder = like_the_product("first-kit", &["infra", "template.yaml"]);
+    let archive = root().join("tests/kits/1.tar.gz");
+    let unpacked = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&folder).status().unwrap();
+    assert!(unpacked.success());
+    let hooks = std::fs::read_to_string(folder.join("instance/hooks/release.sh")).unwrap();
+    assert!(hooks.contains("\nkit_version=1\n"));
+    folder
+}
+
+#[test]
+fn bundles_with_the_first_kit_are_released_by_todays_functions() {
+    let test = "end_to_end::bundles_with_the_first_kit_are_released_by_todays_functions";
+    let arguments = ["chaos", "--only", "answer-lost"];
+    let (folder, tally) = (with_the_first_kit(), "target/chaos/tally.json");
+    let Some(tally) = tally_in(&folder, "first-kit", test, &arguments, tally) else { return };
+    let scenario = &tally["scenarios"][0];
+    assert_eq!((&scenario["verdict"], &scenario["at_rest"]), (&json!("live"), &json!(true)), "{scenario}");
+    assert_eq!(scenario["lost"], 0, "{scenario}");
+}
+
+/// Fewer requests a minute than the errors alarm needs, and its metrics four minutes late.
+#[test]
+fn a_bad_release_by_the_templates_strategy_goes_back_by_what_the_instances_count() {
+    let test = "end_to_end::a_bad_release_by_the_templates_strategy_goes_back_by_what_the_instances_count";
+    let arguments = ["chaos", "--only", "metrics-late", "--rate", "20", "--parameter", "Strategy=evidence"];
+    let tally = tally_in(&root(), "by-evidence", test, &arguments, "target/chaos/tally.json");
+    let Some(tally) = tally else { return };
+    let scenario = &tally["scenarios"][0];
+    assert_eq!(
+        (&scenario["verdict"], &scenario["at_rest"]),
+        (&json!("rejected"), &json!(true)),
+        "{scenario}"
+    );
+    let reason = scenario["reason"].as_str().unwrap();
+    assert!(reason.starts_with("green failed ") && reason.contains("that green is worse"), "{reason}");
+    assert_eq!(scenario["lost"], 0, "{scenario}");
+    assert!(scenario["seconds"].as_f64().unwrap() < 60.0, "{scenario}");
 }

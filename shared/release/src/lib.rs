@@ -46,8 +46,8 @@ pub use ledger::{
     ServiceNameError, Upload,
 };
 pub use observation::{
-    AlarmState, Creator, Deployment, DeploymentStatus, Observation, Reading, ReleaseRule, RuleOwner, Rules,
-    ScalingProcess, Target, TargetHealth, TargetStatus,
+    AlarmState, Alarms, Creator, Deployment, DeploymentStatus, Observation, Reading, ReleaseRule, RuleOwner,
+    Rules, ScalingProcess, Target, TargetHealth, TargetStatus,
 };
 pub use offer::{Offer, Refusal, accept_upload, known_by_its_tags};
 pub use open::{Open, Phase, Promotion, Raised, Request, Returning, RollbackCause, Shift, Trial};

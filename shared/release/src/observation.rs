@@ -4,6 +4,7 @@ use crate::evidence::{PublishedMinute, Report, Week};
 use crate::{
     Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn, SmokeReport,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,6 +132,15 @@ pub enum AlarmState {
     Missing,
 }
 
+/// What CloudWatch says of a service's alarms.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Alarms {
+    /// The state of each alarm of a colour.
+    pub states: PerColour<BTreeMap<String, AlarmState>>,
+    /// Since when those that are `OK` are so, where it is known (CloudWatch API, `StateTransitionedTimestamp`).
+    pub ok_since: BTreeMap<String, Timestamp>,
+}
+
 /// A process of Auto Scaling that `CreateDeployment` suspends while a deployment is open
 /// (`ec2DeploymentOptions`), and that CodeDeploy can fail to resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -216,6 +226,9 @@ pub struct Observation {
     pub health: PerColour<Reading<BTreeMap<InstanceId, TargetHealth>>>,
     /// The alarms of each colour.
     pub alarms: PerColour<Reading<BTreeMap<String, AlarmState>>>,
+    /// Since when those alarms are `OK` that are, where it is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ok_since: BTreeMap<String, Timestamp>,
     /// Which of the processes that a deployment suspends are suspended.
     #[serde(default)]
     pub suspended: Reading<BTreeSet<ScalingProcess>>,

@@ -4,20 +4,18 @@ use super::Aws;
 use super::classify::{failure, incomplete};
 use crate::ports::{Alarms, PortResult};
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use jiff::Timestamp;
 use release::{AlarmState, PerColour, ServiceName};
 use std::collections::BTreeMap;
 
 impl Alarms for Aws {
     /// One `DescribeAlarms` for both colours: at most 100 names, which the settings have checked. Alarm types that
     /// are not asked for are left out of the answer (CloudWatch API reference, `DescribeAlarms`).
-    async fn alarm_states(
-        &self,
-        service: &ServiceName,
-    ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
+    async fn alarm_states(&self, service: &ServiceName) -> PortResult<release::Alarms> {
         let alarms = &self.service(service)?.alarms;
         if alarms.blue.is_empty() && alarms.green.is_empty() {
             // Without names the call would answer with every alarm of the account.
-            return Ok(PerColour::default());
+            return Ok(release::Alarms::default());
         }
         let attempt = format!("reading the alarms of {service}");
         let call = self
@@ -32,21 +30,27 @@ impl Alarms for Aws {
             .metric_alarms
             .unwrap_or_default()
             .into_iter()
-            .map(|alarm| (alarm.alarm_name, alarm.state_value));
+            .map(|alarm| (alarm.alarm_name, alarm.state_value, alarm.state_transitioned_timestamp));
         let composite = output
             .composite_alarms
             .unwrap_or_default()
             .into_iter()
-            .map(|alarm| (alarm.alarm_name, alarm.state_value));
-        let mut states = BTreeMap::new();
-        for (name, state) in metric.chain(composite) {
+            .map(|alarm| (alarm.alarm_name, alarm.state_value, alarm.state_transitioned_timestamp));
+        let (mut states, mut ok_since) = (BTreeMap::new(), BTreeMap::new());
+        for (name, state, since) in metric.chain(composite) {
             let name = name.ok_or_else(|| incomplete(&attempt, "an alarm's name"))?;
+            let since =
+                since.filter(|_| state == Some(StateValue::Ok)).and_then(|since| since.to_millis().ok());
+            if let Some(since) = since.and_then(|since| Timestamp::from_millisecond(since).ok()) {
+                ok_since.insert(name.clone(), since);
+            }
             states.insert(name, state);
         }
         let of = |names: &[String]| {
             names.iter().map(|name| (name.clone(), alarm_state(states.get(name)))).collect()
         };
-        Ok(PerColour { blue: of(&alarms.blue), green: of(&alarms.green) })
+        let states = PerColour { blue: of(&alarms.blue), green: of(&alarms.green) };
+        Ok(release::Alarms { states, ok_since })
     }
 }
 
@@ -68,6 +72,7 @@ mod tests {
     use aws_sdk_cloudwatch::operation::describe_alarms::{DescribeAlarmsError, DescribeAlarmsOutput};
     use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
     use aws_smithy_types::error::ErrorMetadata;
 
     #[tokio::test]
@@ -75,8 +80,11 @@ mod tests {
         let rule = mock!(Client::describe_alarms)
             .match_requests(|request| request.alarm_names().len() == 4 && request.alarm_types().len() == 2)
             .then_output(|| {
-                let metric =
-                    |name: &str, state| MetricAlarm::builder().alarm_name(name).state_value(state).build();
+                let metric = |name: &str, state| {
+                    let changed = DateTime::from_secs_and_nanos(1_767_225_600, 120_000_000);
+                    let alarm = MetricAlarm::builder().alarm_name(name).state_value(state);
+                    alarm.state_transitioned_timestamp(changed).build()
+                };
                 DescribeAlarmsOutput::builder()
                     .metric_alarms(metric("shop.backend-blue-errors", StateValue::Ok))
                     .metric_alarms(metric("shop.backend-green-errors", StateValue::InsufficientData))
@@ -89,7 +97,7 @@ mod tests {
                     .build()
             });
         let aws = aws().with_cloudwatch(mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&rule]));
-        let states = aws.alarm_states(&backend()).await.unwrap();
+        let release::Alarms { states, ok_since } = aws.alarm_states(&backend()).await.unwrap();
         let of = |states: &[(&str, AlarmState)]| {
             states.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect::<BTreeMap<_, _>>()
         };
@@ -107,6 +115,8 @@ mod tests {
                 ("shop.backend-green-slow", AlarmState::Firing)
             ])
         );
+        let since = "2026-01-01T00:00:00.12Z".parse().unwrap();
+        assert_eq!(ok_since, BTreeMap::from([("shop.backend-blue-errors".to_owned(), since)]));
         assert_eq!(rule.num_calls(), 1);
     }
 

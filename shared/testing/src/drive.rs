@@ -155,7 +155,15 @@ impl World {
 
     /// Sets the state of an alarm of a colour, and adds the alarm where it is new.
     pub fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str, state: AlarmState) {
-        self.change(service, |service| service.alarms.of_mut(colour).insert(alarm.to_owned(), state));
+        let now = self.state().now;
+        self.change(service, |service| {
+            let before = service.alarms.of_mut(colour).insert(alarm.to_owned(), state);
+            if state != AlarmState::Ok {
+                service.ok_since.remove(alarm);
+            } else if before != Some(state) {
+                service.ok_since.insert(alarm.to_owned(), now);
+            }
+        });
     }
 
     /// CloudWatch publishes these minutes of a service, beside those before.

@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
-    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Receipt,
-    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
-    VerdictWord, Weights,
+    Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, Receipt, Revision, RuleArn, RuleOwner,
+    Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -193,10 +192,7 @@ impl<P: Ports> TargetGroups for Faulty<'_, P> {
 }
 
 impl<P: Ports> Alarms for Faulty<'_, P> {
-    async fn alarm_states(
-        &self,
-        service: &ServiceName,
-    ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
+    async fn alarm_states(&self, service: &ServiceName) -> PortResult<release::Alarms> {
         self.call("alarm_states", self.inner.alarm_states(service)).await
     }
 }

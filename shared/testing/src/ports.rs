@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
-    AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
-    PerColour, Receipt, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target,
-    TargetHealth, TargetStatus, VerdictWord, Weights,
+    Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Receipt,
+    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
+    TargetStatus, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -179,12 +179,10 @@ impl TargetGroups for World {
 }
 
 impl Alarms for World {
-    async fn alarm_states(
-        &self,
-        service: &ServiceName,
-    ) -> PortResult<PerColour<BTreeMap<String, AlarmState>>> {
+    async fn alarm_states(&self, service: &ServiceName) -> PortResult<release::Alarms> {
         let mut state = self.called("alarm_states", 1);
-        Ok(state.service(service)?.alarms.clone())
+        let service = state.service(service)?;
+        Ok(release::Alarms { states: service.alarms.clone(), ok_since: service.ok_since.clone() })
     }
 }
 

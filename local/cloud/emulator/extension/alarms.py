@@ -8,7 +8,8 @@ from extension.resource import Made, Place, resource
 
 
 def correct() -> None:
-    """A new alarm has seen no data yet (moto calls it OK)."""
+    """A new alarm has seen no data yet (moto calls it OK). When it changed last is when its state was set last: the local cloud
+    sets no state anew."""
     inherited = Alarm.__init__
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -16,6 +17,7 @@ def correct() -> None:
         self.state_value = "INSUFFICIENT_DATA"
 
     Alarm.__init__ = init
+    Alarm.state_transitioned_timestamp = property(lambda alarm: alarm.state_updated_timestamp)
 
 
 @resource("AWS::CloudWatch::Alarm")

@@ -1,9 +1,11 @@
 //! AWS that throttles, hangs, loses its answers, and a state bucket that is closed.
 
 use super::stage::Stage;
+use super::until;
 use crate::releases::{ToldVerdict, Upload};
 use anyhow::{Result, ensure};
-use cloud::FaultKind;
+use cloud::{AlarmState, FaultKind};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Waits for the end of a release, during which at least so many calls must have failed: a fault that hit no call
@@ -21,6 +23,9 @@ const ASKED: [&str; 4] = ["elasticloadbalancing:*", "codedeploy:*", "monitoring:
 
 /// Long enough for the alarm and the polls behind it to meet the fault.
 const WHILE: Duration = Duration::from_secs(5);
+
+/// Longer than an alarm fires whose metric is well again.
+const OVER: Duration = Duration::from_secs(40);
 
 pub(super) async fn throttled(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
     let upload = stage.push(0).await?;
@@ -67,7 +72,9 @@ pub(super) async fn state_bucket_refuses_writes(stage: &mut Stage<'_>) -> Result
 }
 
 /// The weight has to be back before the bucket opens again.
+/// Until the alarm that took the release back is over: its verdict names the alarm all the same, or what was counted.
 pub(super) async fn state_bucket_is_closed(stage: &mut Stage<'_>) -> Result<Option<ToldVerdict>> {
+    let before = stage.cloud().alarms.transitions().len();
     let upload = stage.push(5).await?;
     stage.reaches("shifting").await?;
     stage.faults(&[
@@ -77,7 +84,17 @@ pub(super) async fn state_bucket_is_closed(stage: &mut Stage<'_>) -> Result<Opti
     stage.display().line("the state bucket is closed");
     stage.all_weight_back(Duration::from_secs(20)).await?;
     stage.display().line("all weight is back, without a ledger");
-    tokio::time::sleep(WHILE).await;
+    until("an alarm that has fired, and none that still does", OVER, || async {
+        let transitions = stage.cloud().alarms.transitions();
+        let states = transitions.iter().skip(before).map(|one| (&one.alarm, one.state));
+        let fired = states.clone().any(|(_, state)| state == AlarmState::Alarm);
+        let last: BTreeMap<_, _> = states.collect();
+        Ok(fired && last.values().all(|state| *state != AlarmState::Alarm))
+    })
+    .await?;
     stage.calm();
-    ended_after(stage, 3, &upload).await
+    let ended = ended_after(stage, 3, &upload).await?;
+    let reason = ended.as_ref().map_or("", |told| told.reason.as_str());
+    ensure!(!reason.contains("was deleted"), "the verdict does not say what took it back: {reason}");
+    Ok(ended)
 }

@@ -29,7 +29,18 @@ impl Planning<'_> {
         if let Some(lost) = open.targets.iter().find(|instance| is_gone(self.seen, open, instance)) {
             return Some(ReturnCause::InstanceLost { instance: lost.clone() });
         }
-        self.rule_is_gone(open).then_some(ReturnCause::RuleDeleted)
+        self.rule_is_gone(open).then(|| self.why_the_rule_is_gone(open))
+    }
+
+    /// Where the ledger cannot be reached, the alarm function deletes the rule without it, and only under a firing alarm of the
+    /// candidate. At its last raise each of these was OK: one that has become OK since has fired in between.
+    pub(super) fn why_the_rule_is_gone(&self, open: &Open) -> ReturnCause {
+        let alarms = self.seen.alarms.of(open.colour).known().filter(|_| open.had_weight());
+        let has_fired = |alarm: &&String| self.seen.ok_since.get(*alarm).is_some_and(|at| *at > open.since);
+        match alarms.and_then(|alarms| alarms.keys().find(has_fired)) {
+            Some(alarm) => ReturnCause::Alarm { alarm: alarm.clone() },
+            None => ReturnCause::RuleDeleted,
+        }
     }
 
     pub(super) fn rule_is_gone(&self, open: &Open) -> bool {

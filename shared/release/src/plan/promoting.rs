@@ -87,8 +87,9 @@ impl Planning<'_> {
 
     /// The rule is not there, or the base rule is not where it was seen before the rule was deleted.
     pub(super) fn lose_the_rule(&mut self, mut open: Open) {
-        if self.is_gone_for_good(&mut open, &ReturnCause::RuleDeleted) {
-            return self.take_back(open, ReturnCause::RuleDeleted);
+        let cause = self.why_the_rule_is_gone(&open);
+        if self.is_gone_for_good(&mut open, &cause) {
+            return self.take_back(open, cause);
         }
         self.keep(open);
     }

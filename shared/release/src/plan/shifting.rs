@@ -152,16 +152,15 @@ impl Planning<'_> {
         if let Err(waiting) = self.prove(&open) {
             return self.wait_for_proof(open, waiting);
         }
-        if !open.had_weight() {
-            match smoke::judge(&open.smoke, &open.targets, open.colour) {
-                Smokes::Fine => open.smoke.clear(),
-                Smokes::Missing(instance) => {
-                    let waiting = format!("{} to tell what smoke.txt names", instance.0);
-                    return self.wait_for_proof(open, waiting);
-                }
-                Smokes::Fails { instance, seen } => {
-                    return self.take_back(open, ReturnCause::TargetFailed { instance, detail: seen });
-                }
+        // Nothing is told any more once it has weight.
+        match smoke::judge(&open.smoke, &open.targets, open.colour) {
+            Smokes::Fine => open.smoke.clear(),
+            Smokes::Missing(instance) => {
+                let waiting = format!("{} to tell what smoke.txt names", instance.0);
+                return self.wait_for_proof(open, waiting);
+            }
+            Smokes::Fails { instance, seen } => {
+                return self.take_back(open, ReturnCause::TargetFailed { instance, detail: seen });
             }
         }
         let why = self.why_raised(&open);

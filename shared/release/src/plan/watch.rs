@@ -37,9 +37,9 @@ impl Planning<'_> {
         }
         if let Some(cause) = self.ended(open) {
             // `without_ledger` deletes the rule and stops the deployment. CodeDeploy then reports a manual stop, which
-            // would hide the cause, so report RuleDeleted.
+            // would hide the cause.
             let was_taken = self.is_stopped() && self.rule_is_gone(open);
-            return Watch::Back(if was_taken { ReturnCause::RuleDeleted } else { cause });
+            return Watch::Back(if was_taken { self.why_the_rule_is_gone(open) } else { cause });
         }
         if let Some(cause) = self.silent(open) {
             return Watch::Back(cause);
@@ -57,7 +57,8 @@ impl Planning<'_> {
             return if matches!(health, Watch::Fine) { self.unknown(open, on_both) } else { health };
         };
         // Without the release's rule traffic follows the base rule, and that one is no incomplete answer.
-        let uncovered = cause == ReturnCause::RuleDeleted && !self.is_on_live();
+        let by_rule = matches!(cause, ReturnCause::RuleDeleted | ReturnCause::Alarm { .. });
+        let uncovered = by_rule && !self.is_on_live();
         if uncovered || self.is_gone_for_good(open, &cause) { Watch::Back(cause) } else { Watch::Hold }
     }
 

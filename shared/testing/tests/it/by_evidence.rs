@@ -462,6 +462,25 @@ async fn alarms_that_fire_on_both_colours_excuse_nobody_whom_the_counts_blame_or
     story.minutes(3).await;
     assert!(verdict(&story).contains("alarm backend-green-errors fired"), "{}", verdict(&story));
 
+    // A candidate that has all the traffic is compared with nobody.
+    let story = installed("canary:10%:60s", 60).await;
+    let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &calm);
+    while story.phase() != "baking" {
+        traffic.turn().await;
+    }
+    set_alarms(&story, FIRING);
+    traffic.turn().await;
+    assert_eq!(story.phase(), "returning");
+
+    // One of its alarms fires on both, another on the candidate alone.
+    let story = installed("evidence", 60).await;
+    let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &calm);
+    traffic.while_it_is_tried(3).await;
+    set_alarms(&story, FIRING);
+    story.world.set_alarm(Colour::Green, "backend-green-slow", FIRING);
+    traffic.turn().await;
+    assert_eq!(story.phase(), "returning");
+
     // The candidate's own alarm decides, whatever else fires on live.
     let story = installed("evidence", 60).await;
     let mut traffic = Traffic::new(&story, 3, &|_| 60.0, &calm);

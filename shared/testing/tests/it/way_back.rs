@@ -1,6 +1,6 @@
 //! The way back when the state bucket refuses.
 
-use super::story::Story;
+use super::story::{SECOND, Story};
 use greenlight::failure::Class;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
 use release::pass::WayBack;
@@ -55,18 +55,57 @@ async fn a_ledger_that_cannot_be_read_does_not_keep_the_traffic_on_a_bad_candida
 }
 
 #[tokio::test]
-async fn when_the_alarm_is_over_before_the_ledger_can_be_read_the_reason_says_where_to_look() {
-    let story = shifting().await;
-    alarm(&story);
-    story.world.expect_faults(&refuses(&["read_ledger"]));
-    wake(&story).await.unwrap_err();
-    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Ok);
-    story.world.expect_faults(&[]);
-    story.tick().await;
-    story.after(61).await;
-    story.is_at_rest();
-    let reason = story.ledger().releases.last().unwrap().verdict.reason();
-    assert!(reason.contains("by the alarm function while the ledger could not be reached"), "{reason}");
+async fn an_alarm_that_is_over_before_the_ledger_can_be_read_is_the_reason_all_the_same() {
+    // With and without a deployment that could be stopped meanwhile.
+    for refused in [&["read_ledger"][..], &["read_ledger", "stop_deployment"]] {
+        for strategy in ["canary:10%:20m", "evidence", "AllAtOnce"] {
+            let story = Story::shifting(strategy).await;
+            story.after(5).await;
+            assert!(story.share(Colour::Green) > 0);
+            story.pass(SECOND * 20);
+            alarm(&story);
+            story.world.expect_faults(&refuses(refused));
+            wake(&story).await.unwrap_err();
+            assert_eq!(story.share(Colour::Green), 0);
+            story.pass(SECOND * 240);
+            story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Ok);
+            story.world.expect_faults(&[]);
+            story.after(60).await;
+            story.after(60).await;
+            story.minutes(3).await;
+            story.is_at_rest();
+            let reason = story.ledger().releases.last().unwrap().verdict.reason();
+            assert!(reason.starts_with("alarm backend-green-errors fired"), "{strategy}: {reason}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_is_deleted_by_hand_is_told_as_such_whatever_fired_before_the_last_raise_or_on_live() {
+    for had_weight in [false, true] {
+        let story = Story::with_live("canary:10%:20m").await;
+        story.push(2).await;
+        // It holds the first raise.
+        alarm(&story);
+        story.install().await;
+        story.after(5).await;
+        story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Ok);
+        if had_weight {
+            story.after(5).await;
+            story.pass(SECOND * 60);
+            for state in [AlarmState::Firing, AlarmState::Ok] {
+                story.world.set_alarm(Colour::Blue, "backend-blue-errors", state);
+            }
+        }
+        assert_eq!(story.share(Colour::Green) > 0, had_weight);
+        story.world.world.delete_release_rule_by_hand(&story.world.service);
+        story.after(5).await;
+        story.after(11).await;
+        story.minutes(3).await;
+        story.is_at_rest();
+        let reason = story.ledger().releases.last().unwrap().verdict.reason();
+        assert!(reason.starts_with("the release's rule was deleted"), "{reason}");
+    }
 }
 
 #[tokio::test]

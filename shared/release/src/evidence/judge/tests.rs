@@ -178,6 +178,21 @@ fn whoever_reports_too_much_is_named_alone_also_when_older_minutes_are_closed() 
 }
 
 #[test]
+fn nobody_is_to_blame_only_where_requests_are_seen_now_and_the_odds_are_small() {
+    let targets = [InstanceId("i-1".to_owned())];
+    let seen = |failed| counted(vec![(answered(42, 0), answered(18, failed)), good(), good()]);
+    let blame_nobody = |failed| {
+        let (counted, now) = seen(failed);
+        counted.blame_nobody(&terms(&targets), now)
+    };
+    assert!(blame_nobody(0));
+    let doubtful = (1..18).find(|failed| !blame_nobody(*failed)).expect("however many fail");
+    assert!(!is_worse(&seen(doubtful)), "{doubtful} do not convict");
+    let (counted, now) = seen(0);
+    assert!(!counted.blame_nobody(&terms(&targets), now + Duration::from_secs(600)), "read long ago");
+}
+
+#[test]
 fn a_newest_minute_that_cloudwatch_has_in_part_makes_no_report_doubtful() {
     let bad = Count { arrived: 18, failed: 18, open: 0, total: 18 };
     let (mut counted, now) = reported(bad, Published { requests: 18, ..Published::default() });
