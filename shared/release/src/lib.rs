@@ -53,7 +53,7 @@ pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
 pub use question::{Answer, Asker, LifecycleEvent, Question, Stranger, answer, wait_for_newer};
 pub use reason::{Reason, ReturnCause};
-pub use receipt::{By, Cost, Receipt};
+pub use receipt::{By, Cost, Exposure, Receipt};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};
 pub use smoke::{Smoke, SmokeAnswer, SmokeError, SmokeReport, Smoked};
