@@ -1,6 +1,7 @@
 //! What an operator says to the functions. They act, by their own rights; who may say it is decided by IAM.
 
 mod answer;
+mod browser;
 mod explain;
 mod firewall;
 mod page;
@@ -22,6 +23,10 @@ pub(crate) enum Operator {
     Status(status::Arguments),
     /// Lists the last releases of a service, the newest first, with their verdicts and reasons.
     Releases(Service),
+    /// Has a page of all services written, and prints a link that opens it for an hour.
+    ///
+    /// Whoever has the link can read the page. Ends with 0, or with 3 when nobody can be asked.
+    Page(Asked),
     /// Stops the raises of a release. An alarm still takes it back.
     Pause(Change),
     /// Ends the pause.
@@ -110,6 +115,7 @@ impl Operator {
         match self {
             Self::Status(arguments) => status::run(arguments).await,
             Self::Releases(Service { service, asked }) => releases(service, asked).await,
+            Self::Page(asked) => browser::run(asked).await,
             Self::Pause(change) => change.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,

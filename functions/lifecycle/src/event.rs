@@ -34,6 +34,8 @@ pub enum Event {
         /// Whether only to say what it would do.
         dry_run: bool,
     },
+    /// Somebody wants to see the page of all services.
+    Page,
     /// EventBridge says that a deployment, or an instance in it, changed.
     DeploymentChanged {
         /// The deployment group's name.
@@ -67,6 +69,7 @@ impl fmt::Display for Event {
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
+            Self::Page => f.write_str("the command for the page"),
             Self::Tick => f.write_str("the minute's tick"),
             Self::HookExecution { deployment_id, .. } => {
                 write!(f, "CodeDeploy's hook execution for deployment {deployment_id}")
@@ -129,6 +132,14 @@ struct Commanded {
     dry_run: bool,
 }
 
+/// All services are on the page, and nothing is changed that a dry run could leave.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageWanted {
+    #[serde(rename = "command")]
+    _command: String,
+}
+
 #[derive(Deserialize)]
 struct Changed {
     detail: ChangedDetail,
@@ -166,6 +177,9 @@ const EXECUTION: Kind = Kind {
 const COMMAND: Kind =
     Kind { name: "a command", sample: "command-status.json", members: &[], optional: &["service"] };
 
+const PAGE: Kind =
+    Kind { name: "the command for the page", sample: "command-page.json", members: &[], optional: &[] };
+
 const QUESTION: Kind = Kind {
     name: "a hook's question",
     sample: "hook-validate-service.json",
@@ -192,6 +206,10 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
             deployment_id: execution.deployment_id,
             execution_id: execution.lifecycle_event_hook_execution_id,
         });
+    }
+    if text("command").as_deref() == Some("page") {
+        let PageWanted { .. } = PAGE.read(payload, payload)?;
+        return Ok(Event::Page);
     }
     if payload.get("command").is_some() {
         let Commanded { service, command, dry_run } = COMMAND.read(payload, payload)?;
