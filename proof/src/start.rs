@@ -181,6 +181,7 @@ fn release(world: &mut World, number: u8, colour: Colour) {
         tell_tried_at: None,
         untold_for: None,
         receipt: release::Aside::default(),
+        exposure: release::Aside::default(),
         told: true,
         unknown_fields: UnknownFields::default(),
     });

@@ -14,6 +14,7 @@ use release::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::time::Duration;
 
 /// What a port answers.
 pub type PortResult<T> = Result<T, Failure>;
@@ -40,6 +41,16 @@ pub trait Ledgers: Sync {
 pub trait Receipts: Sync {
     /// Writes a receipt at its key. One that is there already stays, and is no failure.
     fn write_receipt(&self, receipt: &Receipt) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// The page of all services, in the state bucket. Only `lifecycle` writes it.
+pub trait Pages: Sync {
+    /// Replaces the page. Two that are written at the same time leave either.
+    fn write_page(&self, html: &str) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// A link that opens the page for this long, if the function's own credentials last so long. Whoever has it may read the
+    /// page, so that it is a secret.
+    fn page_link(&self, lasts: Duration) -> impl Future<Output = PortResult<String>> + Send;
 }
 
 /// The listener's rules of a service: the base rule, and a release's rule at the priority before it.

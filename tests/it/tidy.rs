@@ -33,11 +33,12 @@ fn only_adapters_and_the_wiring_name_the_aws_sdk() {
 }
 
 /// Packages that decide and never act, and all that each may depend on.
-const PURE: [(&str, &[&str]); 6] = [
+const PURE: [(&str, &[&str]); 7] = [
     ("shared/appspec", &["libyaml-safer", "thiserror"]),
     ("shared/base-rule", &["release", "thiserror"]),
     ("shared/bundle", &["appspec", "bytes", "flate2", "hashbrown", "thiserror"]),
     ("shared/duration", &[]),
+    ("shared/page", &["jiff", "maud", "release"]),
     ("shared/release", &["duration", "jiff", "serde", "serde_json", "serde_path_to_error", "thiserror"]),
     (
         "shared/offenders",

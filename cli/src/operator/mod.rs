@@ -1,6 +1,7 @@
 //! What an operator says to the functions. They act, by their own rights; who may say it is decided by IAM.
 
 mod answer;
+mod browser;
 mod explain;
 mod firewall;
 mod page;
@@ -27,6 +28,10 @@ pub(crate) enum Operator {
     ///
     /// Reads the state bucket with the caller's own credentials. Without a number the last one that has ended.
     Show(show::Arguments),
+    /// Has a page of all services written, and prints a link that opens it for an hour.
+    ///
+    /// Whoever has the link can read the page. Ends with 0, or with 3 when nobody can be asked.
+    Page(Asked),
     /// Stops the raises of a release. An alarm still takes it back.
     Pause(Change),
     /// Ends the pause.
@@ -136,6 +141,7 @@ impl Operator {
             Self::Status(arguments) => status::run(arguments).await,
             Self::Releases(Service { service, asked }) => releases(service, asked).await,
             Self::Show(arguments) => arguments.run().await,
+            Self::Page(asked) => browser::run(asked).await,
             Self::Pause(change) => change.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,

@@ -133,6 +133,22 @@ fn the_firewall_is_asked_by_its_own_function() {
 }
 
 #[test]
+fn the_page_is_told_by_a_link_and_beside_it_how_long_it_opens() {
+    let link = "https://shop-state.s3.amazonaws.com/page/index.html?X-Amz-Signature=5ec2e7";
+    let told = json!({"command": "page", "link": link, "lastsSeconds": 3600});
+    let aws = answering(&told);
+    let (said, beside, code) = run(&aws, &["page", "--stack", "shop"]);
+    assert_eq!((said, code), (format!("{link}\n"), Some(0)));
+    assert!(beside.contains("for 60 minutes") && !beside.contains(link), "{beside}");
+    assert_eq!(asked(&aws), ("shop-lifecycle".to_owned(), json!({"command": "page"})));
+    let (said, _, code) = run(&answering(&told), &["page", "--output", "json"]);
+    assert_eq!((serde_json::from_str::<Value>(&said).unwrap(), code), (told, Some(0)));
+    let (said, beside, code) = run(&answering(&json!({"says": "?"})), &["page"]);
+    assert_eq!((said.as_str(), code), ("", Some(3)));
+    assert!(beside.contains("holds no link"), "{beside}");
+}
+
+#[test]
 fn a_reason_is_explained_without_a_stack() {
     let aws = answering(&json!({}));
     let explain = |word: &[&str]| {

@@ -57,6 +57,8 @@ pub enum Event {
         /// Whether only to say what it would do.
         dry_run: bool,
     },
+    /// Somebody wants to see the page of all services.
+    Page,
     /// EventBridge says that a deployment, or an instance in it, changed.
     DeploymentChanged {
         /// The deployment group's name.
@@ -111,6 +113,7 @@ impl fmt::Display for Event {
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
+            Self::Page => f.write_str("the command for the page"),
             Self::Tick => f.write_str("the minute's tick"),
             Self::HookExecution { deployment_id, .. } => {
                 write!(f, "CodeDeploy's hook execution for deployment {deployment_id}")
@@ -171,6 +174,14 @@ struct Commanded {
     command: Command,
     #[serde(default)]
     dry_run: bool,
+}
+
+/// All services are on the page, and nothing is changed that a dry run could leave.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageWanted {
+    #[serde(rename = "command")]
+    _command: String,
 }
 
 #[derive(Deserialize)]
@@ -253,6 +264,8 @@ const FREEZE: Kind = Kind {
 
 const THAW: Kind =
     Kind { name: "a thaw", sample: "command-thaw.json", members: &[("service", LONGEST_ID)], optional: &[] };
+const PAGE: Kind =
+    Kind { name: "the command for the page", sample: "command-page.json", members: &[], optional: &[] };
 
 const QUESTION: Kind = Kind {
     name: "a hook's question",
@@ -296,6 +309,10 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
     if payload.get("command") == Some(&json!("thaw")) {
         let Thawed { service, dry_run, .. } = THAW.read(payload, payload)?;
         return Ok(Event::Thaw { service, dry_run });
+    }
+    if text("command").as_deref() == Some("page") {
+        let PageWanted { .. } = PAGE.read(payload, payload)?;
+        return Ok(Event::Page);
     }
     if payload.get("command").is_some() {
         let Commanded { service, command, dry_run } = COMMAND.read(payload, payload)?;

@@ -2,10 +2,11 @@
 
 use crate::event::{Event, parse};
 use crate::hook_execution::{HookExecutions, answer_once};
+use crate::page;
 use futures::future::join_all;
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
-use greenlight::ports::{Clock, Ports};
+use greenlight::ports::{Clock, Pages, Ports};
 use greenlight::reconcile::{Reported, amend, observe, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
@@ -22,7 +23,7 @@ use std::time::Duration;
 /// # Errors
 /// A payload that is not understood (permanent), and AWS calls that failed (their own class).
 pub async fn handle(
-    ports: &(impl Ports + HookExecutions),
+    ports: &(impl Ports + HookExecutions + Pages),
     settings: &Settings,
     clock: &impl Clock,
     payload: Value,
@@ -43,7 +44,7 @@ pub async fn handle(
 }
 
 async fn act(
-    ports: &(impl Ports + HookExecutions),
+    ports: &(impl Ports + HookExecutions + Pages),
     settings: &Settings,
     clock: &impl Clock,
     event: Event,
@@ -99,8 +100,14 @@ async fn act(
         Event::Tick => {
             let services = settings.services.keys().map(|name| (name, &settings.policy));
             let reconciled = reconcile_all(ports, services, clock, Wake::Event).await;
-            decision_log::finish_all(reconciled).map(|()| Value::Null)
+            let page = page::of_a_tick(&reconciled, &settings.policy, clock.now());
+            let finished = decision_log::finish_all(reconciled);
+            if let Some(html) = page {
+                page::write(ports, &html).await;
+            }
+            finished.map(|()| Value::Null)
         }
+        Event::Page => page::answer(ports, settings, clock).await,
         Event::HookExecution { deployment_id, execution_id } => {
             answer_once(ports, settings, &deployment_id, &execution_id).await?;
             Ok(Value::Null)
@@ -186,7 +193,7 @@ async fn obey(
 }
 
 /// What `status` says. It looks as a pass does and decides as a pass would, and does nothing.
-async fn look(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> Status {
+pub(crate) async fn look(ports: &impl Ports, policy: &Policy, clock: &impl Clock, ledger: &Ledger) -> Status {
     let now = clock.now();
     let health = PerColour { blue: true, green: true };
     let wanted = Reads { rules: true, health, published: None, week: None, ..reads(ledger, policy, now) };

@@ -3,7 +3,7 @@
 use crate::handler::handle;
 use crate::hook_execution::{HookExecutions, HookStatus};
 use greenlight::failure::{Class, Failure, chain};
-use greenlight::ports::{Clock, Ports};
+use greenlight::ports::{Clock, Pages, Ports};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::evidence::AtMax;
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 use testing::{self, At, FaultAt, Faulty, Kind, World};
+
+mod page;
 
 fn execution() -> Revision {
     testing::upload(&testing::service("hook-execution"), 1).revision
@@ -120,7 +122,7 @@ impl Service {
 
     async fn send_through(
         &self,
-        ports: &(impl Ports + HookExecutions),
+        ports: &(impl Ports + HookExecutions + Pages),
         payload: Value,
     ) -> Result<Value, Failure> {
         handle(ports, &self.settings, &self.world, payload).await

@@ -1,7 +1,7 @@
 //! What is remembered of a service between two passes: one JSON object, replaced only by compare-and-swap.
 
 use crate::stored::{Aside, Schema, UnknownFields};
-use crate::{Colour, Commit, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Verdict};
+use crate::{Colour, Commit, Exposure, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Verdict};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -169,15 +169,18 @@ pub struct Past {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold_for: Option<String>,
     /// What it leaves, as long as it may have to be written.
-    #[serde(default, skip_serializing_if = "is_written")]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub receipt: Aside<Option<Box<Receipt>>>,
+    /// What users had of it, if it was rejected with traffic. The receipt goes before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub exposure: Aside<Option<Exposure>>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
 }
 
-fn is_written(receipt: &Aside<Option<Box<Receipt>>>) -> bool {
-    receipt.0.is_none()
+fn is_none<T>(aside: &Aside<Option<T>>) -> bool {
+    aside.0.is_none()
 }
 
 /// An upload that was not taken. It is no release: it has no attempt, and its number stays free.

@@ -58,7 +58,7 @@ pub use question::{
     wait_for_newer,
 };
 pub use reason::{Reason, ReturnCause};
-pub use receipt::{By, Cost, Receipt};
+pub use receipt::{By, Cost, Exposure, Receipt};
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};
 pub use smoke::{Smoke, SmokeAnswer, SmokeError, SmokeReport, Smoked};

@@ -132,6 +132,7 @@ pub fn accept_upload(
             tell_tried_at: None,
             untold_for: None,
             receipt: Aside::default(),
+            exposure: Aside::default(),
             unknown_fields: UnknownFields::default(),
         });
     }

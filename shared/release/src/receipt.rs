@@ -91,6 +91,15 @@ pub struct Cost {
     pub micro_usd: u32,
 }
 
+/// What users had of a version that was rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Exposure {
+    /// How long it had traffic, in seconds.
+    pub seconds: u64,
+    /// How many requests it failed at least; `None` if nothing was counted.
+    pub failed: Option<u64>,
+}
+
 impl Receipt {
     /// The number of this format.
     pub const SCHEMA: u32 = 1;
@@ -138,6 +147,14 @@ impl Receipt {
                 micro_usd: metrics.saturating_mul(MICRO_USD_A_METRIC),
             },
         })
+    }
+
+    /// What users had of this version, if it was rejected after it had traffic.
+    pub(crate) fn exposure(&self) -> Option<Exposure> {
+        let lasted = self.steps.iter().map(|step| since(step.since, step.until.unwrap_or(self.closed_at)));
+        let seconds = lasted.sum::<Duration>().as_secs();
+        let had_traffic = self.verdict == VerdictWord::Rejected && !self.steps.is_empty();
+        had_traffic.then_some(Exposure { seconds, failed: self.failed_by_candidate })
     }
 
     /// Its place: no two receipts have the same, and those of a service stand in the order of their numbers.

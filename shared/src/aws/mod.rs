@@ -8,6 +8,7 @@ mod deployments;
 mod healing;
 pub mod ledgers;
 mod listener_rules;
+mod page;
 mod receipts;
 pub mod rule;
 mod target_groups;

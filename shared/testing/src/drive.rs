@@ -204,6 +204,11 @@ impl World {
         self.state().receipts.clone()
     }
 
+    /// The page, if one was written.
+    pub fn page(&self) -> Option<String> {
+        self.state().page.clone()
+    }
+
     /// The summary of a service that was published last.
     pub fn summary(&self, service: &ServiceName) -> Option<Summary> {
         self.state().summaries.get(service).cloned()

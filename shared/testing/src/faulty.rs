@@ -2,7 +2,7 @@
 
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Ports, Receipts,
+    Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages, PortResult, Ports, Receipts,
     TargetGroups, Traffic, Uploads,
 };
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Which call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,5 +265,15 @@ impl<P: Ports> Uploads for Faulty<'_, P> {
 
     async fn publish(&self, summary: &Summary) -> PortResult<()> {
         self.call("publish", self.inner.publish(summary)).await
+    }
+}
+
+impl<P: Ports + Pages> Pages for Faulty<'_, P> {
+    async fn write_page(&self, html: &str) -> PortResult<()> {
+        self.call("write_page", self.inner.write_page(html)).await
+    }
+
+    async fn page_link(&self, lasts: Duration) -> PortResult<String> {
+        self.call("page_link", self.inner.page_link(lasts)).await
     }
 }

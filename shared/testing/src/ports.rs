@@ -3,7 +3,7 @@
 use super::world::{Call, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, PortResult, Receipts,
+    Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages, PortResult, Receipts,
     TargetGroups, Traffic, Uploads,
 };
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use release::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 impl World {
     /// Records a call of a port whose adapter makes this many calls of AWS.
@@ -300,6 +301,19 @@ impl Uploads for World {
         let mut state = self.called("publish", 1);
         state.summaries.insert(summary.service.clone(), summary.clone());
         Ok(())
+    }
+}
+
+impl Pages for World {
+    async fn write_page(&self, html: &str) -> PortResult<()> {
+        self.called("write_page", 1).page = Some(html.to_owned());
+        Ok(())
+    }
+
+    /// Signing asks nobody.
+    async fn page_link(&self, lasts: Duration) -> PortResult<String> {
+        drop(self.called("page_link", 0));
+        Ok(format!("https://state/page/index.html?X-Amz-Expires={}", lasts.as_secs()))
     }
 }
 

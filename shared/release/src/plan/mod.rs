@@ -275,6 +275,7 @@ impl Planning<'_> {
             told,
             tell_tried_at: None,
             untold_for: None,
+            exposure: Aside(receipt.as_ref().and_then(Receipt::exposure)),
             receipt: Aside(receipt.map(Box::new)),
             unknown_fields: UnknownFields::default(),
         });

@@ -4,7 +4,7 @@ use super::by_evidence::{green_always_fails, installed};
 use super::story::Story;
 use super::traffic::Traffic;
 use greenlight::failure::Class;
-use release::{By, Colour, Command, Purpose, Receipt, VerdictWord};
+use release::{By, Colour, Command, Exposure, Purpose, Receipt, VerdictWord};
 use testing::{At, FaultAt, Kind};
 
 fn receipts(story: &Story) -> Vec<Receipt> {
@@ -34,6 +34,7 @@ async fn a_release_that_went_live_leaves_its_steps_and_its_verdict() {
     assert_eq!((receipt.verdict, receipt.reason.as_str()), (VerdictWord::Live, "carries all traffic"));
     assert_eq!(steps(&receipt), [(10, 301), (100, 602)]);
     assert_eq!((&receipt.by, receipt.failed_by_candidate, receipt.cloudwatch.reads), (&By::Upload, None, 0));
+    assert_eq!(story.ledger().releases.last().unwrap().exposure.0, None, "it was not rejected");
     assert_eq!(receipt.closed_at, story.ledger().releases.last().unwrap().closed_at);
 }
 
@@ -57,6 +58,11 @@ async fn a_release_that_was_taken_back_leaves_what_it_has_cost() {
     let receipt = receipt(&story, 2);
     assert_eq!(receipt.verdict, VerdictWord::Rejected);
     let failed = receipt.failed_by_candidate.unwrap();
+    // What is said of it when the receipt is no longer remembered.
+    let lasted = receipt.steps.iter().map(|step| step.until.unwrap().as_second() - step.since.as_second());
+    let exposure = story.ledger().releases.last().unwrap().exposure.0.unwrap();
+    let seconds = u64::try_from(lasted.sum::<i64>()).unwrap();
+    assert!(seconds > 0 && exposure == Exposure { seconds, failed: Some(failed) }, "{exposure:?}");
     // Those of the warm-up are not counted, nor those without an answer when the way back was decided.
     assert!(failed > 0 && failed <= traffic.failed, "{failed} of {}", traffic.failed);
     assert_eq!(receipt.cloudwatch.micro_usd, receipt.cloudwatch.reads * 120);

@@ -1,0 +1,155 @@
+//! The page as a browser gets it.
+
+// `cfg(test)` holds anyway; it tells clippy that a test may unwrap.
+#![cfg(test)]
+
+mod sample;
+
+use page::{Service, page};
+use proptest::prelude::*;
+use release::{Commit, Held, Ledger, ServiceName, Verdict};
+use sample::{ledger, names, now, receipt, rejected, service, shifting};
+
+/// The page without its style, an element a line.
+fn body(services: &[Service]) -> String {
+    let page = page(services, now());
+    let (_, body) = page.split_once("</style>").unwrap();
+    body.replace("><", ">\n<")
+}
+
+/// What no page may have: a program, anything that is fetched, and an address that could be followed.
+fn assert_self_contained(page: &str) {
+    let page = page.to_lowercase();
+    for forbidden in [
+        "<script",
+        "http://",
+        "https://",
+        "src=",
+        "href=",
+        "url(",
+        "@import",
+        "javascript:",
+        "<iframe",
+        "<form",
+    ] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    // No element has a handler: every attribute is one of ours.
+    for tag in page.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+        assert!(!tag.contains(" on"), "{tag}");
+    }
+}
+
+/// A service with as much as can stand in a page, with `text` wherever somebody else may write.
+fn full(name: String, text: &str) -> Service {
+    let mut ledger = shifting();
+    ledger.service = ServiceName::new(name).unwrap();
+    let mut past = rejected().releases.pop().unwrap();
+    past.verdict = Verdict::Rejected { reason: text.to_owned() };
+    past.untold_for = Some(text.to_owned());
+    past.upload.commit = Commit::new("a".repeat(40)).unwrap();
+    ledger.releases = vec![past; Ledger::REMEMBERED];
+    let open = ledger.open.as_mut().unwrap();
+    let step = open.course.0.steps.first().cloned().unwrap();
+    open.course.0.steps = vec![Held { reason: text.to_owned(), ..step }; 110];
+    let Service::Known { ledger, mut status } = service(ledger) else { panic!("it is known") };
+    status.now = vec![text.to_owned(); 40];
+    Service::Known { ledger, status }
+}
+
+#[test]
+fn every_stored_ledger_is_a_page() {
+    for name in names() {
+        let services = [service(ledger(&name))];
+        assert_self_contained(&page(&services, now()));
+        insta::assert_snapshot!(name, body(&services));
+    }
+}
+
+#[test]
+fn the_way_of_a_release_is_drawn_and_stands_there_in_numbers() {
+    insta::assert_snapshot!(body(&[service(shifting()), service(rejected())]));
+}
+
+#[test]
+fn a_service_that_cannot_be_read_hides_no_other() {
+    let failed = Service::Failed {
+        service: ServiceName::new("frontend").unwrap(),
+        error: "reading ledger s3://shop-state/ledger/frontend.json failed: throttled".to_owned(),
+    };
+    let page = body(&[failed, service(ledger("idle"))]);
+    assert!(page.contains("No release is open; 1 of 2 services cannot be read"), "{page}");
+    assert!(page.contains(
+        "It cannot be read: reading ledger s3://shop-state/ledger/frontend.json failed: throttled"
+    ));
+    assert!(page.contains("backend"));
+}
+
+#[test]
+fn a_page_without_services_is_a_page() {
+    assert!(body(&[]).contains("No release is open"));
+}
+
+#[test]
+fn markup_and_invisible_characters_in_what_others_wrote_are_text() {
+    let hostile =
+        "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>\" onload=\"x\u{202e}\u{7}&lt;";
+    let services = [
+        full("backend".to_owned(), hostile),
+        Service::Failed { service: ServiceName::new("frontend").unwrap(), error: hostile.to_owned() },
+    ];
+    let page = page(&services, now());
+    assert!(
+        !page.contains("<script")
+            && !page.contains("<img")
+            && !page.contains('\u{202e}')
+            && !page.contains('\u{7}')
+    );
+    let shown = "&lt;/style&gt;&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot; \
+                 onload=&quot;x\\u{202e}\\u{7}&amp;lt;";
+    // As a reason, as what is waited for, as why an object could not be told, and as an error.
+    assert!(page.matches(shown).count() >= 4, "{page}");
+}
+
+#[test]
+fn eight_services_with_all_that_can_be_said_are_200_kb_at_most() {
+    let services: Vec<Service> =
+        (0..8).map(|index| full(format!("service-{index}"), &"a word ".repeat(100))).collect();
+    let size = page(&services, now()).len();
+    assert!(size <= 200_000, "{size} bytes");
+    // Each character of a text that is nothing but quotation marks becomes six.
+    let services: Vec<Service> =
+        (0..8).map(|index| full(format!("service-{index}"), &"\"".repeat(10_000))).collect();
+    let size = page(&services, now()).len();
+    assert!(size <= 500_000, "{size} bytes");
+}
+
+#[test]
+fn a_release_without_an_end_or_with_its_end_before_its_beginning_is_drawn_all_the_same() {
+    let mut ledger = rejected();
+    let mut receipt = receipt();
+    std::mem::swap(&mut receipt.opened_at, &mut receipt.closed_at);
+    for step in &mut receipt.steps {
+        (step.percent, step.until) = (255, None);
+    }
+    ledger.releases.last_mut().unwrap().receipt.0 = Some(Box::new(receipt));
+    let page = body(&[service(ledger)]);
+    assert!(page.contains("<path") && !page.contains("NaN") && !page.contains("inf"), "{page}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_others_write_the_page_runs_and_fetches_nothing(text in any::<String>()) {
+        let page = page(&[full("backend".to_owned(), &text)], now());
+        let with_nothing = page_with_nothing();
+        // What is written adds no element.
+        prop_assert_eq!(page.matches('<').count(), with_nothing.matches('<').count());
+        prop_assert_eq!(page.matches('>').count(), with_nothing.matches('>').count());
+        prop_assert_eq!(page.matches('"').count(), with_nothing.matches('"').count());
+    }
+}
+
+fn page_with_nothing() -> String {
+    page(&[full("backend".to_owned(), "")], now())
+}
