@@ -101,6 +101,11 @@ fn under_way(ledger: &Ledger, status: &Status) -> Markup {
         @if ledger.paused {
             p class="warning" { "Paused by an operator: no release gets more traffic until " code { "resume" } "." }
         }
+        @if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
+            p class="warning" {
+                "No release opens until " (at(freeze.until)) ", or until " code { "thaw" } ": " (beginning(&freeze.reason, LONGEST))
+            }
+        }
         @if let Some(open) = &ledger.open {
             h3 { (named(open.purpose, open.upload.number)) ": what it waits for" }
         } @else {

@@ -5,9 +5,10 @@
 
 mod sample;
 
+use jiff::Timestamp;
 use page::{Service, page};
 use proptest::prelude::*;
-use release::{Commit, Held, Ledger, ServiceName, Verdict};
+use release::{Commit, Freeze, Held, Ledger, ServiceName, UnknownFields, Verdict};
 use sample::{ledger, names, now, receipt, rejected, service, shifting};
 
 /// The page without its style, an element a line.
@@ -40,6 +41,20 @@ fn assert_self_contained(page: &str) {
     }
 }
 
+fn frozen(reason: &str) -> Freeze {
+    let until = "2099-12-27T06:00:00Z".parse().unwrap();
+    Freeze { since: now(), until, reason: reason.to_owned(), unknown_fields: UnknownFields::default() }
+}
+
+#[test]
+fn a_freeze_stands_on_the_page_until_it_is_over() {
+    let mut ledger = shifting();
+    ledger.frozen = Some(frozen("the database moves"));
+    assert!(body(&[service(ledger.clone())]).contains("the database moves"));
+    ledger.frozen.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
+    assert!(!body(&[service(ledger)]).contains("the database moves"));
+}
+
 /// A service with as much as can stand in a page, with `text` wherever somebody else may write.
 fn full(name: String, text: &str) -> Service {
     let mut ledger = shifting();
@@ -49,6 +64,7 @@ fn full(name: String, text: &str) -> Service {
     past.untold_for = Some(text.to_owned());
     past.upload.commit = Commit::new("a".repeat(40)).unwrap();
     ledger.releases = vec![past; Ledger::REMEMBERED];
+    ledger.frozen = Some(frozen(text));
     let open = ledger.open.as_mut().unwrap();
     let step = open.course.0.steps.first().cloned().unwrap();
     open.course.0.steps = vec![Held { reason: text.to_owned(), ..step }; 110];
