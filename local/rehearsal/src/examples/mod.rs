@@ -157,6 +157,7 @@ async fn play(cloud: &Cloud, display: &Arc<Display>) -> Result<Tally> {
     let log = visitors.stop().await;
     // They take a while to end, and hold what the cloud takes back.
     tokio::task::spawn_blocking(move || drop(engines)).await?;
+    workflow::prune().await?;
     visited?;
     let Story { releases, faults, .. } = story;
     Ok(tally(releases, faults, &log, &[&backend, &frontend], began.elapsed()))

@@ -127,9 +127,8 @@ impl Workflow {
             }
             let output = bash.kill_on_drop(true).output().await.context("bash cannot be started")?;
             let name = step.name.clone().unwrap_or_default();
-            said.push_str(&format!("--- {name}\n"));
-            said.push_str(&String::from_utf8_lossy(&output.stdout));
-            said.push_str(&String::from_utf8_lossy(&output.stderr));
+            let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+            said.extend(["--- ", name.as_str(), "\n", &out, &err]);
             if !output.status.success() {
                 return Ok(Ended { failed: Some((name, output.status.code())), said });
             }
@@ -142,12 +141,19 @@ impl Workflow {
         Ok(Ended { failed: None, said })
     }
 
-    /// Removes the image that a run has built, which a runner would not outlive.
+    /// Removes the image that a run has built, which would not outlive its runner.
     pub(super) async fn clean(&self, number: u32) -> Result<()> {
         let image = format!("{}:{}", self.service, number * 100 + 1);
         let _was_not_built = Command::new("docker").args(["image", "rm", &image]).output().await?;
         Ok(())
     }
+}
+
+/// Removes what the builds have left without a name.
+pub(super) async fn prune() -> Result<()> {
+    let words = ["image", "prune", "--force", "--filter", "label=greenlight=examples"];
+    let _was_none = Command::new("docker").args(words).output().await?;
+    Ok(())
 }
 
 /// A value of a step's environment, whose expressions are names.
