@@ -127,9 +127,8 @@ impl Workflow {
             }
             let output = bash.kill_on_drop(true).output().await.context("bash cannot be started")?;
             let name = step.name.clone().unwrap_or_default();
-            said.push_str(&format!("--- {name}\n"));
-            said.push_str(&String::from_utf8_lossy(&output.stdout));
-            said.push_str(&String::from_utf8_lossy(&output.stderr));
+            let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+            said.extend(["--- ", name.as_str(), "\n", &out, &err]);
             if !output.status.success() {
                 return Ok(Ended { failed: Some((name, output.status.code())), said });
             }
