@@ -102,6 +102,20 @@ fn a_service_that_cannot_be_read_hides_no_other() {
 }
 
 #[test]
+fn the_browser_is_told_to_run_and_fetch_nothing_and_to_tell_nobody_the_address() {
+    let page = page(&[], now());
+    let (head, _) = page.split_once("<style>").unwrap();
+    for said in [
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         base-uri 'none'; form-action 'none'\">",
+        "<meta name=\"referrer\" content=\"no-referrer\">",
+        "<meta name=\"robots\" content=\"noindex\">",
+    ] {
+        assert!(head.contains(said), "{said} is not in {head}");
+    }
+}
+
+#[test]
 fn a_page_without_services_is_a_page() {
     assert!(body(&[]).contains("No release is open"));
 }
