@@ -50,8 +50,10 @@ fn settings() -> Settings {
             drift: Drift::Report,
             harm: 10,
             at_max: AtMax::GoOn,
+            is_sound: true,
         },
         instances: InstanceSettings::default(),
+        faults: Vec::new(),
     }
 }
 

@@ -33,3 +33,4 @@ mod verdicts;
 mod waiting;
 mod way_back;
 mod written_first;
+mod wrong_settings;
