@@ -9,8 +9,8 @@ use release::evidence::PublishedMinute;
 pub use release::pass::LedgerVersion;
 use release::plan::Window;
 use release::{
-    AlarmState, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour, Receipt,
-    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
+    AlarmState, Announcement, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, PerColour,
+    Receipt, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
     VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,13 @@ pub trait Ledgers: Sync {
 pub trait Receipts: Sync {
     /// Writes a receipt at its key. One that is there already stays, and is no failure.
     fn write_receipt(&self, receipt: &Receipt) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Whoever has subscribed to the stack's topic.
+pub trait Announcements: Sync {
+    /// Announces what was not announced yet, and remembers that in the state bucket. What could not be remembered is
+    /// announced again when it is asked for again.
+    fn announce(&self, announcement: &Announcement) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The listener's rules of a service: the base rule, and a release's rule at the priority before it.
@@ -197,12 +204,30 @@ pub trait Clock: Sync {
 
 /// All of them.
 pub trait Ports:
-    Ledgers + Receipts + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads
+    Ledgers
+    + Receipts
+    + Announcements
+    + ListenerRules
+    + TargetGroups
+    + Alarms
+    + Traffic
+    + Deployments
+    + Healing
+    + Uploads
 {
 }
 
 impl<
-    T: Ledgers + Receipts + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads,
+    T: Ledgers
+        + Receipts
+        + Announcements
+        + ListenerRules
+        + TargetGroups
+        + Alarms
+        + Traffic
+        + Deployments
+        + Healing
+        + Uploads,
 > Ports for T
 {
 }

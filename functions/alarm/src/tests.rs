@@ -28,6 +28,7 @@ fn settings() -> Settings {
         artifact_bucket: "artifacts".to_owned(),
         application: "app".to_owned(),
         listener_arn: "listener".to_owned(),
+        topic_arn: "topic".to_owned(),
         policy: Policy {
             strategy: "AllAtOnce".parse().unwrap(),
             bake: minute,

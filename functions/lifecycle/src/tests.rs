@@ -59,6 +59,7 @@ fn settings() -> Settings {
         artifact_bucket: "artifacts".to_owned(),
         application: "app".to_owned(),
         listener_arn: "listener".to_owned(),
+        topic_arn: "topic".to_owned(),
         policy: Policy {
             strategy: "Canary10Percent5Minutes".parse().unwrap(),
             bake: minute,

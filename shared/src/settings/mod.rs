@@ -40,6 +40,8 @@ pub struct Settings {
     pub application: String,
     /// The listener that holds the rules.
     pub listener_arn: String,
+    /// Who hears how releases end. The template names it after the stack, as the application.
+    pub topic_arn: String,
     /// How releases run.
     pub policy: Policy,
     /// What bundles are judged for.
@@ -98,6 +100,7 @@ impl Settings {
                 services: services::named(&told?, &stack),
                 state_bucket: state_bucket?,
                 artifact_bucket: artifact_bucket?,
+                topic_arn: topic_arn(&application, &listener_arn),
                 application,
                 listener_arn,
                 policy: Policy { is_sound: faults.is_empty(), ..policy? },
@@ -215,6 +218,12 @@ fn with_a_silence_longer_than_a_pause(
     );
     let (silence, look) = (usual(&variables::SILENCE_LIMIT)?, usual(&variables::LOOK_INTERVAL)?);
     Some(Policy { silence_limit: silence, look_interval: look, ..policy })
+}
+
+/// The topic of the listener's account and region that has the stack's name.
+fn topic_arn(stack: &str, listener_arn: &str) -> String {
+    let (place, _) = listener_arn.split_once(":listener/").unwrap_or((listener_arn, ""));
+    format!("{}:{stack}-notifications", place.replacen(":elasticloadbalancing:", ":sns:", 1))
 }
 
 /// The name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes (S3 user guide, bucket naming rules).

@@ -31,6 +31,7 @@ fn the_only_fault(map: &Map) -> String {
 fn the_documented_examples_are_settings_and_names_follow_from_them() {
     let settings = Settings::read(&examples()).unwrap();
     assert_eq!((settings.faults.len(), settings.policy.is_sound), (0, true));
+    assert_eq!(settings.topic_arn, "arn:aws:sns:eu-west-1:123456789012:shop-notifications");
     let account = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
     let alarms = |colour: &str| {
         ["errors", "refused", "unhealthy", "slow"]

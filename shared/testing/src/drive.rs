@@ -4,9 +4,9 @@ use super::names::upload;
 use super::world::{Call, WeightChange, World};
 use release::evidence::PublishedMinute;
 use release::{
-    AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    Receipt, ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName, Strategy, Summary,
-    TargetHealth, TargetStatus, UnknownFields, Weights,
+    AlarmState, Announcement, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live,
+    PerColour, Purpose, Receipt, ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName,
+    Strategy, Summary, TargetHealth, TargetStatus, UnknownFields, Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -194,6 +194,11 @@ impl World {
     /// The receipts that were written, by key.
     pub fn receipts(&self) -> BTreeMap<String, Receipt> {
         self.state().receipts.clone()
+    }
+
+    /// What was announced, in order.
+    pub fn announced(&self) -> Vec<Announcement> {
+        self.state().announced.clone()
     }
 
     /// The summary of a service that was published last.

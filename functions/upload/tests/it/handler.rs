@@ -36,6 +36,7 @@ fn settings() -> Settings {
         artifact_bucket: "artifacts".to_owned(),
         application: "shop".to_owned(),
         listener_arn: "listener".to_owned(),
+        topic_arn: "topic".to_owned(),
         policy: Policy {
             strategy: "AllAtOnce".parse().unwrap(),
             bake: minute,

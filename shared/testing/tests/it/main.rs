@@ -6,6 +6,7 @@
 
 mod after_success;
 mod alarms;
+mod announcements;
 mod blind;
 mod by_evidence;
 mod call_budget;

@@ -17,6 +17,9 @@ async fn a_release_waits_until_the_settings_are_right_and_then_opens_by_itself()
         assert!(says(&story.after(60).await, "wrong_settings"));
     }
     assert_eq!((story.phase(), story.live()), ("idle", Some((1, Colour::Blue))));
+    let needs = "[shop] backend needs an operator: a setting is wrong, and no release opens";
+    let announced = story.world.world.announced();
+    assert_eq!(announced.iter().filter(|told| told.subject("shop") == needs).count(), 1);
     deployed(&mut story, true);
     story.after(60).await;
     story.release_2_goes_live().await;
