@@ -102,6 +102,7 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         drift: Drift::Repair,
         harm: 10,
         at_max: AtMax::GoOn,
+        is_sound: true,
     };
     Setting { machine, policy }
 }

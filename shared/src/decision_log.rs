@@ -2,8 +2,21 @@
 
 use crate::failure::{Class, Failure, chain};
 use crate::reconcile::{NoLedger, Reconciled};
+use crate::settings::Settings;
 use release::ServiceName;
 use release::pass::{PassRecord, WayBack};
+
+/// Writes one record for each setting that is wrong. The function goes on without it: the way back does not need it.
+pub fn log_faults(settings: &Settings) {
+    for fault in &settings.faults {
+        tracing::error!(
+            failure_class = Class::Permanent.word(),
+            variable = fault.variable,
+            expected = fault.expected,
+            "{fault}: no release opens until it is right; what is open goes on, or back, by what it was opened with"
+        );
+    }
+}
 
 /// Writes one record per pass and one per failure.
 ///

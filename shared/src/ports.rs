@@ -9,8 +9,9 @@ use release::evidence::PublishedMinute;
 pub use release::pass::LedgerVersion;
 use release::plan::Window;
 use release::{
-    Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, Receipt, Revision, RuleArn, RuleOwner,
-    Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord, Weights,
+    Announcement, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, Receipt, Revision,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord,
+    Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -51,6 +52,13 @@ pub trait Pages: Sync {
     /// A link that opens the page for this long, if the function's own credentials last so long. Whoever has it may read the
     /// page, so that it is a secret.
     fn page_link(&self, lasts: Duration) -> impl Future<Output = PortResult<String>> + Send;
+}
+
+/// Whoever has subscribed to the stack's topic.
+pub trait Announcements: Sync {
+    /// Announces what was not announced yet, and remembers that in the state bucket. What could not be remembered is
+    /// announced again when it is asked for again.
+    fn announce(&self, announcement: &Announcement) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The listener's rules of a service: the base rule, and a release's rule at the priority before it.
@@ -205,12 +213,30 @@ pub trait Clock: Sync {
 
 /// All of them.
 pub trait Ports:
-    Ledgers + Receipts + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads
+    Ledgers
+    + Receipts
+    + Announcements
+    + ListenerRules
+    + TargetGroups
+    + Alarms
+    + Traffic
+    + Deployments
+    + Healing
+    + Uploads
 {
 }
 
 impl<
-    T: Ledgers + Receipts + ListenerRules + TargetGroups + Alarms + Traffic + Deployments + Healing + Uploads,
+    T: Ledgers
+        + Receipts
+        + Announcements
+        + ListenerRules
+        + TargetGroups
+        + Alarms
+        + Traffic
+        + Deployments
+        + Healing
+        + Uploads,
 > Ports for T
 {
 }

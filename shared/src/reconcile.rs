@@ -250,6 +250,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                     let Recorded { passes, mut failures } = records;
                     failures.extend(self.publish(&ledger).await.err());
                     failures.extend(self.leave_receipts(&ledger).await);
+                    failures.extend(self.announce(&ledger, passes.last()).await);
                     return Ok(Reconciled { ledger: (*ledger).clone(), passes, failures });
                 }
                 Next::Ended(Ended::WithoutLedger { failure, way_back }) => {
@@ -273,6 +274,15 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
         let due = ledger.receipts(self.clock.now()).filter(|_| self.wake == Wake::Event);
         let written = join_all(due.map(|receipt| self.ports.write_receipt(receipt))).await;
         written.into_iter().filter_map(Result::err).collect()
+    }
+
+    /// Announces how releases have ended, and what waits for an operator. It decides nothing either.
+    async fn announce(&self, ledger: &Ledger, last: Option<&PassRecord>) -> Vec<Failure> {
+        let reasons = last.map_or(&[][..], |pass| &pass.plan.reasons[..]);
+        let due = ledger.announcements(reasons, self.clock.now());
+        let due = due.iter().filter(|_| self.wake == Wake::Event);
+        let announced = join_all(due.map(|announcement| self.ports.announce(announcement))).await;
+        announced.into_iter().filter_map(Result::err).collect()
     }
 
     /// The rules, and whose the release's rule is.

@@ -63,6 +63,8 @@ def grants(stack: dict[str, Any], holder: str) -> Iterator[tuple[Grant, str, dic
     for name, statements in stack["roles"][holder]["policies"].items():
         policy = logical.get(name) or (name if name.startswith("arn:") else f"{holder}/{name.split('/')[-1]}")
         for number, statement in enumerate(statements):
+            if statement["Effect"] == "Deny":
+                continue
             resources = listed(statement["Resource"])
             kinds = [kind(str(resource)) for resource in resources]
             for action in listed(statement["Action"]):

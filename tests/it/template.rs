@@ -330,7 +330,7 @@ impl Resource<'_> {
             "AWS::ElasticLoadBalancingV2::TargetGroup" => {
                 format!("{balancing}:targetgroup/{}/{}", name_of_32(stack, id), number(&[stack, id]))
             }
-            "AWS::SNS::Topic" => format!("arn:aws:sns:{region}:{ACCOUNT}:{stack}-{id}"),
+            "AWS::SNS::Topic" => format!("arn:aws:sns:{region}:{ACCOUNT}:{}", name("TopicName")),
             "AWS::AutoScaling::AutoScalingGroup" => name("AutoScalingGroupName"),
             "AWS::Logs::LogGroup" => name("LogGroupName"),
             "AWS::CodeDeploy::Application" => name("ApplicationName"),

@@ -67,6 +67,9 @@ fn each_function_can_read_its_settings_with_the_default_parameters() {
         let settings =
             Settings::read(&function.environment()).unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_eq!(settings.services.len(), SERVICES.len(), "{id}");
+        assert_eq!(settings.faults, [], "{id}");
+        let topic = template.resolve(&json!({ "Ref": "NotificationTopic" }));
+        assert_eq!(settings.topic_arn, text(&topic), "{id}");
     }
 }
 

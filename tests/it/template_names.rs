@@ -122,6 +122,22 @@ fn buckets_outlive_their_stack_but_not_a_creation_that_failed() {
     }
 }
 
+/// Lambda's managed policy lets a function make its log group. One that is made after the stack's deletion would stand in
+/// the way of the next stack.
+#[test]
+fn a_function_that_runs_while_its_stack_is_deleted_makes_no_log_group() {
+    let template = Template::read();
+    let policy = template.resource("NoLogGroupPolicy").properties()["PolicyDocument"].clone();
+    let [statement] = &policy["Statement"].as_array().unwrap()[..] else { panic!("{policy}") };
+    let says = ["Effect", "Action", "Resource"].map(|member| text(&statement[member]));
+    assert_eq!(says, ["Deny", "logs:CreateLogGroup", "*"]);
+    for (id, _) in template.of_type("AWS::Lambda::Function") {
+        let role = template.resource(&format!("{id}Role")).properties();
+        let policies = texts(&role["ManagedPolicyArns"]);
+        assert!(policies.contains(&"NoLogGroupPolicy"), "{id} has {policies:?}");
+    }
+}
+
 /// What the policies of a template are about.
 fn resources_of_policies(template: &Template) -> Vec<String> {
     let mut found = Vec::new();

@@ -140,6 +140,7 @@ impl Release {
             drift: Drift::Report,
             harm: self.harm,
             at_max: AtMax::GoOn,
+            is_sound: true,
         }
     }
 

@@ -29,6 +29,7 @@ pub async fn handle(
         Ok(payload) => (event::read(&payload), None),
         Err(unreadable) => (Told::unreadable(), Some(unreadable)),
     };
+    decision_log::log_faults(settings);
     let services = woken_by(settings, &told);
     log(&told, services.len());
     let passes = services.into_iter().map(|service| (service, &settings.policy));

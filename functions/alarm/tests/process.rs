@@ -180,12 +180,12 @@ fn a_call_that_fails_is_an_error_of_its_class_and_one_record_of_its_service() {
 
 #[test]
 fn a_function_that_does_not_start_tells_lambda_every_fault() {
-    let heard = run(&[("GREENLIGHT_BAKE", "soon"), ("GREENLIGHT_STRATEGY", "Slowly")], &[]);
+    let heard = run(&[("GREENLIGHT_BAKE", "soon"), ("GREENLIGHT_LISTENER_ARN", "listener")], &[]);
     let [(path, body)] = heard.told.as_slice() else { panic!("{:?}", heard.told) };
     assert_eq!((path.as_str(), &body["errorType"]), ("init/error", &json!("permanent")));
     let message = body["errorMessage"].as_str().unwrap();
     assert!(
-        message.contains("GREENLIGHT_BAKE is \"soon\"") && message.contains("GREENLIGHT_STRATEGY"),
+        message.contains("GREENLIGHT_BAKE is \"soon\"") && message.contains("GREENLIGHT_LISTENER_ARN"),
         "{message}"
     );
     assert_eq!(heard.records("ERROR").len(), 2);
@@ -194,4 +194,22 @@ fn a_function_that_does_not_start_tells_lambda_every_fault() {
     assert_eq!(heard.told[0].0, "init/error");
     let message = heard.told[0].1["errorMessage"].as_str().unwrap();
     assert!(message.starts_with("AWS_CA_BUNDLE names /no/such/file"), "{message}");
+}
+
+/// The way back needs neither a strategy nor a time: an alarm wakes its service all the same.
+#[test]
+fn a_function_starts_with_a_bad_policy_and_names_the_variables_each_time() {
+    let alarm: &[u8] = br#"{"alarmData":{"alarmName":"shop.backend-blue-errors"}}"#;
+    let heard = run(&[("GREENLIGHT_BAKE", "soon"), ("GREENLIGHT_STRATEGY", "Slowly")], &[alarm, alarm]);
+    for (path, body) in &heard.told {
+        assert_eq!(path, "invocation/1/error", "the ledger could not be read, in this AWS: {body}");
+    }
+    let errors = heard.records("ERROR");
+    let of = |name: &str| errors.iter().filter(|error| error["variable"] == *name).count();
+    assert_eq!(
+        (heard.told.len(), of("GREENLIGHT_BAKE"), of("GREENLIGHT_STRATEGY")),
+        (2, 2, 2),
+        "{errors:#?}"
+    );
+    assert_eq!(errors.iter().filter(|error| error["service"] == "backend").count(), 2);
 }

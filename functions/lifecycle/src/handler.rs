@@ -30,6 +30,9 @@ pub async fn handle(
 ) -> Result<Value, Failure> {
     let event = parse(&payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()))?;
     let told = event.to_string();
+    if !matches!(event, Event::Question { .. }) {
+        decision_log::log_faults(settings);
+    }
     act(ports, settings, clock, event).await.map_err(|failure| {
         if !failure.is_recorded() {
             tracing::error!(

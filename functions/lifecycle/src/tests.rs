@@ -61,6 +61,7 @@ fn settings() -> Settings {
         artifact_bucket: "artifacts".to_owned(),
         application: "app".to_owned(),
         listener_arn: "listener".to_owned(),
+        topic_arn: "topic".to_owned(),
         policy: Policy {
             strategy: "Canary10Percent5Minutes".parse().unwrap(),
             bake: minute,
@@ -75,8 +76,10 @@ fn settings() -> Settings {
             drift: Drift::Report,
             harm: 10,
             at_max: AtMax::GoOn,
+            is_sound: true,
         },
         instances: InstanceSettings::default(),
+        faults: Vec::new(),
     }
 }
 

@@ -87,6 +87,7 @@ pub async fn handle<P: Ports, B: Bundles, C: Clock>(
     with: &Surroundings<'_, P, B, C>,
     payload: Value,
 ) -> Result<Vec<Handled>, Failure> {
+    decision_log::log_faults(with.settings);
     let mut handled = Vec::new();
     let mut failures = Vec::new();
     let mut services = BTreeSet::new();

@@ -8,6 +8,7 @@
 //! package depends on nothing that could bring them. The simulator, the model checker and production call the same
 //! functions.
 
+mod announcement;
 mod colour;
 mod command;
 mod course;
@@ -36,6 +37,7 @@ mod verdict;
 mod wake;
 mod weights;
 
+pub use announcement::Announcement;
 pub use colour::{Colour, PerColour};
 pub use command::{Command, CommandAnswer, accept_command};
 pub use course::{Course, Held};

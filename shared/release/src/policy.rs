@@ -50,6 +50,14 @@ pub struct Policy {
     /// What a release by evidence does that has proven nothing when its time is over. Default: it goes on.
     #[serde(default)]
     pub at_max: AtMax,
+    /// Whether it is what somebody decided. Where a setting is wrong a default stands in for it: that carries open releases
+    /// on, and back, and no release opens by it.
+    #[serde(default = "usually")]
+    pub is_sound: bool,
+}
+
+fn usually() -> bool {
+    true
 }
 
 fn usual_harm() -> u64 {

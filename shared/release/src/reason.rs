@@ -292,6 +292,8 @@ pub enum Reason {
         /// What it would take at most, in seconds.
         seconds: u64,
     },
+    /// A setting of the functions is wrong: no release opens, and what is open goes on, or back.
+    WrongSettings,
     /// A rollback starts.
     RollsBack {
         /// To this release.
@@ -481,6 +483,7 @@ impl Reason {
             Self::MayBeTheInstance { .. } => "may_be_the_instance",
             Self::Opens { .. } => "opens",
             Self::TooLong { .. } => "too_long",
+            Self::WrongSettings => "wrong_settings",
             Self::RollsBack { .. } => "rolls_back",
             Self::PreviousNotRunning => "previous_not_running",
             Self::Adopted => "adopted",

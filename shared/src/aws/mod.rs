@@ -3,6 +3,7 @@
 //! An adapter builds the request, classifies the error and converts the answer, nothing else.
 
 mod alarms;
+mod announcements;
 pub mod classify;
 mod deployments;
 mod healing;
@@ -27,6 +28,7 @@ use release::ServiceName;
 pub struct Aws {
     settings: Settings,
     s3: aws_sdk_s3::Client,
+    sns: aws_sdk_sns::Client,
     load_balancing: aws_sdk_elasticloadbalancingv2::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     codedeploy: aws_sdk_codedeploy::Client,
@@ -40,6 +42,7 @@ impl Aws {
         Self {
             settings,
             s3: aws_sdk_s3::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
             load_balancing: aws_sdk_elasticloadbalancingv2::Client::new(config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(config),
             codedeploy: aws_sdk_codedeploy::Client::new(config),

@@ -45,6 +45,10 @@ impl Aws {
         Self { s3, ..self }
     }
 
+    pub(super) fn with_sns(self, sns: aws_sdk_sns::Client) -> Self {
+        Self { sns, ..self }
+    }
+
     pub(super) fn with_load_balancing(self, load_balancing: aws_sdk_elasticloadbalancingv2::Client) -> Self {
         Self { load_balancing, stickiness: Stickiness::default(), ..self }
     }

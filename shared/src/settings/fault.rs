@@ -22,7 +22,7 @@ impl fmt::Display for SettingFault {
     }
 }
 
-/// Everything that is wrong with the settings. A function with faulty settings does not start.
+/// Everything that is wrong with settings that a function does not start with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SettingsError(pub Vec<SettingFault>);
 

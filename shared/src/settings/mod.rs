@@ -1,7 +1,8 @@
 //! Settings from the environment, checked before anything else runs.
 //!
-//! [`VARIABLES`] documents every variable. [`Settings::read`] reads them all, reports every bad one with what
-//! is expected, and refuses to go on with any of them.
+//! [`VARIABLES`] documents every variable. [`Settings::read`] reads them all and reports every bad one with what is
+//! expected. What the way back needs, the names of a stack's parts, must be right. Where anything else is wrong a default
+//! stands in for it, and no release opens.
 
 mod fault;
 mod read;
@@ -16,8 +17,9 @@ pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
 use appspec::finding::Agent;
-use release::{Policy, ServiceName};
+use release::{Policy, ServiceName, Strategy};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The prefix of every variable of ours.
 const PREFIX: &str = "GREENLIGHT_";
@@ -38,10 +40,15 @@ pub struct Settings {
     pub application: String,
     /// The listener that holds the rules.
     pub listener_arn: String,
+    /// Who hears how releases end. The template names it after the stack, as the application.
+    pub topic_arn: String,
     /// How releases run.
     pub policy: Policy,
     /// What bundles are judged for.
     pub instances: InstanceSettings,
+    /// What is wrong with the variables that the way back does not need. Defaults stand in for them, and no release
+    /// opens.
+    pub faults: Vec<SettingFault>,
 }
 
 /// What an instance is to a bundle.
@@ -64,8 +71,9 @@ impl Settings {
     /// Reads and checks every variable.
     ///
     /// # Errors
-    /// Every fault there is: missing, malformed, contradictory and unknown variables, and a policy under which
-    /// no release fits into the time-out of a hook.
+    /// Every fault there is, when one is of the stack's parts: services, alarms, buckets, application, listener. Other
+    /// faults alone are [`Settings::faults`]: malformed, contradictory and unknown variables, and a policy under which no
+    /// release fits into the time-out of a hook.
     pub fn read(source: &impl Strings) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(source);
         let told = services::told(&mut reader);
@@ -74,6 +82,7 @@ impl Settings {
         let artifact_bucket = reader.value(&variables::ARTIFACT_BUCKET, bucket);
         let application = reader.value(&variables::APPLICATION, |text| name(text, 100));
         let listener_arn = reader.value(&variables::LISTENER_ARN, |text| arn(text, ":listener/"));
+        let of_parts = reader.faults().len();
         let policy = policy(&mut reader);
         let instances = instances(&mut reader);
         reader.refuse_unknown_names(
@@ -82,6 +91,7 @@ impl Settings {
             "docs/settings.md lists them",
         );
 
+        let faults = reader.faults()[of_parts..].to_vec();
         let settings = (|| {
             let (application, listener_arn) = (application?, listener_arn?);
             let stack =
@@ -90,13 +100,15 @@ impl Settings {
                 services: services::named(&told?, &stack),
                 state_bucket: state_bucket?,
                 artifact_bucket: artifact_bucket?,
+                topic_arn: topic_arn(&application, &listener_arn),
                 application,
                 listener_arn,
-                policy: policy?,
+                policy: Policy { is_sound: faults.is_empty(), ..policy? },
                 instances: instances?,
+                faults,
             })
         })();
-        reader.finish(settings)
+        settings.filter(|_| of_parts == 0).ok_or_else(|| SettingsError(reader.faults().to_vec()))
     }
 }
 
@@ -118,8 +130,9 @@ fn instances(reader: &mut Reader<'_, impl Strings>) -> Option<InstanceSettings> 
     Some(InstanceSettings { agent: agent?, disk_bytes: disk? << 30 })
 }
 
+/// The policy. What is wrong has its default meanwhile, and a strategy that cannot be read is none that a release opens by.
 fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
-    let strategy = reader.value(&variables::STRATEGY, |text| text.parse().ok());
+    let strategy = reader.value(&variables::STRATEGY, |text| text.parse().ok()).or(Some(Strategy::AllAtOnce));
     let bake = reader.time(&variables::BAKE, Zero::Allowed);
     let install_deadline = reader.time(&variables::INSTALL_DEADLINE, Zero::Refused);
     let drain = reader.time(&variables::DRAIN, Zero::Allowed);
@@ -147,8 +160,13 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
         drift: drift?,
         harm: harm?,
         at_max: at_max?,
+        is_sound: true,
     };
-    check_silence_is_longer_than_a_pause(reader, &policy);
+    let policy = with_a_silence_longer_than_a_pause(reader, policy)?;
+    fitting_a_hook(reader, policy)
+}
+
+fn fitting_a_hook(reader: &mut Reader<'_, impl Strings>, policy: Policy) -> Option<Policy> {
     if !policy.fits_a_hook() {
         let (install, bake) = (variables::INSTALL_DEADLINE.name, variables::BAKE.name);
         let unknown = variables::UNKNOWN_LIMIT.name;
@@ -166,22 +184,46 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
                 duration::show(policy.longest_release()),
             ),
         );
+        // A rollback may have to release the previous revision, and must fit.
+        return Some(Policy {
+            strategy: Strategy::AllAtOnce,
+            bake: usual(&variables::BAKE)?,
+            install_deadline: usual(&variables::INSTALL_DEADLINE)?,
+            unknown_limit: usual(&variables::UNKNOWN_LIMIT)?,
+            ..policy
+        });
     }
     Some(policy)
 }
 
+fn usual(time: &Variable) -> Option<Duration> {
+    time.default.and_then(duration::parse)
+}
+
 /// A pass records a question at most once per look interval. A silence limit below a few intervals would end a
 /// healthy release.
-fn check_silence_is_longer_than_a_pause(reader: &mut Reader<'_, impl Strings>, policy: &Policy) {
+fn with_a_silence_longer_than_a_pause(
+    reader: &mut Reader<'_, impl Strings>,
+    policy: Policy,
+) -> Option<Policy> {
     let limit = policy.silence_limit;
-    if !limit.is_zero() && limit < 3 * policy.look_interval {
-        let look = variables::LOOK_INTERVAL.name;
-        reader.fault(
-            variables::SILENCE_LIMIT.name,
-            Some(duration::show(limit)),
-            format!("0, or at least three times {look} = {}", duration::show(policy.look_interval)),
-        );
+    if limit.is_zero() || limit >= 3 * policy.look_interval {
+        return Some(policy);
     }
+    let look = variables::LOOK_INTERVAL.name;
+    reader.fault(
+        variables::SILENCE_LIMIT.name,
+        Some(duration::show(limit)),
+        format!("0, or at least three times {look} = {}", duration::show(policy.look_interval)),
+    );
+    let (silence, look) = (usual(&variables::SILENCE_LIMIT)?, usual(&variables::LOOK_INTERVAL)?);
+    Some(Policy { silence_limit: silence, look_interval: look, ..policy })
+}
+
+/// The topic of the listener's account and region that has the stack's name.
+fn topic_arn(stack: &str, listener_arn: &str) -> String {
+    let (place, _) = listener_arn.split_once(":listener/").unwrap_or((listener_arn, ""));
+    format!("{}:{stack}-notifications", place.replacen(":elasticloadbalancing:", ":sns:", 1))
 }
 
 /// The name of a bucket: 3 to 63 lower-case letters, digits, dots and dashes (S3 user guide, bucket naming rules).

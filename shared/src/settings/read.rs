@@ -19,16 +19,17 @@ impl<'a, S: Strings> Reader<'a, S> {
         Self { source, known: BTreeSet::new(), faults: Vec::new() }
     }
 
-    /// The value as `parse` understands it; a fault when it does not, or when it is missing and has no default.
+    /// The value as `parse` understands it; a fault when it does not, or when it is missing and has no default. Where there
+    /// is a default, it stands in for a value that is wrong.
     pub fn value<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let name = variable.name;
         self.known.insert(name.to_owned());
         let found = self.source.get(name);
-        let parsed = found.as_deref().or(variable.default).and_then(parse);
+        let parsed = found.as_deref().or(variable.default).and_then(&parse);
         if parsed.is_none() {
             self.fault(name, found, format!("{}, such as {}", variable.format, variable.example));
         }
-        parsed
+        parsed.or_else(|| variable.default.and_then(&parse))
     }
 
     /// A time. Zero only where `zero` allows it.
@@ -72,6 +73,11 @@ impl<'a, S: Strings> Reader<'a, S> {
                 self.fault(name, found, expected);
             }
         }
+    }
+
+    /// What is wrong so far.
+    pub fn faults(&self) -> &[SettingFault] {
+        &self.faults
     }
 
     /// The settings, when nothing is wrong with them.

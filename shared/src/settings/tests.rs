@@ -15,9 +15,14 @@ fn with(changes: &[(&str, &str)]) -> Map {
     map
 }
 
+/// Everything that is wrong, whether the function starts with it or not.
+fn faults(map: &Map) -> Vec<SettingFault> {
+    Settings::read(map).map_or_else(|error| error.0, |settings| settings.faults)
+}
+
 #[track_caller]
 fn the_only_fault(map: &Map) -> String {
-    let faults = Settings::read(map).unwrap_err().0;
+    let faults = faults(map);
     assert_eq!(faults.len(), 1, "{faults:?}");
     faults[0].to_string()
 }
@@ -25,6 +30,8 @@ fn the_only_fault(map: &Map) -> String {
 #[test]
 fn the_documented_examples_are_settings_and_names_follow_from_them() {
     let settings = Settings::read(&examples()).unwrap();
+    assert_eq!((settings.faults.len(), settings.policy.is_sound), (0, true));
+    assert_eq!(settings.topic_arn, "arn:aws:sns:eu-west-1:123456789012:shop-notifications");
     let account = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
     let alarms = |colour: &str| {
         ["errors", "refused", "unhealthy", "slow"]
@@ -102,7 +109,7 @@ fn a_value_that_is_empty_is_not_one_that_is_left_out() {
 
 #[track_caller]
 fn the_fault_of(map: &Map, variable: &str) -> String {
-    let faults = Settings::read(map).unwrap_err().0;
+    let faults = faults(map);
     faults.iter().find(|fault| fault.variable == variable).unwrap().to_string()
 }
 
@@ -110,13 +117,13 @@ fn the_fault_of(map: &Map, variable: &str) -> String {
 fn a_time_of_zero_is_refused_where_it_means_nothing() {
     assert!(the_only_fault(&with(&[("GREENLIGHT_LOOK_INTERVAL", "0s")])).contains("above 0"));
     assert!(the_only_fault(&with(&[("GREENLIGHT_INSTALL_DEADLINE", "0")])).contains("above 0"));
-    assert!(Settings::read(&with(&[("GREENLIGHT_BAKE", "0s"), ("GREENLIGHT_DRAIN", "0")])).is_ok());
+    assert_eq!(faults(&with(&[("GREENLIGHT_BAKE", "0s"), ("GREENLIGHT_DRAIN", "0")])), []);
 }
 
 #[test]
 fn a_silence_that_every_pause_would_be_is_a_fault() {
     assert!(the_only_fault(&with(&[("GREENLIGHT_SILENCE_LIMIT", "10s")])).contains("at least three times"));
-    assert!(Settings::read(&with(&[("GREENLIGHT_SILENCE_LIMIT", "0")])).is_ok());
+    assert_eq!(faults(&with(&[("GREENLIGHT_SILENCE_LIMIT", "0")])), []);
 }
 
 #[test]
@@ -143,10 +150,8 @@ fn a_mistyped_name_is_a_fault_that_names_the_right_one() {
 
 #[test]
 fn variables_of_the_firewall_function_and_of_others_are_not_ours() {
-    assert!(
-        Settings::read(&with(&[("GREENLIGHT_WAF_LIMIT", "x"), ("PATH", "/bin"), ("AWS_REGION", "x")]))
-            .is_ok()
-    );
+    let others = [("GREENLIGHT_WAF_LIMIT", "x"), ("PATH", "/bin"), ("AWS_REGION", "x")];
+    assert_eq!(faults(&with(&others)), []);
 }
 
 #[test]
@@ -198,4 +203,64 @@ fn a_name_that_was_given_up_says_which_one_took_its_place() {
         message,
         "GREENLIGHT_HOLD is \"60s\": expected no variable of this name, is GREENLIGHT_DRAIN meant?"
     );
+}
+
+/// What the way back needs: the names of the stack's parts.
+const PARTS: [&str; 6] = [
+    "GREENLIGHT_SERVICES",
+    "GREENLIGHT_ALARMS",
+    "GREENLIGHT_STATE_BUCKET",
+    "GREENLIGHT_ARTIFACT_BUCKET",
+    "GREENLIGHT_APPLICATION",
+    "GREENLIGHT_LISTENER_ARN",
+];
+
+#[test]
+fn a_function_starts_with_any_wrong_setting_but_those_that_name_parts_of_the_stack() {
+    for variable in VARIABLES {
+        let read = Settings::read(&with(&[(variable.name, "")]));
+        assert_eq!(read.is_err(), PARTS.contains(&variable.name), "{}", variable.name);
+        let Ok(settings) = read else { continue };
+        assert!(!settings.policy.is_sound, "no release may open with a wrong {}", variable.name);
+        assert_eq!(settings.faults[0].variable, variable.name);
+    }
+}
+
+#[test]
+fn what_is_wrong_stands_at_its_default_and_what_is_right_stays() {
+    let map =
+        with(&[("GREENLIGHT_DRAIN", "soon"), ("GREENLIGHT_STRATEGY", "canary:5"), ("GREENLIGHT_BAKE", "7m")]);
+    let Policy { drain, strategy, bake, .. } = Settings::read(&map).unwrap().policy;
+    assert_eq!((drain, bake), (Duration::from_secs(60), Duration::from_secs(420)));
+    assert_eq!(strategy, Strategy::AllAtOnce);
+}
+
+#[test]
+fn a_policy_that_fits_no_hook_leaves_one_by_which_a_rollback_fits() {
+    for wrong in [
+        ("GREENLIGHT_STRATEGY", "Linear10PercentEvery10Minutes"),
+        ("GREENLIGHT_BAKE", "45m"),
+        ("GREENLIGHT_INSTALL_DEADLINE", "2h"),
+        ("GREENLIGHT_UNKNOWN_LIMIT", "1h"),
+    ] {
+        let policy = Settings::read(&with(&[wrong])).unwrap().policy;
+        assert!(!policy.is_sound && policy.fits_a_hook(), "{wrong:?}: {policy:?}");
+    }
+}
+
+#[test]
+fn whoever_deploys_hears_of_every_fault_before_a_function_starts_with_it() {
+    let of_no_policy = |name: &str| PARTS.contains(&name) || name.contains("AGENT") || name.contains("DISK");
+    let policy = |changes: &[(&str, &str)]| -> Map {
+        with(changes).into_iter().filter(|(name, _)| !of_no_policy(name)).collect()
+    };
+    assert!(read_policy(&policy(&[])).is_ok());
+    for change in [
+        ("GREENLIGHT_STRATEGY", "canary:5"),
+        ("GREENLIGHT_BAKE", "45m"),
+        ("GREENLIGHT_DRAIN", "soon"),
+        ("GREENLIGHT_BAEK", "5m"),
+    ] {
+        assert!(read_policy(&policy(&[change])).is_err(), "{change:?}");
+    }
 }

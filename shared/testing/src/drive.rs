@@ -4,9 +4,9 @@ use super::names::upload;
 use super::world::{Call, WeightChange, World};
 use release::evidence::PublishedMinute;
 use release::{
-    AlarmState, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live, PerColour, Purpose,
-    Receipt, ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName, Strategy, Summary,
-    TargetHealth, TargetStatus, UnknownFields, Weights,
+    AlarmState, Announcement, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live,
+    PerColour, Purpose, Receipt, ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName,
+    Strategy, Summary, TargetHealth, TargetStatus, UnknownFields, Weights,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -207,6 +207,11 @@ impl World {
     /// The page, if one was written.
     pub fn page(&self) -> Option<String> {
         self.state().page.clone()
+    }
+
+    /// What was announced, in order.
+    pub fn announced(&self) -> Vec<Announcement> {
+        self.state().announced.clone()
     }
 
     /// The summary of a service that was published last.

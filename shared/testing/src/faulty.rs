@@ -2,15 +2,16 @@
 
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages, PortResult, Ports, Receipts,
-    TargetGroups, Traffic, Uploads,
+    Alarms, Announcements, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages, PortResult,
+    Ports, Receipts, TargetGroups, Traffic, Uploads,
 };
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
-    Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, Receipt, Revision, RuleArn, RuleOwner,
-    Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord, Weights,
+    Announcement, Colour, Deployment, DeploymentId, Description, InstanceId, Ledger, Receipt, Revision,
+    RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth, VerdictWord,
+    Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -255,6 +256,12 @@ impl<P: Ports> Healing for Faulty<'_, P> {
 impl<P: Ports> Receipts for Faulty<'_, P> {
     async fn write_receipt(&self, receipt: &Receipt) -> PortResult<()> {
         self.call("write_receipt", self.inner.write_receipt(receipt)).await
+    }
+}
+
+impl<P: Ports> Announcements for Faulty<'_, P> {
+    async fn announce(&self, announcement: &Announcement) -> PortResult<()> {
+        self.call("announce", self.inner.announce(announcement)).await
     }
 }
 

@@ -3,16 +3,16 @@
 use super::world::{Call, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
-    Alarms, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages, PortResult, Receipts,
-    TargetGroups, Traffic, Uploads,
+    Alarms, Announcements, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages,
+    PortResult, Receipts, TargetGroups, Traffic, Uploads,
 };
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
-    Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Receipt,
-    Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target, TargetHealth,
-    TargetStatus, VerdictWord, Weights,
+    Announcement, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
+    Ledger, Receipt, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target,
+    TargetHealth, TargetStatus, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -94,6 +94,16 @@ impl Receipts for World {
     async fn write_receipt(&self, receipt: &Receipt) -> PortResult<()> {
         let mut state = self.called("write_receipt", 1);
         state.receipts.entry(receipt.key()).or_insert_with(|| receipt.clone());
+        Ok(())
+    }
+}
+
+impl Announcements for World {
+    async fn announce(&self, announcement: &Announcement) -> PortResult<()> {
+        let mut state = self.called("announce", 3);
+        if state.announced.iter().all(|earlier| earlier.key != announcement.key) {
+            state.announced.push(announcement.clone());
+        }
         Ok(())
     }
 }

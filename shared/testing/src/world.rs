@@ -4,9 +4,9 @@ use super::names::service;
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::{
-    AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
-    PerColour, Receipt, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules, ScalingProcess,
-    ServiceName, Summary, Target, TargetHealth, TargetStatus, Weights,
+    AlarmState, Announcement, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description,
+    InstanceId, PerColour, Receipt, ReleaseRule, Revision, Routing, RuleArn, RuleOwner, Rules,
+    ScalingProcess, ServiceName, Summary, Target, TargetHealth, TargetStatus, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,6 +48,7 @@ pub(super) struct State {
     pub(super) summaries: BTreeMap<ServiceName, Summary>,
     pub(super) receipts: BTreeMap<String, Receipt>,
     pub(super) page: Option<String>,
+    pub(super) announced: Vec<Announcement>,
     pub(super) rule_owners: BTreeMap<RuleArn, RuleOwner>,
     pub(super) calls: Vec<Call>,
     made: u32,
@@ -92,6 +93,7 @@ impl World {
             summaries: BTreeMap::new(),
             receipts: BTreeMap::new(),
             page: None,
+            announced: Vec::new(),
             rule_owners: BTreeMap::new(),
             calls: Vec::new(),
             made: 0,

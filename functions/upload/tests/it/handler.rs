@@ -36,6 +36,7 @@ fn settings() -> Settings {
         artifact_bucket: "artifacts".to_owned(),
         application: "shop".to_owned(),
         listener_arn: "listener".to_owned(),
+        topic_arn: "topic".to_owned(),
         policy: Policy {
             strategy: "AllAtOnce".parse().unwrap(),
             bake: minute,
@@ -50,8 +51,10 @@ fn settings() -> Settings {
             drift: Drift::Report,
             harm: 10,
             at_max: AtMax::GoOn,
+            is_sound: true,
         },
         instances: InstanceSettings::default(),
+        faults: Vec::new(),
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::Ailing { .. }
         | Reason::LiveAlarm { .. }
         | Reason::TooLong { .. }
+        | Reason::WrongSettings
         | Reason::RollsBack { .. }
         | Reason::PreviousNotRunning
         | Reason::Unknown { .. }

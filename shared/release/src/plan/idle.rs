@@ -30,6 +30,10 @@ impl Planning<'_> {
             return true;
         }
         let is_due = self.ledger.pending.is_some() && !self.is_frozen();
+        // That may last, and an instance must be replaced meanwhile.
+        if is_due && self.waits_for_settings() {
+            return false;
+        }
         if is_due && self.waits_for_drain() {
             return true;
         }
@@ -78,7 +82,7 @@ impl Planning<'_> {
         if serves(Colour::Blue) && serves(Colour::Green) {
             return self.serves_on_both(&rules);
         }
-        if self.waits_for_drain() {
+        if self.waits_for_settings() || self.waits_for_drain() {
             return;
         }
         let colour = if serves(Colour::Blue) { Colour::Green } else { Colour::Blue };
@@ -115,6 +119,14 @@ impl Planning<'_> {
             self.because(Reason::WaitsForDrain { seconds });
         }
         !remaining.is_zero()
+    }
+
+    /// A release that somebody has a wrong setting for is not lost: it waits until that is right.
+    fn waits_for_settings(&mut self) -> bool {
+        if !self.policy.is_sound {
+            self.because(Reason::WrongSettings);
+        }
+        !self.policy.is_sound
     }
 
     /// Whether settling was given up since the last release. Then an operator has to look.

@@ -27,6 +27,11 @@ pub const REASONS: &[Explained] = &[
         "Take a shorter strategy or bake, then upload the bundle again.",
     ),
     word(
+        "wrong_settings",
+        "A variable of the functions is wrong. No release opens; what is open goes on, or back, and a rollback works.",
+        "The functions' log names the variable. Deploy the stack with a right value; the release then opens by itself.",
+    ),
+    word(
         "waits_for_drain",
         "The idle colour still answers late requests. Nothing is installed on it before its drain is over.",
         NOTHING,

@@ -57,6 +57,9 @@ impl Display for Reason {
                 f,
                 "the release could take {seconds} s, and CodeDeploy gives a hook 3600 s: it is refused"
             ),
+            Self::WrongSettings => f.write_str(
+                "no release opens, because a setting of the functions is wrong: their log names it; set it, and the release goes on",
+            ),
             Self::RollsBack { number } => write!(f, "rollback: release {number} comes back"),
             Self::PreviousNotRunning => f.write_str(
                 "the previous version runs on too few healthy instances to take the traffic",

@@ -6,6 +6,7 @@
 
 mod after_success;
 mod alarms;
+mod announcements;
 mod blind;
 mod by_evidence;
 mod call_budget;
@@ -34,3 +35,4 @@ mod verdicts;
 mod waiting;
 mod way_back;
 mod written_first;
+mod wrong_settings;

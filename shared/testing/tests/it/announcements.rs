@@ -1,0 +1,121 @@
+//! What the topic hears.
+
+use super::story::Story;
+use greenlight::failure::Class;
+use release::{AlarmState, Colour, Command, DeploymentStatus, Wake, Weights};
+use testing::{At, FaultAt, Kind};
+
+/// The subjects of all messages, in order.
+fn heard(story: &Story) -> Vec<String> {
+    story.world.world.announced().iter().map(|announcement| announcement.subject("shop")).collect()
+}
+
+fn tries(story: &Story) -> usize {
+    story.world.ports().calls().iter().filter(|call| **call == "announce").count()
+}
+
+#[tokio::test]
+async fn a_release_that_went_live_is_announced_once_by_the_tick_after_it() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.after(600).await;
+    let before = heard(&story).len();
+    story.release(2).await;
+    assert_eq!(heard(&story).len(), before, "others are awake in the second in which it ends");
+    for _ in 0..20 {
+        story.after(60).await;
+    }
+    assert_eq!(heard(&story)[before..], ["[shop] backend 2 is live"]);
+}
+
+#[tokio::test]
+async fn a_release_that_an_alarm_took_back_is_announced_with_the_alarm() {
+    let story = Story::shifting("Canary10Percent5Minutes").await;
+    story.world.set_alarm(Colour::Green, "a", AlarmState::Firing);
+    story.tick().await;
+    for _ in 0..3 {
+        story.world.end_newest(DeploymentStatus::Stopped);
+        story.after(61).await;
+    }
+    let told = story.world.world.announced().pop().unwrap();
+    insta::assert_snapshot!("mail", told.mail("shop"));
+    insta::assert_snapshot!("chat", serde_json::to_string_pretty(&told.chat("shop")).unwrap());
+}
+
+#[tokio::test]
+async fn who_is_passed_over_hears_by_what() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.push(3).await;
+    for _ in 0..3 {
+        story.world.end_newest(DeploymentStatus::Stopped);
+        story.after(61).await;
+    }
+    assert!(heard(&story).contains(&"[shop] backend 2 is superseded by 3".to_owned()), "{:?}", heard(&story));
+}
+
+#[tokio::test]
+async fn a_rollback_says_which_release_is_back_and_who_wanted_it() {
+    let story = Story::with_two().await;
+    story.say(Command::Rollback).await;
+    for _ in 0..6 {
+        story.after(61).await;
+    }
+    let back = "[shop] backend is rolled back to 1: an operator asked for it".to_owned();
+    assert_eq!(heard(&story).iter().filter(|subject| **subject == back).count(), 1, "{:?}", heard(&story));
+}
+
+#[tokio::test]
+async fn traffic_that_stays_elsewhere_calls_an_operator_once_a_day() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.after(600).await;
+    let before = heard(&story).len();
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    story.after(60).await;
+    story.after(240).await;
+    assert_eq!(heard(&story).len(), before, "it may be repaired yet");
+    for _ in 0..10 {
+        story.after(60).await;
+    }
+    let needs = "[shop] backend needs an operator: its traffic is not where the ledger says";
+    assert_eq!(heard(&story)[before..], [needs]);
+    story.after(86_400).await;
+    assert_eq!(heard(&story)[before..], [needs, needs]);
+}
+
+#[tokio::test]
+async fn a_topic_that_cannot_be_reached_holds_up_nothing_and_hears_it_a_tick_later() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.after(600).await;
+    let before = heard(&story).len();
+    story.release(2).await;
+    let once = FaultAt { at: At::NthOf("announce", 1), kind: Kind::Before(Class::Transient) };
+    story.world.expect_faults(&[once]);
+    story.after(60).await;
+    assert_eq!((heard(&story).len(), story.live()), (before, Some((2, Colour::Green))));
+    story.after(60).await;
+    assert_eq!(heard(&story)[before..], ["[shop] backend 2 is live"]);
+}
+
+#[tokio::test]
+async fn an_announcement_is_given_up_after_five_minutes() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.after(600).await;
+    story.refuses(&["announce"], Class::Permanent);
+    story.release(2).await;
+    for _ in 0..20 {
+        story.after(60).await;
+    }
+    assert!((2..=5).contains(&tries(&story)), "{}", tries(&story));
+    assert_eq!(story.live(), Some((2, Colour::Green)));
+}
+
+#[tokio::test]
+async fn a_hooks_question_announces_nothing() {
+    let story = Story::with_live("Canary10Percent5Minutes").await;
+    story.push(2).await;
+    story.world.install_newest();
+    story.pass(std::time::Duration::from_secs(30));
+    story.world.expect_faults(&[]);
+    story.wake(Wake::Question).await;
+    assert_eq!(tries(&story), 0);
+}
