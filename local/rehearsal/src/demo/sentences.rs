@@ -26,6 +26,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::WaitsForTime { .. }
         | Reason::Judged { judgement: Judgement::Unsure(_) | Judgement::AtMax(_) }
         | Reason::WaitsForDrain { .. }
+        | Reason::Frozen { .. }
         | Reason::Paused
         | Reason::NotProven { .. }
         | Reason::WaitsForCodeDeploy
