@@ -116,6 +116,8 @@ fn lifecycle_kind(payload: &Value) -> String {
         }
         Ok(Event::DeploymentChanged { group, deployment }) => format!("{deployment} of {group} changed"),
         Ok(Event::Page) => "page".to_owned(),
+        Ok(Event::Freeze { service, .. }) => format!("freeze of {service}"),
+        Ok(Event::Thaw { service, .. }) => format!("thaw of {service}"),
         Ok(Event::Tick) => "tick".to_owned(),
         Ok(Event::HookExecution { deployment_id, .. }) => format!("hook execution of {deployment_id}"),
         Err(error) => error.to_string(),
@@ -138,6 +140,7 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "codedeploy-lambda-hook" => "hook execution of d-EXAMPLE1X".to_owned(),
             _ if name == "scheduled-tick" => "tick".to_owned(),
             _ if name == "command-page" => "page".to_owned(),
+            Some(("command", word @ ("freeze" | "thaw"))) => format!("{word} of backend"),
             _ if name == "unrecognised" => "the payload is no hook question".to_owned(),
             _ if name == "hook-without-instance" => "a hook's question is malformed".to_owned(),
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),

@@ -49,7 +49,7 @@ fn page(receipt: &Receipt) -> String {
     let Receipt { service, number, commit, verdict, opened_at, closed_at, reason, .. } = receipt;
     let what = named(receipt.purpose);
     let mut lines = vec![
-        format!("{what} {number} ({commit}) of {service}: {}", verdict.word()),
+        format!("{what} {number} ({commit}) of {service}: {}", verdict.as_str()),
         format!(
             "  ended    {}, after {}",
             closed_at.strftime("%Y-%m-%d %H:%M:%S UTC"),

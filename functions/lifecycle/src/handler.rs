@@ -122,10 +122,12 @@ fn service_of_group<'a>(settings: &'a Settings, group: &str) -> Option<&'a Servi
     settings.services.iter().find(|(_, service)| service.deployment_group == group).map(|(name, _)| name)
 }
 
+type Accept<'a> = Box<dyn Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a>;
+
 /// What an operator wants: its word, and what it writes into a ledger.
 struct Order<'a> {
     word: Value,
-    accept: Box<dyn Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a>,
+    accept: Accept<'a>,
 }
 
 impl<'a> Order<'a> {

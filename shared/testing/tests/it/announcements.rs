@@ -41,6 +41,32 @@ async fn a_release_that_an_alarm_took_back_is_announced_with_the_alarm() {
     insta::assert_snapshot!("chat", serde_json::to_string_pretty(&told.chat("shop")).unwrap());
 }
 
+/// What a hook has printed last is in the reason, and a bundle's hooks print what they like.
+#[tokio::test]
+async fn a_bundles_own_words_call_nobody_and_break_no_line() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    let words = "\u{7}<!channel> @here <https://example.com|log in>\r\nSubject: paid \u{e9}".repeat(40);
+    story.world.fail_target("i-backend-1", &words);
+    story.tick().await;
+    for _ in 0..3 {
+        story.world.end_newest(DeploymentStatus::Stopped);
+        story.after(61).await;
+    }
+    let told = story.world.world.announced().pop().unwrap();
+    let subject = told.subject("shop");
+    assert!(subject.starts_with("[shop] backend 2 is rejected: ") && subject.len() <= 99, "{subject}");
+    assert!(subject.chars().all(|letter| (' '..='~').contains(&letter)), "{subject}");
+    assert!(told.mail("shop").lines().all(|line| line.len() <= 1_200 && !line.starts_with("Subject")));
+    let chat = told.chat("shop");
+    let shown = [&chat["content"]["title"], &chat["content"]["description"], &chat["metadata"]["summary"]];
+    for text in shown.map(|text| text.as_str().unwrap()) {
+        let is_markup = |letter: char| "<>@".contains(letter) || letter.is_control();
+        assert!(text.contains("channel") || text == subject, "{text}");
+        assert!(!text.contains(is_markup), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn who_is_passed_over_hears_by_what() {
     let story = Story::with_live("AllAtOnce").await;
