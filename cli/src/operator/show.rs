@@ -58,7 +58,7 @@ fn page(receipt: &Receipt) -> String {
         format!("  why      {reason}"),
     ];
     if let Some(failed) = receipt.failed_by_candidate {
-        lines.push(format!("  cost     {failed} requests or more were failed by this version"));
+        lines.push(format!("  harm     {failed} requests or more were failed by this version"));
     }
     lines.push(format!(
         "  way      {}, bake {}, attempt {}, on {}{}",
