@@ -10,10 +10,11 @@ const MARKS: &str = "+-=._:/@";
 const CUT: &str = "...";
 
 /// The text without the characters that a tag's value must not hold. A comma or semicolon becomes a dash, so that a
-/// sentence still reads as one. A run of other characters becomes one space. The end of a long text is cut off.
+/// sentence still reads as one; one that groups the digits of a number goes. A run of other characters becomes one space.
+/// The end of a long text is cut off.
 pub fn legal_tag_value(text: &str) -> String {
     let legal = |letter: char| letter.is_alphanumeric() || MARKS.contains(letter);
-    let text = text.replace([',', ';'], " -");
+    let text = without_groups(text).replace([',', ';'], " -");
     let words: Vec<&str> = text.split(|letter| !legal(letter)).filter(|word| !word.is_empty()).collect();
     let text = words.join(" ");
     if length(&text) <= LONGEST {
@@ -30,6 +31,14 @@ pub fn legal_tag_value(text: &str) -> String {
     short
 }
 
+/// `1,031` as `1031`.
+fn without_groups(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let is_digit = |at: usize| letters.get(at).is_some_and(char::is_ascii_digit);
+    let groups = |at: usize| letters[at] == ',' && at > 0 && is_digit(at - 1) && is_digit(at + 1);
+    (0..letters.len()).filter(|at| !groups(*at)).map(|at| letters[at]).collect()
+}
+
 fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
@@ -44,6 +53,10 @@ mod tests {
         let text = "installation failed on i-1: ValidateService, \"check.sh\" (exit 1)\n";
         assert_eq!(legal_tag_value(text), "installation failed on i-1: ValidateService - check.sh exit 1");
         assert_eq!(legal_tag_value("größer als 5 %"), "größer als 5");
+        assert_eq!(
+            legal_tag_value("failed 7 of 38, odds of 1,031 to 1"),
+            "failed 7 of 38 - odds of 1031 to 1"
+        );
         assert_eq!(legal_tag_value("\t\"\""), "");
     }
 
