@@ -37,7 +37,7 @@ use visitors::{HostRate, Plan, Visitors};
 const SPEED: u32 = 30;
 
 /// Longer than a release takes that is tried twice and waits for AWS to answer again.
-const LIMIT: Duration = Duration::from_secs(150);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// What is run, and where the tally goes.
 #[derive(Debug)]

@@ -240,6 +240,13 @@ impl Phase {
             trial.raised = Raised::Missing;
         }
     }
+
+    /// A raise that was not there has arrived after all.
+    pub(crate) fn has_its_raise(&mut self) {
+        if let Some(trial) = self.trial_mut().filter(|trial| trial.raised == Raised::Missing) {
+            trial.raised = Raised::Decided;
+        }
+    }
 }
 
 impl Open {

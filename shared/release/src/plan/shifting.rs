@@ -49,6 +49,7 @@ impl Planning<'_> {
             let phase = open.phase.clone();
             return self.raise(open, phase);
         }
+        open.phase.has_its_raise();
         if matches!(open.phase, Phase::Baking(_))
             && self.ledger.emptied_at.is_none_or(|emptied| emptied < open.since)
         {

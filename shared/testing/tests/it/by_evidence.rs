@@ -5,7 +5,7 @@ use super::traffic::{Ends, Kit, Traffic};
 use greenlight::failure::Class;
 use jiff::Timestamp;
 use release::evidence::{AtMax, Published, PublishedMinute, minute_of};
-use release::{AlarmState, Colour, Verdict, Wake};
+use release::{AlarmState, Colour, Raised, ReleaseRule, TargetHealth, Verdict, Wake};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -219,6 +219,31 @@ async fn a_share_that_did_not_arrive_has_its_time_from_when_it_does() {
     }
     traffic.while_it_is_tried(60).await;
     assert_eq!(story.phase(), "promoting", "{}", verdict(&story));
+}
+
+/// A pass may look after a raise was written and before it is made.
+#[tokio::test]
+async fn a_share_that_arrives_after_it_was_missed_keeps_its_time() {
+    let story = installed("canary:10%:evidence(10m)", 60).await;
+    let (world, service) = (&story.world.world, &story.world.service);
+    let raised = || {
+        let open = story.ledger().open.unwrap();
+        (open.phase.trial().unwrap().raised, open.counted.unwrap().orders[0].at)
+    };
+    story.refuses(&["set_release_weights"], Class::Transient);
+    story.after(10).await;
+    let ordered_at = story.now();
+    assert_eq!(raised(), (Raised::Decided, ordered_at));
+    world.set_instance_health(service, "i-backend-3", Colour::Blue, TargetHealth::Healthy);
+    story.after(10).await;
+    assert_eq!(raised(), (Raised::Missing, ordered_at), "and cannot be made once more");
+    let rule = story.world.rules().release.unwrap();
+    let weights = story.ledger().open.unwrap().intended_share().weights(Colour::Green).into();
+    world.put_release_rule_as(service, ReleaseRule { weights, ..rule });
+    world.remove_instance(service, "i-backend-3");
+    story.world.expect_faults(&[]);
+    story.after(10).await;
+    assert_eq!(raised(), (Raised::Decided, ordered_at));
 }
 
 /// The rate of the night would allow a version that fails one request in five.
