@@ -10,6 +10,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The disk of an instance in MiB, unless told otherwise: some twenty revisions of the sample application.
 pub(crate) const DISK_MIB: u64 = 512;
@@ -19,6 +21,9 @@ const MEMORY_MIB: u64 = 256;
 
 /// What bash reads before a script, when it is told so by this variable.
 const BEFORE_BASH: &str = "BASH_ENV";
+
+/// How long what was killed may take to leave its control group.
+const LEAVES_WITHIN: Duration = Duration::from_secs(2);
 
 /// The limits that an instance really has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +90,22 @@ pub(crate) fn take_back(state: &Path) {
     let (Some(tree), name) = (memory_tree(), group_name(state)) else { return };
     for group in fs::read_dir(tree).into_iter().flatten().flatten() {
         if group.file_name().to_string_lossy().starts_with(&name)
-            && let Err(error) = fs::remove_dir(group.path())
+            && let Err(error) = remove_group(&group.path())
         {
             tracing::warn!(%error, group = %group.path().display(), "an instance keeps its memory");
+        }
+    }
+}
+
+/// What was killed leaves its group a moment after it has died.
+fn remove_group(group: &Path) -> io::Result<()> {
+    let until = Instant::now() + LEAVES_WITHIN;
+    loop {
+        match fs::remove_dir(group) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => {
+                thread::sleep(LEAVES_WITHIN / 100);
+            }
+            removed => return removed,
         }
     }
 }
