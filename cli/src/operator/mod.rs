@@ -1,12 +1,12 @@
 //! What an operator says to the functions. They act, by their own rights; who may say it is decided by IAM.
 
 mod answer;
-mod browser;
 mod explain;
 mod firewall;
 mod page;
 mod show;
 mod status;
+mod text;
 
 use crate::aws::functions::Functions;
 use crate::{aws, say};
@@ -141,7 +141,7 @@ impl Operator {
             Self::Status(arguments) => status::run(arguments).await,
             Self::Releases(Service { service, asked }) => releases(service, asked).await,
             Self::Show(arguments) => arguments.run().await,
-            Self::Page(asked) => browser::run(asked).await,
+            Self::Page(asked) => page::run(asked).await,
             Self::Pause(change) => change.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,
@@ -200,7 +200,7 @@ async fn releases(service: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
     let ledger = answer::ledger(&answer)?;
     match asked.output {
         Output::Json => say::answer(&format!("{}\n", json!(ledger.releases)))?,
-        Output::Text => say::answer(&say::harmless(&page::releases(&ledger)))?,
+        Output::Text => say::answer(&say::harmless(&text::releases(&ledger)))?,
     }
     Ok(ExitCode::SUCCESS)
 }

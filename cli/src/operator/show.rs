@@ -1,6 +1,6 @@
 //! `greenlight show`: the receipt of a release, as a page of text.
 
-use super::page::{ago, named};
+use super::text::{ago, named};
 use super::{Asked, Output};
 use crate::aws::receipts;
 use crate::say;

@@ -1,7 +1,7 @@
 //! `greenlight status`: how services are, once or again and again.
 
 use super::answer::Shown;
-use super::{Asked, Output, page};
+use super::{Asked, Output, text};
 use crate::aws::functions::Functions;
 use crate::{UNREADABLE, say};
 use clap::Args;
@@ -70,7 +70,7 @@ async fn look(arguments: &Arguments, functions: &Functions<'_>) -> anyhow::Resul
     let failed = shown.iter().any(|shown| matches!(shown, Shown::Failed { .. }));
     let text = match arguments.asked.output {
         Output::Json => format!("{answer}\n"),
-        Output::Text => say::harmless(&shown.iter().map(page::status).collect::<Vec<_>>().join("\n")),
+        Output::Text => say::harmless(&shown.iter().map(text::status).collect::<Vec<_>>().join("\n")),
     };
     Ok((text, failed))
 }
