@@ -175,7 +175,11 @@ fn retry(next: &mut Ledger) -> Taken {
     match last {
         Some(past) if matches!(past.verdict, Verdict::Rejected { .. }) => {
             let upload = past.upload.clone();
-            let says = format!("release {} is tried once more", upload.number);
+            let waits = next
+                .frozen
+                .as_ref()
+                .map(|freeze| format!(", when the freeze is over: {}, or thaw", freeze.until));
+            let says = format!("release {} is tried once more{}", upload.number, waits.unwrap_or_default());
             next.pending = Some(upload);
             Ok(says)
         }

@@ -71,6 +71,21 @@ async fn what_is_open_goes_on_and_a_rollback_waits_for_no_thaw() {
 }
 
 #[tokio::test]
+async fn a_retry_while_frozen_says_that_it_waits() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.say(Command::Abort).await;
+    story.minutes(3).await;
+    freezes(&story, 12).await;
+    let said = story.say(Command::Retry).await.says;
+    assert!(
+        said.starts_with("release 2 is tried once more, when the freeze is over: 2026-01-01T12:"),
+        "{said}"
+    );
+    assert_eq!((story.phase(), waiting(&story)), ("idle", Some(ReleaseNumber(2))));
+}
+
+#[tokio::test]
 async fn a_freeze_that_says_nothing_is_refused() {
     let story = Story::with_live("AllAtOnce").await;
     let (ledger, now) = (story.ledger(), story.now());
