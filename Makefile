@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-waf bench-offenders bench-evidence bench-detect chaos prove
+.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-nginx bench-waf bench-offenders bench-evidence bench-detect chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs listener-rule
 # What the local cloud runs: the functions, the program that is released, and itself.
@@ -77,6 +77,10 @@ bench-start: build ## Measure what a function does before its first event, besid
 bench-counts: ## Measure what counting requests costs an instance's nginx, at 3,000 requests a second.
 	@local/prepare demo
 	python3 bench/counts.py
+
+bench-nginx: ## Measure nginx on the instance beside nginx in a container, with requests of 30 s across a shift. It needs Docker.
+	@local/prepare demo
+	python3 bench/nginx.py
 
 bench-waf: ## Measure how fast waf-logs reads, beside DuckDB, Python and plain serde_json.
 	@local/prepare demo

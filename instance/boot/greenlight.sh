@@ -5,8 +5,9 @@
 #   greenlight.sh resume    by greenlight.service, at every later boot
 #
 # install is told by variables: GREENLIGHT_SERVICE, GREENLIGHT_LIFECYCLE_FUNCTION, AWS_REGION, AGENT (1 or 2),
-# COMPOSE_VERSION (v2.29.7), COMPOSE_SHA256 (of its program for this processor; see compose_sha256), AWS_URL_SUFFIX, and any
-# other GREENLIGHT_ setting of the kit. It may run again: what is there stays. For Amazon Linux 2023 and Ubuntu 24.04.
+# COMPOSE_VERSION (v2.29.7), COMPOSE_SHA256 (of its program for this processor; see compose_sha256), NGINX_IMAGE (an image that
+# nginx runs from; none is the distribution's), AWS_URL_SUFFIX, and any other GREENLIGHT_ setting of the kit. It may run again:
+# what is there stays. For Amazon Linux 2023 and Ubuntu 24.04.
 set -Eeuo pipefail
 
 root=${GREENLIGHT_ROOT:-}
@@ -111,6 +112,30 @@ write_settings() {
   done | put "$settings" 600
 }
 
+# What the kit and this script start in place of the distribution's nginx, with the same words. The container has the
+# instance's network and processes, and of its files this folder only: so its address, its pid, its log and a reload are what
+# they are without one. Docker does not start it again by itself: after a reboot this unit does.
+write_nginx_program() {
+  rm -f "$nginx_home/program"
+  [[ -n ${NGINX_IMAGE:-} ]] || return 0
+  again docker pull --quiet "$NGINX_IMAGE"
+  put "$nginx_home/program" 755 <<END
+#!/usr/bin/env bash
+container=(--network host --pid host --ulimit nofile=16384 --read-only --volume '$nginx_home:$nginx_home'
+  --entrypoint nginx '$NGINX_IMAGE')
+[[ " \$* " != *' -t '* ]] || exec docker run --rm "\${container[@]}" "\$@"
+docker rm --force greenlight-nginx >/dev/null 2>&1
+said=\$(docker run --detach --name greenlight-nginx "\${container[@]}" "\$@" -g 'daemon off;' 2>&1) ||
+  { printf '%s\n' "\${said%%See *}" | head -n 1 >>'$nginx_home/error.log'; exit 1; }
+# Like nginx itself: over when it runs, or has said in its log why it does not.
+for _ in {1..50}; do
+  grep -qa '^nginx: master' "/proc/\$(cat '$nginx_home/nginx.pid')/cmdline" 2>/dev/null && exit
+  sleep 0.1
+done
+exit 1
+END
+}
+
 # Until the first release: 503 and not a refused connection. The first release brings a configuration of its own.
 write_first_answer() {
   local address=${GREENLIGHT_ADDRESS:-0.0.0.0}
@@ -213,6 +238,7 @@ install_all() {
   install_packages
   install_compose
   write_first_answer
+  write_nginx_program
   rotate_logs
   install_unit
   start_nginx
@@ -230,10 +256,11 @@ fi
 
 # With the configuration that the last release has left.
 start_nginx() {
-  local pid
+  local nginx=nginx pid
+  [[ ! -x $nginx_home/program ]] || nginx=$nginx_home/program
   pid=$(cat "$nginx_home/nginx.pid" 2>/dev/null) || pid=''
   if [[ -n $pid ]] && grep -qa '^nginx: master' "/proc/$pid/cmdline" 2>/dev/null; then return 0; fi
-  "${own_scope[@]}" nginx -p "$nginx_home" -c "$nginx_home/nginx.conf" -e "$nginx_home/error.log" </dev/null ||
+  "${own_scope[@]}" "$nginx" -p "$nginx_home" -c "$nginx_home/nginx.conf" -e "$nginx_home/error.log" </dev/null ||
     { say "FAILED: nginx did not start: $(tail -n 1 "$nginx_home/error.log")"; return 1; }
 }
 

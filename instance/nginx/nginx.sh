@@ -10,7 +10,10 @@ render() {
     -e "s|@BLUE_APP@|$(app_port blue)|g" -e "s|@GREEN_APP@|$(app_port green)|g" "$kit/nginx/nginx.conf"
 }
 
-nginx_program() { PATH=$PATH:/usr/sbin:/usr/local/sbin command -v nginx; }
+# The instance's own, or what boot/greenlight.sh has written where nginx runs as a container.
+nginx_program() {
+  if [[ -x $nginx_home/program ]]; then echo "$nginx_home/program"; else PATH=$PATH:/usr/sbin:/usr/local/sbin command -v nginx; fi
+}
 
 nginx_running() {
   local pid
@@ -31,7 +34,7 @@ serve_colours() {
     return 0
   fi
   if ! "$nginx" -t -q -p "$nginx_home" -c "$nginx_home/nginx.conf.new" -e "$nginx_home/error.log" 2>"$nginx_home/test.log"; then
-    echo "nginx refuses the kit's configuration: $(tail -n 1 "$nginx_home/test.log")"
+    echo "nginx refuses the kit's configuration: $(grep -m 1 -e emerg -e Error "$nginx_home/test.log" || tail -n 1 "$nginx_home/test.log")"
     return 1
   fi
   mv "$nginx_home/nginx.conf.new" "$nginx_home/nginx.conf"

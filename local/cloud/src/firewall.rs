@@ -28,7 +28,7 @@ use load_balancer::{Admission, RequestFacts};
 use log::LogFile;
 use rates::Rates;
 use record::{Redaction, Surroundings, record};
-use rules::{Outcome, Request, Sets, WebAcl};
+use rules::{Request, Sets, WebAcl};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -124,21 +124,13 @@ impl Firewall {
     pub fn judge(&self, facts: &RequestFacts<'_>) -> Admission {
         let in_force = self.in_force.get();
         let Some(acl) = &in_force.acl else { return Admission::Allow };
-        let head = facts.head;
-        let request = Request {
-            time: facts.time,
-            client: facts.client,
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or_default(),
-            headers: &head.headers,
-        };
+        let request = Request::of(facts);
         let judgement = acl.judge(&request, &mut lock(&self.rates), self.speed);
         if let Some(logging) = &in_force.logging {
             let surroundings = Surroundings {
                 source: &self.source,
                 host: facts.host,
-                version: head.version,
+                version: facts.head.version,
                 redaction: &logging.redaction,
             };
             let record = record(acl, &request, &judgement, &surroundings);
@@ -148,11 +140,7 @@ impl Firewall {
                 tracing::error!(%error, "a request is missing in the web ACL's log");
             }
         }
-        match judgement.outcome {
-            Outcome::Allow => Admission::Allow,
-            Outcome::Block => Admission::Block,
-            Outcome::Challenge => Admission::Challenge,
-        }
+        judgement.outcome.into()
     }
 
     /// Delivers the log every `interval`, for ever, through the endpoint that these clients talk to. Without requests

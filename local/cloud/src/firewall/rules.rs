@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use jiff::Timestamp;
+use load_balancer::{Admission, RequestFacts};
 use percent_encoding::percent_decode_str;
 use regex_lite::Regex;
 use serde::Deserialize as _;
@@ -224,7 +225,30 @@ impl Condition {
     }
 }
 
+impl From<Outcome> for Admission {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Allow => Self::Allow,
+            Outcome::Block => Self::Block,
+            Outcome::Challenge => Self::Challenge,
+        }
+    }
+}
+
 impl<'a> Request<'a> {
+    /// What the load balancer asks about.
+    pub(super) fn of(facts: &RequestFacts<'a>) -> Self {
+        let head = facts.head;
+        Self {
+            time: facts.time,
+            client: facts.client,
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+        }
+    }
+
     fn field(&self, field: &Field) -> Option<&'a str> {
         match field {
             Field::UriPath(_) => Some(self.path),
@@ -267,5 +291,7 @@ fn transformed(text: &str, transformations: &[Transform]) -> String {
     })
 }
 
+#[cfg(test)]
+mod challenge;
 #[cfg(test)]
 mod tests;

@@ -180,6 +180,47 @@ impl Kit {
         Some(kit)
     }
 
+    /// Two instances whose first boot was told to run nginx from an image, with stand-ins for what changes the machine.
+    pub(crate) fn with_nginx_from_an_image(test: &str, net: u8) -> Option<Self> {
+        let kit = Self::new(test, Runtime::Docker, net)?;
+        let programs = kit.scene.folder.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        for name in ["dnf", "systemctl", "curl"] {
+            let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/boot/program");
+            std::os::unix::fs::symlink(program, programs.join(name)).unwrap();
+        }
+        let path = [&[programs.to_str().unwrap()], &FOLDERS[..]].concat().join(":");
+        for n in 1..=2 {
+            let settings = kit.scene.root(n).join("etc/greenlight/environment");
+            let of_the_test = fs::read(&settings).unwrap();
+            let made = kit.run(n, "local/nginx-image", &["nginx:test"], &[]);
+            assert!(made.status.success(), "{made:?}");
+            let told = [
+                ("PATH", path.as_str()),
+                ("CALLS", "/dev/null"),
+                ("GREENLIGHT_SERVICE", "backend"),
+                ("GREENLIGHT_LIFECYCLE_FUNCTION", "demo-lifecycle"),
+                ("GREENLIGHT_ADDRESS", &kit.address(n)),
+                ("AWS_REGION", "eu-west-1"),
+                ("AGENT", "1"),
+                ("COMPOSE_VERSION", "v99.0.0"),
+                ("NGINX_IMAGE", "nginx:test"),
+            ];
+            let said = kit.run(n, "bash", &["instance/boot/greenlight.sh"], &told);
+            assert!(said.status.success(), "{said:?}");
+            assert_eq!(kit.get(n, 8080).unwrap().0, 503, "nothing has been released");
+            fs::write(settings, of_the_test).unwrap();
+        }
+        Some(kit)
+    }
+
+    /// What Docker says of the container of nginx on the first instance.
+    pub(crate) fn container_of_nginx(&self) -> String {
+        let format = "{{.State.Pid}} {{.Config.Image}}";
+        let said = self.run(1, "docker", &["inspect", "--format", format, "greenlight-nginx"], &[]);
+        String::from_utf8(said.stdout).unwrap()
+    }
+
     pub(crate) fn address(&self, n: usize) -> String {
         format!("127.0.{}.{n}", self.net)
     }
