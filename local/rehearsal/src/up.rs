@@ -47,9 +47,8 @@ fn instructions(cloud: &Cloud, options: &Options, environment: Option<&Path>) ->
         format!(
             "\n  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local"
         ),
-        format!(
-            "  upload   instance/bundle APP-FOLDER bundle.zip && aws s3 cp bundle.zip s3://{artifacts}/releases/SERVICE/1-0000001.zip"
-        ),
+        format!("  export GREENLIGHT_ARTIFACTS={artifacts}"),
+        "  upload   greenlight release upload bundle.zip --service SERVICE".to_owned(),
         format!(
             "  verdict  aws s3api get-object-tagging --bucket {artifacts} --key releases/SERVICE/1-0000001.zip"
         ),
