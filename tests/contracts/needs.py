@@ -92,6 +92,9 @@ class Known:
         if action == "elasticloadbalancing:DeleteRule":
             own = self.rules_are_tagged and members["RuleArn"] not in stack["resources"].values()
             context[f"aws:ResourceTag/{RELEASE_TAG}"] = "tagged" if own else None
+        if action == "events:PutEvents":
+            (source,) = {entry["Source"] for entry in members["Entries"]}
+            context["events:source"] = source
         for resource in self._resources(prefix, action, members):
             yield Need(action, resource, context)
         if action == "elasticloadbalancing:CreateRule" and members.get("Tags"):
@@ -125,6 +128,9 @@ class Known:
                 return [members["ListenerArn"]]
             case "elasticloadbalancing:ModifyRule" | "elasticloadbalancing:DeleteRule":
                 return [members["RuleArn"]]
+            case "events:PutEvents":
+                buses = {entry.get("EventBusName", "default") for entry in members["Entries"]}
+                return [f"{arn}:event-bus/{bus}" for bus in buses]
             case "lambda:InvokeFunction":
                 name = members["FunctionName"]
                 qualified = f"{name}:{members['Qualifier']}" if "Qualifier" in members else name

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The SDK crates of the workspace and the prefix of their actions in IAM.
-const CLIENTS: [(&str, &str); 7] = [
+const CLIENTS: [(&str, &str); 8] = [
     ("aws_sdk_autoscaling", "autoscaling"),
     ("aws_sdk_cloudwatch", "cloudwatch"),
     ("aws_sdk_codedeploy", "codedeploy"),
     ("aws_sdk_elasticloadbalancingv2", "elasticloadbalancing"),
+    ("aws_sdk_eventbridge", "events"),
     ("aws_sdk_s3", "s3"),
     ("aws_sdk_sns", "sns"),
     ("aws_sdk_wafv2", "wafv2"),

@@ -1,4 +1,4 @@
-//! What the stack's topic hears of a service: how each release has ended, and what waits for an operator.
+//! What the stack's topic and the account's event bus hear of a service: how each release has ended, and what waits for an operator.
 //!
 //! Announcing comes after everything else and decides nothing. A verdict is announced by the first tick that comes a
 //! moment after it, and given up when the topic could not be reached for some minutes.
@@ -28,6 +28,9 @@ const SUBJECT: usize = 99;
 /// Bytes of a reason that are told. It may hold what a hook has printed.
 const REASON: usize = 1_024;
 
+/// The source of the events that programs hear.
+pub const EVENT_SOURCE: &str = "greenlight.release";
+
 /// Something that is announced once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
@@ -43,6 +46,8 @@ pub struct Announcement {
     thread: String,
     /// The verdict, or `needs-operator`.
     kind: &'static str,
+    /// What it was that ended, or nothing.
+    purpose: Option<Purpose>,
     facts: BTreeMap<&'static str, String>,
 }
 
@@ -134,6 +139,7 @@ impl Ledger {
             } else {
                 past.verdict.word().as_str()
             },
+            purpose: Some(past.purpose),
             facts,
         })
     }
@@ -170,6 +176,7 @@ impl Ledger {
             next: vec![format!("greenlight status {service}: says it in full")],
             thread: format!("{service}-needs-{word}-{day}"),
             kind: "needs-operator",
+            purpose: None,
             facts: BTreeMap::from([("service", service.to_string())]),
         }
     }
@@ -229,6 +236,27 @@ impl Announcement {
                 "additionalContext": facts,
             },
         })
+    }
+
+    /// What has happened, in one word: `live`, `rejected`, `superseded`, `needs-operator`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// As an event tells it to programs: docs/events.md describes each member.
+    pub fn event(&self, stack: &str) -> Value {
+        let mut event = json!({
+            "schema": 1,
+            "id": format!("{stack}/{}", self.key),
+            "stack": stack,
+            "purpose": self.purpose,
+            "headline": one_line(&self.headline),
+            "reason": one_line(&self.says),
+        });
+        for (name, value) in &self.facts {
+            event[*name] = one_line(value).into();
+        }
+        event
     }
 
     /// What SNS is given: a text for mails, and the notification for everybody else.

@@ -37,7 +37,7 @@ mod verdict;
 mod wake;
 mod weights;
 
-pub use announcement::Announcement;
+pub use announcement::{Announcement, EVENT_SOURCE};
 pub use colour::{Colour, PerColour};
 pub use command::{Command, CommandAnswer, accept_command};
 pub use course::{Course, Held};

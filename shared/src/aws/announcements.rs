@@ -1,4 +1,4 @@
-//! Announcements: SNS tells them, and an object for each in S3 remembers that it did.
+//! Announcements: SNS tells people, `EventBridge` tells programs, and an object for each in S3 remembers that they did.
 
 use super::Aws;
 use super::classify::failure;
@@ -6,11 +6,32 @@ use crate::failure::{Class, Failure};
 use crate::ports::{Announcements, PortResult};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use release::Announcement;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use release::{Announcement, EVENT_SOURCE};
+
+impl Aws {
+    /// An event on the account's bus, which is there in every region.
+    async fn tell_programs(&self, announcement: &Announcement) -> PortResult<()> {
+        let key = &announcement.key;
+        let event = PutEventsRequestEntry::builder().source(EVENT_SOURCE).detail_type(announcement.kind());
+        let detail = announcement.event(&self.settings.application).to_string();
+        let put = self.event_bus.put_events().entries(event.detail(detail).build()).send().await;
+        let put = put.map_err(|error| failure(format!("putting the event of {key} on the bus"), error))?;
+        // The call succeeds and an event fails (EventBridge API reference, PutEvents).
+        let Some(refused) = put.entries().iter().find(|entry| entry.error_code().is_some()) else { return Ok(()) };
+        let message = format!("EventBridge did not take the event of {key}, and nobody will hear it");
+        Err(Failure::new(Class::Transient, message).caused_by(std::io::Error::other(format!(
+            "{}: {}",
+            refused.error_code().unwrap_or_default(),
+            refused.error_message().unwrap_or_default()
+        ))))
+    }
+}
 
 impl Announcements for Aws {
-    /// `HeadObject` of the mark, `Publish`, `PutObject` of the mark, in this order: a topic that cannot be reached leaves no
-    /// mark, and a mark that cannot be written makes the message come twice.
+    /// `HeadObject` of the mark, `Publish`, `PutEvents`, `PutObject` of the mark, in this order: a topic that cannot be
+    /// reached leaves no mark, and a mark that cannot be written makes the message come twice. An event that is refused is
+    /// not told again: the message would come again with it.
     async fn announce(&self, announcement: &Announcement) -> PortResult<()> {
         let (bucket, key) = (&self.settings.state_bucket, &announcement.key);
         match self.s3.head_object().bucket(bucket).key(key).send().await {
@@ -23,6 +44,7 @@ impl Announcements for Aws {
         let publish = self.sns.publish().topic_arn(topic).subject(announcement.subject(stack));
         let published = publish.message(&message).message_structure("json").send().await;
         published.map_err(|error| failure(format!("announcing {key} to {topic}"), error))?;
+        let told = self.tell_programs(announcement).await;
         let body = serde_json::to_vec_pretty(&announcement.chat(stack)).map_err(|error| {
             let message =
                 format!("s3://{bucket}/{key} cannot be written, it is no JSON: report this as a bug");
@@ -30,7 +52,7 @@ impl Announcements for Aws {
         })?;
         let mark = self.s3.put_object().bucket(bucket).key(key).content_type("application/json");
         match mark.body(ByteStream::from(body)).send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => told,
             Err(error) => {
                 Err(failure(format!("remembering in s3://{bucket}/{key} that it was announced"), error))
             }
@@ -41,7 +63,9 @@ impl Announcements for Aws {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::testing::{aws, query_error, s3_error};
+    use crate::aws::testing::{aws, json_error, query_error, s3_error};
+    use aws_sdk_eventbridge::operation::put_events::PutEventsOutput;
+    use aws_sdk_eventbridge::types::PutEventsResultEntry;
     use aws_sdk_s3::operation::head_object::HeadObjectOutput;
     use aws_sdk_s3::operation::put_object::PutObjectOutput;
     use aws_sdk_s3::types::error::NotFound;
@@ -86,12 +110,29 @@ mod tests {
             .then_output(|| PutObjectOutput::builder().build())
     }
 
+    fn event_put() -> Rule {
+        mock!(aws_sdk_eventbridge::Client::put_events)
+            .match_requests(|request| {
+                let [event] = request.entries() else { return false };
+                let detail: Value = serde_json::from_str(event.detail().unwrap()).unwrap();
+                event.source() == Some("greenlight.release")
+                    && event.detail_type() == Some("needs-operator")
+                    && event.event_bus_name().is_none()
+                    && detail["service"] == "backend"
+                    && detail["id"] == format!("shop/{KEY}")
+            })
+            .then_output(|| PutEventsOutput::builder().build())
+    }
+
     async fn announce(s3: &[&Rule], sns: &[&Rule]) -> Option<Class> {
-        let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3)).with_sns(mock_client!(
-            aws_sdk_sns,
-            RuleMode::MatchAny,
-            sns
-        ));
+        announce_to(s3, sns, &event_put()).await
+    }
+
+    async fn announce_to(s3: &[&Rule], sns: &[&Rule], event_bus: &Rule) -> Option<Class> {
+        let aws = aws()
+            .with_s3(mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3))
+            .with_sns(mock_client!(aws_sdk_sns, RuleMode::MatchAny, sns))
+            .with_event_bus(mock_client!(aws_sdk_eventbridge, RuleMode::MatchAny, [event_bus]));
         aws.announce(&announcement()).await.err().map(|failure| failure.class())
     }
 
@@ -100,6 +141,31 @@ mod tests {
         let (absent, published, written) = (absent(), published(), written());
         assert_eq!(announce(&[&absent, &written], &[&published]).await, None);
         assert_eq!([absent.num_calls(), published.num_calls(), written.num_calls()], [1, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn programs_hear_it_as_an_event() {
+        let (absent, published, written, event_put) = (absent(), published(), written(), event_put());
+        assert_eq!(announce_to(&[&absent, &written], &[&published], &event_put).await, None);
+        assert_eq!(event_put.num_calls(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bus_that_refuses_an_event_makes_no_message_come_twice() {
+        let throttled = || {
+            let refused = PutEventsResultEntry::builder().error_code("ThrottlingException").build();
+            PutEventsOutput::builder().failed_entry_count(1).entries(refused).build()
+        };
+        let refuses = [
+            mock!(aws_sdk_eventbridge::Client::put_events).then_output(throttled),
+            mock!(aws_sdk_eventbridge::Client::put_events)
+                .then_http_response(|| json_error(400, "AccessDeniedException")),
+        ];
+        for (refuses, class) in refuses.iter().zip([Class::Transient, Class::Permanent]) {
+            let (absent, published, written) = (absent(), published(), written());
+            assert_eq!(announce_to(&[&absent, &written], &[&published], refuses).await, Some(class));
+            assert_eq!([published.num_calls(), written.num_calls()], [1, 1], "it is remembered all the same");
+        }
     }
 
     #[tokio::test]

@@ -49,6 +49,10 @@ impl Aws {
         Self { sns, ..self }
     }
 
+    pub(super) fn with_event_bus(self, event_bus: aws_sdk_eventbridge::Client) -> Self {
+        Self { event_bus, ..self }
+    }
+
     pub(super) fn with_load_balancing(self, load_balancing: aws_sdk_elasticloadbalancingv2::Client) -> Self {
         Self { load_balancing, stickiness: Stickiness::default(), ..self }
     }

@@ -42,6 +42,10 @@ async fn a_release_that_an_alarm_took_back_is_announced_with_the_alarm() {
     // The order in which they are written is none of the schema, and depends on what else is built.
     chat.sort_all_objects();
     insta::assert_snapshot!("chat", serde_json::to_string_pretty(&chat).unwrap());
+    let mut event = told.event("shop");
+    event.sort_all_objects();
+    insta::assert_snapshot!("event", serde_json::to_string_pretty(&event).unwrap());
+    assert_eq!(told.kind(), "rejected");
 }
 
 /// What a hook has printed last is in the reason, and a bundle's hooks print what they like.
