@@ -4,6 +4,8 @@ mod archive;
 #[cfg(feature = "aws")]
 mod aws;
 mod check;
+#[cfg(all(test, feature = "aws"))]
+mod documented;
 mod github;
 mod kit;
 mod manifest;

@@ -3,7 +3,7 @@
 use crate::template::root;
 use crate::tree::files;
 use release::reason::explained::{CAUSES, Explained, REASONS};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Lines that the README may have. It is for somebody who decides within a minute; everything else is in `docs/`.
 const LONGEST_README: usize = 130;
@@ -122,6 +122,38 @@ fn every_make_target_that_a_document_names_is_there() {
             );
         }
     }
+}
+
+/// What is wrong with the `aws` commands of these documents, a line each, and how many there were.
+fn judged_by_awss_models(documents: &[PathBuf]) -> Vec<String> {
+    let output = std::process::Command::new(root().join(".venv/bin/python"))
+        .arg(root().join("tests/contracts/documented.py"))
+        .args(documents)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Most of them need an account; that AWS has them and their options does not.
+#[test]
+fn every_aws_command_that_a_document_shows_is_one_of_awss() {
+    let documents: Vec<PathBuf> = files(".md").into_iter().map(|(path, _)| root().join(path)).collect();
+    let told = judged_by_awss_models(&documents);
+    let [counted] = &told[..] else { panic!("{}", told.join("\n")) };
+    let counted: usize = counted.strip_suffix(" commands").unwrap().parse().unwrap();
+    assert!(counted > 40, "only {counted}: does documented.py still know a command?");
+}
+
+#[test]
+fn an_aws_command_that_does_not_exist_is_noticed() {
+    let document = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong.md");
+    let text = "Say `aws s3api get-object-tags --bucket B` or\n\n    aws deploy stop-deployment --deployment D | cat --id 1\n";
+    std::fs::write(&document, text).unwrap();
+    let told = judged_by_awss_models(&[document]);
+    assert!(told[0].ends_with(": aws s3api get-object-tags: no operation get-object-tags"), "{told:?}");
+    assert!(told[1].ends_with(": aws deploy stop-deployment: deployment"), "{told:?}");
+    assert_eq!(told[2], "2 commands");
 }
 
 #[test]

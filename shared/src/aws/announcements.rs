@@ -4,9 +4,9 @@ use super::Aws;
 use super::classify::failure;
 use crate::failure::{Class, Failure};
 use crate::ports::{Announcements, PortResult};
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use release::{Announcement, EVENT_SOURCE};
 
 impl Aws {
@@ -18,7 +18,9 @@ impl Aws {
         let put = self.event_bus.put_events().entries(event.detail(detail).build()).send().await;
         let put = put.map_err(|error| failure(format!("putting the event of {key} on the bus"), error))?;
         // The call succeeds and an event fails (EventBridge API reference, PutEvents).
-        let Some(refused) = put.entries().iter().find(|entry| entry.error_code().is_some()) else { return Ok(()) };
+        let Some(refused) = put.entries().iter().find(|entry| entry.error_code().is_some()) else {
+            return Ok(());
+        };
         let message = format!("EventBridge did not take the event of {key}, and nobody will hear it");
         Err(Failure::new(Class::Transient, message).caused_by(std::io::Error::other(format!(
             "{}: {}",
