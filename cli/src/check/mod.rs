@@ -97,6 +97,28 @@ pub(crate) fn tell(
     Ok(inspection.findings.refuse(agent))
 }
 
+/// What the judge says of a bundle.
+#[cfg(feature = "aws")]
+pub(crate) struct Judged {
+    /// For people.
+    pub(crate) text: String,
+    /// For programs.
+    pub(crate) json: serde_json::Value,
+    /// Whether the bundle would be refused.
+    pub(crate) refused: bool,
+}
+
+/// Judges a bundle of this machine, or a folder that is to be one.
+///
+/// # Errors
+/// When it cannot be read.
+#[cfg(feature = "aws")]
+pub(crate) async fn judge(bundle: &str, agent: Agent) -> anyhow::Result<Judged> {
+    let Checked { inspection, folder } = check_path(bundle).await?;
+    let said = Report { bundle, folder: folder.as_deref(), inspection: &inspection, agent };
+    Ok(Judged { text: said.text(), json: said.json(), refused: inspection.findings.refuse(agent) })
+}
+
 struct Checked {
     inspection: Inspection,
     /// The folder that was packed, where it was one: annotations point into it.
@@ -112,6 +134,10 @@ async fn check(arguments: &Arguments) -> anyhow::Result<Checked> {
     if arguments.version_id.is_some() || arguments.account.names_another_cloud() {
         anyhow::bail!("--version-id and --endpoint-url are for an object of S3, and {bundle} is none");
     }
+    check_path(bundle).await
+}
+
+async fn check_path(bundle: &str) -> anyhow::Result<Checked> {
     let path = Path::new(bundle);
     let what = std::fs::metadata(path).with_context(|| format!("{bundle} cannot be read"))?;
     if !what.is_dir() {

@@ -4,6 +4,7 @@ mod answer;
 mod explain;
 mod firewall;
 mod page;
+mod plan;
 mod show;
 mod status;
 mod text;
@@ -32,6 +33,11 @@ pub(crate) enum Operator {
     ///
     /// Whoever has the link can read the page. Ends with 0, or with 3 when nobody can be asked.
     Page(Asked),
+    /// Says what a release would meet: what is wrong with its bundle, what is in its way, its steps, what traffic can prove.
+    ///
+    /// Changes nothing. Ends with 0 when it would open, 1 when it would be refused or could not go live as things are, and 3
+    /// when the bundle cannot be read or nobody can be asked.
+    Plan(plan::Arguments),
     /// Stops the raises of a release. An alarm still takes it back.
     Pause(Change),
     /// Ends the pause.
@@ -142,6 +148,7 @@ impl Operator {
             Self::Releases(Service { service, asked }) => releases(service, asked).await,
             Self::Show(arguments) => arguments.run().await,
             Self::Page(asked) => page::run(asked).await,
+            Self::Plan(arguments) => arguments.run().await,
             Self::Pause(change) => change.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,

@@ -241,3 +241,69 @@ fn a_release_without_a_receipt_is_told_where_it_was_looked_for() {
          a release leaves one within a minute of its end\n"
     );
 }
+
+/// A bundle of a program that the kit starts.
+fn packed(folder: &std::path::Path) -> String {
+    let app = folder.join("app");
+    std::fs::create_dir(&app).unwrap();
+    std::fs::write(app.join("start.sh"), "#!/bin/sh\nexec sleep 60\n").unwrap();
+    let bundle = folder.join("bundle.zip").display().to_string();
+    let packed = Command::new(env!("CARGO_BIN_EXE_greenlight"))
+        .args([
+            "bundle",
+            "pack",
+            app.to_str().unwrap(),
+            "-o",
+            &bundle,
+            "--number",
+            "42",
+            "--commit",
+            "3f9c2ab",
+        ])
+        .output()
+        .unwrap();
+    assert!(packed.status.success(), "{packed:?}");
+    bundle
+}
+
+#[test]
+fn a_plan_says_what_a_release_would_meet_and_ends_as_it_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = packed(folder.path());
+    let steps = json!([
+        {"percent": 10, "seconds": 180, "until": "it is proven not to be worse"},
+        {"percent": 90, "seconds": 300, "until": "the bake is over"},
+    ]);
+    let mut forecast = json!({
+        "against": [], "doubts": ["release 41 is open and has traffic: this one waits for its end"], "steps": steps,
+        "longestSeconds": 3180, "requestsPerMinute": 350, "proof": "at 350 requests a minute it takes about 4 minutes",
+    });
+    let answer = |forecast: &Value| {
+        answering(
+            &json!({"service": "backend", "command": "plan", "strategy": "evidence(30m)", "forecast": forecast}),
+        )
+    };
+    let aws = answer(&forecast);
+    let (said, beside, code) = run(&aws, &["plan", &bundle, "--service", "backend"]);
+    assert_eq!((beside.as_str(), code), ("", Some(0)));
+    assert_eq!(asked(&aws).1, json!({"command": "plan", "service": "backend", "number": 42}));
+    insta::assert_snapshot!("plan", said);
+
+    forecast["against"] = json!(["alarm shop.backend-green-errors does not exist"]);
+    let (said, _, code) =
+        run(&answer(&forecast), &["plan", &bundle, "--service", "backend", "--output", "json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((said["plan"]["forecast"]["against"].as_array().unwrap().len(), code), (1, Some(1)));
+    assert_eq!(said["bundle"]["findings"], json!([]));
+}
+
+#[test]
+fn a_plan_for_a_bundle_that_would_be_refused_says_so_first() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no program").unwrap();
+    let forecast = json!({"against": [], "doubts": [], "steps": [], "longestSeconds": 60});
+    let aws = answering(&json!({"service": "backend", "strategy": "AllAtOnce", "forecast": forecast}));
+    let (said, _, code) = run(&aws, &["plan", folder.path().to_str().unwrap(), "--service", "backend"]);
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("error[") && said.contains("would be refused: mend the bundle"), "{said}");
+}

@@ -3,7 +3,7 @@
 use greenlight::failure::Excerpt;
 use jiff::Timestamp;
 use release::evidence::{Report, ReportError};
-use release::{Command, DeploymentId, Question, SmokeError, SmokeReport};
+use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -56,6 +56,13 @@ pub enum Event {
         service: String,
         /// Whether only to say what it would do.
         dry_run: bool,
+    },
+    /// Somebody wants to know what a release would meet.
+    Forecast {
+        /// The service, as typed.
+        service: String,
+        /// The release's number; without one the next.
+        number: Option<ReleaseNumber>,
     },
     /// Somebody wants to see the page of all services.
     Page,
@@ -113,6 +120,7 @@ impl fmt::Display for Event {
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
+            Self::Forecast { service, .. } => write!(f, "the command plan for {service}"),
             Self::Page => f.write_str("the command for the page"),
             Self::Tick => f.write_str("the minute's tick"),
             Self::HookExecution { deployment_id, .. } => {
@@ -174,6 +182,16 @@ struct Commanded {
     command: Command,
     #[serde(default)]
     dry_run: bool,
+}
+
+/// It changes nothing, so there is no dry run of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Planned {
+    service: String,
+    #[serde(rename = "command")]
+    _command: String,
+    number: Option<ReleaseNumber>,
 }
 
 /// All services are on the page, and nothing is changed that a dry run could leave.
@@ -264,6 +282,8 @@ const FREEZE: Kind = Kind {
 
 const THAW: Kind =
     Kind { name: "a thaw", sample: "command-thaw.json", members: &[("service", LONGEST_ID)], optional: &[] };
+const PLAN: Kind =
+    Kind { name: "a plan", sample: "command-plan.json", members: &[("service", LONGEST_ID)], optional: &[] };
 const PAGE: Kind =
     Kind { name: "the command for the page", sample: "command-page.json", members: &[], optional: &[] };
 
@@ -309,6 +329,10 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
     if payload.get("command") == Some(&json!("thaw")) {
         let Thawed { service, dry_run, .. } = THAW.read(payload, payload)?;
         return Ok(Event::Thaw { service, dry_run });
+    }
+    if payload.get("command") == Some(&json!("plan")) {
+        let Planned { service, number, .. } = PLAN.read(payload, payload)?;
+        return Ok(Event::Forecast { service, number });
     }
     if text("command").as_deref() == Some("page") {
         let PageWanted { .. } = PAGE.read(payload, payload)?;
@@ -462,6 +486,7 @@ mod tests {
             "command": "freeze", "service": "backend", "until": "2026-12-27T00:00:00Z", "reason": "holidays",
         });
         let thaw = json!({"command": "thaw", "service": "backend"});
+        let plan = json!({"command": "plan", "service": "backend", "number": 7});
         for (good, at) in [
             (&question, "/lifecycleEvent"),
             (&question, "/deploymentId"),
@@ -476,6 +501,8 @@ mod tests {
             (&freeze, "/until"),
             (&freeze, "/reason"),
             (&thaw, "/service"),
+            (&plan, "/service"),
+            (&plan, "/number"),
         ] {
             assert!(parse(good).is_ok(), "{good}");
             for bad in [json!(long), json!([long]), json!({ "of": long })] {

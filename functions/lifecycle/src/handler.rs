@@ -11,9 +11,10 @@ use greenlight::reconcile::{Reported, amend, observe, read, reconcile, reconcile
 use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
-    Answer, Asker, Command, CommandAnswer, InstanceId, Ledger, PerColour, Policy, Question, Reads,
-    ServiceName, SmokeError, SmokeReport, Status, Stranger, Summary, TargetHealth, Wake, accept_command,
-    accept_freeze, accept_thaw, answer, choose_migrator, plan, reads, wait_for_migrator, wait_for_newer,
+    Answer, Asker, Command, CommandAnswer, Forecast, InstanceId, Ledger, PerColour, Policy, Question, Reads,
+    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Status, Stranger, Summary, TargetHealth, Wake,
+    accept_command, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan, reads,
+    wait_for_migrator, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -110,6 +111,7 @@ async fn act(
             }
             finished.map(|()| Value::Null)
         }
+        Event::Forecast { service, number } => foretell(ports, settings, clock, &service, number).await,
         Event::Page => page::answer(ports, settings, clock).await,
         Event::HookExecution { deployment_id, execution_id } => {
             answer_once(ports, settings, &deployment_id, &execution_id).await?;
@@ -140,6 +142,38 @@ impl<'a> Order<'a> {
     }
 }
 
+fn service_as_typed<'a>(settings: &'a Settings, typed: &str) -> Result<&'a ServiceName, Failure> {
+    settings.services.keys().find(|name| name.as_str() == typed).ok_or_else(|| {
+        let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
+        Failure::new(
+            Class::Permanent,
+            format!("there is no service {:?}: use one of {}", Excerpt(typed), known.join(", ")),
+        )
+    })
+}
+
+/// What a release would meet. It looks, and writes nothing.
+async fn foretell(
+    ports: &impl Ports,
+    settings: &Settings,
+    clock: &impl Clock,
+    typed: &str,
+    number: Option<ReleaseNumber>,
+) -> Result<Value, Failure> {
+    let (service, policy) = (service_as_typed(settings, typed)?, &settings.policy);
+    let ledger = read(ports, service).await?.0;
+    let now = clock.now();
+    let seen = observe(ports, &ledger, forecast_reads(&ledger, policy, now)).await;
+    let forecast = Forecast::of(&ledger, &seen, policy, number, now);
+    tracing::info!(
+        service = typed,
+        against = forecast.against.len(),
+        doubts = forecast.doubts.len(),
+        "foretold a release"
+    );
+    Ok(json!({ "service": service, "command": "plan", "strategy": policy.strategy, "forecast": forecast }))
+}
+
 async fn obey(
     ports: &impl Ports,
     settings: &Settings,
@@ -148,13 +182,7 @@ async fn obey(
     order: &Order<'_>,
     dry_run: bool,
 ) -> Result<Value, Failure> {
-    let Some(service) = settings.services.keys().find(|name| name.as_str() == typed) else {
-        let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
-        return Err(Failure::new(
-            Class::Permanent,
-            format!("there is no service {:?}: use one of {}", Excerpt(typed), known.join(", ")),
-        ));
-    };
+    let service = service_as_typed(settings, typed)?;
     let policy = &settings.policy;
     let (ledger, told) = if dry_run {
         let ledger = read(ports, service).await?.0;

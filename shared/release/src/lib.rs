@@ -14,6 +14,7 @@ mod command;
 mod course;
 mod description;
 pub mod evidence;
+mod forecast;
 mod freeze;
 mod ledger;
 mod observation;
@@ -42,6 +43,7 @@ pub use colour::{Colour, PerColour};
 pub use command::{Command, CommandAnswer, accept_command};
 pub use course::{Course, Held};
 pub use description::{Description, DescriptionError, Purpose};
+pub use forecast::{Expected, Forecast, forecast_reads};
 pub use freeze::{Freeze, accept_freeze, accept_thaw};
 pub use ledger::{
     Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,

@@ -36,6 +36,11 @@ impl Commit {
         if digits && (7..=40).contains(&text.len()) { Ok(Self(text)) } else { Err(CommitError(text)) }
     }
 
+    /// That of what was built from none.
+    pub(crate) fn of_nothing() -> Self {
+        Self("0000000".to_owned())
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -76,7 +76,7 @@ pub fn at_most_worse_by(rows: &[Row]) -> f64 {
 }
 
 /// After how many more rows like this one FINE is reached, at most `most`.
-pub(super) fn rows_until_fine(rows: &[Row], like: &Row, margin: f64, most: u32) -> Option<u32> {
+pub(crate) fn rows_until_fine(rows: &[Row], like: &Row, margin: f64, most: u32) -> Option<u32> {
     let bets = |rows: &[Row]| {
         BETS.map(|bet| rows.iter().map(|row| row.fine(bet, limited(margin), row.slack())).sum::<f64>())
     };
@@ -174,7 +174,7 @@ fn inside(share: f64) -> f64 {
 
 /// A count as a number to reckon with. Above 2^53 it is off by one in 10^16.
 #[expect(clippy::cast_precision_loss, reason = "odds need no 16 digits")]
-pub(super) fn real(count: u64) -> f64 {
+pub(crate) fn real(count: u64) -> f64 {
     count as f64
 }
 

@@ -181,8 +181,13 @@ pub(super) fn week(open: &Open, now: Timestamp) -> Option<Window> {
     open.strategy.by_evidence().filter(|_| open.deployment.is_some())?;
     let counted = open.counted.as_ref();
     let is_due = counted.is_none_or(|counted| counted.week.is_none() && was_not_asked(counted, now));
+    is_due.then(|| week_before(now))
+}
+
+/// The minutes of the week that ends now.
+pub(crate) fn week_before(now: Timestamp) -> Window {
     let until = minute_of(now);
-    is_due.then_some(Window { from: until - Counted::WEEK, until })
+    Window { from: until - Counted::WEEK, until }
 }
 
 /// Whether CloudWatch was not asked in this minute, be it in vain.

@@ -15,6 +15,7 @@ mod deployments;
 mod drift;
 mod evidence;
 mod faults;
+mod forecasts;
 mod freezes;
 mod instances;
 mod newer_ledger;
