@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_plan_looks_and_writes_nothing() {
-    let service = Service::idle();
+    let service = Service::with_open_release().await;
     let ports = Faulty::new(&service.world, []);
     let ask = json!({"command": "plan", "service": "backend"});
     let told = service.send_through(&ports, ask).await.unwrap();
@@ -21,7 +21,7 @@ async fn a_plan_looks_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_plan_for_a_service_that_is_not_there_names_those_that_are() {
-    let service = Service::idle();
+    let service = Service::with_open_release().await;
     let ports = Faulty::new(&service.world, []);
     let ask = json!({"command": "plan", "service": "bakcend"});
     let failure = service.send_through(&ports, ask).await.unwrap_err();
