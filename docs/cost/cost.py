@@ -27,6 +27,8 @@ COLOUR_METRICS = SERVICES * 2 * 5
 # What watches Greenlight: the tick, lifecycle's errors, three queues. The fourth queue belongs to the firewall.
 OWN_METRICS = 5
 FREE_ALARM_METRICS = 10
+# What a release that ends is counted in, at most. A metric is paid for in the hours in which it comes.
+METRICS_OF_A_RELEASE = 3
 
 RELEASES = 30
 BUNDLE_GB = 0.3
@@ -69,7 +71,9 @@ def greenlight(region: str, *, free_tier: bool) -> dict[str, float]:
     invocations = MINUTES + asks
     metrics = COLOUR_METRICS + OWN_METRICS
     log_gb = passes * LOG_KB_OF_A_PASS / 1e6
+    counted = RELEASES * METRICS_OF_A_RELEASE / HOURS
     if free_tier:
+        counted = 0.0
         gb_seconds = max(0.0, gb_seconds - 400_000)
         invocations = max(0.0, invocations - 1_000_000)
         metrics = max(0, metrics - FREE_ALARM_METRICS)
@@ -83,6 +87,7 @@ def greenlight(region: str, *, free_tier: bool) -> dict[str, float]:
         "ledgers, read and written": passes * READS_OF_A_PASS / 1e3 * price("read_thousand", region)
         + writes / 1e3 * price("write_thousand", region),
         "CloudWatch's counts of both colours": RELEASES * METRICS_READ / 1e3 * price("metric_read_thousand", region),
+        "metrics of what has ended": counted * price("custom_metric", region),
         "logs": log_gb * price("log_gb", region),
         f"bundles of {RELEASES} releases": RELEASES * BUNDLE_GB * price("storage_gb", region),
     }
@@ -182,9 +187,9 @@ A month here has {RELEASES} releases of {SERVICES} services on {INSTANCES} insta
 {by_region(own, "at list price")}
 
 The free tier, for as long as AWS grants it, leaves {dollars(totals[2])} in us-east-1 and {dollars(totals[3])} in Seoul. It
-covers functions, logs, and {FREE_ALARM_METRICS} of the {COLOUR_METRICS + OWN_METRICS} alarm metrics. A further service
-brings {COLOUR_METRICS // SERVICES} alarm metrics, so {dollars(COLOUR_METRICS / SERVICES * 0.1)} a month. There are no custom
-metrics.
+covers functions, logs, custom metrics, and {FREE_ALARM_METRICS} of the {COLOUR_METRICS + OWN_METRICS} alarm metrics. A further service
+brings {COLOUR_METRICS // SERVICES} alarm metrics, so {dollars(COLOUR_METRICS / SERVICES * 0.1)} a month. Custom
+metrics are paid for in the hours in which they come, and come when a release ends.
 
 The firewall is apart, in the next table: a web ACL, {WAF_RULES} rules of ours, {WAF_GROUPS} managed groups, and an alarm.
 

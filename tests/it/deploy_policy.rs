@@ -46,10 +46,11 @@ fn prefix(kind: &str) -> &str {
 
 /// What a resource is called in ARNs, by its kind: the property that names it, and the ARN from the account on. Without
 /// the property, CloudFormation names it after stack and logical id.
-const NAMED: [(&str, &str, &str); 14] = [
+const NAMED: [(&str, &str, &str); 15] = [
     ("AWS::Budgets::Budget", "/Budget/BudgetName", "budgets::ACCOUNT:budget/NAME"),
     ("AWS::CloudFormation::Stack", "", "cloudformation:REGION:ACCOUNT:stack/NAME/1"),
     ("AWS::CloudWatch::Alarm", "/AlarmName", "cloudwatch:REGION:ACCOUNT:alarm:NAME"),
+    ("AWS::CloudWatch::Dashboard", "/DashboardName", "cloudwatch::ACCOUNT:dashboard/NAME"),
     ("AWS::CodeDeploy::Application", "/ApplicationName", "codedeploy:REGION:ACCOUNT:application:NAME"),
     (
         "AWS::CodeDeploy::DeploymentGroup",

@@ -406,6 +406,51 @@ fn each_queue_of_failures_has_an_alarm_that_somebody_hears() {
     assert_eq!(watched, failures);
 }
 
+/// The metrics that are searched for, each widget's apart.
+fn shown_on_the_dashboard() -> Vec<String> {
+    let watch = nested(WATCH, &[]);
+    let body = text(&watch.resource("Dashboard").properties()["DashboardBody"]).to_owned();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let widgets = body["widgets"].as_array().unwrap();
+    let search = |widget: &Value| text(&widget["properties"]["metrics"][0][0]["expression"]).to_owned();
+    widgets.iter().map(search).collect()
+}
+
+#[test]
+fn the_dashboard_shows_this_stacks_metrics_and_nobody_elses() {
+    let root = Template::with("template.yaml", &WHOLE);
+    let balancer = plain(&root.resolve(&json!({ "Fn::GetAtt": ["LoadBalancer", "LoadBalancerFullName"] })));
+    let acl = root.resource("WebAcl").properties()["VisibilityConfig"]["MetricName"].clone();
+    assert_eq!(text(&acl), root.stack());
+    for search in shown_on_the_dashboard() {
+        let of_the_stack = format!("\"{}", root.stack());
+        let own =
+            if search.contains("{AWS/ApplicationELB,") { format!("\"{balancer}\"") } else { of_the_stack };
+        assert!(search.contains(&own), "{search} does not say {own}");
+    }
+}
+
+/// What functions count is on the dashboard, under the same names.
+#[test]
+fn the_dashboard_searches_for_what_announcements_are_counted_as() {
+    let shown = shown_on_the_dashboard().join(" ");
+    let announcement =
+        std::fs::read_to_string(crate::template::root().join("shared/release/src/announcement.rs"));
+    let announcement = announcement.unwrap();
+    for name in [
+        "Live",
+        "Rejected",
+        "RolledBack",
+        "Superseded",
+        "NeedsOperator",
+        "FailedRequests",
+        "SecondsWithTraffic",
+    ] {
+        let quoted = format!("\"{name}\"");
+        assert!(announcement.contains(&quoted) && shown.contains(&quoted), "{name}");
+    }
+}
+
 #[test]
 fn a_tick_that_does_not_come_is_noticed_by_its_silence() {
     let alarm = nested(WATCH, &[]).resource("NoTick").properties();

@@ -4,7 +4,7 @@
 //! moment after it, and given up when the topic could not be reached for some minutes.
 
 use crate::plan::schedule::since;
-use crate::{By, Ledger, Past, Purpose, Reason, Verdict};
+use crate::{By, Exposure, Ledger, Past, Purpose, Reason, Verdict};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -49,7 +49,12 @@ pub struct Announcement {
     /// What it was that ended, or nothing.
     purpose: Option<Purpose>,
     facts: BTreeMap<&'static str, String>,
+    /// What users had of it, where it was rejected.
+    exposure: Option<Exposure>,
 }
+
+/// The namespace of the metrics.
+const NAMESPACE: &str = "Greenlight";
 
 impl Ledger {
     /// What is due to be announced, by the reasons of the last pass. What was announced already is among it.
@@ -141,6 +146,7 @@ impl Ledger {
             },
             purpose: Some(past.purpose),
             facts,
+            exposure: past.exposure.0.filter(|_| past.purpose == Purpose::Release),
         })
     }
 
@@ -178,6 +184,7 @@ impl Ledger {
             kind: "needs-operator",
             purpose: None,
             facts: BTreeMap::from([("service", service.to_string())]),
+            exposure: None,
         }
     }
 }
@@ -257,6 +264,39 @@ impl Announcement {
             event[*name] = one_line(value).into();
         }
         event
+    }
+
+    /// As CloudWatch counts it, by service: a line of the log in its embedded metric format (CloudWatch user guide,
+    /// "Specification: Embedded metric format").
+    pub fn metrics(&self, stack: &str, now: Timestamp) -> Value {
+        let count = match self.kind {
+            "live" if self.purpose == Some(Purpose::Rollback) => "RolledBack",
+            "live" => "Live",
+            "rejected" => "Rejected",
+            "superseded" => "Superseded",
+            _ => "NeedsOperator",
+        };
+        let mut metrics = vec![(count, "Count", 1)];
+        if let Some(Exposure { seconds, failed }) = self.exposure {
+            metrics.push(("SecondsWithTraffic", "Seconds", seconds));
+            metrics.extend(failed.map(|failed| ("FailedRequests", "Count", failed)));
+        }
+        let definitions: Vec<Value> =
+            metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": now.as_millisecond(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE, "Dimensions": [["Stack", "Service"]], "Metrics": definitions,
+                }],
+            },
+            "Stack": stack,
+            "Service": self.facts["service"],
+        });
+        for (name, _, value) in metrics {
+            line[name] = value.into();
+        }
+        line
     }
 
     /// What SNS is given: a text for mails, and the notification for everybody else.

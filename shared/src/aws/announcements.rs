@@ -3,7 +3,8 @@
 use super::Aws;
 use super::classify::failure;
 use crate::failure::{Class, Failure};
-use crate::ports::{Announcements, PortResult};
+use crate::lambda::SystemClock;
+use crate::ports::{Announcements, Clock as _, PortResult};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::ByteStream;
@@ -30,6 +31,13 @@ impl Aws {
     }
 }
 
+/// A line of the log, from which CloudWatch makes metrics. It comes when the mark is written, so that what is tried again
+/// counts once.
+#[expect(clippy::print_stdout, reason = "a log line of its own format, which the logger does not write")]
+fn count(announcement: &Announcement, stack: &str) {
+    println!("{}", announcement.metrics(stack, SystemClock.now()));
+}
+
 impl Announcements for Aws {
     /// `HeadObject` of the mark, `Publish`, `PutEvents`, `PutObject` of the mark, in this order: a topic that cannot be
     /// reached leaves no mark, and a mark that cannot be written makes the message come twice. An event that is refused is
@@ -54,7 +62,10 @@ impl Announcements for Aws {
         })?;
         let mark = self.s3.put_object().bucket(bucket).key(key).content_type("application/json");
         match mark.body(ByteStream::from(body)).send().await {
-            Ok(_) => told,
+            Ok(_) => {
+                count(announcement, stack);
+                told
+            }
             Err(error) => {
                 Err(failure(format!("remembering in s3://{bucket}/{key} that it was announced"), error))
             }

@@ -46,6 +46,9 @@ async fn a_release_that_an_alarm_took_back_is_announced_with_the_alarm() {
     event.sort_all_objects();
     insta::assert_snapshot!("event", serde_json::to_string_pretty(&event).unwrap());
     assert_eq!(told.kind(), "rejected");
+    let mut metrics = told.metrics("shop", story.now());
+    metrics.sort_all_objects();
+    insta::assert_snapshot!("metrics", serde_json::to_string_pretty(&metrics).unwrap());
 }
 
 /// What a hook has printed last is in the reason, and a bundle's hooks print what they like.
