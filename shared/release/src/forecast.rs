@@ -100,7 +100,7 @@ impl Forecast {
         let candidate = ledger.live.as_ref().map_or(Colour::Blue, |live| live.colour.other());
         told.of_alarms(candidate, seen);
         told.of_instances(ledger, candidate, seen);
-        told.of_the_group(seen);
+        told.of_the_group(ledger, seen);
         told.of_short_steps(policy.strategy);
         told
     }
@@ -175,13 +175,18 @@ impl Forecast {
         }
     }
 
-    fn of_the_group(&mut self, seen: &Observation) {
-        if let Some(Some(Deployment { id, creator, .. })) = seen.active.known() {
+    fn of_the_group(&mut self, ledger: &Ledger, seen: &Observation) {
+        let own = ledger.open.as_ref().and_then(|open| open.deployment.as_ref());
+        if let Some(Some(Deployment { id, creator, .. })) = seen.active.known()
+            && own != Some(id)
+        {
             self.doubts.push(format!(
                 "deployment {id} of {creator} is under way: CodeDeploy installs one at a time"
             ));
         }
-        for process in seen.suspended.known().into_iter().flatten() {
+        // While a release is installed it is so on purpose.
+        let left = seen.suspended.known().filter(|_| ledger.open.is_none());
+        for process in left.into_iter().flatten() {
             self.doubts.push(format!(
                 "Auto Scaling's process {} is suspended, as a deployment that ended badly leaves it",
                 process.name()

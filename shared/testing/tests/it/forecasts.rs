@@ -48,7 +48,7 @@ async fn what_keeps_a_release_from_opening_is_foretold_as_the_pass_says_it() {
     let mut long = Story::with_live("AllAtOnce").await;
     long.after(120).await;
     long.policy.bake = std::time::Duration::from_secs(3600);
-    assert!(against(&long, None).await.contains("3540"));
+    assert!(against(&long, None).await.starts_with("the release could take 4680 s"));
 }
 
 #[tokio::test]
