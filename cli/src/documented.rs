@@ -1,4 +1,5 @@
 //! Every command of ours that a document shows is one that this program takes.
+#![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 use crate::Arguments;
 use clap::Parser as _;
@@ -17,7 +18,7 @@ fn documents() -> Vec<PathBuf> {
                 if !["target", "node_modules"].contains(&name) {
                     folders.push(path);
                 }
-            } else if name.ends_with(".md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 found.push(path);
             }
         }
@@ -32,7 +33,7 @@ fn commands(document: &str) -> Vec<String> {
         command.starts_with("greenlight ").then(|| {
             // What a shell does with it, and what stands beside it.
             let end = [" >", " |", " &&", " #", "  "].iter().filter_map(|end| command.find(end)).min();
-            command[..end.unwrap_or(command.len())].to_owned()
+            command.split_at(end.unwrap_or(command.len())).0.to_owned()
         })
     });
     let between = document.split('`').skip(1).step_by(2);

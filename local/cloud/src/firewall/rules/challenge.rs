@@ -27,13 +27,19 @@ fn arn(set: &str) -> String {
 /// A rule of the template's web ACL, as WAF's API describes it.
 fn rule_of_the_stack(name: &str) -> Value {
     let begin = TEMPLATE.find(&format!("- Name: {name}\n")).unwrap();
-    let rest = &TEMPLATE[begin..];
-    let indent = TEMPLATE[..begin].rsplit('\n').next().unwrap().len();
+    let (before, rest) = TEMPLATE.split_at(begin);
+    let indent = before.rsplit('\n').next().unwrap().len();
     // To the next line that is no further in.
     let lines = rest.lines().enumerate();
     let own = lines.take_while(|(n, line)| *n == 0 || line.len() - line.trim_start().len() > indent);
     let text: Vec<String> = own
-        .map(|(n, line)| if n == 0 { line.replacen('-', " ", 1) } else { line[indent..].to_owned() })
+        .map(|(n, line)| {
+            if n == 0 {
+                line.replacen('-', " ", 1)
+            } else {
+                line.split_at(indent.min(line.len())).1.to_owned()
+            }
+        })
         .map(|line| match line.split_once("!GetAtt ") {
             Some((before, set)) => {
                 let (set, after) = set.split_once(".Arn").unwrap();
@@ -95,7 +101,10 @@ async fn answer(at: SocketAddr, client: &str, request: &str, headers: &str) -> (
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
-    (text[9..12].parse().unwrap(), text.to_lowercase().contains("x-amzn-waf-action: challenge"))
+    (
+        text.split(' ').nth(1).unwrap().parse().unwrap(),
+        text.to_lowercase().contains("x-amzn-waf-action: challenge"),
+    )
 }
 
 #[tokio::test]
