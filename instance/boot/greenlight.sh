@@ -118,7 +118,7 @@ write_settings() {
 write_nginx_program() {
   rm -f "$nginx_home/program"
   [[ -n ${NGINX_IMAGE:-} ]] || return 0
-  again docker pull --quiet "$NGINX_IMAGE"
+  docker image inspect "$NGINX_IMAGE" >/dev/null 2>&1 || again docker pull --quiet "$NGINX_IMAGE"
   put "$nginx_home/program" 755 <<END
 #!/usr/bin/env bash
 container=(--network host --pid host --ulimit nofile=16384 --read-only --volume '$nginx_home:$nginx_home'

@@ -194,11 +194,12 @@ fn what_holds_data_outlives_the_stack_and_hinders_no_further_attempt() {
 }
 
 /// The properties that are names, unique in an account and region, or in an account.
-const NAMES: [(&str, &[&str], bool); 4] = [
+const NAMES: [(&str, &[&str], bool); 5] = [
     ("AWS::CloudFront::Function", &["/Name"], true),
     ("AWS::CloudFront::OriginAccessControl", &["/OriginAccessControlConfig/Name"], true),
     ("AWS::Budgets::Budget", &["/Budget/BudgetName"], true),
     ("AWS::CloudWatch::Alarm", &["/AlarmName"], false),
+    ("AWS::CloudWatch::Dashboard", &["/DashboardName"], true),
 ];
 
 #[test]

@@ -77,10 +77,11 @@ fn text(
     forecast: &Forecast,
 ) -> String {
     let release = number.map_or("a release".to_owned(), |number| format!("release {number}"));
-    let would = match (judged.refused, forecast.against.is_empty()) {
-        (true, _) => "would be refused: mend the bundle",
-        (false, false) => "would not go live as things are",
-        (false, true) => "would open now",
+    let would = match (judged.refused, forecast.against.is_empty(), forecast.doubts.is_empty()) {
+        (true, ..) => "would be refused: mend the bundle",
+        (false, false, _) => "would not go live as things are",
+        (false, true, false) => "has nothing against it, and a doubt",
+        (false, true, true) => "would open now",
     };
     let mut lines = vec![format!("{release} of {service} by {strategy} {would}")];
     lines.extend(forecast.against.iter().map(|why| format!("  against  {why}")));
