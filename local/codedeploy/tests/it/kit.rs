@@ -20,7 +20,7 @@ use crate::{
 async fn processes_go_to_their_colour_and_come_back_without_touching_the_other() {
     let test = "kit::processes_go_to_their_colour_and_come_back_without_touching_the_other";
     if let Some(kit) = Kit::new(test, Runtime::Process, 77) {
-        whole_life(&kit).await;
+        whole_life(kit).await;
     }
 }
 
@@ -28,7 +28,7 @@ async fn processes_go_to_their_colour_and_come_back_without_touching_the_other()
 async fn stubbed_containers_go_to_their_colour_and_come_back_without_touching_the_other() {
     let test = "kit::stubbed_containers_go_to_their_colour_and_come_back_without_touching_the_other";
     if let Some(kit) = Kit::new(test, Runtime::StubbedDocker, 78) {
-        whole_life(&kit).await;
+        whole_life(kit).await;
     }
 }
 
@@ -36,7 +36,7 @@ async fn stubbed_containers_go_to_their_colour_and_come_back_without_touching_th
 async fn containers_go_to_their_colour_and_come_back_without_touching_the_other() {
     let test = "kit::containers_go_to_their_colour_and_come_back_without_touching_the_other";
     if let Some(kit) = Kit::new(test, Runtime::Docker, 79) {
-        whole_life(&kit).await;
+        whole_life(kit).await;
     }
 }
 
@@ -47,15 +47,26 @@ async fn nginx_may_run_from_an_image_and_no_release_starts_it_anew() {
     let container = kit.container_of_nginx();
     assert!(container.ends_with(" nginx:test\n"), "{container}");
     kit.runs_as(Runtime::Process);
-    whole_life(&kit).await;
+    kit.live("one", "blue", 1).await;
+    kit.to_colour("green", 2);
+    let second = kit.release("two").await;
+    kit.validating(&second).await;
+    assert_eq!(kit.get_with(1, 8081, "X-Forwarded-For: 192.0.2.1\r\n").unwrap().0, 200);
+    let visited = json!({"arrived": 1, "failed": 0, "open": 0, "total": 1});
+    until("the visit is told", || async { kit.told(&second, "green", &visited) }).await;
+    kit.answer("ValidateService", r#"{"status":"succeeded"}"#);
+    assert_eq!(kit.scene.finished(&second).await, "Succeeded");
     assert_eq!(kit.container_of_nginx(), container);
     kit.reboot();
-    until("nginx and the live colour are back", || async { kit.serves(8081, "five on green") }).await;
+    until("nginx and both colours are back", || async {
+        kit.serves(8080, "one on blue") && kit.serves(8081, "two on green")
+    })
+    .await;
     assert_ne!(kit.container_of_nginx(), container);
 }
 
 /// The whole life of a service on its instances.
-async fn whole_life(kit: &Kit) {
+async fn whole_life(kit: Kit) {
     // The first release waits for Greenlight, and succeeds when it says so.
     kit.to_colour("blue", 1);
     let first = kit.release("one").await;
