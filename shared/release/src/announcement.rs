@@ -78,6 +78,8 @@ impl Ledger {
         };
         let retry =
             format!("greenlight retry {service}: releases it once more, if the bundle is not to blame");
+        // A newer bundle, waiting or under way, does better what settling is for.
+        let needs_settling = self.unsettled && self.pending.is_none() && self.open.is_none();
         let (headline, says, next) = match (past.purpose, &past.verdict) {
             (Purpose::Release, Verdict::Live) => (
                 format!("{service} {number} is live"),
@@ -102,8 +104,7 @@ impl Ledger {
                 reason,
                 vec![format!("greenlight status {service}: says what carries the traffic")],
             ),
-            // A newer bundle does better what settling is for.
-            (Purpose::Settle, Verdict::Rejected { .. }) if self.unsettled && self.pending.is_none() => (
+            (Purpose::Settle, Verdict::Rejected { .. }) if needs_settling => (
                 format!("{service} needs an operator: new instances would boot another release"),
                 reason,
                 vec![format!("greenlight status {service}"), "push again, which settles it".to_owned()],
