@@ -18,6 +18,7 @@ use std::time::Duration;
 use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 mod page;
+mod records;
 
 fn execution() -> Revision {
     testing::upload(&testing::service("hook-execution"), 1).revision
