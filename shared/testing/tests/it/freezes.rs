@@ -1,7 +1,7 @@
 //! Times in which no release opens.
 
 use super::story::{Story, says};
-use release::{AlarmState, Colour, Command, CommandAnswer, ReleaseNumber, accept_freeze, accept_thaw};
+use release::{AlarmState, Colour, Command, CommandAnswer, Offer, ReleaseNumber, accept_freeze, accept_thaw};
 use std::time::Duration;
 
 const HOUR: u64 = 3600;
@@ -84,6 +84,33 @@ async fn a_rollback_waits_for_no_thaw_and_settles() {
         story.codedeploy_agrees().await;
         story.is_at_rest();
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_waits_for_the_thaw_takes_nobodys_place() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    freezes(&story, 12).await;
+    assert_eq!(story.push(3).await, Offer::Waits { open: ReleaseNumber(2) });
+    story.release_2_goes_live().await;
+    assert_eq!(waiting(&story), Some(ReleaseNumber(3)));
+}
+
+#[tokio::test]
+async fn a_rollback_settles_though_an_upload_waits_for_the_thaw() {
+    let story = Story::with_two().await;
+    freezes(&story, 12).await;
+    story.push(3).await;
+    story.say(Command::Rollback).await;
+    story.after(37).await;
+    story.after(61).await;
+    story.after(5).await;
+    story.after(5).await;
+    assert_eq!((story.phase(), story.world.is_deploying()), ("settling", true));
+    story.install().await;
+    story.codedeploy_agrees().await;
+    story.is_at_rest();
+    assert_eq!(waiting(&story), Some(ReleaseNumber(3)));
 }
 
 #[tokio::test]
