@@ -112,6 +112,10 @@ pub const ALL: &[Mutant] = &[
     mutant("takes the base rule for the live colour without a ledger", |machine| {
         machine.decisions.without_ledger = believes_the_base_rule;
     }),
+    mutant("opens while the base rule is elsewhere", |machine| machine.decisions.plan = sees_no_drift),
+    mutant("deletes no rule that it cannot see", |machine| machine.decisions.plan = has_to_see),
+    mutant("lets a pause hold a rollback", |machine| machine.decisions.plan = pauses_rollbacks),
+    mutant("asks for a rule that is refused for ever", |machine| machine.decisions.plan = asks_for_ever),
     of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
     of_judge("lets no count take back", |machine| machine.decisions.plan = ignores_counts),
     of_judge("compares no more during the bake", |machine| machine.decisions.plan = compares_no_more),
@@ -379,6 +383,44 @@ fn believes_the_base_rule(
         green: Some(usize::from(live == Some(Colour::Green))),
     };
     (Decisions::default().without_ledger)(rules, None, alarms, &healthy, None)
+}
+
+/// Nothing is open, and what another hand did to the base rule is not seen.
+fn sees_no_drift(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut bent = seen.clone();
+    if let (None, Some(live), Reading::Known(rules)) = (&ledger.open, &ledger.live, &mut bent.rules) {
+        rules.base = Weights::all_on(live.colour).into();
+    }
+    plan(ledger, &bent, policy, now)
+}
+
+fn has_to_see(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    if seen.rules.known().is_none() {
+        decided.back.retain(|action| !matches!(action, Action::DeleteReleaseRule { .. }));
+    }
+    decided
+}
+
+fn pauses_rollbacks(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let rolls_back = ledger.open.as_ref().is_some_and(|open| open.purpose == Purpose::Rollback);
+    if ledger.paused && rolls_back {
+        let reasons = vec![Reason::Paused];
+        return Plan { ledger, back: Vec::new(), forward: Vec::new(), reasons, again: false };
+    }
+    plan(ledger, seen, policy, now)
+}
+
+fn asks_for_ever(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let protects = ledger.live.is_some();
+    let lacks_its_rule =
+        |open: &&mut Open| open.rule.is_none() && open.purpose != Purpose::Settle && protects;
+    let Some(open) = ledger.open.as_mut().filter(lacks_its_rule) else {
+        return plan(ledger, seen, policy, now);
+    };
+    open.rule_refused = None;
+    let patient = Policy { install_deadline: Duration::MAX, unknown_limit: Duration::MAX, ..*policy };
+    plan(ledger, seen, &patient, now)
 }
 
 fn gives_up(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

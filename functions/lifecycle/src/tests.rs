@@ -19,6 +19,7 @@ use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 mod page;
 mod plan;
+mod records;
 
 fn execution() -> Revision {
     testing::upload(&testing::service("hook-execution"), 1).revision

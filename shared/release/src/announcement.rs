@@ -63,7 +63,7 @@ impl Ledger {
             let ago = since(past.closed_at, now);
             (SETTLED..=TRIED_FOR).contains(&ago)
         };
-        let ended = self.releases.iter().filter(is_due).filter_map(|past| self.of_past(past));
+        let ended = self.releases.iter().filter(is_due).filter_map(|past| self.of_past(past, now));
         let needs = [
             self.of_drift(reasons, now),
             self.of_reason(
@@ -80,7 +80,7 @@ impl Ledger {
         ended.chain(needs.into_iter().flatten()).collect()
     }
 
-    fn of_past(&self, past: &Past) -> Option<Announcement> {
+    fn of_past(&self, past: &Past, now: Timestamp) -> Option<Announcement> {
         let (service, number, reason) = (&self.service, past.upload.number, past.verdict.reason());
         let alarm = match past.receipt.0.as_deref().map(|receipt| &receipt.by) {
             Some(By::Alarm(alarm)) => Some(alarm),
@@ -88,6 +88,8 @@ impl Ledger {
         };
         let retry =
             format!("greenlight retry {service}: releases it once more, if the bundle is not to blame");
+        // A newer bundle, waiting or under way, does better what settling is for.
+        let needs_settling = self.unsettled && self.next_upload(now).is_none() && self.open.is_none();
         let (headline, says, next) = match (past.purpose, &past.verdict) {
             (Purpose::Release, Verdict::Live) => (
                 format!("{service} {number} is live"),
@@ -112,8 +114,7 @@ impl Ledger {
                 reason,
                 vec![format!("greenlight status {service}: says what carries the traffic")],
             ),
-            // A newer bundle does better what settling is for.
-            (Purpose::Settle, Verdict::Rejected { .. }) if self.unsettled && self.pending.is_none() => (
+            (Purpose::Settle, Verdict::Rejected { .. }) if needs_settling => (
                 format!("{service} needs an operator: new instances would boot another release"),
                 reason,
                 vec![format!("greenlight status {service}"), "push again, which settles it".to_owned()],

@@ -299,6 +299,12 @@ impl Ledger {
         self.open.as_ref().map_or("idle", |open| open.phase.word())
     }
 
+    /// The bundle that waits for its turn. One that an operator's freeze keeps from opening takes nobody's place meanwhile.
+    pub(crate) fn next_upload(&self, now: Timestamp) -> Option<&Upload> {
+        let is_frozen = self.frozen.as_ref().is_some_and(|freeze| freeze.until > now);
+        self.pending.as_ref().filter(|_| !is_frozen)
+    }
+
     /// The number of an attempt for which no deployment and no rule exists yet.
     pub(super) fn next_attempt(&self, number: ReleaseNumber) -> u32 {
         let tried = self.releases.iter().filter(|past| past.upload.number == number).map(|past| past.attempt);

@@ -138,7 +138,9 @@ pub fn accept_upload(
     }
     let offer = match &next.open {
         None => Offer::Opens,
-        Some(open) if open.yields_to(number) => Offer::Supersedes { open: open.upload.number },
+        Some(open) if next.next_upload(now).is_some() && open.yields_to(number) => {
+            Offer::Supersedes { open: open.upload.number }
+        }
         Some(open) => Offer::Waits { open: open.upload.number },
     };
     (next, offer)

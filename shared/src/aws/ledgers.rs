@@ -161,6 +161,14 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_fails_is_not_sent_again() {
+        let rule = mock!(Client::put_object).then_http_response(|| s3_error(500, "InternalError"));
+        let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&rule]));
+        aws.write_ledger(&ledger(), None).await.unwrap_err();
+        assert_eq!(rule.num_calls(), 1, "a second write would meet the first one");
+    }
+
     #[tokio::test]
     async fn a_write_names_the_version_that_it_replaces() {
         let output = || PutObjectOutput::builder().e_tag("\"v2\"").build();

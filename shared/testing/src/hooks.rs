@@ -1,6 +1,6 @@
 //! What tests do to deployments: hooks that come far, succeed and fail.
 
-use super::world::{StoredDeployment, World};
+use super::world::{Listed, StoredDeployment, World};
 use release::{
     Creator, Deployment, DeploymentId, DeploymentStatus, Description, Revision, ServiceName, TargetHealth,
     TargetStatus,
@@ -39,11 +39,11 @@ impl World {
         self.state().new_deployment(service, creator, description, revision)
     }
 
-    /// Whether the lists of deployments do not show this one, as they do for a while after its creation.
-    pub fn hide_deployment(&self, id: &DeploymentId, hidden: bool) {
+    /// Which of CodeDeploy's answers show this deployment from now on.
+    pub fn list_deployment(&self, id: &DeploymentId, listed: Listed) {
         let mut state = self.state();
         let records = state.services.values_mut().flat_map(|service| &mut service.deployments);
-        records.filter(|record| record.deployment.id == *id).for_each(|record| record.hidden = hidden);
+        records.filter(|record| record.deployment.id == *id).for_each(|record| record.listed = listed);
     }
 
     /// The active deployment reached `ValidateService` on every instance that has not failed, and the colour that it

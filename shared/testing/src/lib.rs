@@ -19,4 +19,4 @@ mod world;
 
 pub use faulty::{At, FaultAt, Faulty, Kind};
 pub use names::{commit, service, upload};
-pub use world::{Call, START, WeightChange, World};
+pub use world::{Call, Listed, START, WeightChange, World};

@@ -1,6 +1,6 @@
 //! The ports of the AWS in memory. Each refuses what AWS refuses, with the class that the real adapter gives it.
 
-use super::world::{Call, Service, State, StoredDeployment, World};
+use super::world::{Call, Listed, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
     Alarms, Announcements, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages,
@@ -218,8 +218,8 @@ impl Deployments for World {
         _opened_at: Timestamp,
     ) -> PortResult<Option<Deployment>> {
         let mut state = self.called("find_deployment", 2);
-        let listed =
-            state.service(&description.service)?.deployments.iter().rev().filter(|record| !record.hidden);
+        let is_listed = |record: &&StoredDeployment| record.listed == Listed::Everywhere;
+        let listed = state.service(&description.service)?.deployments.iter().rev().filter(is_listed);
         Ok(listed
             .map(|record| &record.deployment)
             .find(|deployment| deployment.description.as_ref() == Some(description))
@@ -228,7 +228,7 @@ impl Deployments for World {
 
     async fn active_deployment(&self, service: &ServiceName) -> PortResult<Option<Deployment>> {
         let mut state = self.called("active_deployment", 2);
-        let active = state.service(service)?.active().filter(|record| !record.hidden);
+        let active = state.service(service)?.active().filter(|record| record.listed != Listed::Nowhere);
         Ok(active.map(|record| record.deployment.clone()))
     }
 

@@ -77,8 +77,18 @@ pub(super) struct StoredDeployment {
     pub(super) deployment: Deployment,
     pub(super) revision: Revision,
     pub(super) targets: Vec<Target>,
-    /// No list shows it.
-    pub(super) hidden: bool,
+    pub(super) listed: Listed,
+}
+
+/// Which of CodeDeploy's answers show a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// All that it belongs in.
+    Everywhere,
+    /// Only the one that asks for what is active: too many others came after it.
+    AsActive,
+    /// None, as for a while after its creation.
+    Nowhere,
 }
 
 impl World {
@@ -153,7 +163,12 @@ impl State {
             error: None,
             failed: 0,
         };
-        found.deployments.push(StoredDeployment { deployment, revision, targets, hidden: false });
+        found.deployments.push(StoredDeployment {
+            deployment,
+            revision,
+            targets,
+            listed: Listed::Everywhere,
+        });
         id
     }
 }

@@ -57,10 +57,11 @@ impl Uploads {
         uploads
     }
 
-    /// A later upload takes the place of the one that waits, and whoever uploaded that one is told.
+    /// A later upload takes the place of the one that waits, and whoever uploaded that one is told: nobody tells it again.
     fn supersede(&self, number: u64) {
         let by = upload(&self.backend, number + 1);
-        let (ledger, _) = accept_upload(self.ledger(), by, false, self.world.now());
+        let (mut ledger, _) = accept_upload(self.ledger(), by, false, self.world.now());
+        ledger.releases.last_mut().unwrap().told = true;
         self.world.put_ledger(&ledger);
         self.tag(number, &[("greenlight:verdict", "superseded"), ("greenlight:reason", "superseded by 4")]);
     }

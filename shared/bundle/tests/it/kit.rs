@@ -41,7 +41,7 @@ pub(crate) fn bundle(change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) -> Vec<u
             zip = zip.file_of_mode(part, 0o755, content);
         }
     }
-    for part in ["app/smoke.txt", "app/migrate"] {
+    for part in ["app/smoke.txt", "app/migrate", "app/migrate/1.sql"] {
         if let Some(content) = change(part, Vec::new()).filter(|content| !content.is_empty()) {
             zip = zip.file(part, content);
         }
@@ -128,6 +128,21 @@ fn what_starts_a_bundle_is_a_file_and_its_runtime_is_in_the_kit() {
     ];
     let found: Vec<String> = found.iter().map(|(what, said)| format!("{what}: {said}")).collect();
     insta::assert_snapshot!(found.join("\n"));
+}
+
+/// Many a project keeps the steps of its schema in a folder of that name.
+#[test]
+fn a_folder_called_migrate_is_the_versions_own() {
+    let older_kit = |part: &str, content: Vec<u8>| match part {
+        "hooks/migrate.sh" => None,
+        "hooks/application_start.sh" => {
+            Some(String::from_utf8(content).unwrap().replace("/migrate.sh", "/other.sh").into_bytes())
+        }
+        "app/migrate/1.sql" => Some(b"select 1".to_vec()),
+        _ => Some(content),
+    };
+    let said = said(bundle(older_kit), Expected::default());
+    assert!(said.iter().all(|said| !said.contains("app/migrate")), "{said:?}");
 }
 
 #[test]

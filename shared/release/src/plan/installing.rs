@@ -80,7 +80,8 @@ impl Planning<'_> {
         if let Some(detail) = &open.refused {
             return Some(ReturnCause::Refused { detail: detail.clone() });
         }
-        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
+        let newer = self.ledger.next_upload(self.now).filter(|newer| open.yields_to(newer.number));
+        if let Some(newer) = newer {
             return Some(ReturnCause::Superseded { by: newer.number });
         }
         if let Some(waiting) = self.others(open) {

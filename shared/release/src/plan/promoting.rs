@@ -146,7 +146,7 @@ impl Planning<'_> {
         let purpose = open.purpose;
         self.close(open, Verdict::Live);
         self.ledger.unsettled = purpose == Purpose::Rollback;
-        if self.ledger.unsettled && self.ledger.pending.is_none() {
+        if self.ledger.unsettled && self.ledger.next_upload(self.now).is_none() {
             self.settle(None);
         }
     }

@@ -206,7 +206,7 @@ impl Planning<'_> {
         !cause.blames_the_bundle()
             && open.purpose == Purpose::Release
             && open.tries() < ATTEMPTS
-            && self.ledger.pending.is_none()
+            && self.ledger.next_upload(self.now).is_none()
     }
 
     /// Whether another attempt would find fewer instances than this one did, or a dead one. Auto Scaling replaces it
@@ -229,7 +229,7 @@ impl Planning<'_> {
         if tries_again {
             return self.try_again(open, back);
         }
-        let newer = self.ledger.pending.as_ref().map(|newer| newer.number);
+        let newer = self.ledger.next_upload(self.now).map(|newer| newer.number);
         let verdict = match (&back.cause, newer) {
             (ReturnCause::Superseded { by }, _) => Verdict::Superseded { by: *by },
             // It would have been tried again.
@@ -239,7 +239,7 @@ impl Planning<'_> {
             (cause, _) => Verdict::Rejected { reason: cause.to_string() },
         };
         self.close(open, verdict);
-        if self.ledger.unsettled && self.ledger.pending.is_none() && self.is_on_live() {
+        if self.ledger.unsettled && self.ledger.next_upload(self.now).is_none() && self.is_on_live() {
             self.settle(None);
         }
     }

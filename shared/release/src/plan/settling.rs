@@ -32,7 +32,7 @@ impl Planning<'_> {
                 // The colour that it is about to be installed on has the traffic.
                 let serves = self.seen.rules.known().is_some() && !self.is_on_live();
                 // A newer bundle does better what settling is for.
-                let yields = self.ledger.pending.is_some() || open.is_requested(Request::Abort);
+                let yields = self.ledger.next_upload(self.now).is_some() || open.is_requested(Request::Abort);
                 if too_long || serves || yields {
                     self.forward.push(Action::StopDeployment { id: deployment.id });
                 }
@@ -47,7 +47,8 @@ impl Planning<'_> {
     }
 
     fn settle_again(&mut self, open: Open, detail: &str) {
-        if open.tries() >= ATTEMPTS || self.ledger.pending.is_some() || open.is_requested(Request::Abort) {
+        let yields = self.ledger.next_upload(self.now).is_some() || open.is_requested(Request::Abort);
+        if open.tries() >= ATTEMPTS || yields {
             self.because(Reason::NotSettled { detail: detail.to_owned() });
             return self
                 .close(open, Verdict::Rejected { reason: format!("settling failed: {detail}; push again") });

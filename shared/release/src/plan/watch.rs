@@ -24,7 +24,8 @@ impl Planning<'_> {
         if open.is_requested(Request::Abort) {
             return Watch::Back(ReturnCause::Aborted);
         }
-        if let Some(newer) = self.ledger.pending.as_ref().filter(|newer| open.yields_to(newer.number)) {
+        let newer = self.ledger.next_upload(self.now).filter(|newer| open.yields_to(newer.number));
+        if let Some(newer) = newer {
             return Watch::Back(ReturnCause::Superseded { by: newer.number });
         }
         // The alarm first: a concurrent pass may have taken its way back already, and the reason stays the alarm.

@@ -40,6 +40,13 @@ fn what_ran_before_is_not_migrated_and_a_release_that_has_traffic_is_refused() {
     let policy = policy();
     let nothing = Answer::Migrate { migrate: false };
     assert_eq!(asks(ledger("settling.json"), "i-1", &policy).1, nothing);
+    let question: Question = serde_json::from_value(serde_json::json!({
+        "deploymentId": "d-of-auto-scaling", "lifecycleEvent": "ApplicationStart", "instanceId": "i-9",
+    }))
+    .unwrap();
+    let live = ledger("installing.json");
+    let heard = answer(&live, &policy, Timestamp::UNIX_EPOCH, &question, &Asker::Service, None);
+    assert_eq!(heard, nothing, "a new instance");
     let back = |mut ledger: Ledger| {
         ledger.open.as_mut().unwrap().rolls_back = Some(release::RollbackCause::Operator);
         ledger

@@ -233,6 +233,14 @@ async fn an_active_deployment_of_the_group_is_a_conflict_and_a_bad_revision_is_p
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_fails_is_not_sent_again() {
+    let rule = mock!(Client::create_deployment).then_http_response(|| json_error(500, "InternalFailure"));
+    let aws = aws().with_codedeploy(mock_client!(aws_sdk_codedeploy, RuleMode::MatchAny, &[&rule]));
+    aws.create_deployment(&description(), &revision()).await.unwrap_err();
+    assert_eq!(rule.num_calls(), 1, "a second one may be another deployment");
+}
+
 #[tokio::test]
 async fn a_created_deployment_has_an_id() {
     let rule = mock!(Client::create_deployment)

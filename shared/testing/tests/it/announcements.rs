@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use greenlight::failure::Class;
-use release::{AlarmState, Colour, Command, DeploymentStatus, Wake, Weights};
+use release::{AlarmState, Colour, Command, DeploymentStatus, ReleaseRule, RuleArn, Wake, Weights};
 use testing::{At, FaultAt, Kind};
 
 /// The subjects of all messages, in order.
@@ -56,7 +56,7 @@ async fn a_release_that_an_alarm_took_back_is_announced_with_the_alarm() {
 async fn a_bundles_own_words_call_nobody_and_break_no_line() {
     let story = Story::with_live("AllAtOnce").await;
     story.push(2).await;
-    let words = "\u{7}<!channel> @here <https://example.com|log in>\r\nSubject: paid \u{e9}".repeat(40);
+    let words = "\u{e9}\u{7}<!channel> @here <https://example.com|log in>\r\nSubject: paid".repeat(40);
     story.world.fail_target("i-backend-1", &words);
     story.tick().await;
     for _ in 0..3 {
@@ -67,6 +67,7 @@ async fn a_bundles_own_words_call_nobody_and_break_no_line() {
     let subject = told.subject("shop");
     assert!(subject.starts_with("[shop] backend 2 is rejected: ") && subject.len() <= 99, "{subject}");
     assert!(subject.chars().all(|letter| (' '..='~').contains(&letter)), "{subject}");
+    assert!(subject.contains("i-backend-1: ? <!channel>"), "{subject}");
     assert!(told.mail("shop").lines().all(|line| line.len() <= 1_200 && !line.starts_with("Subject")));
     let chat = told.chat("shop");
     let shown = [&chat["content"]["title"], &chat["content"]["description"], &chat["metadata"]["summary"]];
@@ -98,6 +99,80 @@ async fn a_rollback_says_which_release_is_back_and_who_wanted_it() {
     }
     let back = "[shop] backend is rolled back to 1: an operator asked for it".to_owned();
     assert_eq!(heard(&story).iter().filter(|subject| **subject == back).count(), 1, "{:?}", heard(&story));
+}
+
+#[tokio::test]
+async fn a_rollback_by_alarm_names_the_alarm() {
+    let story = Story::with_two().await;
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+    for _ in 0..4 {
+        story.after(61).await;
+    }
+    let back = "[shop] backend is rolled back to 1: alarm backend-green-errors fired after the release";
+    assert!(heard(&story).contains(&back.to_owned()), "{:?}", heard(&story));
+}
+
+/// A rollback has made release 1 live, and CodeDeploy fails to install it for new instances.
+async fn settling_fails() -> Story {
+    let story = Story::with_two().await;
+    story.say(Command::Rollback).await;
+    story.after(37).await;
+    for _ in 0..3 {
+        story.after(61).await;
+        assert_eq!((story.phase(), story.world.is_deploying()), ("settling", true));
+        story.world.end_newest(DeploymentStatus::Failed);
+    }
+    story
+}
+
+const UNSETTLED: &str = "[shop] backend needs an operator: new instances would boot another release";
+
+#[tokio::test]
+async fn settling_that_was_given_up_calls_an_operator() {
+    let story = settling_fails().await;
+    for _ in 0..10 {
+        story.after(61).await;
+    }
+    assert_eq!((story.phase(), story.ledger().unsettled), ("idle", true));
+    assert_eq!(
+        heard(&story).iter().filter(|subject| *subject == UNSETTLED).count(),
+        1,
+        "{:?}",
+        heard(&story)
+    );
+}
+
+#[tokio::test]
+async fn settling_that_makes_room_for_a_bundle_calls_nobody() {
+    let story = settling_fails().await;
+    story.offer(super::story::upload(3)).await;
+    for _ in 0..10 {
+        story.after(61).await;
+    }
+    assert_eq!(story.ledger().open.unwrap().upload.number.0, 3);
+    assert!(!heard(&story).contains(&UNSETTLED.to_owned()), "{:?}", heard(&story));
+}
+
+#[tokio::test]
+async fn a_rule_in_the_way_calls_an_operator() {
+    let story = Story::with_live("AllAtOnce").await;
+    let (arn, weights) = (RuleArn("arn:strange".to_owned()), Weights::all_on(Colour::Blue).into());
+    story.world.world.put_release_rule_as(&story.world.service, ReleaseRule { arn, weights });
+    story.after(60).await;
+    let needs = "[shop] backend needs an operator: a rule that is not ours keeps releases from opening";
+    assert!(heard(&story).contains(&needs.to_owned()), "{:?}", heard(&story));
+}
+
+#[tokio::test]
+async fn traffic_that_keeps_a_bundle_waiting_says_what_to_do() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    story.push(2).await;
+    for _ in 0..6 {
+        story.after(60).await;
+    }
+    let mail = story.world.world.announced().pop().unwrap().mail("shop");
+    assert!(mail.contains("elsewhere: set all weight of the base rule on blue"), "{mail}");
 }
 
 #[tokio::test]

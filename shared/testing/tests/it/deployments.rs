@@ -3,7 +3,7 @@
 use super::story::{MINUTE, Story, upload};
 use greenlight::failure::Class;
 use release::{Colour, Command, Creator, DeploymentId, DeploymentStatus, Reason, TargetStatus};
-use testing::{At, FaultAt, Kind};
+use testing::{At, FaultAt, Kind, Listed};
 
 fn somebody_elses(story: &Story) -> DeploymentId {
     let creator = Creator::Service("autoscaling".to_owned());
@@ -129,15 +129,28 @@ async fn a_release_that_ends_looks_for_its_deployment_before_it_says_there_is_no
     assert_eq!(story.ledger().open.unwrap().deployment, None);
     let id = story.world.world.active_deployment(&story.world.service).unwrap().id;
     // The list lags: it does not show the deployment yet.
-    story.world.world.hide_deployment(&id, true);
+    story.world.world.list_deployment(&id, Listed::Nowhere);
     story.say(Command::Abort).await;
     story.after(5).await;
     assert_eq!(story.phase(), "returning");
-    story.world.world.hide_deployment(&id, false);
+    story.world.world.list_deployment(&id, Listed::Everywhere);
     story.after(5).await;
     story.after(5).await;
     assert!(!story.world.is_deploying());
     story.is_at_rest();
+}
+
+#[tokio::test]
+async fn a_deployment_that_its_list_leaves_out_is_known_by_being_the_active_one() {
+    let story = Story::with_live("AllAtOnce").await;
+    let lost = FaultAt { at: At::NthOf("create_deployment", 1), kind: Kind::After(Class::OutcomeUnknown) };
+    story.world.expect_faults(&[lost]);
+    story.push(2).await;
+    let id = story.world.world.active_deployment(&story.world.service).unwrap().id;
+    story.world.world.list_deployment(&id, Listed::AsActive);
+    story.after(5).await;
+    assert_eq!(story.ledger().open.unwrap().deployment, Some(id));
+    story.release_2_goes_live().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Times in which no release opens.
 
 use super::story::{Story, says};
-use release::{Colour, Command, CommandAnswer, ReleaseNumber, accept_freeze, accept_thaw};
+use release::{AlarmState, Colour, Command, CommandAnswer, Offer, ReleaseNumber, accept_freeze, accept_thaw};
 use std::time::Duration;
 
 const HOUR: u64 = 3600;
@@ -59,15 +59,69 @@ async fn a_first_release_waits_as_well() {
 }
 
 #[tokio::test]
-async fn what_is_open_goes_on_and_a_rollback_waits_for_no_thaw() {
+async fn what_is_open_goes_on() {
     let story = Story::shifting("AllAtOnce").await;
     let said = freezes(&story, 12).await;
     assert!(said.says.contains("release 2 goes on to its end"), "{}", said.says);
     story.release_2_goes_live().await;
-    assert_eq!(story.live(), Some((2, Colour::Green)));
+}
+
+#[tokio::test]
+async fn a_rollback_waits_for_no_thaw_and_settles() {
+    for by_alarm in [true, false] {
+        let story = Story::with_two().await;
+        freezes(&story, 12).await;
+        if by_alarm {
+            story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+            story.tick().await;
+        } else {
+            story.say(Command::Rollback).await;
+        }
+        story.after(37).await;
+        assert_eq!(story.live(), Some((1, Colour::Blue)), "by alarm: {by_alarm}");
+        story.after(61).await;
+        story.install().await;
+        story.codedeploy_agrees().await;
+        story.is_at_rest();
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_waits_for_the_thaw_takes_nobodys_place() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    freezes(&story, 12).await;
+    assert_eq!(story.push(3).await, Offer::Waits { open: ReleaseNumber(2) });
+    story.release_2_goes_live().await;
+    assert_eq!(waiting(&story), Some(ReleaseNumber(3)));
+}
+
+#[tokio::test]
+async fn a_rollback_settles_though_an_upload_waits_for_the_thaw() {
+    let story = Story::with_two().await;
+    freezes(&story, 12).await;
+    story.push(3).await;
     story.say(Command::Rollback).await;
-    story.minutes(5).await;
-    assert_eq!(story.live(), Some((1, Colour::Blue)));
+    story.after(37).await;
+    story.after(61).await;
+    story.after(5).await;
+    story.after(5).await;
+    assert_eq!((story.phase(), story.world.is_deploying()), ("settling", true));
+    story.install().await;
+    story.codedeploy_agrees().await;
+    story.is_at_rest();
+    assert_eq!(waiting(&story), Some(ReleaseNumber(3)));
+}
+
+#[tokio::test]
+async fn a_later_freeze_takes_the_place_of_an_earlier_one_and_one_that_is_over_means_nothing() {
+    let story = Story::with_live("AllAtOnce").await;
+    freezes(&story, 12).await;
+    assert!(freezes(&story, 1).await.changed);
+    story.pass(Duration::from_secs(HOUR));
+    assert!(!thaws(&story).await.changed, "it is over, and nobody has looked since");
+    story.push(2).await;
+    assert_eq!(story.phase(), "installing");
 }
 
 #[tokio::test]

@@ -360,6 +360,17 @@ async fn a_strategy_that_does_not_fit_a_hook_is_refused_when_the_release_opens()
     assert!(reason.contains("choose a shorter strategy"), "{reason}");
 }
 
+/// 15 minutes to install, 3 for a proof, and one to bake leave 40 of the 59 that a hook waits.
+#[tokio::test]
+async fn a_strategy_that_just_fits_a_hook_is_taken() {
+    for (strategy, phase) in [("canary:10%:40m", "installing"), ("canary:10%:2401s", "idle")] {
+        let mut story = Story::with_live("AllAtOnce").await;
+        story.policy.strategy = strategy.parse().unwrap();
+        story.push(2).await;
+        assert_eq!(story.phase(), phase, "{strategy}");
+    }
+}
+
 #[tokio::test]
 async fn a_rule_deleted_by_another_hand_is_the_way_back() {
     let story = Story::shifting("Canary10Percent5Minutes").await;

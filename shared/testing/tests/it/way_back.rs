@@ -1,10 +1,10 @@
 //! The way back when the state bucket refuses.
 
-use super::story::{SECOND, Story};
+use super::story::{SECOND, Story, upload};
 use greenlight::failure::Class;
 use greenlight::reconcile::{NoLedger, Reconciled, reconcile_all};
 use release::pass::WayBack;
-use release::{AlarmState, Colour, DeploymentStatus, TargetHealth, Wake, Weights};
+use release::{AlarmState, Colour, Creator, DeploymentStatus, TargetHealth, Wake, Weights};
 use std::collections::BTreeMap;
 use testing::{At, FaultAt, Faulty, Kind, World};
 
@@ -157,6 +157,23 @@ async fn the_open_deployment_names_the_candidate_whatever_the_base_rule_says() {
         assert_eq!(story.share(Colour::Green), 0);
         assert_eq!(story.world.newest().unwrap().1, DeploymentStatus::Stopped);
     }
+}
+
+#[tokio::test]
+async fn without_a_ledger_only_a_deployment_on_the_candidate_is_stopped() {
+    let story = shifting().await;
+    let mut description = story.world.newest().unwrap().0.unwrap();
+    story.world.end_newest(DeploymentStatus::Stopped);
+    // A late pass of an earlier release has left one on the colour that is live.
+    description.colour = Colour::Blue;
+    let service = &story.world.service;
+    let left =
+        story.world.world.add_deployment(service, Creator::User, Some(description), upload(1).revision);
+    alarm(&story);
+    story.world.expect_faults(&refuses(&["read_ledger"]));
+    let taken = wake(&story).await.unwrap_err().way_back.unwrap();
+    assert!(matches!(taken, WayBack::Taken { candidate: Colour::Green, stopped: None, .. }), "{taken:?}");
+    assert_eq!(story.world.world.active_deployment(service).map(|active| active.id), Some(left));
 }
 
 #[tokio::test]
