@@ -111,11 +111,20 @@ credentials() {
   [[ -n $key && -n $secret ]]
 }
 
-# What a call says whose signature, or whose right to ask, is refused.
-refusal='(HTTP 403'
+# Whom to ask: the function's alias that user data names, NAME:ALIAS, else the one that instances may invoke. Where that is
+# refused or not there, the function itself, as it was before it had aliases.
+lifecycle=$GREENLIGHT_LIFECYCLE_FUNCTION
+aliases=(hooks '')
+if [[ $lifecycle =~ ^((arn(:[^:]*){4}:function:)?[^:]+):([^:]+)$ ]]; then
+  lifecycle=${BASH_REMATCH[1]} aliases=("${BASH_REMATCH[4]}" '')
+fi
+
+# What a call says whose signature, or whose right to ask, is refused, or that asks what is not there.
+is_refused='\(HTTP 403|\(AccessDeniedException\)'
+is_not_there='\(HTTP 404|\(ResourceNotFoundException\)'
 curl_is_refused=no
 
-# invoke_with_… FOLDER: sends FOLDER/question, leaves FOLDER/answer, and says on stdout what went wrong.
+# invoke_with_… FOLDER ALIAS: sends FOLDER/question, leaves FOLDER/answer, and says on stdout what went wrong.
 
 # curl gets the secret by stdin, because every user of the machine can read its arguments.
 invoke_with_curl() {
@@ -127,7 +136,7 @@ invoke_with_curl() {
   } | curl -sS --config - --aws-sigv4 "aws:amz:$AWS_REGION:lambda" --connect-timeout 5 --max-time 80 \
     -H 'Content-Type: application/json' --data-binary "@$1/question" -o "$1/answer" \
     -w '%{http_code} %header{x-amz-function-error}' \
-    "${endpoint%/}/2015-03-31/functions/$GREENLIGHT_LIFECYCLE_FUNCTION/invocations" 2>"$1/error") ||
+    "${endpoint%/}/2015-03-31/functions/$lifecycle/invocations${2:+?Qualifier=$2}" 2>"$1/error") ||
     { echo "the call failed: $(tr '\n' ' ' <"$1/error")"; return 1; }
   [[ $outcome != '200 ' ]] || return 0
   echo "the call failed (HTTP $outcome): $(head -c 500 "$1/answer" 2>/dev/null | tr '\n' ' ')"
@@ -136,14 +145,31 @@ invoke_with_curl() {
 
 # Versions 1 and 2 of the command line both send fileb:// as it is, whatever their defaults.
 invoke_with_aws() {
-  local outcome
+  local outcome qualifier=()
+  [[ -z $2 ]] || qualifier=(--qualifier "$2")
   outcome=$(AWS_MAX_ATTEMPTS=1 timeout 90 aws lambda invoke --region "$AWS_REGION" \
-    --function-name "$GREENLIGHT_LIFECYCLE_FUNCTION" --payload "fileb://$1/question" \
+    --function-name "$lifecycle" "${qualifier[@]}" --payload "fileb://$1/question" \
     --cli-connect-timeout 5 --cli-read-timeout 75 --query FunctionError --output text "$1/answer" \
     2>"$1/error" </dev/null) || { echo "the call failed: $(tr '\n' ' ' <"$1/error")"; return 1; }
   [[ $outcome != None && -n $outcome ]] || return 0
   echo "the function failed ($outcome): $(head -c 500 "$1/answer" | tr '\n' ' ')"
   return 1
+}
+
+# invoke HOW FOLDER: by the first alias that is neither refused nor missing. One that has answered is the first from then on,
+# and the other stays, because a stack may be updated while a hook waits.
+invoke() {
+  local alias first=''
+  for alias in "${aliases[@]}"; do
+    unanswered=$("$1" "$2" "$alias") || true
+    [[ $unanswered =~ $is_refused|$is_not_there ]] || break
+    first=${first:-$unanswered}
+  done
+  if [[ -z $unanswered ]]; then
+    [[ $alias == "${aliases[0]}" ]] || aliases=("$alias" "${aliases[0]}")
+  elif [[ $unanswered =~ $is_refused|$is_not_there ]]; then
+    unanswered=$first
+  fi
 }
 
 # ask EVENT [MEMBERS]: asks one question, with more members of its JSON where there are any, and leaves the answer in
@@ -156,14 +182,14 @@ ask() {
   printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"%s}' \
     "$DEPLOYMENT_ID" "$DEPLOYMENT_GROUP_ID" "$1" "$INSTANCE_ID" "$GREENLIGHT_SERVICE" "${2:-}" >"$folder/question"
   # In an address an ARN needs escaping. The command line does that, so it calls a function that is named by its ARN.
-  if [[ $curl_is_refused == no && $GREENLIGHT_LIFECYCLE_FUNCTION =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
+  if [[ $curl_is_refused == no && $lifecycle =~ ^[A-Za-z0-9_-]+$ ]] && curl_signs && credentials 2>/dev/null; then
     how=invoke_with_curl
   fi
-  unanswered=$($how "$folder") || true
+  invoke "$how" "$folder"
   # curl may sign wrongly where the command line signs rightly, so that one is asked from now on.
-  if [[ $how == invoke_with_curl && $unanswered == *"$refusal"* ]] && command -v aws >/dev/null; then
+  if [[ $how == invoke_with_curl && $unanswered =~ $is_refused ]] && command -v aws >/dev/null; then
     curl_is_refused=yes
-    unanswered=$(invoke_with_aws "$folder") || true
+    invoke invoke_with_aws "$folder"
   fi
   if [[ -z $unanswered ]]; then
     answer=$(tr '\n' ' ' <"$folder/answer" 2>/dev/null) || answer=''

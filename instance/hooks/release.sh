@@ -29,17 +29,18 @@ fail() {
 trap 'fail "line $LINENO of $0: $BASH_COMMAND"' ERR
 
 # KEY=value lines. They are read and not run, so a value needs no quotes and cannot start a program.
+settings=$root/etc/greenlight/environment
 read_environment() {
-  local file=$root/etc/greenlight/environment line
-  [[ -r $file ]] || fail "$file is missing: user data writes it when the instance starts"
+  local line
+  [[ -r $settings ]] || fail "$settings is missing: user data writes it when the instance starts"
   while IFS= read -r line || [[ -n $line ]]; do
     if [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)=(.*)$ ]]; then
       export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
     fi
-  done <"$file"
+  done <"$settings"
   local name
   for name in GREENLIGHT_SERVICE GREENLIGHT_LIFECYCLE_FUNCTION; do
-    [[ -n ${!name:-} ]] || fail "$name is not set in $file"
+    [[ -n ${!name:-} ]] || fail "$name is not set in $settings"
   done
   service=$GREENLIGHT_SERVICE
   stop_seconds=${GREENLIGHT_STOP_SECONDS:-30}
@@ -48,6 +49,14 @@ read_environment() {
   here=$home/$service
   note=$home/deployments/$DEPLOYMENT_ID
   [[ $service =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail "GREENLIGHT_SERVICE is '$service'; small letters, digits and - are allowed"
+}
+
+# Every kit on this instance asks as this one was answered: an older one, in a bundle that is deployed once more, asks what
+# the settings name, and nothing else.
+note_alias() {
+  local wanted=$lifecycle${aliases[0]:+:${aliases[0]}}
+  [[ $wanted == "$GREENLIGHT_LIFECYCLE_FUNCTION" ]] ||
+    sed -i "s/^GREENLIGHT_LIFECYCLE_FUNCTION=.*/GREENLIGHT_LIFECYCLE_FUNCTION=$wanted/" "$settings"
 }
 
 # The ports of a colour: nginx's, which the target group names, and the app's behind it.

@@ -148,18 +148,34 @@ where
     F: Future<Output = Result<A, Failure>>,
     A: Serialize,
 {
+    run_by_arn(|payload, _| handler(payload)).await
+}
+
+/// As [`run`], for a function that has aliases: the handler also gets the ARN that was invoked, which ends with the alias
+/// if there was one.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_by_arn<H, F, A>(handler: H) -> Result<(), lambda_runtime::Error>
+where
+    H: Fn(Payload, String) -> F,
+    F: Future<Output = Result<A, Failure>>,
+    A: Serialize,
+{
     let handler = &handler;
-    let answers = service_fn(move |event: LambdaEvent<Option<String>>| answer(handler, event.payload));
+    let answers = service_fn(move |event: LambdaEvent<Option<String>>| {
+        answer(handler, event.payload, event.context.invoked_function_arn)
+    });
     let whatever_the_payload = MapRequestLayer::new(payload::as_text);
     Runtime::new(answers).layer(whatever_the_payload).layer(TracingLayer::new()).run().await
 }
 
-async fn answer<H, F, A>(handler: &H, text: Option<String>) -> Result<A, Diagnostic>
+async fn answer<H, F, A>(handler: &H, text: Option<String>, arn: String) -> Result<A, Diagnostic>
 where
-    H: Fn(Payload) -> F,
+    H: Fn(Payload, String) -> F,
     F: Future<Output = Result<A, Failure>>,
 {
-    let work = async { handler(payload::read(text)).await };
+    let work = async { handler(payload::read(text), arn).await };
     let answered = AssertUnwindSafe(work).catch_unwind().await;
     let answered = answered.unwrap_or_else(|_| Err(Failure::panicked("the invocation")));
     answered.map_err(|failure| {
@@ -192,8 +208,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_one_failed_invocation_that_asks_to_be_reported() {
-        let handler = async |_: Payload| -> Result<Value, Failure> { panic!("out of range") };
-        let diagnostic = answer(&handler, Some("{}".to_owned())).await.unwrap_err();
+        let handler = async |_: Payload, _: String| -> Result<Value, Failure> { panic!("out of range") };
+        let diagnostic = answer(&handler, Some("{}".to_owned()), String::new()).await.unwrap_err();
         assert_eq!(
             (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
             ("bug", "the invocation met a bug in Greenlight: report it with the log of this request's id")

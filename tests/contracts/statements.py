@@ -36,6 +36,10 @@ GLOBAL = {
     "token.actions.githubusercontent.com:sub",
 }
 
+# Kinds of resource that an action takes and its data leave out.
+# Source: Lambda developer guide, "Fine-tuning the Resources and Conditions sections of policies": a function's alias too.
+BESIDES = {"lambda:InvokeFunction": ["function alias"]}
+
 OPERATOR = re.compile(
     r"(ForA(ll|ny)(Values|Value)?:)?(String(Not)?Equals(IgnoreCase)?|String(Not)?Like|Numeric\w+|Date\w+|Bool|Null"
     r"|(Not)?IpAddress|Arn(Not)?(Equals|Like))(IfExists)?"
@@ -72,7 +76,7 @@ def actions(pattern: str) -> dict[str, dict[str, Any]]:
 def arns(action: str, data: dict[str, Any]) -> list[str]:
     """The forms of ARN that an action takes; none for an action that is allowed on everything or not at all."""
     known = service(action.partition(":")[0])["resources"]
-    return [known[kind]["arn"] for kind in data["resource_types"] if kind in known]
+    return [known[kind]["arn"] for kind in [*data["resource_types"], *BESIDES.get(action, [])] if kind in known]
 
 
 def keys(action: str, data: dict[str, Any]) -> set[str]:

@@ -193,3 +193,31 @@ fn a_call_without_a_grant_and_a_grant_without_a_call_are_told() {
     let (report, _) = compared("condition", &[stack(), look, delete("base")]);
     assert!(of(&report, "calls_without_grant").contains("DeleteRule"), "{report}");
 }
+
+#[test]
+fn an_instance_that_asks_by_any_name_but_the_alias_hooks_is_told() {
+    let function = "arn:aws:lambda:eu-west-1:123456789012:function:shop-lifecycle";
+    let mut stack = stack();
+    let statement = json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": format!("{function}:hooks") });
+    let profile = json!({ "name": "shop-backend", "policies": { "role/take-releases": [statement] } });
+    stack["stack"]["roles"]["BackendInstanceProfile"] = profile;
+    let invoke = |name: &str, query: &str| {
+        json!({
+            "call": "lambda:Invoke", "caller": "ASIAINSTANCEI1", "method": "POST", "headers": {}, "query": query,
+            "path": format!("/2015-03-31/functions/{name}/invocations"),
+        })
+    };
+    let lines = [
+        stack,
+        invoke("shop-lifecycle", "Qualifier=hooks"),
+        invoke("shop-lifecycle%3Ahooks", ""),
+        invoke("shop-lifecycle", ""),
+        invoke("shop-lifecycle", "Qualifier=operators"),
+        invoke("shop-lifecycle", "Qualifier=%24LATEST"),
+    ];
+    let (report, _) = compared("alias", &lines);
+    let refused =
+        ["", ":$LATEST", ":operators"].map(|alias| format!("lambda:InvokeFunction on {function}{alias}"));
+    assert_eq!(report["instances"]["calls_without_grant"], json!(refused));
+    assert_eq!(report["instances"]["calls"], json!({ "lambda:InvokeFunction": 5 }));
+}

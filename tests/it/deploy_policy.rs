@@ -69,9 +69,10 @@ const NAMED: [(&str, &str, &str); 15] = [
 ];
 
 /// What belongs to another resource, under whose ARN it is made.
-const OF_ANOTHER: [&str; 8] = [
+const OF_ANOTHER: [&str; 9] = [
     "AWS::IAM::OIDCProvider",
     "AWS::IAM::Policy",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::S3::BucketPolicy",

@@ -138,7 +138,7 @@ fn user_data_that_ends_well_says_so_once() {
     let settings = read("etc/greenlight/environment");
     for line in [
         "GREENLIGHT_SERVICE=frontend",
-        "GREENLIGHT_LIFECYCLE_FUNCTION=shop-lifecycle",
+        "GREENLIGHT_LIFECYCLE_FUNCTION=shop-lifecycle:hooks",
         "AWS_REGION=eu-west-1",
     ] {
         assert!(settings.lines().any(|known| known == line), "{line} is missing: {settings}");

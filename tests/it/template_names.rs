@@ -49,13 +49,15 @@ fn as_many_services_as_the_documents_say_fit_into_the_environment_of_a_function(
 const MOST_SERVICES: usize = 16;
 
 /// Properties that name another resource, or something within one.
-const NO_NAME_OF_ITS_OWN: [(&str, &str); 11] = [
+const NO_NAME_OF_ITS_OWN: [(&str, &str); 13] = [
     ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
     ("AWS::CodeDeploy::DeploymentGroup", "ApplicationName"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentConfigName"),
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentGroupName"),
     ("AWS::EC2::VPCEndpoint", "ServiceName"),
+    ("AWS::Lambda::Alias", "FunctionName"),
+    ("AWS::Lambda::Alias", "Name"),
     ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
     ("AWS::Lambda::EventSourceMapping", "FunctionName"),
     ("AWS::Lambda::Permission", "FunctionName"),

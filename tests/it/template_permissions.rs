@@ -281,7 +281,7 @@ fn an_instance_may_fetch_its_bundles_ask_log_let_operators_in_and_no_more() {
         let mut expected = BTreeMap::from([
             (
                 "lambda:InvokeFunction".to_owned(),
-                only("arn:aws:lambda:eu-west-1:123456789012:function:shop-lifecycle"),
+                only("arn:aws:lambda:eu-west-1:123456789012:function:shop-lifecycle:hooks"),
             ),
             (
                 "s3:GetObjectVersion".to_owned(),

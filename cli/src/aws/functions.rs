@@ -9,6 +9,9 @@ use greenlight::aws::classify::{Caller, failure_of};
 use greenlight::failure::chain;
 use serde_json::Value;
 
+/// The alias of `lifecycle` that is for people. Instances have one of their own, which takes no command.
+const OPERATORS: &str = "operators";
+
 /// The functions of one stack.
 pub(crate) struct Functions<'a> {
     client: Client,
@@ -25,7 +28,7 @@ impl<'a> Functions<'a> {
     /// # Errors
     /// As [`Self::invoke`].
     pub(crate) async fn lifecycle(&self, payload: &Value) -> anyhow::Result<Value> {
-        self.invoke("lifecycle", payload).await
+        self.invoke("lifecycle", Some(OPERATORS), payload).await
     }
 
     /// What `waf-logs` answers.
@@ -33,7 +36,7 @@ impl<'a> Functions<'a> {
     /// # Errors
     /// As [`Self::invoke`].
     pub(crate) async fn waf_logs(&self, payload: &Value) -> anyhow::Result<Value> {
-        self.invoke("waf-logs", payload).await
+        self.invoke("waf-logs", None, payload).await
     }
 
     /// Invokes a function and waits for its answer. A command that is sent twice is the same as once, so the SDK may
@@ -41,10 +44,19 @@ impl<'a> Functions<'a> {
     ///
     /// # Errors
     /// When there is none of that name, it may not be invoked, or it failed; with its own words.
-    async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Value> {
+    async fn invoke(&self, function: &str, alias: Option<&str>, payload: &Value) -> anyhow::Result<Value> {
         let name = format!("{}-{function}", self.stack);
-        let invoked = self.client.invoke().function_name(&name).payload(Blob::new(payload.to_string()));
-        let output = match invoked.send().await {
+        let send = |alias: Option<&str>| {
+            let call = self.client.invoke().function_name(&name).set_qualifier(alias.map(str::to_owned));
+            call.payload(Blob::new(payload.to_string())).send()
+        };
+        let mut sent = send(alias).await;
+        // A stack that was not updated yet has no alias, and rights that were given before there was one do not name it.
+        let code = sent.as_ref().err().and_then(|error| error.code());
+        if alias.is_some() && matches!(code, Some("ResourceNotFoundException" | "AccessDeniedException")) {
+            sent = send(None).await;
+        }
+        let output = match sent {
             Ok(output) => output,
             Err(error) if error.code() == Some("ResourceNotFoundException") => {
                 bail!(

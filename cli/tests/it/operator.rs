@@ -31,6 +31,32 @@ fn a_command_is_sent_to_the_stacks_function_and_its_answer_said() {
 }
 
 #[test]
+fn a_command_goes_by_the_operators_alias_and_without_it_where_there_is_none_or_none_is_allowed() {
+    let done = || {
+        let told = json!({"changed": true, "refused": false, "says": "paused"});
+        Answer::with("200 OK", "", told.to_string())
+    };
+    let refused = |status, code: &str| {
+        Answer::with(status, format!("x-amzn-errortype: {code}\r\n"), json!({"Message": "no"}).to_string())
+    };
+    for (first, asks) in [
+        (done(), &[Some("operators")][..]),
+        (refused("404 Not Found", "ResourceNotFoundException"), &[Some("operators"), None][..]),
+        (refused("403 Forbidden", "AccessDeniedException"), &[Some("operators"), None][..]),
+    ] {
+        let aws = StubAws::prepared(vec![("/invocations", vec![first, done()])]);
+        let (said, beside, code) = run(&aws, &["pause", "backend"]);
+        assert_eq!((said.as_str(), beside.as_str(), code), ("paused\n", "", Some(0)));
+        let asked = aws.asked();
+        let aliases: Vec<_> = asked.iter().map(|request| request.parameter("Qualifier")).collect();
+        assert_eq!(aliases, asks);
+    }
+    let aws = answering(&json!({"total": 0, "blocked": []}));
+    run(&aws, &["blocked"]);
+    assert_eq!(aws.asked()[0].parameter("Qualifier"), None, "waf-logs has no alias");
+}
+
+#[test]
 fn a_dry_run_says_that_it_is_one() {
     let aws = answering(
         &json!({"changed": true, "refused": false, "says": "paused while shifting", "dryRun": true}),

@@ -1,5 +1,6 @@
 //! What each event leads to.
 
+use crate::alias::Alias;
 use crate::event::{Event, parse};
 use crate::hook_execution::{HookExecutions, answer_once};
 use crate::page;
@@ -19,14 +20,16 @@ use release::{
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Handles one invocation.
+/// Handles one invocation, which came through `alias`.
 ///
 /// # Errors
-/// A payload that is not understood (permanent), and AWS calls that failed (their own class).
+/// A payload that is not understood or does not come through this alias (permanent), and AWS calls that failed (their own
+/// class).
 pub async fn handle(
     ports: &(impl Ports + HookExecutions + Pages),
     settings: &Settings,
     clock: &impl Clock,
+    alias: Alias,
     payload: Value,
 ) -> Result<Value, Failure> {
     let event = parse(&payload).map_err(|error| Failure::new(Class::Permanent, error.to_string()))?;
@@ -34,7 +37,11 @@ pub async fn handle(
     if !matches!(event, Event::Question { .. }) {
         decision_log::log_faults(settings);
     }
-    act(ports, settings, clock, event).await.map_err(|failure| {
+    let acted = match alias.admits(&event) {
+        Ok(()) => act(ports, settings, clock, event).await,
+        Err(refusal) => Err(Failure::new(Class::Permanent, refusal.to_string())),
+    };
+    acted.map_err(|failure| {
         if !failure.is_recorded() {
             tracing::error!(
                 event = told,

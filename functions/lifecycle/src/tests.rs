@@ -1,5 +1,6 @@
 //! The function from payload to answer, on an AWS in memory.
 
+use crate::alias::Alias;
 use crate::handler::handle;
 use crate::hook_execution::{HookExecutions, HookStatus};
 use greenlight::failure::{Class, Failure, chain};
@@ -17,6 +18,7 @@ use std::fmt::Write;
 use std::time::Duration;
 use testing::{self, At, FaultAt, Faulty, Kind, World};
 
+mod alias;
 mod page;
 mod plan;
 mod records;
@@ -130,7 +132,16 @@ impl Service {
         ports: &(impl Ports + HookExecutions + Pages),
         payload: Value,
     ) -> Result<Value, Failure> {
-        handle(ports, &self.settings, &self.world, payload).await
+        self.send_by(Alias::Operators, ports, payload).await
+    }
+
+    async fn send_by(
+        &self,
+        alias: Alias,
+        ports: &(impl Ports + HookExecutions + Pages),
+        payload: Value,
+    ) -> Result<Value, Failure> {
+        handle(ports, &self.settings, &self.world, alias, payload).await
     }
 
     async fn ask(&self, event: &str, deployment: &str) -> Value {

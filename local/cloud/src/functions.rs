@@ -65,6 +65,7 @@ pub enum NotInvoked {
 /// All functions of the stack.
 #[derive(Debug)]
 pub struct Functions {
+    /// By what is invoked: a function's name, or its name and an alias.
     pools: BTreeMap<String, Pool>,
     journal: Arc<Journal>,
     pace: Pace,
@@ -107,13 +108,12 @@ impl Functions {
                 .with_context(|| {
                     format!("function {} needs {}; run make build", definition.name, binary.display())
                 })?;
-            let pool = Pool {
-                definition: definition.clone(),
-                settings,
-                idle: Mutex::new(Vec::new()),
-                all: std::sync::Mutex::default(),
-            };
-            pools.insert(definition.name.clone(), pool);
+            for alias in &definition.aliases {
+                let qualified = format!("{}:{alias}", definition.name);
+                let pool = Pool::new(definition.through_alias(), settings.invoked_as(&qualified));
+                pools.insert(qualified, pool);
+            }
+            pools.insert(definition.name.clone(), Pool::new(definition.clone(), settings));
         }
         let functions = Self {
             pools,
@@ -135,9 +135,9 @@ impl Functions {
         &self.journal
     }
 
-    /// Names in order.
+    /// Names in order, without aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.pools.keys().map(String::as_str)
+        self.pools.keys().map(String::as_str).filter(|name| !name.contains(':'))
     }
 
     /// How long an execution environment takes to be there, from the next one on.
@@ -156,10 +156,11 @@ impl Functions {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Invokes a function and waits for its answer. Whoever stops waiting does not stop the function.
+    /// Invokes a function, by its name or by `NAME:ALIAS`, and waits for its answer. Whoever stops waiting does not stop the
+    /// function.
     ///
     /// # Errors
-    /// When there is no such function, or no execution is free. A function that fails, or does not start, is a
+    /// When there is no such function or alias, or no execution is free. A function that fails, or does not start, is a
     /// `FunctionAnswer`.
     pub async fn invoke(self: &Arc<Self>, name: &str, payload: Bytes) -> Result<FunctionAnswer, NotInvoked> {
         self.pool(name)?;
@@ -192,7 +193,7 @@ impl Functions {
         let key = sandbox.key().to_owned();
         self.journal.begin(&key);
         let answer = sandbox.invoke(payload.clone()).await;
-        self.journal.end(&key, name, &payload, &answer);
+        self.journal.end(&key, &pool.definition.name, &payload, &answer);
         if sandbox.is_usable() {
             pool.idle.lock().await.push((Instant::now(), sandbox));
         }
@@ -257,17 +258,15 @@ impl Functions {
         }
     }
 
-    /// Kills every running process of a function. What it was doing fails; the next invocation starts it again.
+    /// Kills every running process of a function, through whichever alias it was invoked. What it was doing fails; the next
+    /// invocation starts it again.
     ///
     /// # Errors
     /// When there is no such function.
     pub fn kill(&self, name: &str) -> Result<usize, NotInvoked> {
-        let pool = self.pool(name)?;
-        let mut all = pool.all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        all.retain(|processes| processes.strong_count() > 0);
-        let running: Vec<_> = all.iter().filter_map(std::sync::Weak::upgrade).collect();
-        drop(all);
-        Ok(running.iter().filter(|processes| processes.kill()).count())
+        self.pool(name)?;
+        let pools = self.pools.values().filter(|pool| pool.definition.name == name);
+        Ok(pools.map(Pool::kill).sum())
     }
 
     /// Ends all functions; what is to be repeated later is not.
@@ -276,9 +275,8 @@ impl Functions {
         for pool in self.pools.values() {
             pool.idle.lock().await.clear();
         }
-        for name in self.pools.keys() {
-            // Every name is known.
-            let _known = self.kill(name);
+        for pool in self.pools.values() {
+            pool.kill();
         }
     }
 
@@ -288,6 +286,19 @@ impl Functions {
 }
 
 impl Pool {
+    fn new(definition: Function, settings: SandboxSettings) -> Self {
+        Self { definition, settings, idle: Mutex::new(Vec::new()), all: std::sync::Mutex::default() }
+    }
+
+    /// Kills what runs, and says how many that were.
+    fn kill(&self) -> usize {
+        let mut all = self.all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.retain(|processes| processes.strong_count() > 0);
+        let running: Vec<_> = all.iter().filter_map(std::sync::Weak::upgrade).collect();
+        drop(all);
+        running.iter().filter(|processes| processes.kill()).count()
+    }
+
     /// The one that was busy last, of those that are kept so long.
     async fn idle_one(&self, kept: Duration) -> Option<Sandbox> {
         let mut idle = self.idle.lock().await;

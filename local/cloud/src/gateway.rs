@@ -30,7 +30,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use recognise::{Call, form_value, recognise};
+use recognise::{Call, form_value, query_value, recognise};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -244,18 +244,21 @@ impl Gateway {
         }
     }
 
-    /// `POST /2015-03-31/functions/<name or ARN>/invocations`.
+    /// `POST /2015-03-31/functions/<name or ARN>/invocations?Qualifier=<alias>`.
     async fn invoke(&self, call: &Call, request: &Request<Body>, payload: Bytes) -> Response<Body> {
-        let named = request.uri().path().split('/').nth(3).unwrap_or_default().replace("%3A", ":");
-        let name = crate::stack::function_name(&named);
+        let Some(name) = invoked(request.uri()) else {
+            let message =
+                "The derived qualifier from the function name does not match the specified qualifier.";
+            return answers::error(call, StatusCode::BAD_REQUEST, "InvalidParameterValueException", message);
+        };
         let kind = request.headers().get("x-amz-invocation-type").and_then(|value| value.to_str().ok());
         let outcome = match kind {
             Some("Event") => self
                 .functions
-                .invoke_later(name, &payload)
+                .invoke_later(&name, &payload)
                 .map(|()| answers::answer(StatusCode::ACCEPTED, "application/json", Bytes::new())),
             Some("DryRun") => Ok(answers::answer(StatusCode::NO_CONTENT, "application/json", Bytes::new())),
-            _ => self.functions.invoke(name, payload).await.map(|answer| {
+            _ => self.functions.invoke(&name, payload).await.map(|answer| {
                 let mut response = answers::answer(StatusCode::OK, "application/json", answer.payload);
                 if answer.failed {
                     response
@@ -301,6 +304,18 @@ impl Gateway {
     }
 }
 
+/// What a call of `Invoke` names: a function, with the alias that its name, its ARN or the query adds. None where two of
+/// these differ.
+fn invoked(uri: &Uri) -> Option<String> {
+    let named = uri.path().split('/').nth(3).unwrap_or_default().replace("%3A", ":");
+    let name = crate::stack::function_name(&named);
+    match (name.split_once(':'), query_value(uri, "Qualifier")) {
+        (None, Some(alias)) => Some(format!("{name}:{alias}")),
+        (Some((_, named)), Some(alias)) if named != alias => None,
+        _ => Some(name.to_owned()),
+    }
+}
+
 /// The instance that a `SetInstanceHealth` gives up.
 fn unhealthy_instance(form: &str) -> Option<String> {
     let gives_up = form_value(form, "HealthStatus")? == "Unhealthy";
@@ -311,4 +326,26 @@ fn unhealthy_instance(form: &str) -> Option<String> {
 fn form<'a>(headers: &HeaderMap, body: &'a Bytes) -> Option<&'a str> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     if kind.starts_with("application/x-www-form-urlencoded") { std::str::from_utf8(body).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_is_named_with_the_function_or_in_the_query() {
+        let arn = "arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Ashop-lifecycle";
+        for (named, query, expected) in [
+            ("shop-lifecycle", "", Some("shop-lifecycle")),
+            ("shop-lifecycle", "?Qualifier=hooks", Some("shop-lifecycle:hooks")),
+            ("shop-lifecycle%3Ahooks", "", Some("shop-lifecycle:hooks")),
+            ("shop-lifecycle:hooks", "?Qualifier=hooks", Some("shop-lifecycle:hooks")),
+            ("shop-lifecycle%3Ahooks", "?Qualifier=operators", None),
+            (arn, "?Qualifier=hooks", Some("shop-lifecycle:hooks")),
+            (&format!("{arn}%3Ahooks"), "", Some("shop-lifecycle:hooks")),
+        ] {
+            let uri = format!("/2015-03-31/functions/{named}/invocations{query}").parse().unwrap();
+            assert_eq!(invoked(&uri).as_deref(), expected, "{uri}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// How many invocations at a time Lambda begins with where the template sets no limit.
 const CONCURRENCY: u32 = 5;
 
+/// How often Lambda repeats a failed asynchronous invocation where the template does not say.
+const RETRIES: u32 = 2;
+
 /// Everything that the local cloud itself has to run.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -50,6 +53,15 @@ pub struct Function {
     pub retries: u32,
     /// The queue for asynchronous invocations that failed for good.
     pub failures: Option<String>,
+    /// The other names by which it is invoked.
+    pub aliases: Vec<String>,
+}
+
+impl Function {
+    /// How Lambda treats what comes through an alias: what was configured for the function is not for its aliases.
+    pub(crate) fn through_alias(&self) -> Self {
+        Self { retries: RETRIES, failures: None, ..self.clone() }
+    }
 }
 
 /// A queue and the function that reads it.
@@ -116,9 +128,9 @@ pub struct Machine {
     pub environment: BTreeMap<String, String>,
 }
 
-/// A function's name from its ARN, with or without a version.
+/// A function's name from its ARN, with the alias where that names one: `shop-lifecycle:hooks`.
 pub(crate) fn function_name(arn: &str) -> &str {
-    arn.split(':').nth(6).unwrap_or(arn)
+    arn.splitn(7, ':').nth(6).unwrap_or(arn)
 }
 
 impl Stack {
@@ -176,13 +188,22 @@ async fn functions(emulator: &Emulator) -> Result<Vec<Function>> {
         let invoke = emulator.rest("lambda", Method::GET, &invoke).await.unwrap_or_default();
         let destination = invoke.pointer("/DestinationConfig/OnFailure/Destination");
         let dead_letters = configuration.pointer("/DeadLetterConfig/TargetArn");
+        let aliases =
+            emulator.rest("lambda", Method::GET, &format!("/2015-03-31/functions/{name}/aliases")).await?;
         functions.push(Function {
             binary: binary.to_owned(),
             environment: strings(&configuration["Environment"]["Variables"]),
             memory: configuration["MemorySize"].as_u64().unwrap_or(128),
             timeout: configuration["Timeout"].as_u64().unwrap_or(3),
-            retries: invoke["MaximumRetryAttempts"].as_u64().and_then(|n| n.try_into().ok()).unwrap_or(2),
+            retries: invoke["MaximumRetryAttempts"]
+                .as_u64()
+                .and_then(|n| n.try_into().ok())
+                .unwrap_or(RETRIES),
             failures: destination.or(dead_letters).and_then(Value::as_str).map(ToOwned::to_owned),
+            aliases: list(&aliases, "Aliases")
+                .iter()
+                .map(|alias| text(alias, "Name"))
+                .collect::<Result<_>>()?,
             name,
         });
     }
@@ -378,14 +399,11 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_named_by_its_arn() {
-        assert_eq!(
-            function_name("arn:aws:lambda:eu-west-1:123456789012:function:shop-upload"),
-            "shop-upload"
-        );
-        assert_eq!(
-            function_name("arn:aws:lambda:eu-west-1:123456789012:function:shop-upload:live"),
-            "shop-upload"
-        );
+    fn a_function_and_its_alias_are_named_by_an_arn() {
+        for name in ["shop-upload", "shop-upload:live"] {
+            let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
+            assert_eq!(function_name(&arn), name);
+            assert_eq!(function_name(name), name);
+        }
     }
 }

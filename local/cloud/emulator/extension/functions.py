@@ -1,4 +1,4 @@
-"""Lambda: where a function's failed asynchronous invocations go."""
+"""Lambda: a function's aliases, and where its failed asynchronous invocations go."""
 
 from typing import Any
 
@@ -28,6 +28,13 @@ def correct() -> None:
         return function
 
     LambdaFunction.create_from_cloudformation_json = classmethod(create)
+
+
+@resource("AWS::Lambda::Alias")
+def alias(properties: dict[str, Any], place: Place) -> Made:
+    wanted = {name: properties[name] for name in ("FunctionName", "FunctionVersion", "Name")}
+    arn = place.client("lambda").create_alias(**wanted)["AliasArn"]
+    return Made(arn, {"AliasArn": arn})
 
 
 @resource("AWS::Lambda::EventInvokeConfig")

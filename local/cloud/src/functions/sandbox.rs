@@ -29,6 +29,8 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(super) struct SandboxSettings {
     function: Function,
+    /// What is invoked: the function's name, with the alias that invocations come through.
+    invoked: String,
     folder: PathBuf,
     state: PathBuf,
     log: PathBuf,
@@ -54,12 +56,20 @@ impl SandboxSettings {
         }
         Ok(Self {
             function: function.clone(),
+            invoked: function.name.clone(),
             folder,
             state: places.state.clone(),
             log: places.log(&format!("{}.jsonl", function.name)),
             endpoint: endpoint.to_owned(),
             next: Arc::default(),
         })
+    }
+
+    /// The same function, invoked by one of its aliases. On AWS the aliases of a version share its execution environments,
+    /// and each invocation says through which it came; here each has its own, because the Runtime Interface Emulator says
+    /// the same each time.
+    pub(super) fn invoked_as(&self, qualified: &str) -> Self {
+        Self { invoked: qualified.to_owned(), ..self.clone() }
     }
 }
 
@@ -158,7 +168,9 @@ impl Sandbox {
         let mut command = Command::new(settings.folder.join("aws-lambda-rie"));
         command
             .args(["--log-level", "error", "--runtime-interface-emulator-address", &address.to_string()])
-            .args(["--runtime-api-address", &runtime.to_string(), "./bootstrap"])
+            .args(["--runtime-api-address", &runtime.to_string()])
+            // The emulator makes the invoked ARN of its own variable, and AWS tells a function its bare name.
+            .args(["/usr/bin/env", &format!("AWS_LAMBDA_FUNCTION_NAME={}", function.name), "./bootstrap"])
             .current_dir(&settings.folder)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -170,7 +182,7 @@ impl Sandbox {
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .env("AWS_SESSION_TOKEN", "local")
             .env("AWS_ENDPOINT_URL", &settings.endpoint)
-            .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
+            .env("AWS_LAMBDA_FUNCTION_NAME", &settings.invoked)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", function.timeout.to_string())

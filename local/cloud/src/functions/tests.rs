@@ -43,6 +43,7 @@ impl Scene {
             timeout: 20,
             retries: 0,
             failures: None,
+            aliases: vec!["hooks".to_owned()],
         };
         let places = Places { state: state.clone(), binaries: state.clone(), ..places };
         let journal = Arc::new(Journal::create(&state.join("invocations.jsonl")).unwrap());
@@ -54,7 +55,11 @@ impl Scene {
     }
 
     async fn invoke(&self) -> Result<FunctionAnswer, NotInvoked> {
-        self.functions.invoke("function", Bytes::from("{}")).await
+        self.invoke_as("function").await
+    }
+
+    async fn invoke_as(&self, name: &str) -> Result<FunctionAnswer, NotInvoked> {
+        self.functions.invoke(name, Bytes::from("{}")).await
     }
 
     fn ended(&self) -> usize {
@@ -138,4 +143,28 @@ async fn what_was_about_to_start_when_the_cloud_ended_does_not_start_any_more() 
     let said = String::from_utf8_lossy(&answer.payload);
     assert!(answer.failed && said.contains("the local cloud has ended"), "{said}");
     assert!(scene.functions.pool("function").unwrap().all.lock().unwrap().is_empty());
+}
+
+/// A function that answers through which name it was invoked, and what it is called.
+const SAYS_ITS_NAMES: &str = "runtime=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while :; do
+  curl -sD - -o /dev/null $runtime/next | tr -d '\\r' >head.$$
+  id=$(sed -n 's/^lambda-runtime-aws-request-id: //Ip' head.$$)
+  arn=$(sed -n 's/^lambda-runtime-invoked-function-arn: //Ip' head.$$)
+  curl -s -d \"\\\"${arn#*:function:} $AWS_LAMBDA_FUNCTION_NAME\\\"\" $runtime/$id/response
+done";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_is_told_the_alias_that_was_invoked_and_one_that_it_does_not_have_is_not_there() {
+    let test = "a_function_is_told_the_alias_that_was_invoked_and_one_that_it_does_not_have_is_not_there";
+    let Some(scene) = Scene::new(test, SAYS_ITS_NAMES) else { return };
+    for name in ["function", "function:hooks"] {
+        let answer = scene.invoke_as(name).await.unwrap();
+        assert_eq!(answer.payload, format!("\"{name} function\""));
+    }
+    for name in ["function:operators", "function:", "other:hooks"] {
+        assert_eq!(scene.invoke_as(name).await, Err(NotInvoked::NoSuchFunction(name.to_owned())));
+    }
+    assert_eq!(scene.functions.names().collect::<Vec<_>>(), ["function"]);
+    assert_eq!(scene.functions.kill("function").unwrap(), 2, "whatever it was invoked by");
 }

@@ -91,7 +91,8 @@ pub(super) fn form_fields(form: &str) -> impl Iterator<Item = (String, String)> 
         .map(|(name, value)| (decoded(name), decoded(value)))
 }
 
-fn query_value(uri: &Uri, name: &str) -> Option<String> {
+/// A field of the query, decoded.
+pub(super) fn query_value(uri: &Uri, name: &str) -> Option<String> {
     form_value(uri.query()?, name)
 }
 

@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::TcpListener,
+    path::Path,
     process::Command,
     time::Duration,
 };
@@ -236,15 +237,34 @@ fn ask_with_command_line(outcome: &str) -> (String, String) {
 }
 
 fn ask_with(variables: &[(&str, &str)]) -> (String, String) {
+    let asked = ask_of(&repository().join("instance"), "demo-lifecycle", variables);
+    (asked.answer, asked.unanswered)
+}
+
+/// What one question came to.
+struct Asked {
+    answer: String,
+    unanswered: String,
+    /// The function that the instance's settings name afterwards.
+    named: String,
+}
+
+/// Asks once with a kit on an instance whose settings name this function.
+fn ask_of(kit: &Path, function: &str, variables: &[(&str, &str)]) -> Asked {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().display();
     fs::create_dir_all(folder.path().join("etc/greenlight")).unwrap();
-    let lines = "GREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle\nINSTANCE_ID=i-1\nAWS_REGION=eu-west-1\n";
-    fs::write(folder.path().join("etc/greenlight/environment"), lines).unwrap();
-    let script = r#"source "$1/instance/hooks/release.sh"; ask ValidateService || true; printf '%s\n%s' "$answer" "$unanswered""#;
+    let settings = folder.path().join("etc/greenlight/environment");
+    let named = "GREENLIGHT_LIFECYCLE_FUNCTION=";
+    let lines =
+        format!("GREENLIGHT_SERVICE=backend\n{named}{function}\nINSTANCE_ID=i-1\nAWS_REGION=eu-west-1\n");
+    fs::write(&settings, lines).unwrap();
+    let script = r#"source "$1/hooks/release.sh"
+        ! ask ValidateService || ! declare -F note_alias >/dev/null || note_alias
+        printf '%s\n%s' "$answer" "$unanswered""#;
     let output = Command::new("bash")
         .args(["-c", script, "bash"])
-        .arg(repository())
+        .arg(kit)
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", data("").display()))
         .env("GREENLIGHT_ROOT", root.to_string())
@@ -256,7 +276,13 @@ fn ask_with(variables: &[(&str, &str)]) -> (String, String) {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let (answer, unanswered) = text.split_once('\n').unwrap_or((&text, ""));
-    (answer.trim().to_owned(), unanswered.trim().to_owned())
+    let settings = fs::read_to_string(settings).unwrap();
+    let named = settings.lines().find_map(|line| line.strip_prefix(named)).unwrap();
+    Asked {
+        answer: answer.trim().to_owned(),
+        unanswered: unanswered.trim().to_owned(),
+        named: named.to_owned(),
+    }
 }
 
 #[test]
@@ -289,6 +315,89 @@ fn where_curl_is_refused_the_kit_asks_through_the_command_line() {
     assert!(answer.contains("\"deploymentId\":\"d-1\"") && unanswered.is_empty(), "{answer} {unanswered}");
     let (answer, unanswered) = ask(429);
     assert!(answer.is_empty() && unanswered.contains("HTTP 429"), "{answer} {unanswered}");
+}
+
+/// The end of the address where curl asks, in small letters.
+const BY_HOOKS: &str = "?qualifier=hooks";
+const WITHOUT: &str = "";
+
+#[test]
+fn an_instance_asks_by_the_alias_that_it_may_invoke_before_and_after_the_stack_has_one() {
+    let (greenlight, endpoint) = Greenlight::start();
+    greenlight
+        .answers
+        .lock()
+        .unwrap()
+        .insert("ValidateService".to_owned(), r#"{"status":"wait"}"#.to_owned());
+    let ask = |told: &str, refused: &[&'static str]| {
+        *greenlight.refused.lock().unwrap() = refused.to_vec();
+        let asked = ask_of(
+            &repository().join("instance"),
+            told,
+            &[
+                ("AWS_ENDPOINT_URL", endpoint.as_str()),
+                ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("OUTCOME", "throttled"),
+            ],
+        );
+        (std::mem::take(&mut *greenlight.asked.lock().unwrap()), asked)
+    };
+    for (told, refused, expected, named) in [
+        // A stack with aliases, as user data tells it, and an instance that booted before it had them.
+        ("demo-lifecycle:hooks", WITHOUT, &[BY_HOOKS][..], "demo-lifecycle:hooks"),
+        ("demo-lifecycle", WITHOUT, &[BY_HOOKS][..], "demo-lifecycle:hooks"),
+        // A stack without: this kit came first, or the stack went back to before.
+        ("demo-lifecycle", BY_HOOKS, &[BY_HOOKS, WITHOUT][..], "demo-lifecycle"),
+        ("demo-lifecycle:hooks", BY_HOOKS, &[BY_HOOKS, WITHOUT][..], "demo-lifecycle"),
+    ] {
+        let (by, asked) = ask(told, &[refused]);
+        assert_eq!(by, expected, "{told}: {}", asked.unanswered);
+        assert_eq!(asked.named, named, "what an older kit on this instance is told from now on");
+    }
+    let (by, asked) = ask("demo-lifecycle:hooks", &[BY_HOOKS, WITHOUT]);
+    assert_eq!((by.len(), asked.named.as_str()), (2, "demo-lifecycle:hooks"));
+    assert!(
+        asked.unanswered.contains("TooManyRequests"),
+        "the command line is asked too: {}",
+        asked.unanswered
+    );
+}
+
+#[test]
+fn the_command_line_is_told_the_alias_by_this_kit_and_by_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = repository().join("tests/kits/1.tar.gz");
+    let unpacked =
+        Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder.path()).status().unwrap();
+    assert!(unpacked.success());
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:demo-lifecycle";
+    let (arn_of_hooks, by_arn) =
+        (format!("{arn}:hooks"), format!("--function-name {arn} --qualifier hooks "));
+    for (kit, told, words) in [
+        (repository(), "demo-lifecycle:hooks", "--function-name demo-lifecycle --qualifier hooks "),
+        (repository(), arn_of_hooks.as_str(), by_arn.as_str()),
+        (repository(), arn, by_arn.as_str()),
+        (folder.path().to_owned(), "demo-lifecycle:hooks", "--function-name demo-lifecycle:hooks "),
+    ] {
+        let file = folder.path().join("asked");
+        fs::write(&file, "").unwrap();
+        let told_to = file.display().to_string();
+        let variables = [
+            ("ASKED", told_to.as_str()),
+            ("OUTCOME", "answer"),
+            ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            // Whoever asks by curl hears nothing.
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ];
+        // Without credentials of its own the kit of today asks no curl either.
+        let variables = if kit == repository() { &variables[..2] } else { &variables[..] };
+        let asked = ask_of(&kit.join("instance"), told, variables);
+        assert!(asked.answer.contains("ValidateService"), "{told}: {}", asked.unanswered);
+        let said = fs::read_to_string(&file).unwrap();
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

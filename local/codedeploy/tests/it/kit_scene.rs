@@ -23,9 +23,13 @@ const WAIT: &str = r#"{"status":"wait","retryAfterSeconds":0.1,"phase":"installi
 #[derive(Default)]
 pub(crate) struct Greenlight {
     /// By lifecycle event, or by event and instance.
-    answers: Mutex<BTreeMap<String, String>>,
+    pub(crate) answers: Mutex<BTreeMap<String, String>>,
     /// A response that every call gets instead: status, 0 for none, and whether the function itself has failed.
     pub(crate) trouble: Mutex<Option<(u16, bool)>>,
+    /// What the instances' role may not invoke: `?qualifier=hooks`, or the empty end of a call without an alias.
+    pub(crate) refused: Mutex<Vec<&'static str>>,
+    /// The end of each address that was asked.
+    pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) questions: Mutex<Vec<Value>>,
 }
 
@@ -51,7 +55,9 @@ impl Greenlight {
             reader.read_line(&mut head).ok().filter(|read| *read > 0)?;
         }
         let head = head.to_lowercase();
-        assert!(head.starts_with("post /2015-03-31/functions/demo-lifecycle/invocations "), "{head}");
+        let asked = head.strip_prefix("post /2015-03-31/functions/demo-lifecycle/invocations");
+        let alias =
+            asked.and_then(|rest| rest.split(' ').next()).unwrap_or_else(|| panic!("{head}")).to_owned();
         assert!(head.contains("authorization: aws4-hmac-sha256 credential=asiatest/"), "{head}");
         let length = head.split_once("content-length: ")?.1.lines().next()?.parse().ok()?;
         let mut body = vec![0; length];
@@ -60,7 +66,10 @@ impl Greenlight {
         let event = question["lifecycleEvent"].as_str()?.to_owned();
         let of_instance = format!("{event} {}", question["instanceId"].as_str()?);
         self.questions.lock().unwrap().push(question);
-        let (status, failed) = self.trouble.lock().unwrap().unwrap_or((200, false));
+        let is_refused = self.refused.lock().unwrap().contains(&alias.as_str());
+        self.asked.lock().unwrap().push(alias);
+        let trouble = is_refused.then_some((403, false)).or(*self.trouble.lock().unwrap());
+        let (status, failed) = trouble.unwrap_or((200, false));
         if status == 0 {
             return None;
         }
@@ -168,7 +177,7 @@ impl Kit {
             let folder = instance.root.join("etc/greenlight");
             fs::create_dir_all(&folder).unwrap();
             let lines = format!(
-                "# written by user data\nGREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle\n\
+                "# written by user data\nGREENLIGHT_SERVICE=backend\nGREENLIGHT_LIFECYCLE_FUNCTION=demo-lifecycle:hooks\n\
                  GREENLIGHT_ADDRESS={}\nINSTANCE_ID={}\nGREENLIGHT_HEALTH_SECONDS={}\nAWS_REGION=eu-west-1\n{settings}",
                 kit.address(n),
                 id(n),

@@ -5,7 +5,7 @@ use super::until;
 use crate::display::Display;
 use crate::product::Product;
 use crate::releases::{Releases, ToldVerdict, Upload};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cloud::{Cloud, Fault, FaultKind, Knobs, Propagation};
 use codedeploy::Delivery;
 use jiff::Timestamp;
@@ -190,13 +190,15 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Sends an operator's command to the lifecycle function.
+    /// Sends an operator's command to the lifecycle function. Through the alias that instances have it is refused before.
     pub(super) async fn command(&self, command: &str) -> Result<Value> {
         let functions = &self.cloud.functions;
         let name = functions.names().find(|name| name.ends_with("lifecycle"));
         let name = name.context("the stack has no function that ends with lifecycle")?;
         let payload = json!({ "command": command, "service": self.service }).to_string();
-        let answer = functions.invoke(name, payload.into()).await?;
+        let refused = functions.invoke(&format!("{name}:hooks"), payload.clone().into()).await?;
+        ensure!(refused.failed, "an instance may send {command}: {refused:?}");
+        let answer = functions.invoke(&format!("{name}:operators"), payload.into()).await?;
         self.display.line(&format!("operator: {command}"));
         serde_json::from_slice(&answer.payload)
             .with_context(|| format!("{command} was answered with no JSON"))
