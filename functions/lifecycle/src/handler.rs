@@ -1,6 +1,7 @@
 //! What each event leads to.
 
 use crate::event::{Event, parse};
+use crate::gate::{self, Gates};
 use crate::hook_execution::{HookExecutions, answer_once};
 use crate::page;
 use futures::future::join_all;
@@ -24,6 +25,7 @@ use std::time::Duration;
 /// A payload that is not understood (permanent), and AWS calls that failed (their own class).
 pub async fn handle(
     ports: &(impl Ports + HookExecutions + Pages),
+    gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
     payload: Value,
@@ -33,7 +35,7 @@ pub async fn handle(
     if !matches!(event, Event::Question { .. }) {
         decision_log::log_faults(settings);
     }
-    act(ports, settings, clock, event).await.map_err(|failure| {
+    act(ports, gates, settings, clock, event).await.map_err(|failure| {
         if !failure.is_recorded() {
             tracing::error!(
                 event = told,
@@ -48,6 +50,7 @@ pub async fn handle(
 
 async fn act(
     ports: &(impl Ports + HookExecutions + Pages),
+    gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
     event: Event,
@@ -55,7 +58,7 @@ async fn act(
     match event {
         Event::Question { question, reported, smoked } => {
             let told = Told { reported, smoked };
-            let heard = hear(ports, settings, clock, &question, told).await?;
+            let heard = hear(ports, gates, settings, clock, &question, told).await?;
             tracing::info!(
                 deployment_id = question.deployment_id.0,
                 instance_id = question.instance_id.0,
@@ -209,6 +212,7 @@ pub(crate) async fn look(ports: &impl Ports, policy: &Policy, clock: &impl Clock
 /// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.
 async fn hear(
     ports: &impl Ports,
+    gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
     question: &Question,
@@ -283,7 +287,11 @@ async fn hear(
     let is_due = is_needed || !looked_recently(&known.0, policy, clock);
     let looks = question.validates() && is_worth_a_look(&asker) && is_due;
     let ledger = if looks {
-        let reported = believed(&known.0, &asker, question, told, clock);
+        let (known, asked) = match asker {
+            Asker::Open => gate::asked(ports, gates, settings, clock, known).await,
+            Asker::Past(_) | Asker::Service | Asker::Stranger(_) => (known, None),
+        };
+        let reported = Reported { gate: asked, ..believed(&known.0, &asker, question, told, clock) };
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, reported)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
@@ -361,6 +369,7 @@ fn believed(ledger: &Ledger, asker: &Asker, question: &Question, told: Told, clo
         smoke: told
             .smoked
             .and_then(|smoke| kept(smoke, ledger, question, "what a hook has asked is left out")),
+        gate: None,
     }
 }
 

@@ -3,12 +3,14 @@
 use greenlight::aws::Aws;
 use greenlight::lambda::{self, SystemClock};
 use greenlight::settings::Settings;
+use lifecycle::aws::Functions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda::init_logging();
     let settings = lambda::settings(Settings::read).await?;
-    let aws = Aws::new(settings.clone(), &lambda::sdk_config().await?);
-    let handle = |payload| lifecycle::handler::handle(&aws, &settings, &SystemClock, payload);
+    let config = lambda::sdk_config().await?;
+    let (aws, gates) = (Aws::new(settings.clone(), &config), Functions::new(&config));
+    let handle = |payload| lifecycle::handler::handle(&aws, &gates, &settings, &SystemClock, payload);
     lambda::run(|payload| async { Box::pin(handle(payload?)).await }).await
 }

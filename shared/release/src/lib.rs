@@ -15,6 +15,7 @@ mod course;
 mod description;
 pub mod evidence;
 mod freeze;
+mod gate;
 mod ledger;
 mod observation;
 mod offer;
@@ -43,6 +44,7 @@ pub use command::{Command, CommandAnswer, accept_command};
 pub use course::{Course, Held};
 pub use description::{Description, DescriptionError, Purpose};
 pub use freeze::{Freeze, accept_freeze, accept_thaw};
+pub use gate::{Before, Gate, GateAnswer, GateQuestion, GateReport, ask_gate};
 pub use ledger::{
     Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,
     ServiceNameError, Upload,

@@ -16,6 +16,7 @@ mod drift;
 mod evidence;
 mod faults;
 mod freezes;
+mod gates;
 mod instances;
 mod newer_ledger;
 mod order;
