@@ -6,15 +6,15 @@ use crate::machine::Machine;
 use crate::promises;
 use crate::safety::{self, Before, Saw};
 use crate::step::{Input, Setting};
-use crate::world::{FUNCTION_TIMEOUT, World, at, bundle};
+use crate::world::{FUNCTION_TIMEOUT, Gate, World, at, bundle};
 use jiff::Timestamp;
 use release::pass::{
     Amend, Class, Decided, Failed, Given, Kept, LedgerVersion, Next, Records, SeenWithoutLedger,
 };
 use release::plan::{Action, Outcome, Plan};
 use release::{
-    Colour, Deployment, DeploymentId, DeploymentStatus, Ledger, Observation, PerColour, Reading,
-    ReleaseNumber, Revision, Wake, accept_command,
+    Colour, Deployment, DeploymentId, DeploymentStatus, GateReport, Ledger, Observation, PerColour, Reading,
+    ReleaseNumber, Revision, Wake, accept_command, ask_gate,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -222,6 +222,7 @@ impl Setting {
                     make_blind(&mut seen, blind, |id| world.is_new(id));
                 }
                 let ledger = look.ledger().clone();
+                seen.gate = asked(world, &ledger);
                 saw = Saw::of(world, &ledger, &seen);
                 let mut watched = Watched::default();
                 let next = look.answered(&seen, &mut self.given(world, &mut watched));
@@ -320,6 +321,17 @@ impl Setting {
         fails_after(wrong)?;
         Ok(world.version().unwrap_or_else(|| LedgerVersion(String::new())))
     }
+}
+
+/// What the gate has answered to whoever asked it before this look. Production asks once in a while; here every pass does.
+fn asked(world: &mut World, ledger: &Ledger) -> Option<GateReport> {
+    let answer = world.gate.and_then(Gate::answer)?;
+    let mut unasked = ledger.clone();
+    unasked.open.as_mut().and_then(|open| open.gate.as_mut())?.asked_at = None;
+    let question = ask_gate(unasked, now(world)).1?;
+    let report = question.answered(answer);
+    safety::gate_said(world, ledger, &report);
+    Some(report)
 }
 
 /// Whether a call was carried out, whatever its caller hears.

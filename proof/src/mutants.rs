@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use release::pass::{Decisions, WithoutLedger};
 use release::plan::{Action, Effect, Plan, Reads, reads};
 use release::{
-    AlarmState, Answer, Asker, ByEvidence, Colour, Deployment, DeploymentStatus, InstanceId, Ledger,
-    Observation, Offer, Open, PerColour, Phase, Policy, Purpose, Question, Reading, Reason, Request,
-    ReturnCause, RuleOwner, Rules, Strategy, TargetHealth, Upload, Verdict, Weights, accept_upload, answer,
-    plan,
+    AlarmState, Answer, Asker, Before, ByEvidence, Colour, Deployment, DeploymentStatus, GateAnswer,
+    InstanceId, Ledger, Observation, Offer, Open, PerColour, Phase, Policy, Purpose, Question, Reading,
+    Reason, Request, ReturnCause, RuleOwner, Rules, Strategy, TargetHealth, Upload, Verdict, Weights,
+    accept_upload, answer, ask_gate, plan,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -116,6 +116,9 @@ pub const ALL: &[Mutant] = &[
     mutant("deletes no rule that it cannot see", |machine| machine.decisions.plan = has_to_see),
     mutant("lets a pause hold a rollback", |machine| machine.decisions.plan = pauses_rollbacks),
     mutant("asks for a rule that is refused for ever", |machine| machine.decisions.plan = asks_for_ever),
+    mutant("opens releases without their gate", |machine| machine.decisions.plan = has_no_gate),
+    mutant("takes a gate's silence for yes", |machine| machine.decisions.plan = takes_silence_for_yes),
+    mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
     of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
     of_judge("lets no count take back", |machine| machine.decisions.plan = ignores_counts),
     of_judge("compares no more during the bake", |machine| machine.decisions.plan = compares_no_more),
@@ -464,6 +467,28 @@ fn ignores_pause(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: T
 
 fn reads_whatever_is_paused(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     reads(&Ledger { paused: false, ..ledger.clone() }, policy, now)
+}
+
+fn has_no_gate(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    plan(ledger, seen, &Policy { gate: Duration::ZERO, ..*policy }, now)
+}
+
+fn takes_silence_for_yes(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut bent = seen.clone();
+    if bent.gate.is_none() {
+        let question = ask_gate(ledger.clone(), now).1;
+        bent.gate = question.map(|question| question.answered(GateAnswer::Yes));
+    }
+    plan(ledger, &bent, policy, now)
+}
+
+fn asks_a_gate_once(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    let gate = decided.ledger.open.as_mut().and_then(|open| open.gate.as_mut());
+    if let Some(gate) = gate.filter(|gate| gate.before == Before::Promotion) {
+        gate.said = Some(GateAnswer::Yes);
+    }
+    decided
 }
 
 fn throws_away(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

@@ -123,6 +123,16 @@ pub fn proven_first(world: &mut World, before: &Ledger, next: &Ledger) {
     }
 }
 
+/// Success is written only when the gate has said yes to it.
+pub fn gate_first(world: &mut World, before: &Ledger, next: &Ledger) {
+    let Some(open) = next.open.as_ref().filter(|open| matches!(open.phase, Phase::Promoting(_))) else {
+        return;
+    };
+    if world.lacks_yes(before, open, release::Before::Promotion) {
+        world.break_rule(Rule::GateFirst);
+    }
+}
+
 /// Four whole minutes in which the candidate failed everything, and live nothing, leave no doubt.
 fn worse_returns(world: &mut World, seen: &Observation, ledger: &Ledger, plan: &Plan) {
     let Some(open) = ledger.open.as_ref().filter(|open| open.had_weight()) else { return };

@@ -11,7 +11,7 @@ use crate::invocation::Breakage;
 use crate::promises;
 use crate::safety::{self, Rule};
 use crate::step::{Setting, Step, Woken};
-use crate::world::{Hook, Left, World};
+use crate::world::{Gate, Hook, Left, World};
 use release::pass::Kept;
 use release::{Colour, Command, DeploymentStatus, Drift, Open, Phase, Purpose, TargetHealth, Verdict};
 
@@ -146,6 +146,7 @@ impl Scheduler<'_> {
         }
         self.take(Step::Mends);
         self.take(Step::Counts(Counts::Fine));
+        self.take(Step::Gate(Gate::Yes));
         for colour in Colour::BOTH {
             self.take(Step::Alarm(colour, false));
             self.take(Step::Silent(colour, false));
@@ -239,6 +240,6 @@ fn restless(world: &World, waits_for_an_operator: bool) -> Option<String> {
 
 /// The same state for every order of invocations and whatever may still happen: what rest depends on.
 pub fn essence(world: &World) -> u64 {
-    let history = safety::History { opened: Vec::new(), ..world.history.clone() };
+    let history = safety::History { opened: Vec::new(), yes: Vec::new(), ..world.history.clone() };
     Kept::new(World { left: Left { faults: 0, inputs: 0 }, history, ..world.clone() }).print()
 }

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use release::pass::Kept;
 use release::plan::{Action, Plan};
 use release::{
-    AlarmState, Colour, Command, DeploymentStatus, Description, Ledger, Observation, Open, PerColour, Phase,
-    Purpose, TargetHealth, Verdict, Weights,
+    AlarmState, Colour, Command, DeploymentStatus, Description, GateAnswer, GateReport, Ledger, Observation,
+    Open, PerColour, Phase, Purpose, TargetHealth, Verdict, Weights,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -65,11 +65,13 @@ pub enum Rule {
     ProvenFirst,
     /// A pass that sees a candidate fail what the live colour answers takes its weight.
     WorseReturns,
+    /// No weight, and no success, before the gate has said yes to it.
+    GateFirst,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -92,6 +94,7 @@ impl Rule {
         Self::BlindReturns,
         Self::ProvenFirst,
         Self::WorseReturns,
+        Self::GateFirst,
     ];
 
     /// Whether it is judged only when a state is left alone.
@@ -126,6 +129,7 @@ impl Rule {
             Self::PauseHolds => "while paused nothing is raised",
             Self::BlindReturns => "a candidate that nobody can see loses its weight in time",
             Self::ProvenFirst => "by evidence nothing goes on before it is proven or its time is over",
+            Self::GateFirst => "no weight and no success before the gate has said yes to it",
             Self::WorseReturns => "a pass that sees a candidate fail what live answers takes its weight",
             Self::StepHeld => "each weight is held for its step, and the last one for the bake",
         }
@@ -154,7 +158,12 @@ pub struct History {
     pub late: PerColour<bool>,
     /// Another hand gave this colour weight, and the ledger, by which hooks are answered, does not know of it.
     pub unseen: PerColour<bool>,
+    /// What the gate has said yes to.
+    pub yes: Vec<Yes>,
 }
+
+/// An opening, and what of it the gate has said yes to.
+pub type Yes = ((Purpose, u64, u32, Timestamp), release::Before);
 
 /// An opening that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -177,6 +186,13 @@ impl World {
     pub(crate) fn break_rule(&mut self, rule: Rule) {
         // The first one stays.
         self.broken.get_or_insert(rule);
+    }
+
+    /// Whether a gate stands before this and has not said yes. What goes back to an older version asks nobody, nor does a
+    /// service of which nothing is live.
+    pub(crate) fn lacks_yes(&self, ledger: &Ledger, open: &Open, before: release::Before) -> bool {
+        let asks = open.purpose == Purpose::Release && open.rolls_back.is_none() && ledger.live.is_some();
+        self.gate.is_some() && asks && !self.history.yes.contains(&(key(open), before))
     }
 
     fn opened(&self, open: &Open) -> Option<&Opened> {
@@ -221,6 +237,7 @@ pub fn written(world: &mut World, next: &Ledger) {
     promises::rollback_begins(world, &before, next);
     promises::steps_are_held(world, &before, next);
     promises::proven_first(world, &before, next);
+    promises::gate_first(world, &before, next);
     let Some(open) = &next.open else { return };
     let opened = match world.history.opened.iter_mut().position(|opened| opened.key == key(open)) {
         Some(index) => &mut world.history.opened[index],
@@ -239,6 +256,15 @@ pub fn written(world: &mut World, next: &Ledger) {
     };
     opened.percent = opened.percent.max(open.intended_percent());
     opened.promised |= matches!(open.phase, Phase::Promoting(_) | Phase::Settling);
+}
+
+/// Remembers what the gate has said yes to.
+pub fn gate_said(world: &mut World, ledger: &Ledger, report: &GateReport) {
+    let Some(open) = ledger.open.as_ref().filter(|_| report.answer == GateAnswer::Yes) else { return };
+    let yes = (key(open), report.before);
+    if !world.history.yes.contains(&yes) {
+        world.history.yes.push(yes);
+    }
 }
 
 /// What a pass saw when it looked, as far as its actions are judged by it.
@@ -430,6 +456,9 @@ fn raised(world: &mut World, plan: &Plan, saw: Saw, action: &Action, colour: Col
         Some(opened) if opened.back => world.break_rule(Rule::NoWeightAfterReturn),
         Some(opened) if u16::from(opened.percent) * 10 >= now.per_mille(colour) => {}
         Some(_) | None => world.break_rule(Rule::WrittenFirst),
+    }
+    if world.lacks_yes(&ledger, open, release::Before::Weight) {
+        world.break_rule(Rule::GateFirst);
     }
     let number = open.upload.number;
     if number < live.upload.number

@@ -5,7 +5,7 @@ use crate::rest::rest;
 use crate::safety::Rule;
 use crate::start::{Manner, Pace, Start, setting};
 use crate::step::{Setting, Step};
-use crate::world::{Left, World};
+use crate::world::{Gate, Left, World};
 use serde::{Deserialize, Serialize};
 
 /// What happens, in order. A step that means nothing when its turn comes is left out.
@@ -36,7 +36,8 @@ pub struct Violation {
 impl Schedule {
     /// The world in which it begins. Steps are not counted: there are only so many.
     pub fn world(&self) -> World {
-        self.start.world(self.passes, Left { faults: u8::MAX, inputs: u8::MAX })
+        let world = self.start.world(self.passes, Left { faults: u8::MAX, inputs: u8::MAX });
+        World { gate: (self.manner == Manner::Gated).then_some(Gate::Yes), ..world }
     }
 
     /// What its steps need to know.

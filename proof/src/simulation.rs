@@ -7,7 +7,7 @@ use crate::rest::rest;
 use crate::schedule::{Schedule, Violation};
 use crate::start::{Manner, Pace, Start};
 use crate::step::{Setting, Step, Woken};
-use crate::world::World;
+use crate::world::{Gate, World};
 use release::{Colour, Command};
 
 /// How many steps a schedule has.
@@ -15,6 +15,9 @@ const STEPS: usize = 160;
 
 /// Of so many schedules one releases by evidence.
 const BY_EVIDENCE: u64 = 6;
+
+/// Of so many schedules one has a gate.
+const GATED: u64 = 7;
 
 /// Random numbers (splitmix64: Steele, Lea, Flood 2014).
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +78,7 @@ fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
     // Some schedules are calm, so that releases come far; some are wild.
     let wildness = dice.pick(&[2, 5, 10]);
     let manner = dice.pick(&[Manner::Usual, Manner::Usual, Manner::Usual, Manner::Reports, Manner::Bare]);
+    let manner = if seed.is_multiple_of(GATED) { Manner::Gated } else { manner };
     let mut schedule = Schedule { start, pace, manner, passes, steps: Vec::with_capacity(STEPS) };
     let setting = schedule.setting(machine);
     let mut world = schedule.world();
@@ -112,6 +116,9 @@ fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) ->
     }
     if by_evidence && dice.below(20) == 0 {
         return Step::Counts(dice.pick(&Counts::ALL));
+    }
+    if world.gate.is_some() && dice.below(12) == 0 {
+        return Step::Gate(dice.pick(&[Gate::Yes, Gate::Yes, Gate::No, Gate::Nonsense, Gate::Silence]));
     }
     let nothing_to_do = world.ledger_or_new().open.is_none();
     if roll < 20 + 2 * wildness || (nothing_to_do && roll < 50) {

@@ -51,6 +51,8 @@ pub enum Manner {
     Reports,
     /// Every time that may be zero is, and what is not proven goes back.
     Bare,
+    /// A gate must say yes.
+    Gated,
 }
 
 impl Manner {
@@ -70,6 +72,7 @@ impl Manner {
                 at_max: AtMax::Back,
                 ..setting.policy
             },
+            Self::Gated => Policy { gate: ticks(3), ..setting.policy },
         };
         Setting { policy, ..setting }
     }
@@ -102,6 +105,7 @@ pub fn setting(machine: Machine, pace: Pace) -> Setting {
         drift: Drift::Repair,
         harm: 10,
         at_max: AtMax::GoOn,
+        gate: Duration::ZERO,
         is_sound: true,
     };
     Setting { machine, policy }
@@ -123,6 +127,7 @@ impl Start {
             silent: PerColour::default(),
             breakage: None,
             counts: Counts::default(),
+            gate: None,
             tags: Vec::new(),
             deployments: Vec::new(),
             passes: Passes::of(passes),

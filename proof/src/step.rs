@@ -4,7 +4,7 @@ use crate::evidence::Counts;
 use crate::invocation::{At, Blind, Breakage, Running, Wrong};
 use crate::machine::Machine;
 use crate::safety;
-use crate::world::{Hook, Instance, World, at, instance_id};
+use crate::world::{Gate, Hook, Instance, World, at, instance_id};
 use release::pass::{Amend, Kept, Next};
 use release::plan::Action;
 use release::{
@@ -73,6 +73,8 @@ pub enum Step {
     Downgrade(u8),
     /// CloudWatch says something else of requests from now on.
     Counts(Counts),
+    /// The gate says something else from now on.
+    Gate(Gate),
 }
 
 /// What a function writes into the ledger.
@@ -126,6 +128,7 @@ impl Step {
                 | Self::Foreign
                 | Self::Downgrade(_)
                 | Self::Counts(_)
+                | Self::Gate(_)
         )
     }
 
@@ -227,6 +230,7 @@ impl Setting {
                 *first.health.of_mut(colour) = TargetHealth::Unproven;
             }
             Step::Counts(counts) => world.counts = counts,
+            Step::Gate(gate) => *world.gate.as_mut()? = gate,
             Step::Breaks(breakage) => world.breakage = Some(breakage),
             Step::Mends => drop(world.breakage.take()?),
             Step::Foreign => world.open_by_itself()?,

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use release::pass::{Kept, LedgerVersion};
 use release::times::{DECISION_HOLDS, FUNCTION_TIMEOUT as TIMEOUT, LATE_CREATION};
 use release::{
-    AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger,
-    Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn, RuleOwner, Rules,
-    ServiceName, Target, TargetHealth, TargetStatus, Upload, VerdictWord, Weights,
+    AlarmState, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, GateAnswer,
+    InstanceId, Ledger, Observation, PerColour, Reading, Reads, ReleaseNumber, ReleaseRule, RuleArn,
+    RuleOwner, Rules, ServiceName, Target, TargetHealth, TargetStatus, Upload, VerdictWord, Weights,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
@@ -54,6 +55,8 @@ pub struct World {
     pub breakage: Option<Breakage>,
     /// What CloudWatch says of requests.
     pub counts: Counts,
+    /// What the gate says when it is asked; `None`: there is none.
+    pub gate: Option<Gate>,
     /// What the uploads' tags say, by number.
     pub tags: Vec<(ReleaseNumber, VerdictWord)>,
     /// Every deployment, oldest first; its id is its place.
@@ -66,6 +69,35 @@ pub struct World {
     pub history: History,
     /// The first safety rule that was broken.
     pub broken: Option<Rule>,
+}
+
+/// What a gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// Nothing that can be understood.
+    Nonsense,
+    /// Nothing: nobody asks it, or what it says is lost.
+    Silence,
+}
+
+impl Gate {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Yes, Self::No, Self::Nonsense, Self::Silence];
+
+    /// What a pass is told of it.
+    pub fn answer(self) -> Option<GateAnswer> {
+        match self {
+            Self::Yes => Some(GateAnswer::Yes),
+            Self::No => Some(GateAnswer::No { reason: "not today".to_owned() }),
+            Self::Nonsense => Some(GateAnswer::NotYet { why: "it threw Error".to_owned() }),
+            Self::Silence => None,
+        }
+    }
 }
 
 /// The invocations that run now, by place; the last place is that of one that writes an input into the ledger. Their

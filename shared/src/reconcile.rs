@@ -14,8 +14,8 @@ use release::pass::{
 };
 use release::plan::{Action, Outcome, Reads, Window};
 use release::{
-    Colour, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner, Rules,
-    ServiceName, SmokeReport, Summary, TargetHealth, Wake,
+    Colour, GateReport, Ledger, NewerSchema, Observation, PerColour, Policy, Reading, Reason, RuleOwner,
+    Rules, ServiceName, SmokeReport, Summary, TargetHealth, Wake,
 };
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -27,11 +27,13 @@ pub struct Reported {
     pub report: Option<Report>,
     /// What it has asked of both colours.
     pub smoke: Option<SmokeReport>,
+    /// What the gate has answered, which that hook's question had asked.
+    pub gate: Option<GateReport>,
 }
 
 impl From<Option<Report>> for Reported {
     fn from(report: Option<Report>) -> Self {
-        Self { report, smoke: None }
+        Self { report, ..Self::default() }
     }
 }
 
@@ -213,8 +215,8 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 }
                 Next::Look(look) => {
                     let seen = observe(ports, look.ledger(), look.reads()).await;
-                    let Reported { report, smoke } = self.reported.clone();
-                    let seen = Observation { report, smoke, ..seen };
+                    let Reported { report, smoke, gate } = self.reported.clone();
+                    let seen = Observation { report, smoke, gate, ..seen };
                     look.answered(&seen, &mut given(&mut records))
                 }
                 Next::Write(write) => {
@@ -388,6 +390,7 @@ pub async fn observe(ports: &impl Ports, ledger: &Ledger, reads: Reads) -> Obser
         week: reading(week),
         report: None,
         smoke: None,
+        gate: None,
     }
 }
 

@@ -73,6 +73,15 @@ fn each_function_can_read_its_settings_with_the_default_parameters() {
     }
 }
 
+#[test]
+fn a_gate_fits_beside_the_default_parameters() {
+    let template = Template::with("template.yaml", &[("Gate", "shop-gate")]);
+    for (id, function) in release_functions(&template) {
+        let settings = Settings::read(&function.environment()).unwrap();
+        assert_eq!((settings.gate.as_deref(), settings.faults), (Some("shop-gate"), Vec::new()), "{id}");
+    }
+}
+
 /// sam itself gives a logical id where a stack has an ARN.
 #[test]
 fn sam_local_invoke_has_an_example_for_each_arn_that_only_a_stack_knows() {

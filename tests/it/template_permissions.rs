@@ -1,30 +1,32 @@
 //! Least privilege: what the code calls is allowed, and nothing else.
 
-use crate::template::{SERVICES, Template, root, text, texts};
+use crate::template::{ACCOUNT, REGION, SERVICES, Template, root, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The SDK crates of the workspace and the prefix of their actions in IAM.
-const CLIENTS: [(&str, &str); 8] = [
+const CLIENTS: [(&str, &str); 9] = [
     ("aws_sdk_autoscaling", "autoscaling"),
     ("aws_sdk_cloudwatch", "cloudwatch"),
     ("aws_sdk_codedeploy", "codedeploy"),
     ("aws_sdk_elasticloadbalancingv2", "elasticloadbalancing"),
     ("aws_sdk_eventbridge", "events"),
+    ("aws_sdk_lambda", "lambda"),
     ("aws_sdk_s3", "s3"),
     ("aws_sdk_sns", "sns"),
     ("aws_sdk_wafv2", "wafv2"),
 ];
 
-/// S3's calls whose actions have other names; one of them is needed, the later one for a pinned version.
-/// Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
-const S3_ACTIONS: [(&str, &[&str]); 5] = [
-    ("get_object", &["s3:GetObject", "s3:GetObjectVersion"]),
-    ("head_object", &["s3:GetObject", "s3:GetObjectVersion"]),
-    ("get_object_tagging", &["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]),
-    ("put_object_tagging", &["s3:PutObjectTagging", "s3:PutObjectVersionTagging"]),
-    ("list_objects_v2", &["s3:ListBucket"]),
+/// Calls whose actions have other names; one of them is needed, the later one for a pinned version.
+/// Source: Service Authorization Reference, "Actions, resources, and condition keys" for Amazon S3 and AWS Lambda.
+const RENAMED: [(&str, &str, &[&str]); 6] = [
+    ("s3", "get_object", &["s3:GetObject", "s3:GetObjectVersion"]),
+    ("s3", "head_object", &["s3:GetObject", "s3:GetObjectVersion"]),
+    ("s3", "get_object_tagging", &["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]),
+    ("s3", "put_object_tagging", &["s3:PutObjectTagging", "s3:PutObjectVersionTagging"]),
+    ("s3", "list_objects_v2", &["s3:ListBucket"]),
+    ("lambda", "invoke", &["lambda:InvokeFunction"]),
 ];
 
 /// Calls that are one word. Others of one word, such as `delete`, are methods of much else.
@@ -95,8 +97,8 @@ fn calls(iam: &Iam, folder: &Path) -> BTreeSet<Vec<String>> {
         let source = std::fs::read_to_string(&path).unwrap();
         for (_, service) in CLIENTS.iter().filter(|(client, _)| source.contains(client)) {
             for method in methods_without_arguments(&source) {
-                let renamed = S3_ACTIONS.iter().find(|(known, _)| *service == "s3" && *known == method);
-                if let Some((_, actions)) = renamed {
+                let renamed = RENAMED.iter().find(|(of, known, _)| (of, *known) == (service, method));
+                if let Some((_, _, actions)) = renamed {
                     found.insert(actions.iter().map(ToString::to_string).collect());
                 } else if (method.contains('_') || CALLS_OF_ONE_WORD.contains(&method))
                     && iam.action(service, &method.replace('_', "")).is_some()
@@ -159,6 +161,14 @@ fn allowed(template: &Template, role: &str) -> BTreeMap<String, BTreeSet<String>
     found
 }
 
+/// The template of a stack that has all that it can have.
+fn whole() -> Template {
+    Template::with("template.yaml", &[("Gate", GATE)])
+}
+
+/// The function that is its gate.
+const GATE: &str = "shop-gate";
+
 /// The functions of the template with their crates.
 fn functions(template: &Template) -> Vec<(String, String)> {
     let functions = template.of_type("AWS::Lambda::Function");
@@ -186,9 +196,9 @@ fn calls_of(iam: &Iam, name: &str) -> BTreeSet<Vec<String>> {
 
 #[test]
 fn every_call_that_a_function_can_make_is_allowed() {
-    let (template, iam) = (Template::read(), Iam::read());
-    for (id, name) in functions(template) {
-        let allowed = allowed(template, &format!("{id}Role"));
+    let (template, iam) = (whole(), Iam::read());
+    for (id, name) in functions(&template) {
+        let allowed = allowed(&template, &format!("{id}Role"));
         for call in calls_of(&iam, &name) {
             assert!(
                 call.iter().any(|action| allowed.contains_key(action)),
@@ -200,11 +210,11 @@ fn every_call_that_a_function_can_make_is_allowed() {
 
 #[test]
 fn nothing_is_allowed_that_no_code_calls() {
-    let (template, iam) = (Template::read(), Iam::read());
-    for (id, name) in functions(template) {
+    let (template, iam) = (whole(), Iam::read());
+    for (id, name) in functions(&template) {
         let calls = calls_of(&iam, &name);
         let called: BTreeSet<&str> = calls.iter().flatten().map(String::as_str).collect();
-        for action in allowed(template, &format!("{id}Role")).keys() {
+        for action in allowed(&template, &format!("{id}Role")).keys() {
             let reason = ON_BEHALF.iter().any(|(known, _)| known == action);
             assert!(reason || called.contains(action.as_str()), "{id} may {action}, and no code of it does");
         }
@@ -213,12 +223,24 @@ fn nothing_is_allowed_that_no_code_calls() {
 
 #[test]
 fn only_what_aws_cannot_narrow_is_allowed_on_everything() {
-    let (template, iam) = (Template::read(), Iam::read());
-    for (id, _) in functions(template) {
-        for (action, resources) in allowed(template, &format!("{id}Role")) {
+    let (template, iam) = (whole(), Iam::read());
+    for (id, _) in functions(&template) {
+        for (action, resources) in allowed(&template, &format!("{id}Role")) {
             let excused = NOT_NARROWED.iter().any(|(known, _)| *known == action);
             let wide = resources.contains("*");
             assert!(!wide || excused || !iam.is_narrowable(&action), "{id} may {action} on everything");
+        }
+    }
+}
+
+#[test]
+fn lifecycle_alone_may_invoke_a_function_and_only_the_gate_where_there_is_one() {
+    for (template, gate) in [(whole(), Some(GATE)), (Template::read().clone(), None)] {
+        for (id, _) in functions(&template) {
+            let invokes = allowed(&template, &format!("{id}Role")).remove("lambda:InvokeFunction");
+            let gate = gate.filter(|_| id == "LifecycleFunction");
+            let only = |gate| BTreeSet::from([format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{gate}")]);
+            assert_eq!(invokes, gate.map(only), "{id}");
         }
     }
 }

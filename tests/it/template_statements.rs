@@ -89,7 +89,8 @@ pub(crate) fn faults(statements: &[Value]) -> Vec<String> {
 
 #[test]
 fn aws_knows_every_action_resource_and_condition_of_the_template() {
-    let statements: Vec<Value> = Template::read().all().flat_map(statements).collect();
+    let template = Template::with("template.yaml", &[("Gate", "shop-gate")]);
+    let statements: Vec<Value> = template.all().flat_map(statements).collect();
     assert!(
         statements.len() > 30,
         "only {} statements: does this test still know a policy?",

@@ -140,6 +140,7 @@ impl Release {
             drift: Drift::Report,
             harm: self.harm,
             at_max: AtMax::GoOn,
+            gate: Duration::ZERO,
             is_sound: true,
         }
     }
@@ -200,6 +201,7 @@ impl Service {
             counted: Some(Box::new(Counted { week: release.week, ..Counted::default() })),
             smoke: release::Smoke::default(),
             migrates: None,
+            gate: None,
             course: release::Aside::default(),
             request: None,
             rolls_back: None,

@@ -43,9 +43,11 @@ fn settings() -> Settings {
             drift: Drift::Report,
             harm: 10,
             at_max: AtMax::GoOn,
+            gate: Duration::ZERO,
             is_sound: true,
         },
         instances: InstanceSettings::default(),
+        gate: None,
         faults: Vec::new(),
     }
 }

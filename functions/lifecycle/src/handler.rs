@@ -2,6 +2,7 @@
 
 use crate::alias::Alias;
 use crate::event::{Event, parse};
+use crate::gate::{self, Gates};
 use crate::hook_execution::{HookExecutions, answer_once};
 use crate::page;
 use futures::future::join_all;
@@ -27,6 +28,7 @@ use std::time::Duration;
 /// class).
 pub async fn handle(
     ports: &(impl Ports + HookExecutions + Pages),
+    gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
     alias: Alias,
@@ -38,7 +40,7 @@ pub async fn handle(
         decision_log::log_faults(settings);
     }
     let acted = match alias.admits(&event) {
-        Ok(()) => act(ports, settings, clock, event).await,
+        Ok(()) => act(ports, gates, settings, clock, event).await,
         Err(refusal) => Err(Failure::new(Class::Permanent, refusal.to_string())),
     };
     acted.map_err(|failure| {
@@ -56,6 +58,7 @@ pub async fn handle(
 
 async fn act(
     ports: &(impl Ports + HookExecutions + Pages),
+    gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
     event: Event,
@@ -63,7 +66,7 @@ async fn act(
     match event {
         Event::Question { question, reported, smoked } => {
             let told = Told { reported, smoked };
-            let heard = hear(ports, settings, clock, &question, told).await?;
+            let heard = hear(ports, gates, settings, clock, &question, told).await?;
             tracing::info!(
                 deployment_id = question.deployment_id.0,
                 instance_id = question.instance_id.0,
@@ -244,6 +247,7 @@ pub(crate) async fn look(ports: &impl Ports, policy: &Policy, clock: &impl Clock
 /// What a hook hears. Many ask, one looks: within the look interval the ledger answers alone.
 async fn hear(
     ports: &impl Ports,
+    gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
     question: &Question,
@@ -318,7 +322,11 @@ async fn hear(
     let is_due = is_needed || !looked_recently(&known.0, policy, clock);
     let looks = question.validates() && is_worth_a_look(&asker) && is_due;
     let ledger = if looks {
-        let reported = believed(&known.0, &asker, question, told, clock);
+        let (known, asked) = match asker {
+            Asker::Open => gate::asked(ports, gates, settings, clock, known).await,
+            Asker::Past(_) | Asker::Service | Asker::Stranger(_) => (known, None),
+        };
+        let reported = Reported { gate: asked, ..believed(&known.0, &asker, question, told, clock) };
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, reported)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
@@ -396,6 +404,7 @@ fn believed(ledger: &Ledger, asker: &Asker, question: &Question, told: Told, clo
         smoke: told
             .smoked
             .and_then(|smoke| kept(smoke, ledger, question, "what a hook has asked is left out")),
+        gate: None,
     }
 }
 

@@ -6,11 +6,12 @@
 //! Errors: a hook or an operator hears an error at once. Events and ticks come asynchronously: after an error Lambda
 //! retries twice and then keeps the event in the on-failure queue.
 //!
-//! Reading order: [`event`], [`alias`], [`handler`], [`hook_execution`], [`page`], [`aws`].
+//! Reading order: [`event`], [`alias`], [`handler`], [`gate`], [`hook_execution`], [`page`], [`aws`].
 
 pub mod alias;
 pub mod aws;
 pub mod event;
+pub mod gate;
 pub mod handler;
 pub mod hook_execution;
 pub mod page;

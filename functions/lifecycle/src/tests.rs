@@ -19,6 +19,7 @@ use std::time::Duration;
 use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 mod alias;
+mod gate;
 mod page;
 mod plan;
 mod records;
@@ -80,9 +81,11 @@ fn settings() -> Settings {
             drift: Drift::Report,
             harm: 10,
             at_max: AtMax::GoOn,
+            gate: Duration::ZERO,
             is_sound: true,
         },
         instances: InstanceSettings::default(),
+        gate: None,
         faults: Vec::new(),
     }
 }
@@ -90,11 +93,12 @@ fn settings() -> Settings {
 impl Service {
     /// A service on which release 1 is live and release 2 was just pushed.
     async fn with_open_release() -> Self {
-        let service = Self {
-            world: World::new(&["backend"]),
-            settings: settings(),
-            name: ServiceName::new("backend").unwrap(),
-        };
+        Self::with_open_release_by(settings()).await
+    }
+
+    async fn with_open_release_by(settings: Settings) -> Self {
+        let name = ServiceName::new("backend").unwrap();
+        let service = Self { world: World::new(&["backend"]), settings, name };
         service.world.make_live(&service.name, Colour::Blue, 1);
         let upload = testing::upload(&service.name, 2);
         let now = service.world.now();
@@ -141,7 +145,7 @@ impl Service {
         ports: &(impl Ports + HookExecutions + Pages),
         payload: Value,
     ) -> Result<Value, Failure> {
-        handle(ports, &self.settings, &self.world, alias, payload).await
+        handle(ports, &gate::Played::default(), &self.settings, &self.world, alias, payload).await
     }
 
     async fn ask(&self, event: &str, deployment: &str) -> Value {

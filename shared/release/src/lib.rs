@@ -16,6 +16,7 @@ mod description;
 pub mod evidence;
 mod forecast;
 mod freeze;
+mod gate;
 mod ledger;
 mod observation;
 mod offer;
@@ -45,6 +46,7 @@ pub use course::{Course, Held};
 pub use description::{Description, DescriptionError, Purpose};
 pub use forecast::{Expected, Forecast, forecast_reads};
 pub use freeze::{Freeze, accept_freeze, accept_thaw};
+pub use gate::{Before, Gate, GateAnswer, GateQuestion, GateReport, ask_gate};
 pub use ledger::{
     Ailing, DeploymentId, InstanceId, Ledger, Live, Past, Previous, Refused, RuleArn, ServiceName,
     ServiceNameError, Upload,

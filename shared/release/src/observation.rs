@@ -2,7 +2,8 @@
 
 use crate::evidence::{PublishedMinute, Report, Week};
 use crate::{
-    Colour, DeploymentId, Description, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn, SmokeReport,
+    Colour, DeploymentId, Description, GateReport, InstanceId, PerColour, ReleaseNumber, Routing, RuleArn,
+    SmokeReport,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -244,6 +245,9 @@ pub struct Observation {
     /// What that hook has asked of both colours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smoke: Option<SmokeReport>,
+    /// What the gate has answered since the pass before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateReport>,
 }
 
 impl Observation {

@@ -4,8 +4,8 @@ use crate::course::Course;
 use crate::evidence::{Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
-    Colour, DeploymentId, Description, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn, ServiceName,
-    Smoke, Strategy, Upload,
+    Colour, DeploymentId, Description, Gate, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn,
+    ServiceName, Smoke, Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,9 @@ pub struct Open {
     /// The instance that was told to run the bundle's `migrate`. It is told again when it asks again, and no other one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrates: Option<InstanceId>,
+    /// The gate that it needs a yes of, twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// How it went so far.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub course: Aside<Course>,

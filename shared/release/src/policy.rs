@@ -50,6 +50,10 @@ pub struct Policy {
     /// What a release by evidence does that has proven nothing when its time is over. Default: it goes on.
     #[serde(default)]
     pub at_max: AtMax,
+    /// How long the gate of a release that opens may take to say yes before the first weight, and again before its success; 0 no
+    /// release has a gate. Default 2 min where there is one.
+    #[serde(with = "duration", default)]
+    pub gate: Duration,
     /// Whether it is what somebody decided. Where a setting is wrong a default stands in for it: that carries open releases
     /// on, and back, and no release opens by it.
     #[serde(default = "usually")]
@@ -107,9 +111,9 @@ impl Policy {
     }
 
     /// How long a release with this strategy and bake takes at most when nothing goes wrong. Once it may have to wait for
-    /// the proof of a raise as long as that is waited for.
+    /// the proof of a raise as long as that is waited for, and twice for its gate.
     pub fn longest(&self, strategy: Strategy, bake: Duration) -> Duration {
-        self.install_deadline + strategy.total() + self.unknown_limit + bake
+        self.install_deadline + strategy.total() + self.unknown_limit + bake + self.gate * 2
     }
 
     /// Whether a release fits into the time-out of a hook.

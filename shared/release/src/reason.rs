@@ -4,7 +4,7 @@ pub mod explained;
 mod sentence;
 
 use crate::evidence::{AtMax, BadMinutes, Compared, Judgement, TimeIsOver};
-use crate::{InstanceId, ReleaseNumber, Routing, RuleArn};
+use crate::{Before, InstanceId, ReleaseNumber, Routing, RuleArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,14 @@ pub enum ReturnCause {
     Joined {
         /// How many.
         instances: usize,
+    },
+    /// The gate said no, or not yes in time.
+    #[error("the gate gave no yes before {before}: {said}; see the gate's log, then retry")]
+    Gate {
+        /// What needs its yes.
+        before: Before,
+        /// What it said, or why it said nothing.
+        said: String,
     },
     /// An operator gave it up.
     #[error("aborted by an operator")]
@@ -356,6 +364,17 @@ pub enum Reason {
         /// The missing condition, such as "i-1 to be healthy".
         waiting: String,
     },
+    /// All else is proven, and the gate has not said yes yet: the weight stays.
+    WaitsForGate {
+        /// What needs its yes.
+        before: Before,
+        /// Since when it is waited for.
+        since: Timestamp,
+        /// From then on silence is no.
+        until: Timestamp,
+        /// Why its last answer was neither yes nor no; `None` where it gave none.
+        so_far: Option<String>,
+    },
     /// Facts could not be read: the weight stays.
     Unknown {
         /// The facts, and why each could not be read.
@@ -500,6 +519,7 @@ impl Reason {
             Self::Frozen { .. } => "frozen",
             Self::Paused => "paused",
             Self::NotProven { .. } => "not_proven",
+            Self::WaitsForGate { .. } => "waits_for_gate",
             Self::Unknown { .. } => "unknown",
             Self::UnhealthyWithinGrace { .. } => "unhealthy_within_grace",
             Self::AlarmsMissing { .. } => "alarms_missing",

@@ -62,7 +62,8 @@ pub struct UnderWay {
     pub paused: bool,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// What its counts say while they decide: what is proven, what is missing, and until when.
+    /// What its counts say while they decide: what is proven, what is missing, and until when. Or that it waits for its gate, and
+    /// until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
 }
@@ -108,7 +109,7 @@ impl Summary {
                 percent: open.intended_percent(),
                 paused: is_paused(ledger, open),
                 opened_at: open.opened_at,
-                says: evidence::said(open, policy, now),
+                says: evidence::said(open, policy, now).or_else(|| open.waits_for_gate(now)),
             }),
             waiting: ledger.pending.as_ref().map(|pending| pending.number),
             last: ledger.releases.last().map(|past| Over {

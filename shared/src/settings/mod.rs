@@ -17,7 +17,7 @@ pub use source::{ProcessEnvironment, Strings};
 pub use variables::{VARIABLES, Variable};
 
 use appspec::finding::Agent;
-use release::{Policy, ServiceName, Strategy};
+use release::{Gate, Policy, ServiceName, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub listener_arn: String,
     /// Who hears how releases end. The template names it after the stack, as the application.
     pub topic_arn: String,
+    /// The function that is the gate of the releases that open, if there is one. How long it may take stands in the policy.
+    pub gate: Option<String>,
     /// How releases run.
     pub policy: Policy,
     /// What bundles are judged for.
@@ -83,7 +85,8 @@ impl Settings {
         let application = reader.value(&variables::APPLICATION, |text| name(text, 100));
         let listener_arn = reader.value(&variables::LISTENER_ARN, |text| arn(text, ":listener/"));
         let of_parts = reader.faults().len();
-        let policy = policy(&mut reader);
+        let gate = gate(&mut reader);
+        let policy = policy(&mut reader, gate.is_some());
         let instances = instances(&mut reader);
         reader.refuse_unknown_names(
             PREFIX,
@@ -103,6 +106,7 @@ impl Settings {
                 topic_arn: topic_arn(&application, &listener_arn),
                 application,
                 listener_arn,
+                gate,
                 policy: Policy { is_sound: faults.is_empty(), ..policy? },
                 instances: instances?,
                 faults,
@@ -118,7 +122,8 @@ impl Settings {
 /// Every fault there is, also variables that are no part of a policy.
 pub fn read_policy(source: &impl Strings) -> Result<Policy, SettingsError> {
     let mut reader = Reader::new(source);
-    let policy = policy(&mut reader);
+    let has_gate = gate(&mut reader).is_some();
+    let policy = policy(&mut reader, has_gate);
     reader.refuse_unknown_names(PREFIX, |_| false, "docs/settings.md lists those of the release policy");
     reader.finish(policy)
 }
@@ -130,8 +135,21 @@ fn instances(reader: &mut Reader<'_, impl Strings>) -> Option<InstanceSettings> 
     Some(InstanceSettings { agent: agent?, disk_bytes: disk? << 30 })
 }
 
+/// The function that is the gate. One with a wrong name is none, and then no release opens.
+fn gate(reader: &mut Reader<'_, impl Strings>) -> Option<String> {
+    reader
+        .value(&variables::GATE, |text| if text == "none" { Some(None) } else { function(text).map(Some) })
+        .flatten()
+}
+
+/// The name of a function: 1 to 64 letters, digits, `_` or `-` (Lambda API reference, `CreateFunction`).
+fn function(text: &str) -> Option<String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    ((1..=64).contains(&text.len()) && text.bytes().all(legal)).then(|| text.to_owned())
+}
+
 /// The policy. What is wrong has its default meanwhile, and a strategy that cannot be read is none that a release opens by.
-fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
+fn policy(reader: &mut Reader<'_, impl Strings>, has_gate: bool) -> Option<Policy> {
     let strategy = reader.value(&variables::STRATEGY, |text| text.parse().ok()).or(Some(Strategy::AllAtOnce));
     let bake = reader.time(&variables::BAKE, Zero::Allowed);
     let install_deadline = reader.time(&variables::INSTALL_DEADLINE, Zero::Refused);
@@ -146,6 +164,9 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
     let harm = reader
         .value(&variables::HARM, |text| text.parse().ok().filter(|harm| (1..=1_000_000_u64).contains(harm)));
     let at_max = reader.value(&variables::AT_MAX, |text| text.parse().ok());
+    let gate = reader.value(&variables::GATE_DEADLINE, |text| {
+        duration::parse(text).filter(|time| *time >= Gate::SHORTEST)
+    });
     let policy = Policy {
         strategy: strategy?,
         bake: bake?,
@@ -160,6 +181,7 @@ fn policy(reader: &mut Reader<'_, impl Strings>) -> Option<Policy> {
         drift: drift?,
         harm: harm?,
         at_max: at_max?,
+        gate: if has_gate { gate? } else { Duration::ZERO },
         is_sound: true,
     };
     let policy = with_a_silence_longer_than_a_pause(reader, policy)?;
@@ -170,11 +192,17 @@ fn fitting_a_hook(reader: &mut Reader<'_, impl Strings>, policy: Policy) -> Opti
     if !policy.fits_a_hook() {
         let (install, bake) = (variables::INSTALL_DEADLINE.name, variables::BAKE.name);
         let unknown = variables::UNKNOWN_LIMIT.name;
+        let gate = if policy.gate.is_zero() {
+            String::new()
+        } else {
+            let name = variables::GATE_DEADLINE.name;
+            format!(", two answers of the gate ({name} = {} each)", duration::show(policy.gate))
+        };
         reader.fault(
             variables::STRATEGY.name,
             Some(policy.strategy.to_string()),
             format!(
-                "installation ({install} = {}), strategy ({}), one wait for proof ({unknown} = {}) and bake ({bake} = {}) \
+                "installation ({install} = {}), strategy ({}), one wait for proof ({unknown} = {}){gate} and bake ({bake} = {}) \
                  to take at most {} together, which is how long the instances' hooks wait; they take {}",
                 duration::show(policy.install_deadline),
                 duration::show(policy.strategy.total()),
@@ -190,6 +218,7 @@ fn fitting_a_hook(reader: &mut Reader<'_, impl Strings>, policy: Policy) -> Opti
             bake: usual(&variables::BAKE)?,
             install_deadline: usual(&variables::INSTALL_DEADLINE)?,
             unknown_limit: usual(&variables::UNKNOWN_LIMIT)?,
+            gate: Duration::ZERO,
             ..policy
         });
     }

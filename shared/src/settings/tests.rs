@@ -132,9 +132,30 @@ fn drift_is_reported_or_repaired() {
 }
 
 #[test]
+fn a_gate_is_a_function_by_its_name_alone_and_has_time_to_be_asked_again() {
+    let read = |gate: &str| Settings::read(&with(&[("GREENLIGHT_GATE", gate)])).unwrap();
+    let (gated, free) = (read("shop_Gate-2"), read("none"));
+    assert_eq!((gated.gate.as_deref(), gated.policy.gate), (Some("shop_Gate-2"), Duration::from_secs(120)));
+    assert_eq!((free.gate, free.policy.gate), (None, Duration::ZERO));
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:shop-gate";
+    for bad in [arn, "shop-gate:live", "shop gate", "*", &"a".repeat(65)] {
+        let message = the_only_fault(&with(&[("GREENLIGHT_GATE", bad)]));
+        assert!(message.contains("the name of a Lambda function"), "{message}");
+        let settings = read(bad);
+        assert!((settings.gate.is_none(), settings.policy.is_sound) == (true, false), "{bad}");
+    }
+    assert!(the_only_fault(&with(&[("GREENLIGHT_GATE_DEADLINE", "29s")])).contains("at least 30s"));
+}
+
+#[test]
 fn a_policy_that_fits_no_hook_is_a_fault() {
     let message = the_only_fault(&with(&[("GREENLIGHT_STRATEGY", "Linear10PercentEvery10Minutes")]));
-    assert!(message.contains("at most 59m") && message.contains("they take 113m"), "{message}");
+    assert!(
+        message.contains("at most 59m")
+            && message.contains("GREENLIGHT_GATE_DEADLINE = 2m each")
+            && message.contains("they take 117m"),
+        "{message}"
+    );
 }
 
 #[test]

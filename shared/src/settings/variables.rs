@@ -55,6 +55,11 @@ variables! {
         "a whole number from 1 to 1000000", Some("10"), "10";
     AT_MAX: "GREENLIGHT_AT_MAX", "What a release by evidence does that has proven nothing when its longest time is over.",
         "go-on, wait or back", Some("go-on"), "go-on";
+    GATE: "GREENLIGHT_GATE", "The Lambda function that must say yes before the first weight of a release and before its success; none asks nobody.",
+        "none, or the name of a Lambda function in the stack's account and region, without an alias: 1 to 64 letters, digits, _ or -",
+        Some("none"), "shop-gate";
+    GATE_DEADLINE: "GREENLIGHT_GATE_DEADLINE", "How long each of these answers may take before the release goes back.",
+        "a whole number with its unit, ms, s, m, h or d, of at least 30s", Some("2m"), "2m";
     BAKE: "GREENLIGHT_BAKE", "Time at full weight before a release is a success.",
         TIME, Some("5m"), "5m";
     INSTALL_DEADLINE: "GREENLIGHT_INSTALL_DEADLINE", "How long an installation may take before the release is given up.",

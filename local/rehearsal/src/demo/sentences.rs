@@ -29,6 +29,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
         | Reason::Frozen { .. }
         | Reason::Paused
         | Reason::NotProven { .. }
+        | Reason::WaitsForGate { .. }
         | Reason::WaitsForCodeDeploy
         | Reason::WaitsForReturn { .. } => Tone::Waits,
         Reason::RepairsBaseRule
@@ -165,6 +166,7 @@ fn because(cause: &ReturnCause) -> String {
         ReturnCause::Joined { instances } => {
             format!("{} joined without it", counted(*instances, "instance"))
         }
+        ReturnCause::Gate { before, said } => format!("the gate gave no yes before {before}: {said}"),
         ReturnCause::Aborted => "an operator gave it up".to_owned(),
         ReturnCause::Superseded { by } => format!("release {by} is newer"),
         ReturnCause::RuleDeleted => "its rule was deleted".to_owned(),

@@ -3,7 +3,7 @@
 use super::own_rule::Whose;
 use super::{Planning, rollback::can_carry, schedule::since};
 use crate::{
-    Action, Aside, Colour, Course, Open, Phase, Purpose, Reason, Rules, Smoke, Strategy, UnknownFields,
+    Action, Aside, Colour, Course, Gate, Open, Phase, Purpose, Reason, Rules, Smoke, Strategy, UnknownFields,
     Upload, Verdict,
 };
 use std::time::Duration;
@@ -146,12 +146,14 @@ impl Planning<'_> {
         bake: Duration,
     ) {
         let longest = self.policy.longest(strategy, bake);
-        let open = self.new_open(Purpose::Release, upload, colour, strategy, bake);
+        let mut open = self.new_open(Purpose::Release, upload, colour, strategy, bake);
+        open.gate = Gate::with(self.policy.gate).filter(|_| self.ledger.live.is_some());
         if longest > crate::Policy::HOOK_TIMEOUT {
             let seconds = longest.as_secs();
             self.because(Reason::TooLong { seconds });
+            let gate = if self.policy.gate.is_zero() { "" } else { ", two answers of the gate" };
             let reason = format!(
-                "installation, strategy {strategy}, a wait for proof and bake would take up to {seconds} s, and a hook waits 3540 s: choose a shorter strategy or bake"
+                "installation, strategy {strategy}, a wait for proof{gate} and bake would take up to {seconds} s, and a hook waits 3540 s: choose a shorter strategy or bake"
             );
             return self.close(open, Verdict::Rejected { reason });
         }
@@ -204,6 +206,7 @@ impl Planning<'_> {
             counted: None,
             smoke: Smoke::default(),
             migrates: None,
+            gate: None,
             course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,

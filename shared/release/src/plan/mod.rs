@@ -6,6 +6,7 @@
 mod drift;
 mod effects;
 pub(crate) mod evidence;
+mod gate;
 mod healing;
 mod idle;
 mod installing;
@@ -155,6 +156,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
         again: false,
     };
     planning.count();
+    planning.hear_gate();
     match planning.ledger.open.take() {
         None => planning.idle(),
         Some(open) => match open.phase {
@@ -253,6 +255,7 @@ impl Planning<'_> {
             | ReturnCause::InstanceLost { .. }
             | ReturnCause::NotProven { .. }
             | ReturnCause::Joined { .. }
+            | ReturnCause::Gate { .. }
             | ReturnCause::Paused { .. } => true,
             ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
             _ => succeeded,

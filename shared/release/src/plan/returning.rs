@@ -6,7 +6,7 @@ use super::own_rule::Whose;
 use super::{Planning, schedule::since};
 use crate::times::LATE_CREATION;
 use crate::{
-    Action, Colour, DeploymentStatus, InstanceId, Open, Phase, Purpose, Reading, Reason, ReturnCause,
+    Action, Colour, DeploymentStatus, Gate, InstanceId, Open, Phase, Purpose, Reading, Reason, ReturnCause,
     Returning, Rules, Verdict, Weights,
 };
 use std::time::Duration;
@@ -258,6 +258,7 @@ impl Planning<'_> {
         let mut next = self.new_open(Purpose::Release, open.upload, open.colour, open.strategy, open.bake);
         (next.attempt, next.first_attempt) = (attempt, open.first_attempt + grown);
         next.rolls_back = open.rolls_back;
+        next.gate = open.gate.and_then(|gate| Gate::with(gate.deadline));
         next.course = open.course;
         self.ask_for(&next);
         self.keep(next);

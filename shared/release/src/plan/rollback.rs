@@ -89,6 +89,8 @@ impl Planning<'_> {
             self.open_release(previous.upload, previous.colour, Strategy::AllAtOnce, self.policy.bake);
             if let Some(open) = &mut self.ledger.open {
                 open.rolls_back = Some(cause);
+                // Nothing that stops a release stops a way back.
+                open.gate = None;
             }
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::evidence;
 use crate::times::LATE_CREATION;
-use crate::{Ledger, Open, Phase, Policy, Purpose, Raised, Request};
+use crate::{Gate, Ledger, Open, Phase, Policy, Purpose, Raised, Request};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -27,8 +27,13 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     asked.max(least)
 }
 
-/// How long after a release opened a pause may still end without the hooks ending first: the steps that remain and the
-/// bake must fit.
+/// How long a release may take until it has its first weight: to be installed, and to hear its gate.
+pub(super) fn to_first_weight(open: &Open, policy: &Policy) -> Duration {
+    policy.install_deadline + open.gate.as_ref().map_or(Duration::ZERO, |gate| gate.deadline)
+}
+
+/// How long after a release opened a pause may still end without the hooks ending first: the steps that remain, the bake and
+/// the answers of its gate must fit.
 ///
 /// What is left of an evidence step shrinks while it is paused as well.
 pub(super) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
@@ -43,7 +48,8 @@ pub(super) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
         | Phase::Returning(_)
         | Phase::Settling => Duration::ZERO,
     };
-    Policy::HOOK_TIMEOUT.saturating_sub(TICK + steps + open.bake)
+    let gate = open.gate.as_ref().map_or(Duration::ZERO, Gate::time_left);
+    Policy::HOOK_TIMEOUT.saturating_sub(TICK + steps + open.bake + gate)
 }
 
 /// The longest time between two looks.

@@ -6,8 +6,8 @@ use super::{Planning, schedule};
 use crate::evidence::Share;
 use crate::smoke::{self, Smokes};
 use crate::{
-    Action, AlarmState, Colour, Drift, Held, Open, Phase, Promotion, Purpose, Raised, Reading, Reason,
-    Request, ReturnCause, Rules, Shift, TargetHealth, Weights,
+    Action, AlarmState, Before, Colour, Drift, Held, Open, Phase, Promotion, Purpose, Raised, Reading,
+    Reason, Request, ReturnCause, Rules, Shift, TargetHealth, Weights,
 };
 
 impl Planning<'_> {
@@ -123,9 +123,12 @@ impl Planning<'_> {
             }
             Phase::Shifting(shift) => Phase::Baking(shift.trial.clone()),
             Phase::Baking(trial) => {
+                let promotion = Promotion { trial: trial.clone(), ..Promotion::default() };
+                if !self.passes_gate(&mut open, Before::Promotion) {
+                    return self.keep(open);
+                }
                 self.because(Reason::Promotes);
                 self.again = true;
-                let promotion = Promotion { trial: trial.clone(), ..Promotion::default() };
                 return self.enter(open, Phase::Promoting(promotion));
             }
             Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => {
@@ -155,7 +158,7 @@ impl Planning<'_> {
         }
         // Nothing is told any more once it has weight.
         match smoke::judge(&open.smoke, &open.targets, open.colour) {
-            Smokes::Fine => open.smoke.clear(),
+            Smokes::Fine => {}
             Smokes::Missing(instance) => {
                 let waiting = format!("{} to tell what smoke.txt names", instance.0);
                 return self.wait_for_proof(open, waiting);
@@ -164,6 +167,10 @@ impl Planning<'_> {
                 return self.take_back(open, ReturnCause::TargetFailed { instance, detail: seen });
             }
         }
+        if !open.had_weight() && !self.passes_gate(&mut open, Before::Weight) {
+            return self.keep(open);
+        }
+        open.smoke.clear();
         let why = self.why_raised(&open);
         let was_lost = open.phase.trial().is_some_and(|trial| trial.raised == Raised::Missing);
         if let Some(counted) = open.counted.as_mut().filter(|_| was_lost) {
@@ -190,7 +197,10 @@ impl Planning<'_> {
         });
         match judged {
             _ if open.is_requested(Request::Hurry) => "an operator wants the rest at once".to_owned(),
-            _ if !open.had_weight() => format!("every {} target is healthy", open.colour),
+            _ if !open.had_weight() => {
+                let gate = if open.gate.is_some() { ", and the gate said yes" } else { "" };
+                format!("every {} target is healthy{gate}", open.colour)
+            }
             Some(judged) => judged,
             None => "the time of the share before is over".to_owned(),
         }
@@ -223,7 +233,7 @@ impl Planning<'_> {
         let (start, limit) = if had_weight {
             (start, self.policy.unknown_limit)
         } else {
-            (open.could_begin_at(), self.policy.install_deadline)
+            (open.could_begin_at(), schedule::to_first_weight(&open, self.policy))
         };
         if schedule::since(start, self.now) >= limit {
             let cause = self.joined(&open).unwrap_or(ReturnCause::NotProven { waiting });

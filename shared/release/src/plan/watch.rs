@@ -2,7 +2,7 @@
 
 use super::Planning;
 use super::installing::ended;
-use super::schedule::{latest_resume, since};
+use super::schedule::{latest_resume, since, to_first_weight};
 use crate::{
     AlarmState, Colour, DeploymentStatus, Open, Phase, Purpose, Reading, Reason, Request, ReturnCause,
     Routing, TargetHealth,
@@ -46,6 +46,9 @@ impl Planning<'_> {
             return Watch::Back(cause);
         }
         if let Some(cause) = self.paused_too_long(open) {
+            return Watch::Back(cause);
+        }
+        if let Some(cause) = self.refused_by_gate(open) {
             return Watch::Back(cause);
         }
         self.note_fix_forward(open.colour.other());
@@ -183,7 +186,7 @@ impl Planning<'_> {
             });
         }
         let waits_to_begin = !had_weight && matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_));
-        if waits_to_begin && since(open.could_begin_at(), self.now) >= self.policy.install_deadline {
+        if waits_to_begin && since(open.could_begin_at(), self.now) >= to_first_weight(open, self.policy) {
             return Watch::Back(ReturnCause::NotProven { waiting: what });
         }
         if !unreadable.is_empty() {

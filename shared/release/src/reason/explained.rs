@@ -86,6 +86,11 @@ pub const REASONS: &[Explained] = &[
         "Look at what `waiting` names: an instance's health, an alarm, the capacity.",
     ),
     word(
+        "waits_for_gate",
+        "All else is proven, and the gate has not said yes yet. The weight stays.",
+        "The gate's log; at `until` the release goes back.",
+    ),
+    word(
         "unknown",
         "AWS did not say what a decision needs. The weight stays, and goes back after UnknownLimit.",
         "The function's log: throttling, or a missing permission.",
@@ -336,6 +341,11 @@ pub const CAUSES: &[Explained] = &[
         "joined",
         "Instances that joined during the release have no candidate, and the others are too few.",
         "Nothing: one more attempt is made.",
+    ),
+    word(
+        "gate",
+        "The gate said no, or did not say yes within GateDeadline.",
+        "What it says, and its log; then `retry`. `Gate=none` goes without it.",
     ),
     word("aborted", "An operator gave it up.", "`retry` to try it once more."),
     word("superseded", "A newer upload took its place before it had traffic.", NOTHING),

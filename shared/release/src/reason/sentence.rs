@@ -91,6 +91,11 @@ impl Display for Reason {
             Self::NotProven { waiting } => {
                 write!(f, "the candidate gets no more traffic yet: waiting for {waiting}")
             }
+            Self::WaitsForGate { before, since, until, so_far } => {
+                write!(f, "the weight stays: waiting for the gate's yes before {before} since {since}")?;
+                so_far.iter().try_for_each(|why| write!(f, ", so far {why}"))?;
+                write!(f, "; without it the release goes back at {until}")
+            }
             Self::Unknown { what } => {
                 write!(f, "the weight stays, because this could not be read: {what}")
             }

@@ -68,6 +68,7 @@ pub(crate) fn policy() -> Policy {
         drift: Drift::Repair,
         harm: 10,
         at_max: AtMax::GoOn,
+        gate: Duration::ZERO,
         is_sound: true,
     }
 }

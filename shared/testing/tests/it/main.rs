@@ -17,6 +17,7 @@ mod evidence;
 mod faults;
 mod forecasts;
 mod freezes;
+mod gates;
 mod instances;
 mod newer_ledger;
 mod order;

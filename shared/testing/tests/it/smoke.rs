@@ -19,7 +19,7 @@ async fn asks(story: &Story, instance: &str, smoked: Vec<Smoked>) {
     let ports = story.world.ports();
     let known = read(&*ports, &story.world.service).await.unwrap();
     let smoke = Some(SmokeReport { instance: InstanceId(instance.to_owned()), smoked });
-    let reported = Reported { report: None, smoke };
+    let reported = Reported { smoke, ..Reported::default() };
     let world = story.world.world;
     reconcile_from(&*ports, &story.world.service, &story.policy, world, Wake::Question, known, reported)
         .await

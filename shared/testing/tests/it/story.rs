@@ -40,6 +40,7 @@ pub(crate) fn policy(strategy: &str) -> Policy {
         drift: Drift::Report,
         harm: 10,
         at_max: AtMax::GoOn,
+        gate: Duration::ZERO,
         is_sound: true,
     }
 }
