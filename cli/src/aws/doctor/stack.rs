@@ -20,7 +20,9 @@ pub(super) async fn look(
         let known = resources
             .iter()
             .filter_map(|one| Some((one.logical_resource_id()?, one.physical_resource_id()?)));
-        known.map(|(logical, physical)| (logical.to_owned(), physical.to_owned())).collect()
+        // What a condition leaves out has no name.
+        let made = known.filter(|(_, physical)| !physical.is_empty());
+        made.map(|(logical, physical)| (logical.to_owned(), physical.to_owned())).collect()
     });
     let stack = match resources {
         Ok(resources) => describe(&client, name, resources).await,
