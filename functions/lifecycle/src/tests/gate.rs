@@ -54,7 +54,7 @@ impl Service {
             "deploymentId": self.world.deployments(&self.name).pop().unwrap().id.0, "deploymentGroupId": "g", "lifecycleEvent": "ValidateService",
             "instanceId": instance, "service": "backend",
         });
-        handle(ports, gates, &self.settings, &self.world, question).await.unwrap()
+        handle(ports, gates, &self.settings, &self.world, Alias::Hooks, question).await.unwrap()
     }
 
     /// Both instances ask, and again after five seconds, so many times.
@@ -131,7 +131,7 @@ async fn nothing_but_a_hooks_question_asks_a_gate() {
         json!({"command": "promote", "service": "backend"}),
     ] {
         service.world.pass(Duration::from_secs(5));
-        handle(&service.world, &gates, &service.settings, &service.world, payload).await.unwrap();
+        handle(&service.world, &gates, &service.settings, &service.world, Alias::Operators, payload).await.unwrap();
     }
     assert_eq!((gates.asked().len(), service.has_weight()), (0, false));
     let status = service.send(json!({"command": "status", "service": "backend"})).await.unwrap();

@@ -71,6 +71,11 @@ impl SandboxSettings {
     pub(super) fn invoked_as(&self, qualified: &str) -> Self {
         Self { invoked: qualified.to_owned(), ..self.clone() }
     }
+
+    /// Where its log lies.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
 }
 
 fn make_executable(path: &Path) -> Result<()> {
