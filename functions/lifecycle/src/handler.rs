@@ -322,10 +322,7 @@ async fn hear(
     let is_due = is_needed || !looked_recently(&known.0, policy, clock);
     let looks = question.validates() && is_worth_a_look(&asker) && is_due;
     let ledger = if looks {
-        let (known, asked) = match asker {
-            Asker::Open => gate::asked(ports, gates, settings, clock, known).await,
-            Asker::Past(_) | Asker::Service | Asker::Stranger(_) => (known, None),
-        };
+        let (known, asked) = gate::asked(ports, gates, settings, clock, known).await;
         let reported = Reported { gate: asked, ..believed(&known.0, &asker, question, told, clock) };
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, reported)
             .await
