@@ -46,15 +46,16 @@ impl<'a> Functions<'a> {
     /// When there is none of that name, it may not be invoked, or it failed; with its own words.
     async fn invoke(&self, function: &str, alias: Option<&str>, payload: &Value) -> anyhow::Result<Value> {
         let name = format!("{}-{function}", self.stack);
-        let send = |alias: Option<&str>| {
-            let call = self.client.invoke().function_name(&name).set_qualifier(alias.map(str::to_owned));
-            call.payload(Blob::new(payload.to_string())).send()
+        let call = |alias: Option<&str>| {
+            let invocation =
+                self.client.invoke().function_name(&name).set_qualifier(alias.map(str::to_owned));
+            invocation.payload(Blob::new(payload.to_string())).send()
         };
-        let mut sent = send(alias).await;
+        let mut sent = call(alias).await;
         // A stack that was not updated yet has no alias, and rights that were given before there was one do not name it.
         let code = sent.as_ref().err().and_then(|error| error.code());
         if alias.is_some() && matches!(code, Some("ResourceNotFoundException" | "AccessDeniedException")) {
-            sent = send(None).await;
+            sent = call(None).await;
         }
         let output = match sent {
             Ok(output) => output,

@@ -322,8 +322,8 @@ async fn hear(
     let is_due = is_needed || !looked_recently(&known.0, policy, clock);
     let looks = question.validates() && is_worth_a_look(&asker) && is_due;
     let ledger = if looks {
-        let (known, asked) = gate::asked(ports, gates, settings, clock, known).await;
-        let reported = Reported { gate: asked, ..believed(&known.0, &asker, question, told, clock) };
+        let (known, gate) = gate::asked(ports, gates, settings, clock, known).await;
+        let reported = Reported { gate, ..believed(&known.0, &asker, question, told, clock) };
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, reported)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;

@@ -12,9 +12,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let settings = lambda::settings(Settings::read).await?;
     let config = lambda::sdk_config().await?;
     let (aws, gates) = (Aws::new(settings.clone(), &config), Functions::new(&config));
-    let handle = &|alias, payload| {
-        lifecycle::handler::handle(&aws, &gates, &settings, &SystemClock, alias, payload)
-    };
+    let handle =
+        &|alias, payload| lifecycle::handler::handle(&aws, &gates, &settings, &SystemClock, alias, payload);
     lambda::run_by_arn(|payload, arn| {
         let alias = Alias::of(&arn);
         async move { Box::pin(handle(alias, payload?)).await }

@@ -131,7 +131,9 @@ async fn nothing_but_a_hooks_question_asks_a_gate() {
         json!({"command": "promote", "service": "backend"}),
     ] {
         service.world.pass(Duration::from_secs(5));
-        handle(&service.world, &gates, &service.settings, &service.world, Alias::Operators, payload).await.unwrap();
+        handle(&service.world, &gates, &service.settings, &service.world, Alias::Operators, payload)
+            .await
+            .unwrap();
     }
     assert_eq!((gates.asked().len(), service.has_weight()), (0, false));
     let status = service.send(json!({"command": "status", "service": "backend"})).await.unwrap();

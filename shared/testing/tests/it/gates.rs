@@ -114,8 +114,8 @@ async fn nothing_gets_weight_before_the_first_yes_and_nothing_is_a_success_befor
         story.codedeploy_agrees().await;
         assert_eq!(story.live(), Some((2, Colour::Green)), "{strategy}");
         story.is_at_rest();
-        let receipts = story.world.world.receipts().into_values();
-        let receipt = receipts.filter(|receipt| receipt.number.0 == 2).next_back().unwrap();
+        let mut receipts = story.world.world.receipts().into_values();
+        let receipt = receipts.rfind(|receipt| receipt.number.0 == 2).unwrap();
         assert_eq!(receipt.steps[0].reason, "every green target is healthy, and the gate said yes");
     }
 }
