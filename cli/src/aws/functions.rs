@@ -50,13 +50,13 @@ impl<'a> Functions<'a> {
             let call = self.client.invoke().function_name(&name).set_qualifier(alias.map(str::to_owned));
             call.payload(Blob::new(payload.to_string())).send()
         };
-        let mut sent = send(alias).await;
+        let mut invoked = send(alias).await;
         // A stack that was not updated yet has no alias, and rights that were given before there was one do not name it.
-        let code = sent.as_ref().err().and_then(|error| error.code());
+        let code = invoked.as_ref().err().and_then(|error| error.code());
         if alias.is_some() && matches!(code, Some("ResourceNotFoundException" | "AccessDeniedException")) {
-            sent = send(None).await;
+            invoked = send(None).await;
         }
-        let output = match sent {
+        let output = match invoked {
             Ok(output) => output,
             Err(error) if error.code() == Some("ResourceNotFoundException") => {
                 bail!(
