@@ -182,9 +182,9 @@ fn told(text: &str) -> String {
     for letter in text.chars() {
         let before = shown.len();
         if letter.is_control() {
-            shown.extend(letter.escape_default())
+            shown.extend(letter.escape_default());
         } else {
-            shown.push(letter)
+            shown.push(letter);
         }
         if shown.len() > TOLD {
             shown.truncate(before);
