@@ -1,6 +1,8 @@
 //! S3 and Lambda, as whoever calls may use them.
 
+pub(crate) mod doctor;
 pub(crate) mod functions;
+pub(crate) mod logs;
 pub(crate) mod receipts;
 
 use crate::release::{Address, Seen, Summary};
@@ -12,6 +14,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use clap::Args;
 use greenlight::aws::classify::{CallError, Caller, failure_of};
 use greenlight::failure::{Class, Failure};
+use greenlight::lambda::SystemClock;
+use greenlight::ports::Clock as _;
+use jiff::Timestamp;
 use release::{Revision, UnknownFields};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::Path;
@@ -60,6 +65,11 @@ impl Account {
         }
         config.load().await
     }
+}
+
+/// The time, where it is read: everything else is told it.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 /// A bundle in S3, readable by ranges, as it is: the version that is named, or the newest.
@@ -203,8 +213,14 @@ impl Looks {
         let told = ObjectTags::from(tags.tag_set.as_slice()).told;
         let ended = told.as_ref().is_some_and(|(word, _)| word.is_final());
         let summary = if ended { None } else { self.summary().await };
-        let open = number.and_then(|number| summary?.of(number));
-        Ok(Seen { told, open })
+        let summary = summary.as_ref().zip(number);
+        Ok(Seen {
+            told,
+            open: summary.and_then(|(summary, number)| summary.of(number)),
+            frozen_until: summary
+                .and_then(|(summary, number)| summary.frozen_until(number))
+                .map(str::to_owned),
+        })
     }
 
     async fn summary(&self) -> Option<Summary> {

@@ -1,8 +1,10 @@
 //! What an operator says to the functions. They act, by their own rights; who may say it is decided by IAM.
 
 mod answer;
+pub(crate) mod doctor;
 mod explain;
 mod firewall;
+mod logs;
 mod page;
 mod show;
 mod status;
@@ -22,6 +24,16 @@ pub(crate) enum Operator {
     ///
     /// Without a service all of them. Ends with 0, or with 3 when a service cannot be asked.
     Status(status::Arguments),
+    /// Says what is wrong with the stack, of which object, and what to do.
+    ///
+    /// Looks at stack and drift, functions and their logs, alarms, queues of failures, schedules, buckets, topic, firewall, and
+    /// at each service's rules, ledger, instances and agents. Ends with 0 when nothing is wrong, 1 when something is, 2 when
+    /// the command is not understood, and 3 when nothing could be said.
+    Doctor(doctor::Arguments),
+    /// Tells what the functions decided, and what went wrong, in sentences.
+    ///
+    /// The last of it comes last. Ends with 0, or with 3 when the logs cannot be read.
+    Logs(logs::Arguments),
     /// Lists the last releases of a service, the newest first, with their verdicts and reasons.
     Releases(Service),
     /// Shows what a release has left: its steps and why, what was counted, how it ended.
@@ -139,6 +151,8 @@ impl Operator {
     pub(crate) async fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Status(arguments) => status::run(arguments).await,
+            Self::Doctor(arguments) => arguments.run().await,
+            Self::Logs(arguments) => arguments.run().await,
             Self::Releases(Service { service, asked }) => releases(service, asked).await,
             Self::Show(arguments) => arguments.run().await,
             Self::Page(asked) => page::run(asked).await,

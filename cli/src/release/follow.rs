@@ -11,6 +11,8 @@ pub(crate) struct Seen {
     pub(crate) told: Option<(VerdictWord, String)>,
     /// The release, if it is the one under way.
     pub(crate) open: Option<Open>,
+    /// Until when it waits for the end of a freeze, if it does.
+    pub(crate) frozen_until: Option<String>,
 }
 
 /// Where a release stands, as it is said once.
@@ -61,15 +63,20 @@ impl Follow {
         });
         // A summary may be older than the verdict.
         let open = seen.open.as_ref().filter(|_| ended.is_none());
+        let frozen = seen.frozen_until.as_ref().filter(|_| open.is_none() && ended.is_none());
         let step = Step {
             verdict: seen.told.as_ref().map_or("unseen", |(word, _)| word.as_str()).to_owned(),
             phase: open.map(|open| one_line(&open.phase)),
             weight: open.map(|open| open.weight),
-            reason: match (open, &seen.told) {
-                (Some(open), _) if open.paused => "paused by an operator".to_owned(),
-                (Some(Open { says: Some(says), .. }), _) => one_line(says),
-                (_, Some((_, reason))) => one_line(reason),
-                (_, None) => String::new(),
+            reason: match (open, frozen, &seen.told) {
+                (Some(open), ..) if open.paused => "paused by an operator".to_owned(),
+                (Some(Open { says: Some(says), .. }), ..) => one_line(says),
+                (_, Some(until), told) => {
+                    let reason = told.as_ref().map(|(_, reason)| format!("{reason}; ")).unwrap_or_default();
+                    one_line(&format!("{reason}an operator lets no release open until {until}"))
+                }
+                (_, None, Some((_, reason))) => one_line(reason),
+                (_, None, None) => String::new(),
             },
         };
         if self.said.as_ref() == Some(&step) {
@@ -103,7 +110,7 @@ mod tests {
     use super::*;
 
     fn told(word: VerdictWord, reason: &str) -> Seen {
-        Seen { told: Some((word, reason.to_owned())), open: None }
+        Seen { told: Some((word, reason.to_owned())), ..Seen::default() }
     }
 
     fn shifting(weight: u8) -> Seen {
@@ -137,6 +144,18 @@ mod tests {
         ];
         assert_eq!(said, expected);
         assert_eq!(looks.iter().filter_map(|(_, ended)| *ended).collect::<Vec<_>>(), [Ended::Live]);
+    }
+
+    #[test]
+    fn a_release_that_waits_for_the_end_of_a_freeze_says_so_until_it_has_a_verdict() {
+        let frozen = |seen| Seen { frozen_until: Some("2026-12-27T06:00:00Z".to_owned()), ..seen };
+        let said = |seen| Follow::default().look(&seen).0.unwrap().in_words();
+        assert_eq!(
+            said(frozen(told(VerdictWord::Waiting, "release 42 waits"))),
+            "waiting: release 42 waits; an operator lets no release open until 2026-12-27T06:00:00Z"
+        );
+        assert_eq!(said(frozen(told(VerdictWord::Superseded, "by 43"))), "superseded: by 43");
+        assert_eq!(said(frozen(shifting(10))), "accepted, shifting at 10 %: release 42 opens");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use serde::Deserialize;
 pub(crate) struct Summary {
     phase: String,
     open: Option<UnderWay>,
+    waiting: Option<u64>,
+    #[serde(default, rename = "frozenUntil")]
+    frozen_until: Option<String>,
 }
 
 /// The release that is under way.
@@ -39,6 +42,11 @@ impl Summary {
             self.open.as_ref().filter(|open| open.number == number)?;
         Some(Open { phase: self.phase.clone(), weight: *weight, paused: *paused, says: says.clone() })
     }
+
+    /// Until when one release waits for the end of a freeze, if it does.
+    pub(crate) fn frozen_until(&self, number: u64) -> Option<&str> {
+        self.frozen_until.as_deref().filter(|_| self.waiting == Some(number))
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +72,7 @@ mod tests {
                 says: Some("green failed 0 of 44".to_owned()),
             }),
             waiting: Some(ReleaseNumber(14_301)),
+            frozen_until: Some("2026-12-27T06:00:00Z".parse().unwrap()),
             last: Some(Over {
                 number: ReleaseNumber(14_101),
                 commit,
@@ -79,5 +88,7 @@ mod tests {
             says: Some("green failed 0 of 44".to_owned()),
         };
         assert_eq!((summary.of(14_201), summary.of(14_101)), (Some(open), None));
+        assert_eq!(summary.frozen_until(14_301), Some("2026-12-27T06:00:00Z"));
+        assert_eq!(summary.frozen_until(14_201), None, "it is open already");
     }
 }

@@ -3,6 +3,8 @@
 
 mod check;
 #[cfg(feature = "aws")]
+mod eyes;
+#[cfg(feature = "aws")]
 mod operator;
 mod pack;
 #[cfg(feature = "aws")]

@@ -197,7 +197,7 @@ fn a_shell_learns_every_command() {
         Command::new(env!("CARGO_BIN_EXE_greenlight")).args(["completions", "bash"]).output().unwrap();
     assert!(output.status.success());
     let bash = String::from_utf8(output.stdout).unwrap();
-    for command in ["status", "rollback", "freeze", "unblock", "bundle", "completions"] {
+    for command in ["status", "logs", "doctor", "rollback", "freeze", "unblock", "bundle", "completions"] {
         assert!(bash.contains(&format!("greenlight,{command})")), "{command}");
     }
 }

@@ -70,6 +70,25 @@ fn time_that_is_over_is_no_verdict() {
 }
 
 #[test]
+fn a_release_that_waits_for_the_end_of_a_freeze_says_until_when() {
+    let summary = Answer::ok(
+        r#"{"service":"backend","phase":"idle","live":null,"waiting":14201,"frozenUntil":"2026-12-27T06:00:00Z",
+            "last":null,"open":null}"#,
+    );
+    let s3 = StubAws::prepared(vec![
+        ("tagging", vec![verdict("waiting", "release 14201 waits")]),
+        ("public/backend.json", vec![summary]),
+    ]);
+    let (said, _) = text(&s3.run(&["release", "wait", URI, "--version-id", "v7", "--timeout", "0"]));
+    assert!(
+        said.ends_with(
+            "waiting: release 14201 waits; an operator lets no release open until 2026-12-27T06:00:00Z\n"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn an_upload_that_may_not_be_read_is_no_reason_to_wait_for_hours() {
     for (status, code) in [("403 Forbidden", "AccessDenied"), ("404 Not Found", "NoSuchKey")] {
         let output = wait(vec![Answer::error(status, code)], &[]);

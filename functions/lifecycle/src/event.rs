@@ -315,7 +315,8 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         return Ok(Event::Page);
     }
     if payload.get("command").is_some() {
-        let Commanded { service, command, dry_run } = COMMAND.read(payload, payload)?;
+        let Commanded { service, command, dry_run } =
+            COMMAND.read(payload, payload).map_err(naming_every_command)?;
         if service.is_none() && command != Command::Status {
             return Err(EventError::Lacks { kind: COMMAND.name, member: "service", sample: COMMAND.sample });
         }
@@ -343,6 +344,21 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
             Ok(Event::DeploymentChanged { group: detail.deployment_group, deployment: detail.deployment_id })
         }
         _ => Err(EventError::Unrecognised),
+    }
+}
+
+/// Commands that say more than a service are kinds of their own, which the list of the others lacks.
+fn naming_every_command(error: EventError) -> EventError {
+    match error {
+        EventError::Malformed { kind, path, detail, sample } if detail.contains("unknown variant") => {
+            EventError::Malformed {
+                kind,
+                path,
+                detail: format!("{detail}, `freeze`, `thaw`, `page`"),
+                sample,
+            }
+        }
+        other => other,
     }
 }
 
@@ -391,7 +407,10 @@ mod tests {
     #[test]
     fn an_unknown_command_is_refused_by_name() {
         let error = parse(&json!({"command": "explode", "service": "backend"})).unwrap_err();
-        assert!(greenlight::failure::chain(&error).contains("explode"), "{error}");
+        let said = greenlight::failure::chain(&error);
+        for word in ["explode", "`status`", "`retry`", "`freeze`", "`thaw`", "`page`"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use capacity::Capacity;
 use sandbox::{Sandbox, SandboxSettings};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -133,6 +134,11 @@ impl Functions {
     /// The invocations so far.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Where the log of a function lies.
+    pub(crate) fn log(&self, name: &str) -> Option<&Path> {
+        self.pools.get(name).map(|pool| pool.settings.log())
     }
 
     /// Names in order.

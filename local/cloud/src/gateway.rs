@@ -4,6 +4,7 @@ mod answers;
 mod control;
 mod faults;
 mod load_balancing;
+mod logs;
 mod recognise;
 mod record;
 mod uploads;
@@ -31,7 +32,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use recognise::{Call, form_value, recognise};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -174,6 +175,10 @@ impl Gateway {
         match (call.service.as_str(), call.operation.as_str()) {
             ("codedeploy", operation) => self.codedeploy(operation, known).await,
             ("lambda", "Invoke") => self.invoke(call, &request, known.clone()).await,
+            ("logs", operation) => match self.log(operation, known).await {
+                Some(answer) => json_answer(StatusCode::OK, &answer),
+                None => self.pass_on(call, request).await,
+            },
             ("wafv2", operation) if firewall::is_change(operation) => {
                 let response = self.pass_on(call, request).await;
                 self.after(response, self.edge.firewall.changed()).await
@@ -231,6 +236,26 @@ impl Gateway {
             tracing::error!(error = %format!("{error:#}"), "the load balancer could not learn of a change");
         }
         response
+    }
+
+    /// What CloudWatch Logs knows of functions, and of the agents on instances: none for what the emulator knows.
+    async fn log(&self, operation: &str, body: &Bytes) -> Option<Value> {
+        match operation {
+            "FilterLogEvents" => {
+                let asked: logs::Asked = serde_json::from_slice(body).ok()?;
+                let log = self.functions.log(asked.function()?)?;
+                // A function that has not run has written none.
+                let text = tokio::fs::read(log).await.unwrap_or_default();
+                Some(asked.of(&String::from_utf8_lossy(&text)))
+            }
+            "DescribeLogStreams" => {
+                let asked: Value = serde_json::from_slice(body).ok()?;
+                let name = asked["logStreamNamePrefix"].as_str()?;
+                self.control.fleet.instance(name.strip_suffix("/agent")?)?;
+                Some(json!({ "logStreams": [{ "logStreamName": name }] }))
+            }
+            _ => None,
+        }
     }
 
     async fn codedeploy(&self, operation: &str, body: &Bytes) -> Response<Body> {

@@ -1,11 +1,10 @@
 //! `local demo`: a whole release story, told while it happens.
 
 mod attack;
-mod decision;
 mod decisions;
-mod sentences;
 mod story;
 
+use self::decisions::Decisions;
 use crate::display::Display;
 use crate::product::Product;
 use crate::releases::Releases;
@@ -14,7 +13,6 @@ use crate::tally::attack::Attack;
 use anyhow::{Context, Result};
 use attack::Told;
 use cloud::{Cloud, Options, Places};
-use decisions::Decisions;
 use jiff::Timestamp;
 use story::Story;
 use visitors::{Counts, HostRate, Log, Plan, Visitors};

@@ -2,7 +2,8 @@
 
 mod line;
 
-pub use line::{Line, Tone};
+pub use decisions::Tone;
+pub use line::Line;
 
 use crate::timeline::Timeline;
 use console::Style;

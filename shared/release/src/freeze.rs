@@ -3,11 +3,14 @@
 
 use crate::stored::UnknownFields;
 use crate::{CommandAnswer, Ledger};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a reason at most.
 const LONGEST_REASON: usize = 256;
+
+/// Days that a freeze may last. Who meant more has mistyped a year, and what nobody can deploy is not noticed until it burns.
+const LONGEST_DAYS: i64 = 90;
 
 /// Until when no release opens, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,7 +28,7 @@ pub struct Freeze {
 
 /// Writes a freeze into the ledger. A later one takes the place of an earlier one.
 ///
-/// Refused: one that has ended already, and one without a reason, or with one that is longer than 256 bytes or holds control
+/// Refused: one that has ended already, one that ends in more than 90 days, and one without a reason, or with one that is longer than 256 bytes or holds control
 /// characters: whoever finds the service frozen at night has nothing else to go by.
 pub fn accept_freeze(
     ledger: &Ledger,
@@ -37,6 +40,13 @@ pub fn accept_freeze(
     let reason = reason.trim();
     if until <= now {
         return (ledger.clone(), refused(format!("no freeze: {until} is over already")));
+    }
+    if until.duration_since(now) > SignedDuration::from_hours(24 * LONGEST_DAYS) {
+        let says = format!(
+            "no freeze: {until} is more than {LONGEST_DAYS} days away; freeze for {LONGEST_DAYS}d at most, and once more before \
+             that is over"
+        );
+        return (ledger.clone(), refused(says));
     }
     if reason.is_empty() || reason.len() > LONGEST_REASON || reason.contains(char::is_control) {
         let says = format!("no freeze: say why, in one line of at most {LONGEST_REASON} bytes");

@@ -27,6 +27,9 @@ pub struct Summary {
     pub open: Option<UnderWay>,
     /// The number of the newest bundle that waits.
     pub waiting: Option<ReleaseNumber>,
+    /// Until when an operator lets no release open. Why is for those who can ask for the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_until: Option<Timestamp>,
     /// The release that ended last.
     pub last: Option<Over>,
 }
@@ -111,6 +114,7 @@ impl Summary {
                 says: evidence::said(open, policy, now),
             }),
             waiting: ledger.pending.as_ref().map(|pending| pending.number),
+            frozen_until: ledger.frozen.as_ref().map(|freeze| freeze.until).filter(|until| *until > now),
             last: ledger.releases.last().map(|past| Over {
                 number: past.upload.number,
                 commit: past.upload.commit.clone(),

@@ -61,6 +61,11 @@ impl SandboxSettings {
             next: Arc::default(),
         })
     }
+
+    /// Where its log lies.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
 }
 
 fn make_executable(path: &Path) -> Result<()> {

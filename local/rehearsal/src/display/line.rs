@@ -1,37 +1,20 @@
 //! One line of what is told, and how it looks.
 
 use console::Style;
+use decisions::Tone;
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// How wide a service's name is printed.
 const SERVICE: usize = 9;
 
-/// What a line means to its reader, and so its colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Tone {
-    /// It happened.
-    #[default]
-    Plain,
-    /// Nothing happens yet.
-    Waits,
-    /// A step forward.
-    Step,
-    /// It went live, or came to rest.
-    Good,
-    /// It goes back, was refused, or is in trouble.
-    Bad,
-}
-
-impl Tone {
-    fn style(self) -> Style {
-        match self {
-            Self::Plain => Style::new(),
-            Self::Waits => Style::new().dim(),
-            Self::Step => Style::new().cyan(),
-            Self::Good => Style::new().green(),
-            Self::Bad => Style::new().red(),
-        }
+fn style(tone: Tone) -> Style {
+    match tone {
+        Tone::Plain => Style::new(),
+        Tone::Waits => Style::new().dim(),
+        Tone::Step => Style::new().cyan(),
+        Tone::Good => Style::new().green(),
+        Tone::Bad => Style::new().red(),
     }
 }
 
@@ -60,7 +43,7 @@ impl Line {
         let since = Duration::try_from(self.at.duration_since(began)).unwrap_or_default();
         let time = Style::new().dim().force_styling(coloured);
         let name = Style::new().bold().force_styling(coloured);
-        let text = self.tone.style().force_styling(coloured).apply_to(&self.text);
+        let text = style(self.tone).force_styling(coloured).apply_to(&self.text);
         let time = time.apply_to(format!("{:>6.1} s", since.as_secs_f64()));
         match &self.service {
             Some(service) => format!("{time}  {}  {text}", name.apply_to(format!("{service:<SERVICE$}"))),

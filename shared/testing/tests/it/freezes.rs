@@ -95,3 +95,27 @@ async fn a_freeze_that_says_nothing_is_refused() {
         assert!(said.refused && !said.changed && next == ledger, "{reason:?}: {}", said.says);
     }
 }
+
+#[tokio::test]
+async fn a_freeze_ends_within_ninety_days() {
+    let story = Story::with_live("AllAtOnce").await;
+    let said = freezes(&story, 24 * 365 * 100).await;
+    assert!(said.refused && said.says.contains("freeze for 90d at most"), "{}", said.says);
+    assert_eq!(story.ledger().frozen, None);
+    assert!(freezes(&story, 24 * 90 + 1).await.refused);
+    assert!(freezes(&story, 24 * 90).await.changed);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_release_hears_of_the_freeze_and_not_of_its_reason() {
+    let story = Story::with_live("AllAtOnce").await;
+    freezes(&story, 12).await;
+    let until = story.ledger().frozen.unwrap().until;
+    story.push(2).await;
+    story.after(60).await;
+    let summary = story.world.world.summary(&story.world.service).unwrap();
+    assert_eq!((summary.waiting, summary.frozen_until), (Some(ReleaseNumber(2)), Some(until)));
+    story.after(13 * HOUR).await;
+    let summary = story.world.world.summary(&story.world.service).unwrap();
+    assert_eq!((summary.waiting, summary.frozen_until), (None, None));
+}

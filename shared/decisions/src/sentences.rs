@@ -1,12 +1,11 @@
 //! Each reason as a sentence, with what its decision saw.
 
-use super::decision::{Decision, Placed};
-use crate::display::Tone;
+use crate::{Decision, Placed, Tone};
 use release::evidence::Judgement;
 use release::{Colour, Reason, ReturnCause, Target, TargetStatus};
 
 /// What a reason means to its reader.
-pub(super) fn tone(reason: &Reason) -> Tone {
+pub fn tone(reason: &Reason) -> Tone {
     match reason {
         Reason::Installed
         | Reason::Adopted
@@ -67,7 +66,7 @@ pub(super) fn tone(reason: &Reason) -> Tone {
 }
 
 /// What a person is told of a reason: more than it says by itself where the decision names the release and its colours.
-pub(super) fn sentence(reason: &Reason, decision: &Decision) -> String {
+pub fn sentence(reason: &Reason, decision: &Decision) -> String {
     let about = About(decision);
     let (release, found, candidate, live) = (about.release(), about.found(), about.candidate(), about.live());
     match reason {
@@ -304,7 +303,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// A decision record for every reason and every cause of a way back.
-    const RECORDS: &str = include_str!("records/reasons.jsonl");
+    const RECORDS: &str = include_str!("../records/reasons.jsonl");
 
     fn recorded() -> Vec<Decision> {
         RECORDS.lines().filter_map(|line| Decision::read(line).unwrap()).collect()

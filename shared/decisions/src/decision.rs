@@ -8,29 +8,33 @@ use serde_json::Value;
 
 /// A decision.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Decision {
+pub struct Decision {
     /// When its pass began to look.
-    pub(super) at: Timestamp,
-    pub(super) service: String,
+    pub at: Timestamp,
+    /// Of which service.
+    pub service: String,
     /// Why it was decided.
-    pub(super) why: Vec<Reason>,
+    pub why: Vec<Reason>,
     /// The candidate's share of the traffic that it asks for, in percent.
-    pub(super) weight: Option<u64>,
+    pub weight: Option<u64>,
     /// The release that it leaves open.
-    pub(super) open: Option<Placed>,
+    pub open: Option<Placed>,
     /// The release that it found open.
-    pub(super) found: Option<Placed>,
+    pub found: Option<Placed>,
     /// What was live before it.
-    pub(super) live: Option<Placed>,
-    pub(super) seen: Observation,
+    pub live: Option<Placed>,
+    /// What its pass saw of AWS.
+    pub seen: Observation,
 }
 
 /// A release and where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(from = "StoredRelease")]
-pub(super) struct Placed {
-    pub(super) number: ReleaseNumber,
-    pub(super) colour: Colour,
+pub struct Placed {
+    /// Its number.
+    pub number: ReleaseNumber,
+    /// Where it runs.
+    pub colour: Colour,
 }
 
 /// As the ledger stores it.
@@ -78,7 +82,7 @@ impl Decision {
     ///
     /// # Errors
     /// When the line is a decision record of another form.
-    pub(super) fn read(line: &str) -> Result<Option<Self>, serde_json::Error> {
+    pub fn read(line: &str) -> Result<Option<Self>, serde_json::Error> {
         let Ok(record) = serde_json::from_str::<Value>(line) else { return Ok(None) };
         if record.get("pass").is_none() {
             return Ok(None);
@@ -103,18 +107,18 @@ impl Decision {
     }
 
     /// How many targets of a colour were seen healthy, and of how many.
-    pub(super) fn healthy(&self, colour: Colour) -> Option<(usize, usize)> {
+    pub fn healthy(&self, colour: Colour) -> Option<(usize, usize)> {
         Some((self.seen.healthy_count(colour)?, self.seen.health.of(colour).known()?.len()))
     }
 
     /// How many alarms of a colour fire, where they were read.
-    pub(super) fn firing(&self, colour: Colour) -> Option<usize> {
+    pub fn firing(&self, colour: Colour) -> Option<usize> {
         let alarms = self.seen.alarms.of(colour).known()?;
         Some(alarms.values().filter(|state| **state == AlarmState::Firing).count())
     }
 
     /// Whether a colour was seen to get traffic from the release's rule.
-    pub(super) fn has_traffic(&self, colour: Colour) -> bool {
+    pub fn has_traffic(&self, colour: Colour) -> bool {
         let rule = self.seen.rules.known().and_then(|rules| rules.release.as_ref());
         rule.is_some_and(|rule| rule.weights.gives(colour))
     }
