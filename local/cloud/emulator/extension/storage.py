@@ -14,15 +14,20 @@ def correct() -> None:
     # The local cloud's gateway delivers S3's notifications itself, in AWS's own shape. Test events stay moto's.
     notifications.send_event = lambda *_: None
 
-    # SDKs that read strictly want AWS's root element.
-    inherited = S3Response.get_bucket_notification
+    # SDKs that read strictly want AWS's root elements.
+    for call, root in (("notification", "NotificationConfiguration"), ("versioning", "VersioningConfiguration")):
+        _answer_with_root(f"get_bucket_{call}", root)
 
-    def get_bucket_notification(self: Any) -> Any:
+
+def _answer_with_root(call: str, root: str) -> None:
+    inherited = getattr(S3Response, call)
+
+    def answered(self: Any) -> Any:
         status, headers, body = inherited(self)
         text = body.decode() if isinstance(body, bytes) else body
-        return status, headers, re.sub(r"(</?)GetBucketNotification\w*", r"\1NotificationConfiguration", text)
+        return status, headers, re.sub(r"(</?)GetBucket\w*", rf"\1{root}", text)
 
-    S3Response.get_bucket_notification = get_bucket_notification
+    setattr(S3Response, call, answered)
 
 
 @resource("AWS::S3::Bucket")
