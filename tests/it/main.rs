@@ -6,6 +6,7 @@
 mod contracts;
 mod cost;
 mod deploy_policy;
+mod doctor_on_the_cloud;
 mod documents;
 mod end_to_end;
 mod events_catalog;

@@ -47,27 +47,30 @@ fn succeed(command: &mut Command) -> String {
 }
 
 /// A running `local up`; dropping it ends it.
-struct Up {
+pub(crate) struct Up {
     process: Child,
     /// Kept open, because it says on its way out what it does.
     _told: Lines<BufReader<ChildStdout>>,
 }
 
 impl Up {
-    /// Starts it, and answers the environment file that it names when all else runs.
-    fn start(local: &Path) -> (Self, PathBuf) {
+    /// Starts it, and answers how it says that it is used, when all runs.
+    pub(crate) fn start(local: &Path) -> (Self, Vec<String>) {
         let mut command = Command::new(local);
         command.args(["up", "--port", "4577", "--load-balancer-port", "8077"]).current_dir(root());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut told = BufReader::new(process.stdout.take().unwrap()).lines();
         // The last line of the instructions is about the control endpoint.
-        let mut instructions =
-            told.by_ref().map(Result::unwrap).take_while(|line| !line.contains("/_local/"));
-        let line = instructions.find(|line| line.contains("--env-vars"));
-        let up = Self { process, _told: told };
-        let line = line.expect("`local up` ended, or names no environment");
-        (up, PathBuf::from(line.split("--env-vars ").nth(1).unwrap().trim()))
+        let instructions =
+            told.by_ref().map(Result::unwrap).take_while(|line| !line.contains("/_local/")).collect();
+        (Self { process, _told: told }, instructions)
     }
+}
+
+/// The environment file that `local up` names where there are containers.
+fn environment(instructions: &[String]) -> PathBuf {
+    let line = instructions.iter().find_map(|line| line.split("--env-vars ").nth(1));
+    PathBuf::from(line.expect("`local up` ended, or names no environment").trim())
 }
 
 impl Drop for Up {
@@ -147,7 +150,8 @@ fn every_sample_event_is_answered_in_a_container_on_the_local_cloud() {
     succeed(Command::new("docker").args(["build", "--quiet", "--tag", IMAGE]).arg(out.join("image")));
 
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (_up, environment) = Up::start(&local);
+    let (_up, instructions) = Up::start(&local);
+    let environment = environment(&instructions);
     let (all, refused) = (samples(), refused());
     assert!(all.len() > 50, "only {} samples", all.len());
     assert!(refused.keys().all(|name| all.contains_key(name)), "a sample that is not there is refused");
