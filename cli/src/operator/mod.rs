@@ -14,6 +14,7 @@ mod text;
 use crate::aws::functions::Functions;
 use crate::{aws, say};
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use release::Command;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -138,11 +139,22 @@ pub(crate) struct Freeze {
     #[arg(long)]
     reason: String,
     /// For how long, as 90m, 12h or 3d
-    #[arg(long = "for", value_name = "TIME", required_unless_present = "until", conflicts_with = "until")]
+    #[arg(long = "for", value_name = "TIME", value_parser = a_time, required_unless_present = "until", conflicts_with = "until")]
     time: Option<String>,
     /// Until when, as 2026-12-27T06:00:00Z
-    #[arg(long)]
+    #[arg(long, value_parser = an_instant)]
     until: Option<String>,
+}
+
+fn a_time(text: &str) -> Result<String, &'static str> {
+    duration::parse(text).map(|_| text.to_owned()).ok_or("a whole number and its unit, as 90m, 12h or 3d")
+}
+
+fn an_instant(text: &str) -> Result<String, &'static str> {
+    let is_one = text.parse::<Timestamp>().is_ok();
+    is_one
+        .then(|| text.to_owned())
+        .ok_or("an instant with its zone, as 2026-12-27T06:00:00Z; --for 12h needs none")
 }
 
 /// The command means nothing at the moment, and changes nothing.

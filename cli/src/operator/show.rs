@@ -58,7 +58,9 @@ fn page(receipt: &Receipt) -> String {
         format!("  why      {reason}"),
     ];
     if let Some(failed) = receipt.failed_by_candidate {
-        lines.push(format!("  harm     {failed} requests or more were failed by this version"));
+        lines.push(format!(
+            "  harm     at least {failed} requests, of those that were counted, were failed by this version"
+        ));
     }
     lines.push(format!(
         "  way      {}, bake {}, attempt {}, on {}{}",
@@ -97,7 +99,7 @@ fn page(receipt: &Receipt) -> String {
     lines.join("\n")
 }
 
-fn sums(sums: &Sums) -> Vec<String> {
+pub(super) fn sums(sums: &Sums) -> Vec<String> {
     let counted = [("by the instances", &sums.instances), ("by CloudWatch", &sums.cloudwatch)];
     let counted = counted.into_iter().filter_map(|(by, counted)| Some((by, counted.as_ref()?)));
     counted.map(|(by, counted)| format!("{} ({by})", failures(counted))).collect()

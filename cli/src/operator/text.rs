@@ -1,6 +1,7 @@
 //! A service and its releases as text.
 
 use super::answer::Shown;
+use super::show::sums;
 use jiff::Timestamp;
 use release::{Colour, Freeze, Instances, Ledger, Past, Purpose, Status, Verdict};
 use std::fmt::Write as _;
@@ -31,6 +32,9 @@ pub(crate) fn status(shown: &Shown) -> String {
     }
     for sentence in &status.now {
         lines.push(format!("  now    {sentence}"));
+    }
+    if let Some(counted) = ledger.open.as_ref().and_then(|open| open.counted.as_ref()) {
+        lines.extend(sums(&counted.sums()).iter().map(|line| format!("  so far {line}")));
     }
     if let Some(pending) = &ledger.pending {
         lines.push(format!("  next   release {} ({}) waits", pending.number, pending.commit));
@@ -119,6 +123,12 @@ pub(super) fn ago(since: Timestamp, now: Timestamp) -> String {
 /// The last releases, the newest first.
 pub(crate) fn releases(ledger: &Ledger) -> String {
     let mut page = String::new();
+    if let Some(open) = &ledger.open {
+        let (what, since) = (named(open.purpose), open.opened_at.strftime("%Y-%m-%d %H:%M UTC"));
+        let (number, commit, colour) = (open.upload.number, &open.upload.commit, open.colour);
+        writeln!(page, "{what} {number} ({commit}) on {colour} is {}, opened {since}", open.phase.word())
+            .unwrap_or_default();
+    }
     for past in ledger.releases.iter().rev() {
         writeln!(page, "{}", of_past(past)).unwrap_or_default();
     }

@@ -64,7 +64,9 @@ pub fn accept_freeze(
         Some(open) => format!("; {} goes on to its end, abort gives it up", crate::command::named(open)),
         None => String::new(),
     };
-    let says = format!("no release opens until {until}, or until thaw; uploads wait, rollbacks do not{open}");
+    let says = format!(
+        "no release opens until {until}, or until thaw; what is uploaded waits, and the newest opens then; rollbacks go on{open}"
+    );
     (next, CommandAnswer { changed: true, refused: false, says })
 }
 

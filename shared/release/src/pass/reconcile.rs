@@ -4,7 +4,7 @@ use super::decisions::Write as Written;
 use super::way_back::{LookWithoutLedger, TakeBack, WayBack};
 use super::{Class, Decided, Failed, Given, Kept, LedgerVersion, Records, Stored, Swap};
 use crate::plan::{Action, Effect, Outcome, Plan, Reads, refusal};
-use crate::{Ledger, Observation, Rules, Wake, asked};
+use crate::{Ledger, Observation, Phase, ReturnCause, Rules, Wake, asked};
 use jiff::Timestamp;
 
 /// A reconcile between two calls: the call that it waits for.
@@ -205,6 +205,19 @@ impl Acting {
         Next::Act(Act { acting: self, action })
     }
 
+    /// Whether it took a release back by its counts, and another pass has written in between. Of those this hook's report may be
+    /// the last part: a hook that asks at the same time as another would lose them each time, and the rule would count as
+    /// deleted by hand.
+    fn lost_its_reason(&self) -> bool {
+        let by_counts = |ledger: &Ledger| match ledger.open.as_ref().map(|open| &open.phase) {
+            Some(Phase::Returning(back)) => {
+                matches!(back.cause, ReturnCause::Worse { .. } | ReturnCause::Past { .. })
+            }
+            _ => false,
+        };
+        self.swap == Swap::Lost && by_counts(&self.plan.ledger) && !by_counts(&self.ledger)
+    }
+
     fn starts_again(&self) -> bool {
         self.too_late || self.swap.moved_on()
     }
@@ -212,7 +225,7 @@ impl Acting {
     /// After a change of a rule, look again: at the rule, and whether another pass has decided since.
     fn ends_its_effects<R: Records>(self, given: &mut Given<'_, R>) -> Next<R::Failure> {
         // If another pass overtook this hook's, the ledger that was read is still good enough to answer "wait".
-        let overtaken = self.swap == Swap::Lost && self.wake == Wake::Question;
+        let overtaken = self.swap == Swap::Lost && self.wake == Wake::Question && !self.lost_its_reason();
         if !overtaken && (given.decisions.looks_back)(&self.plan, self.starts_again()) {
             return Next::LookBack(LookBack { acting: self });
         }
@@ -223,7 +236,8 @@ impl Acting {
     /// The end of the pass: another one, or that of the invocation.
     fn ends<R: Records>(self, stored: Stored, changed: bool, given: &Given<'_, R>) -> Next<R::Failure> {
         let again = self.plan.again || self.starts_again() || changed;
-        if (given.decisions.goes_on)(self.wake, self.passes, again, self.failed) {
+        let wake = if self.lost_its_reason() { Wake::Event } else { self.wake };
+        if (given.decisions.goes_on)(wake, self.passes, again, self.failed) {
             return Look::begin(self.wake, self.passes, stored, given);
         }
         Next::Ended(Ended::Reconciled(stored.0))

@@ -347,7 +347,11 @@ pub const CAUSES: &[Explained] = &[
         "The gate said no, or did not say yes within GateDeadline.",
         "What it says, and its log; then `retry`. `Gate=none` goes without it.",
     ),
-    word("aborted", "An operator gave it up.", "`retry` to try it once more."),
+    word(
+        "aborted",
+        "An operator gave it up.",
+        "Mend the bundle and push again. `retry` only where the bundle was not to blame.",
+    ),
     word("superseded", "A newer upload took its place before it had traffic.", NOTHING),
     word(
         "rule_deleted",

@@ -1,10 +1,12 @@
 //! What the requests of both colours, as instances count them, do to an open release.
 
 use super::story::{Story, says};
+use greenlight::failure::Class;
 use greenlight::reconcile::{Reconciled, read, reconcile_from};
 use release::evidence::{Count, MinuteCount, Report, minute_of};
 use release::{Colour, InstanceId, ReturnCause, Verdict, Wake};
 use std::time::Duration;
+use testing::{At, FaultAt, Kind};
 
 /// So many requests came to a colour in this minute, and so many of them failed.
 fn count(arrived: u64, failed: u64) -> Count {
@@ -58,6 +60,22 @@ async fn a_candidate_that_fails_every_request_is_taken_back_though_no_alarm_fire
     };
     let said = "green failed 5 of 5, blue 0 of 45 requests, and each had 10 chances in 100 to go to green";
     assert!(reason.starts_with(said), "{reason}");
+}
+
+/// Two hooks that ask in the same moments: one alone knows what convicts, and writes after the other each time.
+#[tokio::test]
+async fn why_a_release_was_taken_back_is_written_though_another_hook_wrote_first() {
+    let story = warmed_up().await;
+    asks(&story, "i-backend-2", count(0, 0), count(0, 0)).await;
+    let overtaken = FaultAt { at: At::NthOf("write_ledger", 1), kind: Kind::Before(Class::Conflict) };
+    story.world.expect_faults(&[overtaken]);
+    asks(&story, "i-backend-1", count(45, 0), count(5, 5)).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
+    story.minutes(3).await;
+    let Verdict::Rejected { reason } = story.ledger().releases.last().unwrap().verdict.clone() else {
+        panic!("not rejected")
+    };
+    assert!(reason.starts_with("green failed 5 of 5"), "{reason}");
 }
 
 #[tokio::test]
