@@ -77,10 +77,10 @@ impl Forecast {
         let mut told = Self {
             against: Vec::new(),
             doubts: Vec::new(),
-            steps: steps(policy, seen),
+            steps: if ledger.live.is_some() { steps(policy, seen) } else { vec![at_once()] },
             longest_seconds: policy.longest_release().as_secs(),
             requests_per_minute: rate(seen),
-            proof: proof(policy, seen),
+            proof: proof(policy, seen).filter(|_| ledger.live.is_some()),
         };
         let upload = stand_in(number.unwrap_or_else(|| next_number(ledger)));
         let (offered, offer) = accept_upload(ledger.clone(), upload.clone(), false, now);
@@ -101,7 +101,9 @@ impl Forecast {
         told.of_alarms(candidate, seen);
         told.of_instances(ledger, candidate, seen);
         told.of_the_group(ledger, seen);
-        told.of_short_steps(policy.strategy);
+        if ledger.live.is_some() {
+            told.of_short_steps(policy.strategy);
+        }
         told
     }
 
@@ -237,6 +239,11 @@ fn rate(seen: &Observation) -> Option<u64> {
 /// With instances that count, as every bundle's kit makes them.
 fn stake(policy: &Policy, seen: &Observation) -> Stake {
     Stake { harm: policy.harm, rate: rate(seen), reported: true }
+}
+
+/// The first release of a service has nothing to be compared with, and nobody to protect.
+fn at_once() -> Expected {
+    Expected { percent: 100, seconds: 0, until: "it is installed and healthy: then it is live".to_owned() }
 }
 
 fn steps(policy: &Policy, seen: &Observation) -> Vec<Expected> {

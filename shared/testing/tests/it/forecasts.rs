@@ -93,3 +93,12 @@ async fn by_evidence_it_is_told_what_the_traffic_can_prove() {
         "{proof}"
     );
 }
+
+#[tokio::test]
+async fn the_first_release_of_a_service_is_foretold_without_steps_as_it_then_goes() {
+    let story = Story::new("canary:10%:60s");
+    let told = foretold(&story, None).await;
+    let shares: Vec<(u8, u64)> = told.steps.iter().map(|step| (step.percent, step.seconds)).collect();
+    assert_eq!((shares, told.proof), (vec![(100, 0)], None));
+    assert!(told.doubts.iter().all(|doubt| !doubt.starts_with("a step of")), "{:?}", told.doubts);
+}
