@@ -119,9 +119,10 @@ if [[ $lifecycle =~ ^((arn(:[^:]*){4}:function:)?[^:]+):([^:]+)$ ]]; then
   lifecycle=${BASH_REMATCH[1]} aliases=("${BASH_REMATCH[4]}" '')
 fi
 
-# What a call says whose signature, or whose right to ask, is refused, or that asks what is not there.
-is_refused='\(HTTP 403|\(AccessDeniedException\)'
-is_not_there='\(HTTP 404|\(ResourceNotFoundException\)'
+# What a call says whose signature, or whose right to ask, is refused, or that asks what is not there. From the beginning,
+# because a function that fails may itself tell of a refusal.
+is_refused='^the call failed( \(HTTP 403|:.*\(AccessDeniedException\))'
+is_not_there='^the call failed( \(HTTP 404|:.*\(ResourceNotFoundException\))'
 curl_is_refused=no
 
 # invoke_with_… FOLDER ALIAS: sends FOLDER/question, leaves FOLDER/answer, and says on stdout what went wrong.

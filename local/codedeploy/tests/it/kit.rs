@@ -317,6 +317,20 @@ fn where_curl_is_refused_the_kit_asks_through_the_command_line() {
     assert!(answer.is_empty() && unanswered.contains("HTTP 429"), "{answer} {unanswered}");
 }
 
+#[test]
+fn a_function_that_was_refused_something_itself_is_asked_no_other_way() {
+    let (greenlight, endpoint) = Greenlight::start();
+    *greenlight.trouble.lock().unwrap() = Some((200, true));
+    let (answer, unanswered) = ask_with(&[
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("OUTCOME", "answer"),
+    ]);
+    assert!(answer.is_empty() && unanswered.starts_with("the call failed (HTTP 200 Unhandled)"), "{unanswered}");
+    assert_eq!(*greenlight.asked.lock().unwrap(), [BY_HOOKS]);
+}
+
 /// The end of the address where curl asks, in small letters.
 const BY_HOOKS: &str = "?qualifier=hooks";
 const WITHOUT: &str = "";

@@ -76,7 +76,7 @@ impl Greenlight {
         let answer = if status != 200 {
             r#"{"Reason":"CallerRateLimitExceeded"}"#.to_owned()
         } else if failed {
-            r#"{"errorType":"Runtime.ExitError","status":"failed"}"#.to_owned()
+            OWN_REFUSAL.to_owned()
         } else {
             let answers = self.answers.lock().unwrap();
             answers.get(&of_instance).or_else(|| answers.get(&event)).cloned().unwrap_or_default()
@@ -90,6 +90,9 @@ impl Greenlight {
         .ok()
     }
 }
+
+/// What a function answers that was refused something itself, while whoever asks was not.
+const OWN_REFUSAL: &str = r#"{"errorType":"permanent","errorMessage":"reading the ledger failed: (AccessDeniedException) AccessDenied (HTTP 403), then (HTTP 404)","status":"failed"}"#;
 
 /// How a version runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
