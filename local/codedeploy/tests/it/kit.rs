@@ -327,7 +327,10 @@ fn a_function_that_was_refused_something_itself_is_asked_no_other_way() {
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("OUTCOME", "answer"),
     ]);
-    assert!(answer.is_empty() && unanswered.starts_with("the call failed (HTTP 200 Unhandled)"), "{unanswered}");
+    assert!(
+        answer.is_empty() && unanswered.starts_with("the call failed (HTTP 200 Unhandled)"),
+        "{unanswered}"
+    );
     assert_eq!(*greenlight.asked.lock().unwrap(), [BY_HOOKS]);
 }
 
