@@ -300,10 +300,9 @@ impl Resource<'_> {
         self.raw
     }
 
-    /// How CloudFormation updates it, resolved; null where it has no way of its own.
+    /// How CloudFormation updates it, resolved.
     pub(crate) fn update_policy(&self) -> Value {
-        let policy = self.template.resolve(&self.raw["UpdatePolicy"]);
-        if policy == json!({ "absent": true }) { Value::Null } else { policy }
+        self.template.resolve(&self.raw["UpdatePolicy"])
     }
 
     /// Its properties, resolved.

@@ -166,7 +166,7 @@ fn each_alias_moves_by_a_deployment_of_its_own_after_the_new_version_was_asked()
 fn without_a_canary_the_aliases_move_at_once_and_nothing_of_codedeploy_is_made() {
     let template = Template::with("template.yaml", &[("FunctionCanary", "none")]);
     for id in ["LifecycleHooksAlias", "LifecycleOperatorsAlias"] {
-        assert_eq!(template.resource(id).update_policy(), Value::Null, "{id}");
+        assert_eq!(template.resource(id).update_policy(), json!({}), "{id}");
     }
     assert!(template.of_type("AWS::CodeDeploy::DeploymentGroup").is_empty());
     assert_eq!(template.of_type("AWS::CodeDeploy::Application").len(), 1, "the services' own");
