@@ -32,7 +32,7 @@ fn prefix(kind: &str) -> &str {
         "Events" => "events",
         "IAM" => "iam",
         // CloudFormation invokes the resource's function with the rights of whoever deploys.
-        "Lambda" | "ListenerRule" => "lambda",
+        "Lambda" | "ListenerRule" | "Configuration" => "lambda",
         "Logs" => "logs",
         "RDS" => "rds",
         "Route53" => "route53",
@@ -55,7 +55,7 @@ const NAMED: [(&str, &str, &str); 15] = [
     (
         "AWS::CodeDeploy::DeploymentGroup",
         "/DeploymentGroupName",
-        "codedeploy:REGION:ACCOUNT:deploymentgroup:STACK/NAME",
+        "codedeploy:REGION:ACCOUNT:deploymentgroup:APPLICATION/NAME",
     ),
     ("AWS::Events::Rule", "/Name", "events:REGION:ACCOUNT:rule/NAME"),
     ("AWS::IAM::InstanceProfile", "/InstanceProfileName", "iam::ACCOUNT:instance-profile/NAME"),
@@ -69,15 +69,17 @@ const NAMED: [(&str, &str, &str); 15] = [
 ];
 
 /// What belongs to another resource, under whose ARN it is made.
-const OF_ANOTHER: [&str; 9] = [
+const OF_ANOTHER: [&str; 11] = [
     "AWS::IAM::OIDCProvider",
     "AWS::IAM::Policy",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SQS::QueuePolicy",
+    "Custom::Configuration",
     "Custom::ListenerRule",
 ];
 
@@ -125,7 +127,9 @@ fn whoever_deploys_may_make_what_the_templates_have() {
                     let properties = resource.properties();
                     let given = properties.pointer(property).and_then(Value::as_str).map(ToOwned::to_owned);
                     let name = given.unwrap_or_else(|| format!("{}-{id}-1ABCDEFGHIJKL", template.stack()));
+                    let application = properties["ApplicationName"].as_str().unwrap_or_default();
                     let arn = arn.replace("REGION", REGION).replace("ACCOUNT", ACCOUNT);
+                    let arn = arn.replace("APPLICATION", application);
                     format!("arn:aws:{}", arn.replace("STACK", STACK).replace("NAME", &name))
                 }
                 None if OF_ANOTHER.contains(&kind) => continue,

@@ -213,6 +213,10 @@ fn asked_of_listener_rule(payload: Value) -> String {
         Ok(request) => request,
         Err(failure) => return failure.to_string(),
     };
+    if request.resource_type == listener_rule::configuration::KIND {
+        let digest = listener_rule::configuration::digest(&request.resource_properties);
+        return format!("{} as {digest}", request.request_type);
+    }
     let known = request.rule().map_or("", |_| " of a rule");
     let described = match request.described() {
         Ok(described) => described,
@@ -233,6 +237,8 @@ fn the_listener_rule_function_reads_each_sample_as_its_name_says() {
             "update-priority" => "Update of a rule at 30",
             "delete" => "Delete of a rule at 20",
             "delete-never-made" => "Delete at 20",
+            "configuration-create" => "Create as ",
+            "configuration-update" => "Update as ",
             "create-bad-policy" => "the release policy cannot be used",
             "create-unreadable" => "the resource's properties cannot be read",
             "not-an-event" => "the payload is no request of CloudFormation",

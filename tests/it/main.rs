@@ -14,6 +14,7 @@ mod examples;
 mod sam_local;
 mod stack;
 mod template;
+mod template_canary;
 mod template_contract;
 mod template_firewall;
 mod template_infra;

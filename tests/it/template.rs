@@ -300,6 +300,11 @@ impl Resource<'_> {
         self.raw
     }
 
+    /// How CloudFormation updates it, resolved.
+    pub(crate) fn update_policy(&self) -> Value {
+        self.template.resolve(&self.raw["UpdatePolicy"])
+    }
+
     /// Its properties, resolved.
     pub(crate) fn properties(&self) -> Value {
         self.template.resolve(&self.raw["Properties"])
@@ -333,6 +338,13 @@ impl Resource<'_> {
             "AWS::SNS::Topic" => format!("arn:aws:sns:{region}:{ACCOUNT}:{}", name("TopicName")),
             "AWS::AutoScaling::AutoScalingGroup" => name("AutoScalingGroupName"),
             "AWS::Logs::LogGroup" => name("LogGroupName"),
+            "AWS::Lambda::Alias" => {
+                format!(
+                    "arn:aws:lambda:{region}:{ACCOUNT}:function:{}:{}",
+                    name("FunctionName"),
+                    name("Name")
+                )
+            }
             "AWS::CodeDeploy::Application" => name("ApplicationName"),
             "AWS::CodeDeploy::DeploymentGroup" => name("DeploymentGroupName"),
             _ => id.to_owned(),

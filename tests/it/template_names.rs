@@ -49,7 +49,7 @@ fn as_many_services_as_the_documents_say_fit_into_the_environment_of_a_function(
 const MOST_SERVICES: usize = 16;
 
 /// Properties that name another resource, or something within one.
-const NO_NAME_OF_ITS_OWN: [(&str, &str); 13] = [
+const NO_NAME_OF_ITS_OWN: [(&str, &str); 14] = [
     ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
     ("AWS::CodeDeploy::DeploymentGroup", "ApplicationName"),
@@ -61,6 +61,7 @@ const NO_NAME_OF_ITS_OWN: [(&str, &str); 13] = [
     ("AWS::Lambda::EventInvokeConfig", "FunctionName"),
     ("AWS::Lambda::EventSourceMapping", "FunctionName"),
     ("AWS::Lambda::Permission", "FunctionName"),
+    ("AWS::Lambda::Version", "FunctionName"),
     ("AWS::RDS::DBInstance", "DBName"),
     ("AWS::RDS::DBInstance", "DBSubnetGroupName"),
 ];

@@ -6,6 +6,7 @@ The stack is the product's own template; what a custom resource does, the functi
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -104,6 +105,12 @@ def play(endpoint: str, log: Path) -> None:
     expect("a rule that somebody deleted is made again", life.update(BackendHost="api.shop.test,api2.shop.test"), "")
     again = {**shifting, 20: (["api.shop.test", "api2.shop.test"], [100, 0])}
     expect("beside the others", told(life.rules(listener)), again)
+
+    # moto itself does not see that the version depends on it.
+    strategies = ("AllAtOnce", "Linear10PercentEvery1Minute", "AllAtOnce")
+    expect("three strategies", [life.update(Strategy=strategy) for strategy in strategies], ["", "", ""])
+    digests = re.findall(r'Digest\(\\"([0-9a-f]{16})\\"\)', log.read_text(encoding="utf-8"))[-3:]
+    expect("each has a configuration of its own", [digests.index(digest) for digest in digests], [0, 1, 0])
 
     rules = [rule["arn"] for rule in life.rules(listener).values()]
     life.cloudformation.delete_stack(StackName=STACK)

@@ -3,7 +3,7 @@
 use crate::gate::Gates;
 use crate::hook_execution::{HookExecutions, HookStatus};
 use aws_sdk_codedeploy::operation::put_lifecycle_event_hook_execution_status::PutLifecycleEventHookExecutionStatusError;
-use aws_sdk_codedeploy::types::LifecycleEventStatus;
+use aws_sdk_codedeploy::types::{DeploymentInfo, LifecycleEventStatus};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::config::retry::RetryConfig;
@@ -12,12 +12,25 @@ use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::primitives::Blob;
 use greenlight::aws::Aws;
 use greenlight::aws::classify::failure;
-use greenlight::failure::{Failure, chain};
+use greenlight::failure::{Class, Failure, chain};
 use greenlight::lambda::CONNECT_TIMEOUT;
 use release::{Gate, GateAnswer, GateQuestion};
 use serde_json::json;
 
 impl HookExecutions for Aws {
+    async fn is_of(&self, application: &str, deployment_id: &str) -> Result<bool, Failure> {
+        match self.codedeploy().get_deployment().deployment_id(deployment_id).send().await {
+            Ok(output) => Ok(output
+                .deployment_info()
+                .and_then(DeploymentInfo::application_name)
+                .is_some_and(|name| name == application)),
+            Err(error) => {
+                let failure = failure(format!("reading deployment {deployment_id}"), error);
+                if failure.class() == Class::Permanent { Ok(false) } else { Err(failure) }
+            }
+        }
+    }
+
     async fn put_status(
         &self,
         deployment_id: &str,

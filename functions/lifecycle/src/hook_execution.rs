@@ -21,8 +21,19 @@ pub enum HookStatus {
     Failed,
 }
 
-/// Tells CodeDeploy how a hook ended.
+/// What the application of this stack's own functions adds to the name of the services' (`template.yaml`). A stack's name
+/// has no dot.
+const OF_FUNCTIONS: &str = ".functions";
+
+/// CodeDeploy's deployments to Lambda and ECS.
 pub trait HookExecutions: Sync {
+    /// Whether a deployment is of this application. One that this function may not read is of another.
+    fn is_of(
+        &self,
+        application: &str,
+        deployment_id: &str,
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+
     /// Tells it. An execution that was told already is no failure.
     fn put_status(
         &self,
@@ -32,7 +43,8 @@ pub trait HookExecutions: Sync {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// Checks the target groups and tells CodeDeploy, whatever happens on the way.
+/// Checks and tells CodeDeploy, whatever happens on the way: of a deployment of this function itself, whether it can read
+/// what it works on; of any other, the target groups.
 ///
 /// # Errors
 /// When CodeDeploy could not be told: Lambda retries, and the deployment still waits.
@@ -42,9 +54,9 @@ pub async fn answer_once(
     deployment_id: &str,
     execution_id: &str,
 ) -> Result<(), Failure> {
-    let checked = AssertUnwindSafe(check(ports, settings)).catch_unwind().await;
+    let checked = AssertUnwindSafe(check(ports, settings, deployment_id)).catch_unwind().await;
     let (status, why) = match checked {
-        Ok(Ok(())) => (HookStatus::Succeeded, "every live target is healthy".to_owned()),
+        Ok(Ok(why)) => (HookStatus::Succeeded, why.to_owned()),
         Ok(Err(failure)) => (HookStatus::Failed, chain(&failure)),
         Err(_) => (HookStatus::Failed, "the check panicked: see the log above".to_owned()),
     };
@@ -53,7 +65,39 @@ pub async fn answer_once(
     ports.put_status(deployment_id, execution_id, status).await
 }
 
-async fn check(ports: &impl Ports, settings: &Settings) -> Result<(), Failure> {
+async fn check(
+    ports: &(impl Ports + HookExecutions),
+    settings: &Settings,
+    deployment_id: &str,
+) -> Result<&'static str, Failure> {
+    let own = format!("{}{OF_FUNCTIONS}", settings.application);
+    if ports.is_of(&own, deployment_id).await? {
+        can_work(ports, settings).await?;
+        Ok("this version reads its settings and every ledger")
+    } else {
+        is_healthy(ports, settings).await?;
+        Ok("every live target is healthy")
+    }
+}
+
+/// Whether this version would get as far as a decision. It looks at no target: a sick service is no reason against a version
+/// of Greenlight, and there may be no live colour yet. Nor is a ledger of a newer format, because the way back to this version
+/// leads through here too; it is known what such a ledger makes of hooks and alarms.
+async fn can_work(ports: &impl Ports, settings: &Settings) -> Result<(), Failure> {
+    if let Some(fault) = settings.faults.first() {
+        let message = format!("a setting is wrong, and this version would open no release: {fault}");
+        return Err(Failure::new(Class::Permanent, message));
+    }
+    for service in settings.services.keys() {
+        match ports.read_ledger(service).await {
+            Err(failure) if failure.newer_schema().is_none() => return Err(failure),
+            Err(_) | Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn is_healthy(ports: &impl Ports, settings: &Settings) -> Result<(), Failure> {
     for service in settings.services.keys() {
         let rules = ports.rules(service).await?;
         for colour in Colour::BOTH.into_iter().filter(|colour| rules.base.gives(*colour)) {

@@ -20,6 +20,7 @@ use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 mod alias;
 mod gate;
+mod hook_execution;
 mod page;
 mod plan;
 mod records;
@@ -28,7 +29,14 @@ fn execution() -> Revision {
     testing::upload(&testing::service("hook-execution"), 1).revision
 }
 
+/// A deployment of this function.
+const OF_ITSELF: &str = "d-itself";
+
 impl HookExecutions for World {
+    async fn is_of(&self, application: &str, deployment_id: &str) -> Result<bool, Failure> {
+        Ok((application, deployment_id) == ("app.functions", OF_ITSELF))
+    }
+
     async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
         greenlight::ports::Uploads::tag_verdict(self, &execution(), VerdictWord::Live, &format!("{status:?}"))
             .await
@@ -36,6 +44,10 @@ impl HookExecutions for World {
 }
 
 impl HookExecutions for Faulty<'_, World> {
+    async fn is_of(&self, application: &str, deployment_id: &str) -> Result<bool, Failure> {
+        Ok((application, deployment_id) == ("app.functions", OF_ITSELF))
+    }
+
     async fn put_status(&self, _: &str, _: &str, status: HookStatus) -> Result<(), Failure> {
         greenlight::ports::Uploads::tag_verdict(self, &execution(), VerdictWord::Live, &format!("{status:?}"))
             .await
@@ -482,40 +494,6 @@ async fn status_says_what_the_release_waits_for_and_how_the_rules_really_are() {
     let answer =
         service.send_through(&ports, json!({"command": "status", "service": "backend"})).await.unwrap();
     assert!(answer["says"].as_str().unwrap().contains("the rules cannot be read: rules was made to fail"));
-}
-
-/// The status that CodeDeploy was told, and how often.
-async fn codedeploys_own_hook(sick: bool, fault: Option<FaultAt>) -> (Option<String>, usize) {
-    let service = Service::with_open_release().await;
-    if sick {
-        service.world.set_health(&service.name, Colour::Blue, TargetHealth::Unhealthy);
-    }
-    let faulty = Faulty::new(&service.world, fault);
-    let payload = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"});
-    service.send_through(&faulty, payload).await.unwrap();
-    let told = service.world.tags(&execution()).get("greenlight:reason").cloned();
-    (told, faulty.calls().iter().filter(|call| **call == "tag_verdict").count())
-}
-
-#[tokio::test]
-async fn codedeploys_own_hook_is_answered_exactly_once_on_every_path() {
-    let once = |status: &str| (Some(status.to_owned()), 1);
-    assert_eq!(codedeploys_own_hook(false, None).await, once("Succeeded"));
-    assert_eq!(codedeploys_own_hook(true, None).await, once("Failed"));
-    for call in 1..=2 {
-        let fault = FaultAt { at: At::Nth(call), kind: Kind::Before(Class::Transient) };
-        assert_eq!(codedeploys_own_hook(false, Some(fault)).await, once("Failed"));
-    }
-}
-
-#[tokio::test]
-async fn codedeploys_own_hook_is_answered_when_the_check_panics() {
-    let mut service = Service::with_open_release().await;
-    let backend = service.settings.services[&service.name].clone();
-    // The world panics when it is asked for a service that it does not have.
-    service.settings.services.insert(ServiceName::new("absent").unwrap(), backend);
-    service.send(json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"})).await.unwrap();
-    assert_eq!(service.world.tags(&execution()).get("greenlight:reason").map(String::as_str), Some("Failed"));
 }
 
 #[tokio::test]

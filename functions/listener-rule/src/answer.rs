@@ -1,14 +1,25 @@
 //! What CloudFormation is told (CloudFormation user guide, custom resource reference, response objects).
 
+use crate::configuration::ATTRIBUTE;
 use crate::event::Request;
 use release::RuleArn;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a resource is called that was not made.
 pub const NOT_CREATED: &str = "not-created";
 
 /// Bytes that an answer may have.
 pub const LONGEST: usize = 4096;
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// The stack has this base rule, or none any more.
+    Rule(Option<RuleArn>),
+    /// This is the digest of a configuration.
+    Digest(String),
+}
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +33,9 @@ pub struct Answer<'a> {
     stack_id: &'a str,
     request_id: &'a str,
     logical_resource_id: &'a str,
+    /// What the template can ask for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,10 +46,19 @@ enum Status {
 }
 
 impl<'a> Answer<'a> {
-    /// It was done. The rule's ARN is the resource's name; one that was removed keeps its name.
-    pub fn success(request: &'a Request, rule: Option<RuleArn>) -> Self {
-        let id = rule.map_or_else(|| name(request), |rule| rule.0);
-        Self::new(request, Status::Success, id, String::new())
+    /// It was done. A rule's ARN is the resource's name; one that was removed keeps its name. A configuration has the name
+    /// that it has in the template, whatever it says: CloudFormation would delete one that has another.
+    pub fn success(request: &'a Request, done: Done) -> Self {
+        let (id, data) = match done {
+            Done::Rule(Some(rule)) => (rule.0, BTreeMap::new()),
+            Done::Rule(None) => (name(request), BTreeMap::new()),
+            Done::Digest(digest) => {
+                let known = request.physical_resource_id.as_ref();
+                let id = known.unwrap_or(&request.logical_resource_id).clone();
+                (id, BTreeMap::from([(ATTRIBUTE, digest)]))
+            }
+        };
+        Self { data, ..Self::new(request, Status::Success, id, String::new()) }
     }
 
     /// It was not done. The resource keeps its name: CloudFormation would delete one that has another.
@@ -51,6 +74,7 @@ impl<'a> Answer<'a> {
             stack_id: &request.stack_id,
             request_id: &request.request_id,
             logical_resource_id: &request.logical_resource_id,
+            data: BTreeMap::new(),
         }
     }
 

@@ -23,6 +23,9 @@ pub struct Request {
     pub request_id: String,
     /// What the template calls the resource.
     pub logical_resource_id: String,
+    /// Its type: [`crate::configuration::KIND`], or a base rule.
+    #[serde(default)]
+    pub resource_type: String,
     /// What the function called it. A stack that never heard of it has a name that CloudFormation made up, or
     /// [`crate::answer::NOT_CREATED`].
     #[serde(default)]

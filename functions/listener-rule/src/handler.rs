@@ -1,6 +1,7 @@
 //! Looks, does one step, looks again; and answers.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Done};
+use crate::configuration::{self, digest};
 use crate::event::{self, Described, Request};
 use crate::policy;
 use crate::ports::Ports;
@@ -37,14 +38,14 @@ pub async fn handle(ports: &impl Ports, payload: Value) -> Result<Value, Failure
     let request = event::read(payload)?;
     let work = tokio::time::timeout(WORK, work(ports, &request));
     let answer = match outcome(AssertUnwindSafe(work).catch_unwind().await) {
-        Ok(rule) => {
+        Ok(done) => {
             tracing::info!(
                 request_type = %Excerpt(&request.request_type),
                 resource = %Excerpt(&request.logical_resource_id),
-                rule = rule.as_ref().map(|rule| rule.0.as_str()),
+                ?done,
                 "tells CloudFormation that it is done"
             );
-            Answer::success(&request, rule)
+            Answer::success(&request, done)
         }
         Err(failure) => {
             let why = chain(&failure);
@@ -95,8 +96,11 @@ async fn tell(ports: &impl Ports, request: &Request, json: String) -> Result<Val
     }
 }
 
-/// Does what is asked. With the base rule, unless it was removed.
-async fn work(ports: &impl Ports, request: &Request) -> Result<Option<RuleArn>, Failure> {
+/// Does what is asked.
+async fn work(ports: &impl Ports, request: &Request) -> Result<Done, Failure> {
+    if request.resource_type == configuration::KIND {
+        return Ok(Done::Digest(digest(&request.resource_properties)));
+    }
     let asked = match request.request_type.as_str() {
         "Create" | "Update" => {
             let described = request.described()?;
@@ -114,7 +118,7 @@ async fn work(ports: &impl Ports, request: &Request) -> Result<Option<RuleArn>, 
         }
     };
     let rule = request.rule();
-    Task { ports, owner: request.owner(), rule, asked }.until_done().await
+    Task { ports, owner: request.owner(), rule, asked }.until_done().await.map(Done::Rule)
 }
 
 enum Asked {

@@ -1,4 +1,4 @@
-//! The custom resource that is a service's base rule.
+//! The stack's custom resources: a service's base rule, and a function's configuration as one text.
 //!
 //! CloudFormation invokes the function and waits at a presigned URL for its answer. What is to be done decides the
 //! package `base-rule`; here the request is read, the listener is looked at, and the answer is given: once on every path,
@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod aws;
+pub mod configuration;
 pub mod event;
 pub mod handler;
 pub mod policy;

@@ -42,8 +42,8 @@ def default_network(endpoint: str) -> dict[str, str]:
     return {"VpcId": vpc["VpcId"], "SubnetIds": ",".join(subnet["SubnetId"] for subnet in subnets)}
 
 
-# Parameters that switch off what nothing here plays: RDS, CloudFront, AWS's managed rules.
-SWITCHED_OFF = {"Database": "none", "ImageAccess": "none", "WafManagedRules": "none"}
+# Parameters that switch off what nothing here plays: RDS, CloudFront, AWS's managed rules, CodeDeploy for functions.
+SWITCHED_OFF = {"Database": "none", "ImageAccess": "none", "WafManagedRules": "none", "FunctionCanary": "none"}
 
 # Nested stacks that no parameter switches off. Watch: nobody publishes the metrics of functions and queues here.
 LEFT_OUT = ["Watch"]

@@ -110,8 +110,8 @@ impl Functions {
                     format!("function {} needs {}; run make build", definition.name, binary.display())
                 })?;
             for alias in &definition.aliases {
-                let qualified = format!("{}:{alias}", definition.name);
-                let pool = Pool::new(definition.through_alias(), settings.invoked_as(&qualified));
+                let qualified = format!("{}:{}", definition.name, alias.name);
+                let pool = Pool::new(definition.through(alias), settings.invoked_as(&qualified));
                 pools.insert(qualified, pool);
             }
             pools.insert(definition.name.clone(), Pool::new(definition.clone(), settings));

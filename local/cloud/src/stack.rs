@@ -54,13 +54,24 @@ pub struct Function {
     /// The queue for asynchronous invocations that failed for good.
     pub failures: Option<String>,
     /// The other names by which it is invoked.
-    pub aliases: Vec<String>,
+    pub aliases: Vec<Alias>,
+}
+
+/// Another name by which a function is invoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The name.
+    pub name: String,
+    /// How often a failed asynchronous invocation by it is repeated.
+    pub retries: u32,
+    /// The queue for those that failed for good.
+    pub failures: Option<String>,
 }
 
 impl Function {
     /// How Lambda treats what comes through an alias: what was configured for the function is not for its aliases.
-    pub(crate) fn through_alias(&self) -> Self {
-        Self { retries: RETRIES, failures: None, ..self.clone() }
+    pub(crate) fn through(&self, alias: &Alias) -> Self {
+        Self { retries: alias.retries, failures: alias.failures.clone(), ..self.clone() }
     }
 }
 
@@ -183,31 +194,39 @@ async fn functions(emulator: &Emulator) -> Result<Vec<Function>> {
         let package = location.rsplit('/').next().unwrap_or_default();
         let binary =
             package.strip_suffix(".zip").with_context(|| format!("{name} has no package: {location}"))?;
-        let invoke = format!("/2019-09-25/functions/{name}/event-invoke-config");
-        // 404 when the template gives it none.
-        let invoke = emulator.rest("lambda", Method::GET, &invoke).await.unwrap_or_default();
-        let destination = invoke.pointer("/DestinationConfig/OnFailure/Destination");
-        let dead_letters = configuration.pointer("/DeadLetterConfig/TargetArn");
-        let aliases =
+        let (retries, failures) = asynchronous(emulator, &name).await;
+        let dead_letters = configuration.pointer("/DeadLetterConfig/TargetArn").and_then(Value::as_str);
+        let listed =
             emulator.rest("lambda", Method::GET, &format!("/2015-03-31/functions/{name}/aliases")).await?;
+        let mut aliases = Vec::new();
+        for alias in list(&listed, "Aliases") {
+            let alias = text(alias, "Name")?;
+            let (retries, failures) = asynchronous(emulator, &format!("{name}:{alias}")).await;
+            aliases.push(Alias { name: alias, retries, failures });
+        }
         functions.push(Function {
             binary: binary.to_owned(),
             environment: strings(&configuration["Environment"]["Variables"]),
             memory: configuration["MemorySize"].as_u64().unwrap_or(128),
             timeout: configuration["Timeout"].as_u64().unwrap_or(3),
-            retries: invoke["MaximumRetryAttempts"]
-                .as_u64()
-                .and_then(|n| n.try_into().ok())
-                .unwrap_or(RETRIES),
-            failures: destination.or(dead_letters).and_then(Value::as_str).map(ToOwned::to_owned),
-            aliases: list(&aliases, "Aliases")
-                .iter()
-                .map(|alias| text(alias, "Name"))
-                .collect::<Result<_>>()?,
+            retries,
+            failures: failures.or_else(|| dead_letters.map(ToOwned::to_owned)),
+            aliases,
             name,
         });
     }
     Ok(functions)
+}
+
+/// How often a failed asynchronous invocation is repeated, and where one goes that failed for good: of a function, or of
+/// `NAME:ALIAS`.
+async fn asynchronous(emulator: &Emulator, name: &str) -> (u32, Option<String>) {
+    // 404 when the template gives it no configuration.
+    let path = format!("/2019-09-25/functions/{name}/event-invoke-config");
+    let configured = emulator.rest("lambda", Method::GET, &path).await.unwrap_or_default();
+    let retries = configured["MaximumRetryAttempts"].as_u64().and_then(|number| number.try_into().ok());
+    let queue = configured.pointer("/DestinationConfig/OnFailure/Destination").and_then(Value::as_str);
+    (retries.unwrap_or(RETRIES), queue.map(ToOwned::to_owned))
 }
 
 async fn notifications(aws: &SdkConfig) -> Result<Vec<Notification>> {

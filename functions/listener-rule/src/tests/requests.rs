@@ -302,3 +302,26 @@ async fn nobody_is_answered_where_nobody_asks() {
         assert!(!chain(&failure).contains("5eC2e7"), "{}", chain(&failure));
     }
 }
+
+/// The name stays, because CloudFormation deletes a resource that has another.
+#[tokio::test]
+async fn a_configuration_is_told_as_a_digest_that_changes_with_it_and_nothing_is_looked_at() {
+    let told = async |kind: &str, known: Option<&str>, memory: &str| {
+        let mut request =
+            request(kind, known, &json!({ "ServiceToken": "arn:function", "MemorySize": memory }));
+        request["ResourceType"] = json!("Custom::Configuration");
+        request["LogicalResourceId"] = json!("LifecycleConfiguration");
+        let world = World::with(&[Fault::Look(Class::Permanent)]);
+        handle(&world, request).await.unwrap();
+        assert_eq!(world.changes(), []);
+        world.answer()
+    };
+    let made = told("Create", None, "256").await;
+    let name = made["PhysicalResourceId"].as_str();
+    assert_eq!((made["Status"].as_str(), name), (Some("SUCCESS"), Some("LifecycleConfiguration")));
+    let changed = told("Update", name, "512").await;
+    assert_ne!(changed["Data"]["Digest"], made["Data"]["Digest"]);
+    // As when an update is rolled back.
+    assert_eq!(told("Update", name, "256").await, made);
+    assert_eq!(told("Delete", name, "256").await["PhysicalResourceId"], made["PhysicalResourceId"]);
+}

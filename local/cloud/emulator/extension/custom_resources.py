@@ -24,16 +24,16 @@ from moto.core.common_models import CloudFormationModel
 
 from extension.resource import Place
 
-KIND = "Custom::ListenerRule"
+KINDS = ("Custom::ListenerRule", "Custom::Configuration")
 _sandboxes = count(9000)
 
 
 def correct() -> None:
-    """The type is known; moto takes every custom type for its own model."""
+    """The types are known; moto takes every custom type for its own model."""
     original = parsing.resource_class_from_type
 
     def resource_class_from_type(kind: str) -> Any:
-        return CustomResource if kind == KIND else original(kind)
+        return CustomResource if kind in KINDS else original(kind)
 
     parsing.resource_class_from_type = resource_class_from_type
 
@@ -64,6 +64,7 @@ class CustomResource(CloudFormationModel):
     def __init__(self, described: dict[str, Any], properties: dict[str, Any], place: Place) -> None:
         self.described, self.properties, self.place = described, properties, place
         self.name: str | None = None
+        self.data: dict[str, Any] = {}
 
     @staticmethod
     def cloudformation_name_type() -> str:
@@ -71,7 +72,14 @@ class CustomResource(CloudFormationModel):
 
     @staticmethod
     def cloudformation_type() -> str:
-        return KIND
+        return KINDS[0]
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return True
+
+    def get_cfn_attribute(self, attribute_name: str) -> Any:
+        return self.data[attribute_name]
 
     @classmethod
     def create_from_cloudformation_json(
@@ -141,7 +149,7 @@ class CustomResource(CloudFormationModel):
         if answer.get("Status") != "SUCCESS":
             raise ValidationError(f"{self.described['LogicalResourceId']}: {answer.get('Reason')}")
         if kind != "Delete":
-            self.name = answer["PhysicalResourceId"]
+            self.name, self.data = answer["PhysicalResourceId"], answer.get("Data", {})
 
 
 def as_texts(value: Any) -> Any:

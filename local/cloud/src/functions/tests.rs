@@ -4,6 +4,7 @@ use super::*;
 use crate::chance::Chance;
 use crate::emulator::Emulator;
 use crate::queues::Queues;
+use crate::stack::Alias;
 use std::path::{Path, PathBuf};
 
 /// A function that answers after so many seconds.
@@ -43,7 +44,7 @@ impl Scene {
             timeout: 20,
             retries: 0,
             failures: None,
-            aliases: vec!["hooks".to_owned()],
+            aliases: vec![Alias { name: "hooks".to_owned(), retries: 0, failures: None }],
         };
         let places = Places { state: state.clone(), binaries: state.clone(), ..places };
         let journal = Arc::new(Journal::create(&state.join("invocations.jsonl")).unwrap());
