@@ -52,15 +52,15 @@ pub(crate) enum Operator {
     /// when the bundle cannot be read or nobody can be asked.
     Plan(plan::Arguments),
     /// Stops the raises of a release. An alarm still takes it back.
-    Pause(Change),
+    Pause(Stated),
     /// Ends the pause.
     Resume(Change),
     /// Skips the remaining steps and the bake; every raise must still be proven safe.
     Promote(Change),
     /// Gives the open release up; traffic stays on, or returns to, the live version.
-    Abort(Change),
+    Abort(Stated),
     /// Gives all traffic to the previous version again, after a success.
-    Rollback(Change),
+    Rollback(Stated),
     /// Makes one more attempt with the last rejected release.
     Retry(Change),
     /// Lets no release open for a time. What is open goes on, uploads wait, rollbacks do not.
@@ -130,6 +130,19 @@ pub(crate) struct Change {
     asked: Asked,
 }
 
+/// A command whose reason is worth keeping.
+#[derive(Debug, Args)]
+pub(crate) struct Stated {
+    #[command(flatten)]
+    change: Change,
+    /// Why, in one line: it stands in the verdict, in the message about it and in `status`
+    #[arg(long)]
+    reason: Option<String>,
+    /// Who says so, beside the reason. Nobody checks it
+    #[arg(long, env = "USER", hide_env_values = true, value_name = "NAME")]
+    by: Option<String>,
+}
+
 /// A time without releases.
 #[derive(Debug, Args)]
 pub(crate) struct Freeze {
@@ -175,11 +188,11 @@ impl Operator {
             Self::Show(arguments) => arguments.run().await,
             Self::Page(asked) => page::run(asked).await,
             Self::Plan(arguments) => arguments.run().await,
-            Self::Pause(change) => change.send(Command::Pause).await,
+            Self::Pause(stated) => stated.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,
-            Self::Abort(change) => change.send(Command::Abort).await,
-            Self::Rollback(change) => change.send(Command::Rollback).await,
+            Self::Abort(stated) => stated.send(Command::Abort).await,
+            Self::Rollback(stated) => stated.send(Command::Rollback).await,
             Self::Retry(change) => change.send(Command::Retry).await,
             Self::Freeze(freeze) => freeze.send().await,
             Self::Thaw(change) => change.say(json!({ "command": "thaw" })).await,
@@ -211,6 +224,21 @@ impl Change {
             Output::Text => say::answer(&say::harmless(&format!("{}\n", told.in_words(*dry_run))))?,
         }
         Ok(if told.refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+    }
+}
+
+impl Stated {
+    /// Without a reason it is what every version of the functions understands.
+    async fn send(&self, command: Command) -> anyhow::Result<ExitCode> {
+        let Self { change, reason, by } = self;
+        let mut payload = json!({ "command": command });
+        if let Some(reason) = reason {
+            payload["reason"] = json!(reason);
+            if let Some(by) = by {
+                payload["by"] = json!(by);
+            }
+        }
+        change.say(payload).await
     }
 }
 

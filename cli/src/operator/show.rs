@@ -75,6 +75,7 @@ fn page(receipt: &Receipt) -> String {
         By::Operator => "  by       an operator".to_owned(),
         By::Alarm(alarm) => format!("  by       alarm {alarm}"),
     });
+    lines.extend(receipt.said.as_ref().map(|said| format!("  said     {said}")));
     lines.push(format!(
         "  bundle   s3://{}/{}, version {}",
         receipt.bundle.bucket, receipt.bundle.key, receipt.bundle.version

@@ -36,11 +36,15 @@ pub(crate) fn status(shown: &Shown) -> String {
     if let Some(counted) = ledger.open.as_ref().and_then(|open| open.counted.as_ref()) {
         lines.extend(sums(&counted.sums()).iter().map(|line| format!("  so far {line}")));
     }
+    if let Some(said) = ledger.open.as_ref().and_then(|open| open.said.as_ref()) {
+        lines.push(format!("  said   {said}"));
+    }
     if let Some(pending) = &ledger.pending {
         lines.push(format!("  next   release {} ({}) waits", pending.number, pending.commit));
     }
     if ledger.paused {
-        lines.push("  paused by an operator: no release gets more traffic until resume".to_owned());
+        let said = ledger.pause_said.as_ref().map(|said| format!(" ({said})")).unwrap_or_default();
+        lines.push(format!("  paused by an operator{said}: no release gets more traffic until resume"));
     }
     if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
         let Freeze { until, reason, .. } = freeze;

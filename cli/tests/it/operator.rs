@@ -67,6 +67,28 @@ fn a_dry_run_says_that_it_is_one() {
 }
 
 #[test]
+fn a_reason_goes_with_who_says_so_and_a_name_alone_does_not() {
+    let answer = json!({"changed": true, "refused": false, "says": "release 7 is given up"});
+    let me = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "here"), ("USER", "anna")];
+    let sent = |arguments: &[&str]| {
+        let aws = answering(&answer);
+        let output = aws.run_where(arguments, &me);
+        assert!(output.status.success(), "{output:?}");
+        asked(&aws).1
+    };
+    let reason = "totals are wrong";
+    for command in ["pause", "abort", "rollback"] {
+        assert_eq!(sent(&[command, "backend"]), json!({"command": command, "service": "backend"}));
+        let said = json!({"command": command, "service": "backend", "reason": reason, "by": "anna"});
+        assert_eq!(sent(&[command, "backend", "--reason", reason]), said);
+    }
+    let said = sent(&["abort", "backend", "--reason", reason, "--by", "the night shift"]);
+    assert_eq!(said["by"], "the night shift");
+    let nobody = StubAws::prepared(vec![]);
+    assert_eq!(run(&nobody, &["promote", "backend", "--reason", reason]).2, Some(2));
+}
+
+#[test]
 fn a_command_that_means_nothing_now_ends_with_one_and_what_is_so_already_with_nothing() {
     let refused = answering(
         &json!({"changed": false, "refused": true, "says": "nothing to promote: no release is open"}),

@@ -3,7 +3,7 @@
 use greenlight::failure::Excerpt;
 use jiff::Timestamp;
 use release::evidence::{Report, ReportError};
-use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport};
+use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport, Statement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -36,6 +36,8 @@ pub enum Event {
         service: Option<String>,
         /// The command.
         command: Command,
+        /// Why, with a command that takes a reason.
+        said: Option<Statement>,
         /// Whether only to say what it would do.
         dry_run: bool,
     },
@@ -180,8 +182,30 @@ pub enum EventError {
 struct Commanded {
     service: Option<String>,
     command: Command,
+    reason: Option<String>,
+    by: Option<String>,
     #[serde(default)]
     dry_run: bool,
+}
+
+impl Commanded {
+    /// What is said with it.
+    ///
+    /// # Errors
+    /// With a command that tells nobody why.
+    fn said(&self) -> Result<Option<Statement>, EventError> {
+        let Self { command, reason, by, .. } = self;
+        if !command.takes_a_reason() && (reason.is_some() || by.is_some()) {
+            let path = if reason.is_some() { "reason" } else { "by" };
+            return Err(EventError::Malformed {
+                kind: COMMAND.name,
+                path: path.to_owned(),
+                detail: "only pause, abort and rollback take a reason".to_owned(),
+                sample: "command-abort-with-a-reason.json",
+            });
+        }
+        Ok(reason.as_ref().and_then(|reason| Statement::new(reason, by.as_deref())))
+    }
 }
 
 /// It changes nothing, so there is no dry run of it.
@@ -339,12 +363,13 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         return Ok(Event::Page);
     }
     if payload.get("command").is_some() {
-        let Commanded { service, command, dry_run } =
-            COMMAND.read(payload, payload).map_err(naming_every_command)?;
+        let commanded: Commanded = COMMAND.read(payload, payload).map_err(naming_every_command)?;
+        let said = commanded.said()?;
+        let Commanded { service, command, dry_run, .. } = commanded;
         if service.is_none() && command != Command::Status {
             return Err(EventError::Lacks { kind: COMMAND.name, member: "service", sample: COMMAND.sample });
         }
-        return Ok(Event::Command { service, command, dry_run });
+        return Ok(Event::Command { service, command, said, dry_run });
     }
     if payload.get("lifecycleEvent").is_some() {
         let question: Question = QUESTION.read(payload, payload)?;
@@ -459,9 +484,29 @@ mod tests {
         );
         assert_eq!(
             said(json!({"command": "abort", "service": "backend", "dry_run": true})),
-            "a command is malformed at dry_run: unknown field `dry_run`, expected one of `service`, `command`, `dryRun`; send it as \
+            "a command is malformed at dry_run: unknown field `dry_run`, expected one of `service`, `command`, `reason`, `by`, `dryRun`; send it as \
              events/lifecycle/command-status.json shows"
         );
+    }
+
+    #[test]
+    fn what_takes_traffic_away_takes_a_reason_of_any_length_and_nothing_else_does() {
+        let payload = |command: &str| json!({"command": command, "service": "backend", "reason": "x".repeat(100_000), "by": "anna\n"});
+        for command in ["pause", "abort", "rollback"] {
+            let Ok(Event::Command { said: Some(said), .. }) = parse(&payload(command)) else {
+                panic!("{command}")
+            };
+            assert!(said.to_string().starts_with("anna: xxx") && said.to_string().len() < 300, "{said}");
+        }
+        for command in ["resume", "promote", "retry", "status"] {
+            let said = parse(&payload(command)).unwrap_err().to_string();
+            assert!(said.contains("at reason: only pause, abort and rollback take a reason"), "{said}");
+        }
+        for (member, value) in [("reason", json!(["why"])), ("by", json!(7))] {
+            let mut payload = payload("abort");
+            payload[member] = value;
+            assert!(parse(&payload).unwrap_err().to_string().contains(&format!("malformed at {member}")));
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
     Answer, Asker, Command, CommandAnswer, Forecast, InstanceId, Ledger, PerColour, Policy, Question, Reads,
-    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Status, Stranger, Summary, TargetHealth, Wake,
-    accept_command, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan, reads,
+    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Statement, Status, Stranger, Summary, TargetHealth, Wake,
+    accept_command_with, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan, reads,
     wait_for_migrator, wait_for_newer,
 };
 use serde_json::{Value, json};
@@ -76,13 +76,13 @@ async fn act(
             );
             Ok(json!(heard))
         }
-        Event::Command { service: Some(service), command, dry_run } => {
-            obey(ports, settings, clock, &service, &Order::plain(command), dry_run).await
+        Event::Command { service: Some(service), command, said, dry_run } => {
+            obey(ports, settings, clock, &service, &Order::plain(command, said), dry_run).await
         }
-        Event::Command { service: None, command, dry_run } => {
+        Event::Command { service: None, command, dry_run, .. } => {
             // Side by side, so that a slow answer of AWS counts once; and one that cannot be read hides no other.
             let answers = join_all(settings.services.keys().map(|service| async move {
-                let order = Order::plain(command);
+                let order = Order::plain(command, None);
                 let answer = obey(ports, settings, clock, service.as_str(), &order, dry_run).await;
                 answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) }))
             }));
@@ -147,8 +147,9 @@ impl<'a> Order<'a> {
         Self { word: json!(word), accept: Box::new(accept) }
     }
 
-    fn plain(command: Command) -> Self {
-        Self { word: json!(command), accept: Box::new(move |ledger| accept_command(ledger, command)) }
+    fn plain(command: Command, said: Option<Statement>) -> Self {
+        let accept = move |ledger: &Ledger| accept_command_with(ledger, command, said.as_ref());
+        Self { word: json!(command), accept: Box::new(accept) }
     }
 }
 
