@@ -117,8 +117,8 @@ fn lifecycle_kind(payload: &Value) -> String {
         }
         Ok(Event::DeploymentChanged { group, deployment }) => format!("{deployment} of {group} changed"),
         Ok(Event::Page) => "page".to_owned(),
-        Ok(Event::Freeze { service, .. }) => format!("freeze of {service}"),
-        Ok(Event::Thaw { service, .. }) => format!("thaw of {service}"),
+        Ok(Event::Freeze { service, .. }) => format!("freeze of {}", service.as_deref().unwrap_or("all")),
+        Ok(Event::Thaw { service, .. }) => format!("thaw of {}", service.as_deref().unwrap_or("all")),
         Ok(Event::Forecast { service, .. }) => format!("plan of {service}"),
         Ok(Event::Tick) => "tick".to_owned(),
         Ok(Event::HookExecution { deployment_id, .. }) => format!("hook execution of {deployment_id}"),
@@ -147,6 +147,8 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "hook-without-instance" => "a hook's question is malformed".to_owned(),
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),
             _ if name == "command-unknown-service" => "Status for billing".to_owned(),
+            _ if name == "command-freeze-of-all" => "freeze of all".to_owned(),
+            _ if name == "command-thaw-of-all" => "thaw of all".to_owned(),
             _ if name == "command-status-of-all" => "Status for all".to_owned(),
             _ if name == "command-abort-with-a-reason" => {
                 "Abort for backend, anna: totals at checkout are wrong".to_owned()

@@ -12,7 +12,7 @@ mod status;
 mod text;
 
 use crate::aws::functions::Functions;
-use crate::{aws, say};
+use crate::{UNREADABLE, aws, say};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use release::Command;
@@ -66,7 +66,7 @@ pub(crate) enum Operator {
     /// Lets no release open for a time. What is open goes on, uploads wait, rollbacks do not.
     Freeze(Freeze),
     /// Ends a freeze.
-    Thaw(Change),
+    Thaw(Wide),
     /// Says what a reason in the log or in a verdict means, and what to do.
     Explain(explain::Arguments),
     /// Lists who is blocked, why, and until when.
@@ -97,6 +97,26 @@ pub(crate) struct Asked {
 impl Asked {
     async fn functions(&self) -> Functions<'_> {
         Functions::of(&self.account, &self.stack).await
+    }
+
+    /// Sends what may change something, and says what became of it: a line for each service, where all were meant.
+    async fn change(&self, mut payload: Value, dry_run: bool) -> anyhow::Result<ExitCode> {
+        if dry_run {
+            payload["dryRun"] = json!(true);
+        }
+        let answer = self.functions().await.lifecycle(&payload).await?;
+        let taken = answer::Taken::read(&answer)?;
+        match self.output {
+            Output::Json => say::answer(&format!("{answer}\n"))?,
+            Output::Text => say::answer(&say::harmless(&taken.in_words(dry_run)))?,
+        }
+        Ok(if taken.has_failed() {
+            ExitCode::from(UNREADABLE)
+        } else if taken.is_refused() {
+            ExitCode::from(REFUSED)
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 
@@ -143,11 +163,34 @@ pub(crate) struct Stated {
     by: Option<String>,
 }
 
+/// One service, or all of the stack.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// The service, as `backend`
+    service: Option<String>,
+    /// Every service of the stack
+    #[arg(long)]
+    all: bool,
+}
+
+/// A command that may change all services.
+#[derive(Debug, Args)]
+pub(crate) struct Wide {
+    #[command(flatten)]
+    whom: Whom,
+    /// Only say what it would do
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    asked: Asked,
+}
+
 /// A time without releases.
 #[derive(Debug, Args)]
 pub(crate) struct Freeze {
     #[command(flatten)]
-    change: Change,
+    wide: Wide,
     /// Why, in one line, for whoever finds it so
     #[arg(long)]
     reason: String,
@@ -195,7 +238,7 @@ impl Operator {
             Self::Rollback(stated) => stated.send(Command::Rollback).await,
             Self::Retry(change) => change.send(Command::Retry).await,
             Self::Freeze(freeze) => freeze.send().await,
-            Self::Thaw(change) => change.say(json!({ "command": "thaw" })).await,
+            Self::Thaw(wide) => wide.say(json!({ "command": "thaw" })).await,
             Self::Explain(arguments) => arguments.run(),
             Self::Blocked(listed) => listed.run().await,
             Self::Block(changed) => changed.run("block").await,
@@ -214,16 +257,18 @@ impl Change {
     async fn say(&self, mut payload: Value) -> anyhow::Result<ExitCode> {
         let Self { service, dry_run, asked } = self;
         payload["service"] = json!(service);
-        if *dry_run {
-            payload["dryRun"] = json!(true);
+        asked.change(payload, *dry_run).await
+    }
+}
+
+impl Wide {
+    async fn say(&self, mut payload: Value) -> anyhow::Result<ExitCode> {
+        let Self { whom: Whom { service, all }, dry_run, asked } = self;
+        match service {
+            Some(service) => payload["service"] = json!(service),
+            None => payload["all"] = json!(all),
         }
-        let answer = asked.functions().await.lifecycle(&payload).await?;
-        let told = answer::Told::read(&answer)?;
-        match asked.output {
-            Output::Json => say::answer(&format!("{answer}\n"))?,
-            Output::Text => say::answer(&say::harmless(&format!("{}\n", told.in_words(*dry_run))))?,
-        }
-        Ok(if told.refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+        asked.change(payload, *dry_run).await
     }
 }
 
@@ -244,14 +289,14 @@ impl Stated {
 
 impl Freeze {
     async fn send(&self) -> anyhow::Result<ExitCode> {
-        let Self { change, reason, time, until } = self;
+        let Self { wide, reason, time, until } = self;
         let mut payload = json!({ "command": "freeze", "reason": reason });
         for (name, value) in [("time", time), ("until", until)] {
             if let Some(value) = value {
                 payload[name] = json!(value);
             }
         }
-        change.say(payload).await
+        wide.say(payload).await
     }
 }
 

@@ -240,6 +240,38 @@ fn a_freeze_says_why_and_until_when_or_for_how_long() {
 }
 
 #[test]
+fn all_services_are_frozen_and_thawed_with_a_line_each_and_the_worst_of_them_is_the_exit_code() {
+    let done = |service: &str| json!({"service": service, "changed": true, "refused": false, "says": "no release opens"});
+    let refused =
+        json!({"service": "search", "changed": false, "refused": true, "says": "no freeze: it is over already"});
+    let failed = json!({"service": "frontend", "error": "reading its ledger failed"});
+    let freeze = ["freeze", "--all", "--reason", "holidays", "--for", "12h"];
+    for (services, code) in [
+        (vec![done("backend"), done("frontend")], 0),
+        (vec![done("backend"), refused.clone()], 1),
+        (vec![refused, failed, done("backend")], 3),
+    ] {
+        let aws = answering(&json!({ "services": services }));
+        let (said, beside, ended) = run(&aws, &freeze);
+        assert_eq!((said.lines().count(), beside.as_str(), ended), (services.len(), "", Some(code)));
+        assert!(said.contains("backend: no release opens\n"), "{said}");
+        if code == 3 {
+            assert!(said.contains("frontend: FAILED, ask once more: reading its ledger failed\n"), "{said}");
+        }
+        let payload = json!({"command": "freeze", "all": true, "reason": "holidays", "time": "12h"});
+        assert_eq!(asked(&aws).1, payload);
+    }
+    let aws = answering(&json!({ "services": [done("backend")] }));
+    let (said, ..) = run(&aws, &["thaw", "--all", "--dry-run"]);
+    assert_eq!(said, "backend: would change: no release opens\n");
+    assert_eq!(asked(&aws).1, json!({"command": "thaw", "all": true, "dryRun": true}));
+    let nobody = StubAws::prepared(vec![]);
+    for arguments in [&["thaw"][..], &["thaw", "backend", "--all"], &["abort", "--all"]] {
+        assert_eq!(run(&nobody, arguments).2, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_shell_learns_every_command() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_greenlight")).args(["completions", "bash"]).output().unwrap();
