@@ -67,7 +67,7 @@ pub(crate) enum Operator {
     Freeze(Freeze),
     /// Ends a freeze.
     Thaw(Wide),
-    /// Says what a reason in the log or in a verdict means, and what to do.
+    /// Says what a reason in the log or in a verdict means, and what to do; of a phase, which commands do what in it.
     Explain(explain::Arguments),
     /// Lists who is blocked, why, and until when.
     Blocked(firewall::Listed),

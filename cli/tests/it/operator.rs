@@ -197,7 +197,7 @@ fn the_page_is_told_by_a_link_and_beside_it_how_long_it_opens() {
 }
 
 #[test]
-fn a_reason_is_explained_without_a_stack() {
+fn a_reason_and_a_phase_are_explained_without_a_stack() {
     let aws = answering(&json!({}));
     let explain = |word: &[&str]| {
         let output =
@@ -214,8 +214,13 @@ fn a_reason_is_explained_without_a_stack() {
     insta::assert_snapshot!(said);
     let (said, beside, code) = explain(&["not-proven"]);
     assert_eq!((said.as_str(), code), ("", Some(3)));
-    assert_eq!(beside, "greenlight: there is no reason \"not-proven\": `greenlight explain` lists all\n");
-    assert!(explain(&[]).0.lines().count() > 50);
+    assert_eq!(
+        beside,
+        "greenlight: there is no reason or phase \"not-proven\": `greenlight explain` lists all\n"
+    );
+    insta::assert_snapshot!("a_phase", explain(&["baking"]).0);
+    let all = explain(&[]).0;
+    assert!(all.lines().count() > 50 && all.contains("settling "), "{all}");
     assert!(aws.asked().is_empty());
 }
 
@@ -242,8 +247,7 @@ fn a_freeze_says_why_and_until_when_or_for_how_long() {
 #[test]
 fn all_services_are_frozen_and_thawed_with_a_line_each_and_the_worst_of_them_is_the_exit_code() {
     let done = |service: &str| json!({"service": service, "changed": true, "refused": false, "says": "no release opens"});
-    let refused =
-        json!({"service": "search", "changed": false, "refused": true, "says": "no freeze: it is over already"});
+    let refused = json!({"service": "search", "changed": false, "refused": true, "says": "no freeze: it is over already"});
     let failed = json!({"service": "frontend", "error": "reading its ledger failed"});
     let freeze = ["freeze", "--all", "--reason", "holidays", "--for", "12h"];
     for (services, code) in [

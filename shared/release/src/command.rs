@@ -36,6 +36,19 @@ pub struct CommandAnswer {
 }
 
 impl Command {
+    /// The word that an operator says.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Promote => "promote",
+            Self::Abort => "abort",
+            Self::Rollback => "rollback",
+            Self::Retry => "retry",
+            Self::Status => "status",
+        }
+    }
+
     /// Whether a reason may be given with it: of what takes traffic away, or keeps it from a release.
     pub fn takes_a_reason(self) -> bool {
         match self {

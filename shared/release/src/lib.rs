@@ -22,6 +22,7 @@ mod observation;
 mod offer;
 mod open;
 pub mod pass;
+pub mod phases;
 pub mod plan;
 mod policy;
 mod question;
