@@ -14,9 +14,9 @@ use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
     Answer, Asker, Command, CommandAnswer, Forecast, InstanceId, Ledger, PerColour, Policy, Question, Reads,
-    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Statement, Status, Stranger, Summary, TargetHealth, Wake,
-    accept_command_with, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan, reads,
-    wait_for_migrator, wait_for_newer,
+    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Statement, Status, Stranger, Summary, TargetHealth,
+    Wake, accept_command_with, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan,
+    reads, wait_for_migrator, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -108,8 +108,8 @@ async fn act(
             let reconciled = reconcile_all(ports, services, clock, Wake::Event).await;
             let page = page::of_a_tick(&reconciled, &settings.policy, clock.now());
             let finished = decision_log::finish_all(reconciled);
-            if let Some(html) = page {
-                page::write(ports, &html).await;
+            if let Some(services) = page {
+                page::write(ports, &services, clock.now()).await;
             }
             finished.map(|()| Value::Null)
         }
