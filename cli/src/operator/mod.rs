@@ -12,7 +12,7 @@ mod status;
 mod text;
 
 use crate::aws::functions::Functions;
-use crate::{UNREADABLE, aws, say};
+use crate::{UNREADABLE, aws, fit, say};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use release::Command;
@@ -306,7 +306,9 @@ async fn releases(service: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
     let ledger = answer::ledger(&answer)?;
     match asked.output {
         Output::Json => say::answer(&format!("{}\n", json!(ledger.releases)))?,
-        Output::Text => say::answer(&say::harmless(&text::releases(&ledger)))?,
+        Output::Text => {
+            say::answer(&fit::for_terminal(&say::harmless(&text::releases(&ledger)), text::HANG))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,12 @@
 use super::answer::Shown;
 use super::show::sums;
 use jiff::Timestamp;
-use release::{Colour, Freeze, Instances, Ledger, Past, Purpose, Status, Verdict};
+use release::{Colour, Freeze, Instances, Ledger, Past, Purpose, Statement, Status, Verdict};
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// The column in which what stands behind the first word of a line begins.
+pub(super) const HANG: usize = 9;
 
 /// Cells of a bar.
 const BAR: usize = 20;
@@ -43,7 +46,7 @@ pub(crate) fn status(shown: &Shown) -> String {
         lines.push(format!("  next   release {} ({}) waits", pending.number, pending.commit));
     }
     if ledger.paused {
-        let said = ledger.pause_said.as_ref().map(|said| format!(" ({said})")).unwrap_or_default();
+        let said = Statement::bracketed(ledger.pause_said.as_ref());
         lines.push(format!("  paused by an operator{said}: no release gets more traffic until resume"));
     }
     if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
