@@ -6,6 +6,8 @@ mod aws;
 mod check;
 #[cfg(all(test, feature = "aws"))]
 mod documented;
+#[cfg(feature = "aws")]
+mod fit;
 mod github;
 mod kit;
 mod manifest;

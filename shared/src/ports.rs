@@ -49,6 +49,9 @@ pub trait Pages: Sync {
     /// Replaces the page. Two that are written at the same time leave either.
     fn write_page(&self, html: &str) -> impl Future<Output = PortResult<()>> + Send;
 
+    /// What `waf-logs` leaves of who is kept out, for the page; `None` when nothing lies there.
+    fn blocked(&self) -> impl Future<Output = PortResult<Option<Vec<u8>>>> + Send;
+
     /// A link that opens the page for this long, if the function's own credentials last so long. Whoever has it may read the
     /// page, so that it is a secret.
     fn page_link(&self, lasts: Duration) -> impl Future<Output = PortResult<String>> + Send;

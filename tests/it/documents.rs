@@ -2,6 +2,7 @@
 
 use crate::template::root;
 use crate::tree::files;
+use release::phases::{COMMANDS, ExplainedPhase, PHASES};
 use release::reason::explained::{CAUSES, Explained, REASONS};
 use std::path::{Path, PathBuf};
 
@@ -106,6 +107,26 @@ fn the_page_of_reasons_says_what_the_command_says() {
             .collect();
         assert_eq!(rows, said, "docs/reasons.md and shared/release/src/reason/explained.rs");
     }
+}
+
+#[test]
+fn the_table_of_phases_and_commands_is_the_one_that_the_command_knows() {
+    let page = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let words: Vec<String> = COMMANDS.iter().map(|command| format!("`{}`", command.word())).collect();
+    let mut lines = vec![
+        format!("| phase | what it is, and what it waits for | {} |", words.join(" | ")),
+        format!("|{}", " --- |".repeat(2 + words.len())),
+    ];
+    lines.extend(PHASES.iter().map(|phase| {
+        let effects: Vec<&str> = phase.commands().map(|(_, effect)| effect.unwrap_or("–")).collect();
+        let ExplainedPhase { word, means, waits_for, .. } = phase;
+        format!("| {word} | {means} *Waits for:* {waits_for} | {} |", effects.join(" | "))
+    }));
+    let table = lines.join("\n");
+    assert!(
+        page.contains(&table),
+        "docs/operating.md has another table than shared/release/src/phases.rs:\n{table}"
+    );
 }
 
 #[test]

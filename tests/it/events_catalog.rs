@@ -110,14 +110,15 @@ fn lifecycle_kind(payload: &Value) -> String {
             };
             format!("question at {}{told}", question.lifecycle_event)
         }
-        Ok(Event::Command { service, command, dry_run }) => {
+        Ok(Event::Command { service, command, said, dry_run }) => {
             let dry_run = if dry_run { ", a dry run" } else { "" };
-            format!("{command:?} for {}{dry_run}", service.as_deref().unwrap_or("all"))
+            let said = said.map(|said| format!(", {said}")).unwrap_or_default();
+            format!("{command:?} for {}{said}{dry_run}", service.as_deref().unwrap_or("all"))
         }
         Ok(Event::DeploymentChanged { group, deployment }) => format!("{deployment} of {group} changed"),
         Ok(Event::Page) => "page".to_owned(),
-        Ok(Event::Freeze { service, .. }) => format!("freeze of {service}"),
-        Ok(Event::Thaw { service, .. }) => format!("thaw of {service}"),
+        Ok(Event::Freeze { service, .. }) => format!("freeze of {}", service.as_deref().unwrap_or("all")),
+        Ok(Event::Thaw { service, .. }) => format!("thaw of {}", service.as_deref().unwrap_or("all")),
         Ok(Event::Forecast { service, .. }) => format!("plan of {service}"),
         Ok(Event::Tick) => "tick".to_owned(),
         Ok(Event::HookExecution { deployment_id, .. }) => format!("hook execution of {deployment_id}"),
@@ -146,7 +147,12 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "hook-without-instance" => "a hook's question is malformed".to_owned(),
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),
             _ if name == "command-unknown-service" => "Status for billing".to_owned(),
+            _ if name == "command-freeze-of-all" => "freeze of all".to_owned(),
+            _ if name == "command-thaw-of-all" => "thaw of all".to_owned(),
             _ if name == "command-status-of-all" => "Status for all".to_owned(),
+            _ if name == "command-abort-with-a-reason" => {
+                "Abort for backend, anna: totals at checkout are wrong".to_owned()
+            }
             _ if name == "command-abort-dry-run" => "Abort for backend, a dry run".to_owned(),
             _ if name == "deployment-foreign-group" => "d-A1B2C3D4E of billing changed".to_owned(),
             _ if name.starts_with("hook-with-") => {

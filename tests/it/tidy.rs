@@ -39,7 +39,7 @@ const PURE: [(&str, &[&str]); 8] = [
     ("shared/bundle", &["appspec", "bytes", "flate2", "hashbrown", "thiserror"]),
     ("shared/decisions", &["jiff", "release", "serde", "serde_json"]),
     ("shared/duration", &[]),
-    ("shared/page", &["jiff", "maud", "release"]),
+    ("shared/page", &["jiff", "maud", "release", "serde", "serde_json"]),
     ("shared/release", &["duration", "jiff", "serde", "serde_json", "serde_path_to_error", "thiserror"]),
     (
         "shared/offenders",

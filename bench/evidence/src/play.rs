@@ -205,6 +205,7 @@ impl Service {
             course: release::Aside::default(),
             request: None,
             rolls_back: None,
+            said: None,
             unknown_fields: unknown_fields(),
         });
         Self { ledger, weights: Weights::all_on(CANDIDATE.other()) }

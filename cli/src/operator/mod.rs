@@ -12,7 +12,7 @@ mod status;
 mod text;
 
 use crate::aws::functions::Functions;
-use crate::{aws, say};
+use crate::{UNREADABLE, aws, fit, say};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use release::Command;
@@ -52,22 +52,22 @@ pub(crate) enum Operator {
     /// when the bundle cannot be read or nobody can be asked.
     Plan(plan::Arguments),
     /// Stops the raises of a release. An alarm still takes it back.
-    Pause(Change),
+    Pause(Stated),
     /// Ends the pause.
     Resume(Change),
     /// Skips the remaining steps and the bake; every raise must still be proven safe.
     Promote(Change),
     /// Gives the open release up; traffic stays on, or returns to, the live version.
-    Abort(Change),
+    Abort(Stated),
     /// Gives all traffic to the previous version again, after a success.
-    Rollback(Change),
+    Rollback(Stated),
     /// Makes one more attempt with the last rejected release.
     Retry(Change),
     /// Lets no release open for a time. What is open goes on, uploads wait, rollbacks do not.
     Freeze(Freeze),
     /// Ends a freeze.
-    Thaw(Change),
-    /// Says what a reason in the log or in a verdict means, and what to do.
+    Thaw(Wide),
+    /// Says what a reason in the log or in a verdict means, and what to do; of a phase, which commands do what in it.
     Explain(explain::Arguments),
     /// Lists who is blocked, why, and until when.
     Blocked(firewall::Listed),
@@ -97,6 +97,26 @@ pub(crate) struct Asked {
 impl Asked {
     async fn functions(&self) -> Functions<'_> {
         Functions::of(&self.account, &self.stack).await
+    }
+
+    /// Sends what may change something, and says what became of it: a line for each service, where all were meant.
+    async fn change(&self, mut payload: Value, dry_run: bool) -> anyhow::Result<ExitCode> {
+        if dry_run {
+            payload["dryRun"] = json!(true);
+        }
+        let answer = self.functions().await.lifecycle(&payload).await?;
+        let taken = answer::Taken::read(&answer)?;
+        match self.output {
+            Output::Json => say::answer(&format!("{answer}\n"))?,
+            Output::Text => say::answer(&say::harmless(&taken.in_words(dry_run)))?,
+        }
+        Ok(if taken.has_failed() {
+            ExitCode::from(UNREADABLE)
+        } else if taken.is_refused() {
+            ExitCode::from(REFUSED)
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 
@@ -130,11 +150,47 @@ pub(crate) struct Change {
     asked: Asked,
 }
 
+/// A command whose reason is worth keeping.
+#[derive(Debug, Args)]
+pub(crate) struct Stated {
+    #[command(flatten)]
+    change: Change,
+    /// Why, in one line: it stands in the verdict, in the message about it and in `status`
+    #[arg(long)]
+    reason: Option<String>,
+    /// Who says so, beside the reason. Nobody checks it
+    #[arg(long, env = "USER", hide_env_values = true, value_name = "NAME")]
+    by: Option<String>,
+}
+
+/// One service, or all of the stack.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// The service, as `backend`
+    service: Option<String>,
+    /// Every service of the stack
+    #[arg(long)]
+    all: bool,
+}
+
+/// A command that may change all services.
+#[derive(Debug, Args)]
+pub(crate) struct Wide {
+    #[command(flatten)]
+    whom: Whom,
+    /// Only say what it would do
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    asked: Asked,
+}
+
 /// A time without releases.
 #[derive(Debug, Args)]
 pub(crate) struct Freeze {
     #[command(flatten)]
-    change: Change,
+    wide: Wide,
     /// Why, in one line, for whoever finds it so
     #[arg(long)]
     reason: String,
@@ -175,14 +231,14 @@ impl Operator {
             Self::Show(arguments) => arguments.run().await,
             Self::Page(asked) => page::run(asked).await,
             Self::Plan(arguments) => arguments.run().await,
-            Self::Pause(change) => change.send(Command::Pause).await,
+            Self::Pause(stated) => stated.send(Command::Pause).await,
             Self::Resume(change) => change.send(Command::Resume).await,
             Self::Promote(change) => change.send(Command::Promote).await,
-            Self::Abort(change) => change.send(Command::Abort).await,
-            Self::Rollback(change) => change.send(Command::Rollback).await,
+            Self::Abort(stated) => stated.send(Command::Abort).await,
+            Self::Rollback(stated) => stated.send(Command::Rollback).await,
             Self::Retry(change) => change.send(Command::Retry).await,
             Self::Freeze(freeze) => freeze.send().await,
-            Self::Thaw(change) => change.say(json!({ "command": "thaw" })).await,
+            Self::Thaw(wide) => wide.say(json!({ "command": "thaw" })).await,
             Self::Explain(arguments) => arguments.run(),
             Self::Blocked(listed) => listed.run().await,
             Self::Block(changed) => changed.run("block").await,
@@ -201,29 +257,46 @@ impl Change {
     async fn say(&self, mut payload: Value) -> anyhow::Result<ExitCode> {
         let Self { service, dry_run, asked } = self;
         payload["service"] = json!(service);
-        if *dry_run {
-            payload["dryRun"] = json!(true);
+        asked.change(payload, *dry_run).await
+    }
+}
+
+impl Wide {
+    async fn say(&self, mut payload: Value) -> anyhow::Result<ExitCode> {
+        let Self { whom: Whom { service, all }, dry_run, asked } = self;
+        match service {
+            Some(service) => payload["service"] = json!(service),
+            None => payload["all"] = json!(all),
         }
-        let answer = asked.functions().await.lifecycle(&payload).await?;
-        let told = answer::Told::read(&answer)?;
-        match asked.output {
-            Output::Json => say::answer(&format!("{answer}\n"))?,
-            Output::Text => say::answer(&say::harmless(&format!("{}\n", told.in_words(*dry_run))))?,
+        asked.change(payload, *dry_run).await
+    }
+}
+
+impl Stated {
+    /// Without a reason it is what every version of the functions understands.
+    async fn send(&self, command: Command) -> anyhow::Result<ExitCode> {
+        let Self { change, reason, by } = self;
+        let mut payload = json!({ "command": command });
+        if let Some(reason) = reason {
+            payload["reason"] = json!(reason);
+            if let Some(by) = by {
+                payload["by"] = json!(by);
+            }
         }
-        Ok(if told.refused { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+        change.say(payload).await
     }
 }
 
 impl Freeze {
     async fn send(&self) -> anyhow::Result<ExitCode> {
-        let Self { change, reason, time, until } = self;
+        let Self { wide, reason, time, until } = self;
         let mut payload = json!({ "command": "freeze", "reason": reason });
         for (name, value) in [("time", time), ("until", until)] {
             if let Some(value) = value {
                 payload[name] = json!(value);
             }
         }
-        change.say(payload).await
+        wide.say(payload).await
     }
 }
 
@@ -233,7 +306,9 @@ async fn releases(service: &str, asked: &Asked) -> anyhow::Result<ExitCode> {
     let ledger = answer::ledger(&answer)?;
     match asked.output {
         Output::Json => say::answer(&format!("{}\n", json!(ledger.releases)))?,
-        Output::Text => say::answer(&say::harmless(&text::releases(&ledger)))?,
+        Output::Text => {
+            say::answer(&fit::for_terminal(&say::harmless(&text::releases(&ledger)), text::HANG))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

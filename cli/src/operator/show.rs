@@ -3,7 +3,7 @@
 use super::text::{ago, named};
 use super::{Asked, Output};
 use crate::aws::receipts;
-use crate::say;
+use crate::{fit, say};
 use anyhow::Context as _;
 use clap::Args;
 use release::evidence::{Requests, Sums};
@@ -38,11 +38,14 @@ impl Arguments {
         let receipt = receipts::last(&asked.account, bucket, &service, number.map(ReleaseNumber)).await?;
         say::answer(&match asked.output {
             Output::Json => format!("{}\n", json!(receipt)),
-            Output::Text => say::harmless(&page(&receipt)),
+            Output::Text => fit::for_terminal(&say::harmless(&page(&receipt)), HANG),
         })?;
         Ok(ExitCode::SUCCESS)
     }
 }
+
+/// The column in which what stands behind the first word of a line begins.
+const HANG: usize = 11;
 
 /// First how it ended, then the way there.
 fn page(receipt: &Receipt) -> String {
@@ -75,6 +78,7 @@ fn page(receipt: &Receipt) -> String {
         By::Operator => "  by       an operator".to_owned(),
         By::Alarm(alarm) => format!("  by       alarm {alarm}"),
     });
+    lines.extend(receipt.said.as_ref().map(|said| format!("  said     {said}")));
     lines.push(format!(
         "  bundle   s3://{}/{}, version {}",
         receipt.bundle.bucket, receipt.bundle.key, receipt.bundle.version

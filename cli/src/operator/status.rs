@@ -3,7 +3,7 @@
 use super::answer::Shown;
 use super::{Asked, Output, text};
 use crate::aws::functions::Functions;
-use crate::{UNREADABLE, say};
+use crate::{UNREADABLE, fit, say};
 use clap::Args;
 use release::Command;
 use serde_json::{Value, json};
@@ -70,7 +70,10 @@ async fn look(arguments: &Arguments, functions: &Functions<'_>) -> anyhow::Resul
     let failed = shown.iter().any(|shown| matches!(shown, Shown::Failed { .. }));
     let text = match arguments.asked.output {
         Output::Json => format!("{answer}\n"),
-        Output::Text => say::harmless(&shown.iter().map(text::status).collect::<Vec<_>>().join("\n")),
+        Output::Text => {
+            let pages = shown.iter().map(text::status).collect::<Vec<_>>().join("\n");
+            fit::for_terminal(&say::harmless(&pages), text::HANG)
+        }
     };
     Ok((text, failed))
 }

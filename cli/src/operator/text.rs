@@ -3,9 +3,12 @@
 use super::answer::Shown;
 use super::show::sums;
 use jiff::Timestamp;
-use release::{Colour, Freeze, Instances, Ledger, Past, Purpose, Status, Verdict};
+use release::{Colour, Freeze, Instances, Ledger, Past, Purpose, Statement, Status, Verdict};
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// The column in which what stands behind the first word of a line begins.
+pub(super) const HANG: usize = 9;
 
 /// Cells of a bar.
 const BAR: usize = 20;
@@ -36,11 +39,15 @@ pub(crate) fn status(shown: &Shown) -> String {
     if let Some(counted) = ledger.open.as_ref().and_then(|open| open.counted.as_ref()) {
         lines.extend(sums(&counted.sums()).iter().map(|line| format!("  so far {line}")));
     }
+    if let Some(said) = ledger.open.as_ref().and_then(|open| open.said.as_ref()) {
+        lines.push(format!("  said   {said}"));
+    }
     if let Some(pending) = &ledger.pending {
         lines.push(format!("  next   release {} ({}) waits", pending.number, pending.commit));
     }
     if ledger.paused {
-        lines.push("  paused by an operator: no release gets more traffic until resume".to_owned());
+        let said = Statement::bracketed(ledger.pause_said.as_ref());
+        lines.push(format!("  paused by an operator{said}: no release gets more traffic until resume"));
     }
     if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
         let Freeze { until, reason, .. } = freeze;

@@ -67,6 +67,28 @@ fn a_dry_run_says_that_it_is_one() {
 }
 
 #[test]
+fn a_reason_goes_with_who_says_so_and_a_name_alone_does_not() {
+    let answer = json!({"changed": true, "refused": false, "says": "release 7 is given up"});
+    let me = [("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "here"), ("USER", "anna")];
+    let sent = |arguments: &[&str]| {
+        let aws = answering(&answer);
+        let output = aws.run_where(arguments, &me);
+        assert!(output.status.success(), "{output:?}");
+        asked(&aws).1
+    };
+    let reason = "totals are wrong";
+    for command in ["pause", "abort", "rollback"] {
+        assert_eq!(sent(&[command, "backend"]), json!({"command": command, "service": "backend"}));
+        let said = json!({"command": command, "service": "backend", "reason": reason, "by": "anna"});
+        assert_eq!(sent(&[command, "backend", "--reason", reason]), said);
+    }
+    let said = sent(&["abort", "backend", "--reason", reason, "--by", "the night shift"]);
+    assert_eq!(said["by"], "the night shift");
+    let nobody = StubAws::prepared(vec![]);
+    assert_eq!(run(&nobody, &["promote", "backend", "--reason", reason]).2, Some(2));
+}
+
+#[test]
 fn a_command_that_means_nothing_now_ends_with_one_and_what_is_so_already_with_nothing() {
     let refused = answering(
         &json!({"changed": false, "refused": true, "says": "nothing to promote: no release is open"}),
@@ -175,7 +197,7 @@ fn the_page_is_told_by_a_link_and_beside_it_how_long_it_opens() {
 }
 
 #[test]
-fn a_reason_is_explained_without_a_stack() {
+fn a_reason_and_a_phase_are_explained_without_a_stack() {
     let aws = answering(&json!({}));
     let explain = |word: &[&str]| {
         let output =
@@ -192,8 +214,13 @@ fn a_reason_is_explained_without_a_stack() {
     insta::assert_snapshot!(said);
     let (said, beside, code) = explain(&["not-proven"]);
     assert_eq!((said.as_str(), code), ("", Some(3)));
-    assert_eq!(beside, "greenlight: there is no reason \"not-proven\": `greenlight explain` lists all\n");
-    assert!(explain(&[]).0.lines().count() > 50);
+    assert_eq!(
+        beside,
+        "greenlight: there is no reason or phase \"not-proven\": `greenlight explain` lists all\n"
+    );
+    insta::assert_snapshot!("a_phase", explain(&["baking"]).0);
+    let all = explain(&[]).0;
+    assert!(all.lines().count() > 50 && all.contains("settling "), "{all}");
     assert!(aws.asked().is_empty());
 }
 
@@ -213,6 +240,37 @@ fn a_freeze_says_why_and_until_when_or_for_how_long() {
         &["freeze", "backend", "--reason", "holidays"],
         &["freeze", "backend", "--reason", "holidays", "--for", "1h", "--until", "2026-12-27T06:00:00Z"],
     ] {
+        assert_eq!(run(&nobody, arguments).2, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn all_services_are_frozen_and_thawed_with_a_line_each_and_the_worst_of_them_is_the_exit_code() {
+    let done = |service: &str| json!({"service": service, "changed": true, "refused": false, "says": "no release opens"});
+    let refused = json!({"service": "search", "changed": false, "refused": true, "says": "no freeze: it is over already"});
+    let failed = json!({"service": "frontend", "error": "reading its ledger failed"});
+    let freeze = ["freeze", "--all", "--reason", "holidays", "--for", "12h"];
+    for (services, code) in [
+        (vec![done("backend"), done("frontend")], 0),
+        (vec![done("backend"), refused.clone()], 1),
+        (vec![refused, failed, done("backend")], 3),
+    ] {
+        let aws = answering(&json!({ "services": services }));
+        let (said, beside, ended) = run(&aws, &freeze);
+        assert_eq!((said.lines().count(), beside.as_str(), ended), (services.len(), "", Some(code)));
+        assert!(said.contains("backend: no release opens\n"), "{said}");
+        if code == 3 {
+            assert!(said.contains("frontend: FAILED, ask once more: reading its ledger failed\n"), "{said}");
+        }
+        let payload = json!({"command": "freeze", "all": true, "reason": "holidays", "time": "12h"});
+        assert_eq!(asked(&aws).1, payload);
+    }
+    let aws = answering(&json!({ "services": [done("backend")] }));
+    let (said, ..) = run(&aws, &["thaw", "--all", "--dry-run"]);
+    assert_eq!(said, "backend: would change: no release opens\n");
+    assert_eq!(asked(&aws).1, json!({"command": "thaw", "all": true, "dryRun": true}));
+    let nobody = StubAws::prepared(vec![]);
+    for arguments in [&["thaw"][..], &["thaw", "backend", "--all"], &["abort", "--all"]] {
         assert_eq!(run(&nobody, arguments).2, Some(2), "{arguments:?}");
     }
 }

@@ -3,7 +3,7 @@
 use greenlight::failure::Excerpt;
 use jiff::Timestamp;
 use release::evidence::{Report, ReportError};
-use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport};
+use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport, Statement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -36,13 +36,15 @@ pub enum Event {
         service: Option<String>,
         /// The command.
         command: Command,
+        /// Why, with a command that takes a reason.
+        said: Option<Statement>,
         /// Whether only to say what it would do.
         dry_run: bool,
     },
     /// An operator lets no release open for a time.
     Freeze {
-        /// The service, as typed.
-        service: String,
+        /// The service, as typed; `None`: all of them.
+        service: Option<String>,
         /// When it ends.
         end: End,
         /// Why.
@@ -52,8 +54,8 @@ pub enum Event {
     },
     /// An operator ends that.
     Thaw {
-        /// The service, as typed.
-        service: String,
+        /// The service, as typed; `None`: all of them.
+        service: Option<String>,
         /// Whether only to say what it would do.
         dry_run: bool,
     },
@@ -103,6 +105,10 @@ impl End {
     }
 }
 
+fn of(service: Option<&str>) -> &str {
+    service.unwrap_or("all services")
+}
+
 /// For the log.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,10 +119,10 @@ impl fmt::Display for Event {
                 question.deployment_id, question.instance_id.0
             ),
             Self::Command { service, command, .. } => {
-                write!(f, "the command {command:?} for {}", service.as_deref().unwrap_or("all services"))
+                write!(f, "the command {command:?} for {}", of(service.as_deref()))
             }
-            Self::Freeze { service, .. } => write!(f, "the command freeze for {service}"),
-            Self::Thaw { service, .. } => write!(f, "the command thaw for {service}"),
+            Self::Freeze { service, .. } => write!(f, "the command freeze for {}", of(service.as_deref())),
+            Self::Thaw { service, .. } => write!(f, "the command thaw for {}", of(service.as_deref())),
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
@@ -180,8 +186,30 @@ pub enum EventError {
 struct Commanded {
     service: Option<String>,
     command: Command,
+    reason: Option<String>,
+    by: Option<String>,
     #[serde(default)]
     dry_run: bool,
+}
+
+impl Commanded {
+    /// What is said with it.
+    ///
+    /// # Errors
+    /// With a command that tells nobody why.
+    fn said(&self) -> Result<Option<Statement>, EventError> {
+        let Self { command, reason, by, .. } = self;
+        if !command.takes_a_reason() && (reason.is_some() || by.is_some()) {
+            let path = if reason.is_some() { "reason" } else { "by" };
+            return Err(EventError::Malformed {
+                kind: COMMAND.name,
+                path: path.to_owned(),
+                detail: "only pause, abort and rollback take a reason".to_owned(),
+                sample: "command-abort-with-a-reason.json",
+            });
+        }
+        Ok(reason.as_ref().and_then(|reason| Statement::new(reason, by.as_deref())))
+    }
 }
 
 /// It changes nothing, so there is no dry run of it.
@@ -205,7 +233,9 @@ struct PageWanted {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Frozen {
-    service: String,
+    service: Option<String>,
+    #[serde(default)]
+    all: bool,
     #[serde(rename = "command")]
     _command: String,
     until: Option<Timestamp>,
@@ -229,7 +259,9 @@ impl Frozen {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Thawed {
-    service: String,
+    service: Option<String>,
+    #[serde(default)]
+    all: bool,
     #[serde(rename = "command")]
     _command: String,
     #[serde(default)]
@@ -276,12 +308,11 @@ const COMMAND: Kind =
 const FREEZE: Kind = Kind {
     name: "a freeze",
     sample: "command-freeze.json",
-    members: &[("service", LONGEST_ID), ("reason", LONGEST_REASON)],
-    optional: &["until", "time"],
+    members: &[("reason", LONGEST_REASON)],
+    optional: &["service", "until", "time"],
 };
 
-const THAW: Kind =
-    Kind { name: "a thaw", sample: "command-thaw.json", members: &[("service", LONGEST_ID)], optional: &[] };
+const THAW: Kind = Kind { name: "a thaw", sample: "command-thaw.json", members: &[], optional: &["service"] };
 const PLAN: Kind =
     Kind { name: "a plan", sample: "command-plan.json", members: &[("service", LONGEST_ID)], optional: &[] };
 const PAGE: Kind =
@@ -323,11 +354,13 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
                 .to_owned(),
             sample: FREEZE.sample,
         })?;
-        let Frozen { service, reason, dry_run, .. } = frozen;
+        let Frozen { service, all, reason, dry_run, .. } = frozen;
+        let service = FREEZE.one_or_all(service, all)?;
         return Ok(Event::Freeze { service, end, reason, dry_run });
     }
     if payload.get("command") == Some(&json!("thaw")) {
-        let Thawed { service, dry_run, .. } = THAW.read(payload, payload)?;
+        let Thawed { service, all, dry_run, .. } = THAW.read(payload, payload)?;
+        let service = THAW.one_or_all(service, all)?;
         return Ok(Event::Thaw { service, dry_run });
     }
     if payload.get("command") == Some(&json!("plan")) {
@@ -339,12 +372,13 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         return Ok(Event::Page);
     }
     if payload.get("command").is_some() {
-        let Commanded { service, command, dry_run } =
-            COMMAND.read(payload, payload).map_err(naming_every_command)?;
+        let commanded: Commanded = COMMAND.read(payload, payload).map_err(naming_every_command)?;
+        let said = commanded.said()?;
+        let Commanded { service, command, dry_run, .. } = commanded;
         if service.is_none() && command != Command::Status {
             return Err(EventError::Lacks { kind: COMMAND.name, member: "service", sample: COMMAND.sample });
         }
-        return Ok(Event::Command { service, command, dry_run });
+        return Ok(Event::Command { service, command, said, dry_run });
     }
     if payload.get("lifecycleEvent").is_some() {
         let question: Question = QUESTION.read(payload, payload)?;
@@ -405,6 +439,21 @@ impl Kind {
         })
     }
 
+    /// All must be asked for: who forgets a service must not stop every one of them.
+    fn one_or_all(&self, service: Option<String>, all: bool) -> Result<Option<String>, EventError> {
+        let Self { name: kind, sample, .. } = *self;
+        match (service, all) {
+            (service, true) if service.is_some() => Err(EventError::Malformed {
+                kind,
+                path: "all".to_owned(),
+                detail: "it names a service as well".to_owned(),
+                sample,
+            }),
+            (None, false) => Err(EventError::Lacks { kind, member: "service", sample }),
+            (service, _) => Ok(service),
+        }
+    }
+
     /// What it names is echoed to the caller, to the log and to AWS.
     fn check(&self, member: &'static str, value: &Value, longest: usize) -> Result<(), EventError> {
         match value.as_str() {
@@ -417,122 +466,4 @@ impl Kind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_malformed_question_is_told_where_it_is_wrong() {
-        let error =
-            parse(&json!({"lifecycleEvent": "ValidateService", "deploymentId": 5, "instanceId": "i-1"}))
-                .unwrap_err();
-        assert!(error.to_string().contains("deploymentId"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_command_is_refused_by_name() {
-        let error = parse(&json!({"command": "explode", "service": "backend"})).unwrap_err();
-        let said = greenlight::failure::chain(&error);
-        for word in ["explode", "`status`", "`retry`", "`freeze`", "`thaw`", "`page`"] {
-            assert!(said.contains(word), "{word}: {said}");
-        }
-    }
-
-    #[test]
-    fn anything_else_is_unrecognised() {
-        for payload in [
-            json!(null),
-            json!([]),
-            json!("x"),
-            json!({"source": "aws.s3"}),
-            json!({"source": "aws.events"}),
-            json!({"source": "aws.events", "detail-type": 5}),
-        ] {
-            assert!(matches!(parse(&payload), Err(EventError::Unrecognised)));
-        }
-    }
-    #[test]
-    fn what_a_command_lacks_or_has_too_much_of_is_said() {
-        let said = |payload: Value| parse(&payload).unwrap_err().to_string();
-        assert_eq!(
-            said(json!({"command": "abort"})),
-            "a command is malformed: it has no service; send it as events/lifecycle/command-status.json shows"
-        );
-        assert_eq!(
-            said(json!({"command": "abort", "service": "backend", "dry_run": true})),
-            "a command is malformed at dry_run: unknown field `dry_run`, expected one of `service`, `command`, `dryRun`; send it as \
-             events/lifecycle/command-status.json shows"
-        );
-    }
-
-    #[test]
-    fn a_freeze_ends_at_a_time_or_after_one_and_at_nothing_else() {
-        let freeze = |end: Value| {
-            let mut payload = json!({"command": "freeze", "service": "backend", "reason": "holidays"});
-            payload.as_object_mut().unwrap().extend(end.as_object().unwrap().clone());
-            parse(&payload)
-        };
-        let now: Timestamp = "2026-12-23T18:00:00Z".parse().unwrap();
-        for (end, until) in [
-            (json!({"until": "2026-12-27T06:00:00Z"}), "2026-12-27T06:00:00Z"),
-            (json!({"time": "12h"}), "2026-12-24T06:00:00Z"),
-        ] {
-            let Ok(Event::Freeze { end, .. }) = freeze(end) else { panic!("not taken") };
-            assert_eq!(end.from(now).to_string(), until);
-        }
-        for end in [
-            json!({}),
-            json!({"time": "soon"}),
-            json!({"time": "12h", "until": "2026-12-27T06:00:00Z"}),
-            json!({"until": "Christmas"}),
-            json!({"until": "2026-12-27T06:00:00Z", "why": "?"}),
-        ] {
-            assert!(matches!(freeze(end), Err(EventError::Malformed { kind: "a freeze", .. })));
-        }
-    }
-
-    #[test]
-    fn no_message_repeats_more_than_the_beginning_of_what_came_in() {
-        let long = "x".repeat(1_000_000);
-        let question =
-            json!({"lifecycleEvent": "ValidateService", "deploymentId": "d-1", "instanceId": "i-1"});
-        let change = json!({
-            "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification",
-            "detail": {"deploymentGroup": "backend", "deploymentId": "d-1"},
-        });
-        let execution = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "exec"});
-        let command = json!({"command": "status", "service": "backend"});
-        let freeze = json!({
-            "command": "freeze", "service": "backend", "until": "2026-12-27T00:00:00Z", "reason": "holidays",
-        });
-        let thaw = json!({"command": "thaw", "service": "backend"});
-        let plan = json!({"command": "plan", "service": "backend", "number": 7});
-        for (good, at) in [
-            (&question, "/lifecycleEvent"),
-            (&question, "/deploymentId"),
-            (&question, "/instanceId"),
-            (&change, "/detail/deploymentGroup"),
-            (&change, "/detail/deploymentId"),
-            (&execution, "/DeploymentId"),
-            (&execution, "/LifecycleEventHookExecutionId"),
-            (&command, "/command"),
-            (&command, "/service"),
-            (&freeze, "/service"),
-            (&freeze, "/until"),
-            (&freeze, "/reason"),
-            (&thaw, "/service"),
-            (&plan, "/service"),
-            (&plan, "/number"),
-        ] {
-            assert!(parse(good).is_ok(), "{good}");
-            for bad in [json!(long), json!([long]), json!({ "of": long })] {
-                let mut payload = good.clone();
-                *payload.pointer_mut(at).unwrap() = bad;
-                let said = parse(&payload).unwrap_err().to_string();
-                assert!(said.len() < 600, "{at}: {} bytes", said.len());
-            }
-        }
-        let mut optional = question;
-        optional["service"] = json!("back\nend");
-        assert!(matches!(parse(&optional), Err(EventError::NoName { member: "service", .. })));
-    }
-}
+mod tests;

@@ -14,9 +14,9 @@ use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
 use release::{
     Answer, Asker, Command, CommandAnswer, Forecast, InstanceId, Ledger, PerColour, Policy, Question, Reads,
-    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Status, Stranger, Summary, TargetHealth, Wake,
-    accept_command, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan, reads,
-    wait_for_migrator, wait_for_newer,
+    ReleaseNumber, ServiceName, SmokeError, SmokeReport, Statement, Status, Stranger, Summary, TargetHealth,
+    Wake, accept_command_with, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan,
+    reads, wait_for_migrator, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -76,27 +76,19 @@ async fn act(
             );
             Ok(json!(heard))
         }
-        Event::Command { service: Some(service), command, dry_run } => {
-            obey(ports, settings, clock, &service, &Order::plain(command), dry_run).await
-        }
-        Event::Command { service: None, command, dry_run } => {
-            // Side by side, so that a slow answer of AWS counts once; and one that cannot be read hides no other.
-            let answers = join_all(settings.services.keys().map(|service| async move {
-                let order = Order::plain(command);
-                let answer = obey(ports, settings, clock, service.as_str(), &order, dry_run).await;
-                answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) }))
-            }));
-            Ok(json!({ "services": answers.await }))
+        Event::Command { service, command, said, dry_run } => {
+            let order = Order::plain(command, said);
+            obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
         }
         Event::Freeze { service, end, reason, dry_run } => {
             let now = clock.now();
             let order = Order::new("freeze", |ledger| accept_freeze(ledger, end.from(now), &reason, now));
-            obey(ports, settings, clock, &service, &order, dry_run).await
+            obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
         }
         Event::Thaw { service, dry_run } => {
             let now = clock.now();
             let order = Order::new("thaw", |ledger| accept_thaw(ledger, now));
-            obey(ports, settings, clock, &service, &order, dry_run).await
+            obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
         }
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {
@@ -116,8 +108,8 @@ async fn act(
             let reconciled = reconcile_all(ports, services, clock, Wake::Event).await;
             let page = page::of_a_tick(&reconciled, &settings.policy, clock.now());
             let finished = decision_log::finish_all(reconciled);
-            if let Some(html) = page {
-                page::write(ports, &html).await;
+            if let Some(services) = page {
+                page::write(ports, &services, clock.now()).await;
             }
             finished.map(|()| Value::Null)
         }
@@ -147,8 +139,9 @@ impl<'a> Order<'a> {
         Self { word: json!(word), accept: Box::new(accept) }
     }
 
-    fn plain(command: Command) -> Self {
-        Self { word: json!(command), accept: Box::new(move |ledger| accept_command(ledger, command)) }
+    fn plain(command: Command, said: Option<Statement>) -> Self {
+        let accept = move |ledger: &Ledger| accept_command_with(ledger, command, said.as_ref());
+        Self { word: json!(command), accept: Box::new(accept) }
     }
 }
 
@@ -182,6 +175,26 @@ async fn foretell(
         "foretold a release"
     );
     Ok(json!({ "service": service, "command": "plan", "strategy": policy.strategy, "forecast": forecast }))
+}
+
+/// Of one service, or of all side by side: a slow answer of AWS counts once, and one that fails hides no other and holds none
+/// up.
+async fn obey_for(
+    ports: &impl Ports,
+    settings: &Settings,
+    clock: &impl Clock,
+    service: Option<&str>,
+    order: &Order<'_>,
+    dry_run: bool,
+) -> Result<Value, Failure> {
+    if let Some(service) = service {
+        return obey(ports, settings, clock, service, order, dry_run).await;
+    }
+    let answers = join_all(settings.services.keys().map(|service| async move {
+        let answer = obey(ports, settings, clock, service.as_str(), order, dry_run).await;
+        answer.unwrap_or_else(|failure| json!({ "service": service, "error": chain(&failure) }))
+    }));
+    Ok(json!({ "services": answers.await }))
 }
 
 async fn obey(

@@ -1,17 +1,18 @@
 //! The page of all services: when it is written, and how somebody opens it.
 //!
-//! The tick has looked at every service anyway, so that a page costs it one `PutObject` and no read: while a release is open,
-//! waits, or has ended just now, as for the summaries. At rest it writes nothing. Whoever asks for the page has it written anew
+//! The tick has looked at every service anyway, so that a page costs it one `PutObject`, and one small `GetObject` for how many
+//! the firewall keeps out: while a release is open, waits, or has ended just now, as for the summaries. At rest it reads and writes
+//! nothing. Whoever asks for the page has it written anew
 //! first. It decides nothing: a page that cannot be written fails no tick, and comes after everything else.
 
 use crate::handler::look;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use greenlight::failure::{Failure, chain};
 use greenlight::ports::{Clock, Pages, Ports};
 use greenlight::reconcile::{NoLedger, Reconciled, read};
 use greenlight::settings::Settings;
 use jiff::Timestamp;
-use page::{Service, page};
+use page::{Firewall, Service, page};
 use release::{Policy, ServiceName, Status, Summary};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -19,12 +20,12 @@ use std::time::Duration;
 /// How long a link opens the page: long enough to be sent to a colleague, and no more.
 const LINK_LASTS: Duration = Duration::from_secs(3600);
 
-/// The page after a tick, if there may be something new on it. A service whose ledger cannot be read is news, too.
+/// The services of a page after a tick, if there may be something new on it. A service whose ledger cannot be read is news, too.
 pub(crate) fn of_a_tick(
     reconciled: &[(ServiceName, Result<Reconciled, NoLedger>)],
     policy: &Policy,
     now: Timestamp,
-) -> Option<String> {
+) -> Option<Vec<Service>> {
     let is_news = |reconciled: &Result<Reconciled, NoLedger>| match reconciled {
         Ok(reconciled) => Summary::of(&reconciled.ledger, policy, now).is_fresh(now),
         Err(_) => true,
@@ -32,14 +33,14 @@ pub(crate) fn of_a_tick(
     if !reconciled.iter().any(|(_, reconciled)| is_news(reconciled)) {
         return None;
     }
-    let services: Vec<Service> = reconciled
+    let services = reconciled
         .iter()
         .map(|(service, reconciled)| match reconciled {
             Ok(reconciled) => of_passes(service, reconciled),
             Err(no_ledger) => Service::Failed { service: service.clone(), error: chain(&no_ledger.failure) },
         })
         .collect();
-    Some(page(&services, now))
+    Some(services)
 }
 
 /// What the last pass has seen and decided.
@@ -52,9 +53,18 @@ fn of_passes(service: &ServiceName, reconciled: &Reconciled) -> Service {
     Service::Known { ledger: Box::new(ledger.clone()), status }
 }
 
+/// How many are kept out, as far as that can be read: the page says so where it cannot.
+async fn firewall(ports: &impl Pages) -> Firewall {
+    match ports.blocked().await {
+        Ok(document) => Firewall::read(document.as_deref()),
+        Err(failure) => Firewall::Failed(chain(&failure)),
+    }
+}
+
 /// Writes it. Nobody waits for it, and the next tick writes it anew.
-pub(crate) async fn write(ports: &impl Pages, html: &str) {
-    if let Err(failure) = ports.write_page(html).await {
+pub(crate) async fn write(ports: &impl Pages, services: &[Service], now: Timestamp) {
+    let html = page(services, &firewall(ports).await, now);
+    if let Err(failure) = ports.write_page(&html).await {
         tracing::warn!(
             failure_class = failure.class().word(),
             error = chain(&failure),
@@ -81,9 +91,9 @@ pub(crate) async fn answer(
             Err(failure) => Service::Failed { service: service.clone(), error: chain(&failure) },
         }
     });
-    let services = join_all(services).await;
+    let (services, firewall) = join(join_all(services), firewall(ports)).await;
     let now = clock.now();
-    ports.write_page(&page(&services, now)).await?;
+    ports.write_page(&page(&services, &firewall, now)).await?;
     let link = ports.page_link(LINK_LASTS).await?;
     tracing::info!(services = services.len(), "told where the page is");
     Ok(json!({ "command": "page", "writtenAt": now, "link": link, "lastsSeconds": LINK_LASTS.as_secs() }))

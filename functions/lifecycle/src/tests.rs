@@ -19,6 +19,7 @@ use std::time::Duration;
 use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 mod alias;
+mod all;
 mod gate;
 mod hook_execution;
 mod page;

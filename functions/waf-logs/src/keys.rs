@@ -12,6 +12,9 @@ pub const CONFIGURATION: &str = "waf/configuration.yaml";
 /// The configuration in force: the last good one.
 pub const IN_FORCE: &str = "waf/configuration-in-force.json";
 
+/// How many are blocked, by detector: for the page of all services.
+pub const BLOCKED: &str = "waf/blocked.json";
+
 /// Partial results.
 pub const PARTIALS: &str = "waf/partials/";
 

@@ -3,11 +3,12 @@
 //! # Reading order
 //!
 //! [`event`] says what an invocation asks for, and [`handler`] does it: [`ingest`] reads logs into partial results,
-//! [`pass`] merges, decides and writes, [`announce`] tells people, [`command`] answers an operator. [`ports`] are the
+//! [`pass`] merges, decides and writes, [`announce`] tells people, `blocked` the page of all services, [`command`] answers an operator. [`ports`] are the
 //! traits to the outside, and [`aws`] is the only module that names AWS's SDK. The crate `offenders` reads and decides.
 
 pub mod announce;
 pub mod aws;
+mod blocked;
 pub mod command;
 pub mod event;
 pub mod handler;

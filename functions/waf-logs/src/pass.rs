@@ -19,6 +19,7 @@ use offenders::tally::{Room, Tally};
 use serde::Serialize;
 
 use crate::announce;
+use crate::blocked;
 use crate::keys;
 use crate::ports::{IpSet, PortResult, Ports, Tag};
 use crate::report::{self, Notes};
@@ -137,6 +138,7 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> PortResult<Option<P
     }
     let passed = passed(&decision, &wanted, merged.len(), sets_changed, mode);
     announce::tell(ports, &decision.state.untold).await;
+    blocked::keep(ports, &facts.state, &decision.state, &passed, now).await;
     log(&passed, &decision);
     Ok(Some(passed))
 }

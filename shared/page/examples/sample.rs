@@ -8,5 +8,5 @@ use std::io::Write as _;
 
 fn main() -> std::io::Result<()> {
     let services = [sample::service(sample::rejected()), sample::service(sample::shifting())];
-    std::io::stdout().write_all(page::page(&services, sample::now()).as_bytes())
+    std::io::stdout().write_all(page::page(&services, &sample::firewall(), sample::now()).as_bytes())
 }

@@ -5,10 +5,12 @@
 //! never as markup: `maud` escapes it, and what is too long of it is cut.
 
 mod delivery;
+mod firewall;
 mod picture;
 mod service;
 mod text;
 
+pub use firewall::{Blocked, Firewall};
 use jiff::Timestamp;
 use maud::{DOCTYPE, PreEscaped, html};
 use release::{Ledger, ServiceName, Status};
@@ -43,7 +45,7 @@ const NAMED: usize = 2;
 const STYLE: &str = include_str!("style.css");
 
 /// The page with these services, in this order, as it is written at `now`.
-pub fn page(services: &[Service], now: Timestamp) -> String {
+pub fn page(services: &[Service], firewall: &Firewall, now: Timestamp) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -64,6 +66,7 @@ pub fn page(services: &[Service], now: Timestamp) -> String {
                 }
                 main {
                     div class="services" { @for service in services { (service::card(service)) } }
+                    (firewall::section(firewall))
                 }
                 footer {
                     (delivery::meaning())

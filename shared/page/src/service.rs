@@ -99,7 +99,11 @@ fn runs(colour: Colour, ledger: &Ledger) -> Markup {
 fn under_way(ledger: &Ledger, status: &Status) -> Markup {
     html! {
         @if ledger.paused {
-            p class="warning" { "Paused by an operator: no release gets more traffic until " code { "resume" } "." }
+            p class="warning" {
+                "Paused by an operator"
+                @if let Some(said) = &ledger.pause_said { " (" (beginning(&said.to_string(), LONGEST)) ")" }
+                ": no release gets more traffic until " code { "resume" } "."
+            }
         }
         @if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
             p class="warning" {
@@ -114,6 +118,9 @@ fn under_way(ledger: &Ledger, status: &Status) -> Markup {
         ul {
             @for sentence in status.now.iter().take(SENTENCES) { li { (beginning(sentence, LONGEST)) } }
             @if status.now.is_empty() { li { "nothing is to be done" } }
+            @if let Some(said) = ledger.open.as_ref().and_then(|open| open.said.as_ref()) {
+                li { "an operator said: " (beginning(&said.to_string(), LONGEST)) }
+            }
             @if let Some(next) = &ledger.pending {
                 li { "release " (next.number) " (" (next.commit) ") waits behind it" }
             }

@@ -4,7 +4,7 @@
 //! moment after it, and given up when the topic could not be reached for some minutes.
 
 use crate::plan::schedule::since;
-use crate::{By, Exposure, Ledger, Past, Purpose, Reason, Verdict};
+use crate::{By, Exposure, Ledger, Past, Purpose, Reason, Verdict, statement};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,10 +82,7 @@ impl Ledger {
 
     fn of_past(&self, past: &Past, now: Timestamp) -> Option<Announcement> {
         let (service, number, reason) = (&self.service, past.upload.number, past.verdict.reason());
-        let alarm = match past.receipt.0.as_deref().map(|receipt| &receipt.by) {
-            Some(By::Alarm(alarm)) => Some(alarm),
-            _ => None,
-        };
+        let receipt = past.receipt.0.as_deref();
         let retry =
             format!("greenlight retry {service}: releases it once more, if the bundle is not to blame");
         // A newer bundle, waiting or under way, does better what settling is for.
@@ -103,10 +100,13 @@ impl Ledger {
                 (format!("{service} {number} is {reason}"), reason, vec![])
             }
             (Purpose::Rollback, Verdict::Live) => {
-                let why = alarm.map_or_else(
-                    || "an operator asked for it".to_owned(),
-                    |alarm| format!("alarm {alarm} fired after the release"),
-                );
+                let why = match receipt.map(|receipt| &receipt.by) {
+                    Some(By::Alarm(alarm)) => format!("alarm {alarm} fired after the release"),
+                    _ => {
+                        let said = receipt.and_then(|receipt| receipt.said.as_ref());
+                        statement::with("an operator asked for it", said)
+                    }
+                };
                 (format!("{service} is rolled back to {number}: {why}"), why, vec![])
             }
             (Purpose::Rollback, Verdict::Rejected { .. } | Verdict::Superseded { .. }) => (

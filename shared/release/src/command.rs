@@ -1,7 +1,7 @@
 //! What an operator can say, with a defined answer in every phase.
 
 use crate::status;
-use crate::{Ledger, Open, Phase, Promotion, Purpose, Request, Verdict};
+use crate::{Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// An operator's command.
@@ -35,16 +35,48 @@ pub struct CommandAnswer {
     pub says: String,
 }
 
+impl Command {
+    /// The word that an operator says.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Promote => "promote",
+            Self::Abort => "abort",
+            Self::Rollback => "rollback",
+            Self::Retry => "retry",
+            Self::Status => "status",
+        }
+    }
+
+    /// Whether a reason may be given with it: of what takes traffic away, or keeps it from a release.
+    pub fn takes_a_reason(self) -> bool {
+        match self {
+            Self::Pause | Self::Abort | Self::Rollback => true,
+            Self::Resume | Self::Promote | Self::Retry | Self::Status => false,
+        }
+    }
+}
+
 /// Writes a command into the ledger. A command that means nothing now changes nothing and says so.
 pub fn accept_command(ledger: &Ledger, command: Command) -> (Ledger, CommandAnswer) {
+    accept_command_with(ledger, command, None)
+}
+
+/// The same, with what the operator said. Said again with another reason, a command changes nothing but that.
+pub fn accept_command_with(
+    ledger: &Ledger,
+    command: Command,
+    said: Option<&Statement>,
+) -> (Ledger, CommandAnswer) {
     let mut next = ledger.clone();
     let taken = match command {
         Command::Status => Ok(status::of_ledger(ledger)),
-        Command::Pause => Ok(pause(&mut next)),
+        Command::Pause => Ok(pause(&mut next, said)),
         Command::Resume => Ok(resume(&mut next)),
         Command::Promote => promote(&mut next),
-        Command::Abort => abort(&mut next),
-        Command::Rollback => rollback(&mut next),
+        Command::Abort => abort(&mut next, said),
+        Command::Rollback => rollback(&mut next, said),
         Command::Retry => retry(&mut next),
     };
     let changed = next != *ledger;
@@ -63,7 +95,15 @@ pub(crate) fn named(open: &Open) -> String {
     }
 }
 
-fn pause(next: &mut Ledger) -> String {
+/// The last reason counts; a command without one takes none away.
+fn note(noted: &mut Option<Statement>, said: Option<&Statement>) {
+    if let Some(said) = said {
+        *noted = Some(said.clone());
+    }
+}
+
+fn pause(next: &mut Ledger, said: Option<&Statement>) -> String {
+    note(&mut next.pause_said, said);
     if next.paused {
         return "already paused: say resume to go on".to_owned();
     }
@@ -94,12 +134,12 @@ fn resume(next: &mut Ledger) -> String {
     if !next.paused {
         return "not paused: nothing to resume".to_owned();
     }
-    next.paused = false;
+    (next.paused, next.pause_said) = (false, None);
     format!("goes on ({})", next.phase())
 }
 
 fn promote(next: &mut Ledger) -> Taken {
-    let Ledger { open: Some(open), paused, .. } = next else {
+    let Ledger { open: Some(open), paused, pause_said, .. } = next else {
         return Err("nothing to promote: no release is open".to_owned());
     };
     if open.is_requested(Request::Abort) {
@@ -109,12 +149,12 @@ fn promote(next: &mut Ledger) -> Taken {
         let meant = "promote means something while a release is shifting or baking";
         return Err(format!("nothing to promote while {} is {}: {meant}", named(open), open.phase.word()));
     }
-    *paused = false;
+    (*paused, *pause_said) = (false, None);
     open.request = Some(Request::Hurry);
     Ok(format!("release {} takes all traffic as soon as that is proven safe", open.upload.number))
 }
 
-fn abort(next: &mut Ledger) -> Taken {
+fn abort(next: &mut Ledger, said: Option<&Statement>) -> Taken {
     let Some(open) = &mut next.open else {
         return Err(
             "nothing to abort: no release is open; rollback makes the previous release live again".to_owned()
@@ -128,9 +168,13 @@ fn abort(next: &mut Ledger) -> Taken {
                 "too late to abort: {name} has succeeded and is going live; after that, rollback makes the previous release live again"
             ));
         }
-        _ if open.is_requested(Request::Abort) => return Ok(format!("{name} is being given up already")),
+        _ if open.is_requested(Request::Abort) => {
+            note(&mut open.said, said);
+            return Ok(format!("{name} is being given up already"));
+        }
         _ => {}
     }
+    open.said = said.cloned();
     open.request = Some(Request::Abort);
     Ok(match &open.phase {
         Phase::Promoting(_) if open.purpose == Purpose::Release => format!(
@@ -143,7 +187,7 @@ fn abort(next: &mut Ledger) -> Taken {
     })
 }
 
-fn rollback(next: &mut Ledger) -> Taken {
+fn rollback(next: &mut Ledger, said: Option<&Statement>) -> Taken {
     match (&next.open, &next.previous) {
         (Some(open), _) => {
             Err(format!("no rollback while {} is {}: abort gives it up", named(open), open.phase.word()))
@@ -152,11 +196,14 @@ fn rollback(next: &mut Ledger) -> Taken {
             Err("nothing to roll back to: no previous release is known; push the revision that you want"
                 .to_owned())
         }
-        (None, Some(_)) if next.rollback => Ok("a rollback is asked for already".to_owned()),
+        (None, Some(_)) if next.rollback => {
+            note(&mut next.rollback_said, said);
+            Ok("a rollback is asked for already".to_owned())
+        }
         (None, Some(previous)) => {
             let says =
                 format!("release {} on {} takes all traffic again", previous.upload.number, previous.colour);
-            next.rollback = true;
+            (next.rollback, next.rollback_said) = (true, said.cloned());
             Ok(says)
         }
     }

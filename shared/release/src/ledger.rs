@@ -1,7 +1,9 @@
 //! What is remembered of a service between two passes: one JSON object, replaced only by compare-and-swap.
 
 use crate::stored::{Aside, Schema, UnknownFields};
-use crate::{Colour, Commit, Exposure, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Verdict};
+use crate::{
+    Colour, Commit, Exposure, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Statement, Verdict,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -220,8 +222,14 @@ pub struct Ledger {
     pub pending: Option<Upload>,
     /// Whether an operator holds the weights where they are.
     pub paused: bool,
+    /// What was said with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_said: Option<Statement>,
     /// Whether an operator asked for the previous colour back.
     pub rollback: bool,
+    /// What was said with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_said: Option<Statement>,
     /// Until when an operator lets no release open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Freeze>,
@@ -280,7 +288,9 @@ impl Ledger {
             open: None,
             pending: None,
             paused: false,
+            pause_said: None,
             rollback: false,
+            rollback_said: None,
             frozen: None,
             releases: Vec::new(),
             refused: Vec::new(),

@@ -5,7 +5,7 @@ use crate::evidence::{Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
     Colour, DeploymentId, Description, Gate, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn,
-    ServiceName, Smoke, Strategy, Upload,
+    ServiceName, Smoke, Statement, Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,9 @@ pub struct Open {
     pub request: Option<Request>,
     /// Of a rollback: why what was live is put aside.
     pub rolls_back: Option<RollbackCause>,
+    /// What an operator said with the command that gives it up; of a rollback until then, with the one that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Statement>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,

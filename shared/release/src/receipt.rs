@@ -5,7 +5,7 @@ use crate::evidence::Sums;
 use crate::plan::schedule::since;
 use crate::{
     Colour, Commit, DeploymentId, Ledger, Open, Purpose, ReleaseNumber, Revision, RollbackCause, ServiceName,
-    Strategy, Verdict, VerdictWord,
+    Statement, Strategy, Verdict, VerdictWord,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub struct Receipt {
     pub purpose: Purpose,
     /// Who brought it about, as far as Greenlight knows.
     pub by: By,
+    /// What an operator said with the command that gave it up or, of a rollback, brought it about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Statement>,
     /// Its number.
     pub number: ReleaseNumber,
     /// Its commit.
@@ -123,6 +126,7 @@ impl Receipt {
                 Some(RollbackCause::Operator) => By::Operator,
                 Some(RollbackCause::Alarm { alarm }) => By::Alarm(alarm.clone()),
             },
+            said: open.said.clone(),
             number: open.upload.number,
             commit: open.upload.commit.clone(),
             bundle: open.upload.revision.clone(),

@@ -1,7 +1,10 @@
 //! How a service is, for an operator who asks.
 
 use crate::command::named;
-use crate::{Colour, Ledger, Observation, PerColour, Reading, Reason, Routing, Rules, TargetHealth};
+use crate::{
+    Colour, Ledger, Observation, PerColour, Reading, Reason, Routing, Rules, Statement, TargetHealth,
+    statement,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -89,11 +92,12 @@ pub(crate) fn of_ledger(ledger: &Ledger) -> String {
     };
     let open = match &ledger.open {
         Some(open) => format!(
-            "; {} on {} is {}, {} % intended",
+            "; {} on {} is {}, {} % intended{}",
             named(open),
             open.colour,
             open.phase.word(),
-            open.intended_percent()
+            open.intended_percent(),
+            Statement::bracketed(open.said.as_ref())
         ),
         None => String::new(),
     };
@@ -101,7 +105,8 @@ pub(crate) fn of_ledger(ledger: &Ledger) -> String {
         Some(pending) => format!("; release {} waits", pending.number),
         None => String::new(),
     };
-    let paused = if ledger.paused { "; paused" } else { "" };
+    let paused =
+        if ledger.paused { statement::with("; paused", ledger.pause_said.as_ref()) } else { String::new() };
     let last = match ledger.releases.last() {
         Some(past) => {
             let untold = match &past.untold_for {

@@ -4,11 +4,14 @@ use super::Aws;
 use super::classify::failure;
 use crate::failure::{Class, Failure};
 use crate::ports::{Pages, PortResult};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use std::time::Duration;
 
 const KEY: &str = "page/index.html";
+/// Where `waf-logs` leaves how many it blocks (`functions/waf-logs/src/keys.rs`).
+const BLOCKED: &str = "waf/blocked.json";
 const TYPE: &str = "text/html; charset=utf-8";
 
 impl Pages for Aws {
@@ -20,6 +23,22 @@ impl Pages for Aws {
         let body = ByteStream::from(html.as_bytes().to_vec());
         write.body(body).send().await.map_err(|error| failure(attempt, error))?;
         Ok(())
+    }
+
+    async fn blocked(&self) -> PortResult<Option<Vec<u8>>> {
+        let bucket = &self.settings.state_bucket;
+        let attempt = format!("reading s3://{bucket}/{BLOCKED}");
+        let output = match self.s3.get_object().bucket(bucket).key(BLOCKED).send().await {
+            Ok(output) => output,
+            Err(error) if matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_))) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(failure(attempt, error)),
+        };
+        let bytes = output.body.collect().await.map_err(|error| {
+            Failure::new(Class::Transient, format!("{attempt} broke off, ask once more")).caused_by(error)
+        })?;
+        Ok(Some(bytes.into_bytes().to_vec()))
     }
 
     /// A `GetObject` that is signed and not sent. S3 refuses it from then on, or from when the credentials that have signed
@@ -44,7 +63,9 @@ impl Pages for Aws {
 mod tests {
     use super::*;
     use crate::aws::testing::{aws, captured, s3_error};
+    use aws_sdk_s3::operation::get_object::GetObjectOutput;
     use aws_sdk_s3::operation::put_object::PutObjectOutput;
+    use aws_sdk_s3::types::error::NoSuchKey;
     use aws_sdk_s3::{Client, Config};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
@@ -71,6 +92,21 @@ mod tests {
             let rule = mock!(Client::put_object).then_http_response(move || s3_error(status, code));
             let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&rule]));
             assert_eq!(aws.write_page("").await.unwrap_err().class(), class, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_blocked_is_read_where_waf_logs_leaves_it_and_may_be_absent() {
+        let read = mock!(Client::get_object)
+            .match_requests(|request| {
+                request.bucket() == Some("shop-state") && request.key() == Some("waf/blocked.json")
+            })
+            .then_output(|| GetObjectOutput::builder().body(ByteStream::from_static(b"{}")).build());
+        let missing =
+            mock!(Client::get_object).then_error(|| GetObjectError::NoSuchKey(NoSuchKey::builder().build()));
+        for (rule, found) in [(read, Some(b"{}".to_vec())), (missing, None)] {
+            let aws = aws().with_s3(mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&rule]));
+            assert_eq!(aws.blocked().await.unwrap(), found);
         }
     }
 

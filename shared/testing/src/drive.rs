@@ -209,6 +209,11 @@ impl World {
         self.state().page.clone()
     }
 
+    /// Puts there what `waf-logs` leaves of who is blocked.
+    pub fn put_blocked(&self, document: &str) {
+        self.state().blocked = Some(document.as_bytes().to_vec());
+    }
+
     /// What was announced, in order.
     pub fn announced(&self) -> Vec<Announcement> {
         self.state().announced.clone()

@@ -280,6 +280,10 @@ impl<P: Ports + Pages> Pages for Faulty<'_, P> {
         self.call("write_page", self.inner.write_page(html)).await
     }
 
+    async fn blocked(&self) -> PortResult<Option<Vec<u8>>> {
+        self.call("blocked", self.inner.blocked()).await
+    }
+
     async fn page_link(&self, lasts: Duration) -> PortResult<String> {
         self.call("page_link", self.inner.page_link(lasts)).await
     }

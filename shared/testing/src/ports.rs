@@ -320,6 +320,10 @@ impl Pages for World {
         Ok(())
     }
 
+    async fn blocked(&self) -> PortResult<Option<Vec<u8>>> {
+        Ok(self.called("blocked", 1).blocked.clone())
+    }
+
     /// Signing asks nobody.
     async fn page_link(&self, lasts: Duration) -> PortResult<String> {
         drop(self.called("page_link", 0));

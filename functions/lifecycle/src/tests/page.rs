@@ -44,10 +44,12 @@ async fn a_tick_writes_all_services_with_one_call_while_something_is_under_way_a
     service.send_through(&ports, tick()).await.unwrap();
     let at_rest = ports.calls();
     assert_eq!((calls(&ports), service.world.page()), ((0, 0), None));
+    assert!(!at_rest.contains(&"blocked"), "nothing is read for a page that is not written");
     service.pushes(2).await;
     let ports = Faulty::new(&service.world, []);
     service.send_through(&ports, tick()).await.unwrap();
     assert_eq!(calls(&ports), (1, 0));
+    assert_eq!(ports.calls().iter().filter(|call| **call == "blocked").count(), 1);
     let reads = |calls: &[&str]| calls.iter().filter(|call| **call == "read_ledger").count();
     // One for each service at rest; the release that opens is read back, for its own sake.
     assert_eq!(reads(&at_rest), 2);
@@ -94,6 +96,27 @@ async fn a_service_whose_ledger_cannot_be_read_hides_no_other_on_the_page() {
     let page = service.world.page().unwrap();
     assert!(page.contains("1 of 2 services cannot be read"), "{page}");
     assert!(page.contains("read_ledger was made to fail") && page.contains("is live"), "{page}");
+}
+
+#[tokio::test]
+async fn who_is_kept_out_is_on_the_page_and_hides_nothing_where_it_cannot_be_read() {
+    let service = Service::beside_another();
+    let page = async |ports: &Faulty<'_, World>| {
+        service.send_through(ports, json!({"command": "page"})).await.unwrap();
+        service.world.page().unwrap()
+    };
+    assert!(!page(&Faulty::new(&service.world, [])).await.contains("Kept out"), "there is no firewall");
+    service.world.put_blocked(
+        r#"{"schema": 1, "at": "2026-11-28T14:58:00Z", "mode": "block", "challenged": 0, "held": 0, "blocked": {"scanning": 7}}"#,
+    );
+    let known = page(&Faulty::new(&service.world, [])).await;
+    assert!(known.contains("7 addresses and networks are blocked"), "{known}");
+    let blind = FaultAt { at: At::Every("blocked"), kind: Kind::Before(Class::Transient) };
+    let unknown = page(&Faulty::new(&service.world, [blind])).await;
+    assert!(
+        unknown.contains("cannot be read: blocked was made to fail") && unknown.contains("is live"),
+        "{unknown}"
+    );
 }
 
 #[tokio::test]

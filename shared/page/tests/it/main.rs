@@ -6,14 +6,15 @@
 mod sample;
 
 use jiff::Timestamp;
-use page::{Service, page};
+use page::{Firewall, Service, page};
 use proptest::prelude::*;
 use release::{Commit, Freeze, Held, Ledger, ServiceName, UnknownFields, Verdict};
-use sample::{ledger, names, now, receipt, rejected, service, shifting};
+use sample::{firewall, ledger, names, now, receipt, rejected, service, shifting};
+use serde_json::json;
 
 /// The page without its style, an element a line.
 fn body(services: &[Service]) -> String {
-    let page = page(services, now());
+    let page = page(services, &Firewall::Absent, now());
     let (_, body) = page.split_once("</style>").unwrap();
     body.replace("><", ">\n<")
 }
@@ -77,7 +78,7 @@ fn full(name: String, text: &str) -> Service {
 fn every_stored_ledger_is_a_page() {
     for name in names() {
         let services = [service(ledger(&name))];
-        assert_self_contained(&page(&services, now()));
+        assert_self_contained(&page(&services, &Firewall::Absent, now()));
         insta::assert_snapshot!(name, body(&services));
     }
 }
@@ -85,6 +86,46 @@ fn every_stored_ledger_is_a_page() {
 #[test]
 fn the_way_of_a_release_is_drawn_and_stands_there_in_numbers() {
     insta::assert_snapshot!(body(&[service(shifting()), service(rejected())]));
+}
+
+fn kept_out(document: &str) -> String {
+    section(&page(&[], &Firewall::read(Some(document.as_bytes())), now())).to_owned()
+}
+
+fn section(page: &str) -> &str {
+    let (_, section) = page.split_once("<section>").unwrap();
+    section.split_once("</section>").unwrap().0
+}
+
+#[test]
+fn who_is_kept_out_stands_on_the_page_by_detector_and_no_address_does() {
+    let page = page(&[], &firewall(), now());
+    insta::assert_snapshot!(section(&page).replace("><", ">\n<"));
+    assert_self_contained(&page);
+    assert!(!body(&[]).contains("Kept out"), "a stack without a firewall");
+    let nobody = r#"{"schema": 1, "at": "2026-11-28T14:58:00Z", "mode": "count", "challenged": 0, "held": 7, "blocked": {}}"#;
+    assert!(
+        kept_out(nobody).contains("Nobody is blocked.") && kept_out(nobody).contains("7 blocks are held")
+    );
+    let counts = nobody.replace("{}}", r#"{"scanning": 2}}"#);
+    assert!(kept_out(&counts).contains("2 would be blocked: the firewall only counts."));
+}
+
+#[test]
+fn whatever_lies_where_the_firewalls_document_should_the_page_says_so_as_text() {
+    let hostile = "</dt><script>alert(1)</script>\u{202e}".repeat(50);
+    let named = json!({"schema": 1, "at": "2026-11-28T14:58:00Z", "mode": &hostile, "challenged": 0, "held": 0,
+        "blocked": {&hostile: u64::MAX, "scanning": 1}});
+    let newer = r#"{"schema": 2, "at": "2026-11-28T14:58:00Z", "mode": "", "challenged": 0, "held": 0, "blocked": {}}"#;
+    for document in [named.to_string(), json!(hostile).to_string(), newer.to_owned(), "x".repeat(100_000)] {
+        let section = kept_out(&document);
+        assert!(!section.contains("<script") && section.len() < 2_500, "{section}");
+    }
+    assert!(kept_out(newer).contains("it is of format 2, and this is 1"));
+    let many: serde_json::Map<String, serde_json::Value> =
+        (0..300).map(|n| (format!("d{n}"), json!(1))).collect();
+    let many = json!({"schema": 1, "at": "2026-11-28T14:58:00Z", "mode": "block", "challenged": 0, "held": 0, "blocked": many});
+    assert_eq!(kept_out(&many.to_string()).matches("<dt>").count(), 20);
 }
 
 #[test]
@@ -103,7 +144,7 @@ fn a_service_that_cannot_be_read_hides_no_other() {
 
 #[test]
 fn the_browser_is_told_to_run_and_fetch_nothing_and_to_tell_nobody_the_address() {
-    let page = page(&[], now());
+    let page = page(&[], &Firewall::Absent, now());
     let (head, _) = page.split_once("<style>").unwrap();
     for said in [
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
@@ -128,7 +169,7 @@ fn markup_and_invisible_characters_in_what_others_wrote_are_text() {
         full("backend".to_owned(), hostile),
         Service::Failed { service: ServiceName::new("frontend").unwrap(), error: hostile.to_owned() },
     ];
-    let page = page(&services, now());
+    let page = page(&services, &Firewall::Absent, now());
     assert!(
         !page.contains("<script")
             && !page.contains("<img")
@@ -145,12 +186,12 @@ fn markup_and_invisible_characters_in_what_others_wrote_are_text() {
 fn eight_services_with_all_that_can_be_said_are_200_kb_at_most() {
     let services: Vec<Service> =
         (0..8).map(|index| full(format!("service-{index}"), &"a word ".repeat(100))).collect();
-    let size = page(&services, now()).len();
+    let size = page(&services, &Firewall::Absent, now()).len();
     assert!(size <= 200_000, "{size} bytes");
     // Each character of a text that is nothing but quotation marks becomes six.
     let services: Vec<Service> =
         (0..8).map(|index| full(format!("service-{index}"), &"\"".repeat(10_000))).collect();
-    let size = page(&services, now()).len();
+    let size = page(&services, &Firewall::Absent, now()).len();
     assert!(size <= 520_000, "{size} bytes");
 }
 
@@ -171,7 +212,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_others_write_the_page_runs_and_fetches_nothing(text in any::<String>()) {
-        let page = page(&[full("backend".to_owned(), &text)], now());
+        let page = page(&[full("backend".to_owned(), &text)], &Firewall::Absent, now());
         let with_nothing = page_with_nothing();
         // What is written adds no element.
         prop_assert_eq!(page.matches('<').count(), with_nothing.matches('<').count());
@@ -181,5 +222,5 @@ proptest! {
 }
 
 fn page_with_nothing() -> String {
-    page(&[full("backend".to_owned(), "")], now())
+    page(&[full("backend".to_owned(), "")], &Firewall::Absent, now())
 }

@@ -1,7 +1,7 @@
 //! Services as they may be at night, for the tests and to be looked at.
 
 use jiff::{SignedDuration, Timestamp};
-use page::Service;
+use page::{Firewall, Service};
 use release::evidence::{Counted, Minute, Sum};
 use release::{Colour, Exposure, Instances, Ledger, Open, PerColour, Receipt, Status};
 use std::path::{Path, PathBuf};
@@ -89,6 +89,14 @@ pub(crate) fn shifting() -> Ledger {
         open.counted = Some(Box::new(Counted { closed: vec![minute], ..Counted::default() }));
     }
     ledger
+}
+
+/// Who is kept out at night.
+pub(crate) fn firewall() -> Firewall {
+    let document =
+        br#"{"schema": 1, "at": "2026-11-28T14:58:00Z", "mode": "block", "challenged": 4, "held": 0,
+        "blocked": {"scanning": 31, "brute force": 12, "blocked by hand": 1}}"#;
+    Firewall::read(Some(document))
 }
 
 /// When the page is written.

@@ -210,6 +210,7 @@ impl Planning<'_> {
             course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,
+            said: None,
             unknown_fields: UnknownFields::default(),
         }
     }

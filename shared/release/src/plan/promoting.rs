@@ -141,7 +141,7 @@ impl Planning<'_> {
         };
         self.ledger.previous = self.ledger.live.replace(live).map(Previous::from);
         if let (Some(replaced), Some(cause)) = (self.ledger.previous.clone(), &open.rolls_back) {
-            self.reject_rolled_back(&replaced.upload, cause);
+            self.reject_rolled_back(&replaced.upload, cause, open.said.as_ref());
         }
         let purpose = open.purpose;
         self.close(open, Verdict::Live);

@@ -7,7 +7,7 @@ use super::{Planning, schedule::since};
 use crate::times::LATE_CREATION;
 use crate::{
     Action, Colour, DeploymentStatus, Gate, InstanceId, Open, Phase, Purpose, Reading, Reason, ReturnCause,
-    Returning, Rules, Verdict, Weights,
+    Returning, Rules, Verdict, Weights, statement,
 };
 use std::time::Duration;
 
@@ -230,13 +230,18 @@ impl Planning<'_> {
             return self.try_again(open, back);
         }
         let newer = self.ledger.next_upload(self.now).map(|newer| newer.number);
+        let said = match &back.cause {
+            ReturnCause::Aborted => open.said.as_ref(),
+            ReturnCause::Paused { .. } => self.ledger.pause_said.as_ref(),
+            _ => None,
+        };
         let verdict = match (&back.cause, newer) {
             (ReturnCause::Superseded { by }, _) => Verdict::Superseded { by: *by },
             // It would have been tried again.
             (cause, Some(by)) if !cause.blames_the_bundle() && open.purpose == Purpose::Release => {
                 Verdict::Superseded { by }
             }
-            (cause, _) => Verdict::Rejected { reason: cause.to_string() },
+            (cause, _) => Verdict::Rejected { reason: statement::with(cause, said) },
         };
         self.close(open, verdict);
         if self.ledger.unsettled && self.ledger.next_upload(self.now).is_none() && self.is_on_live() {
@@ -257,7 +262,7 @@ impl Planning<'_> {
         self.because(Reason::TriesAgain { attempt });
         let mut next = self.new_open(Purpose::Release, open.upload, open.colour, open.strategy, open.bake);
         (next.attempt, next.first_attempt) = (attempt, open.first_attempt + grown);
-        next.rolls_back = open.rolls_back;
+        (next.rolls_back, next.said) = (open.rolls_back, open.said);
         next.gate = open.gate.and_then(|gate| Gate::with(gate.deadline));
         next.course = open.course;
         self.ask_for(&next);

@@ -3,7 +3,7 @@
 use super::{Planning, schedule::since, watch::first_firing};
 use crate::{
     Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Promotion, Purpose, Reading,
-    Reason, RollbackCause, Rules, Strategy, Trial, Upload, Verdict,
+    Reason, RollbackCause, Rules, Statement, Strategy, Trial, Upload, Verdict, statement,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -32,9 +32,10 @@ impl Planning<'_> {
     /// Starts a rollback when there is a reason for one. Whether it did.
     pub(super) fn rolls_back(&mut self) -> bool {
         let by_operator = std::mem::take(&mut self.ledger.rollback);
+        let said = self.ledger.rollback_said.take();
         let cause = if by_operator { Some(RollbackCause::Operator) } else { self.alarm_after_success() };
         let (Some(cause), Some(previous)) = (cause, self.ledger.previous.clone()) else { return false };
-        self.roll_back(previous, cause);
+        self.roll_back(previous, cause, said);
         true
     }
 
@@ -77,18 +78,18 @@ impl Planning<'_> {
     }
 
     /// The previous colour takes everything at once if it is fit for it, else its revision is released again.
-    fn roll_back(&mut self, previous: Previous, cause: RollbackCause) {
+    fn roll_back(&mut self, previous: Previous, cause: RollbackCause, said: Option<Statement>) {
         self.because(Reason::RollsBack { number: previous.upload.number });
         if previous.overwritten || !can_carry(self.seen, previous.colour) {
             self.because(Reason::PreviousNotRunning);
             // A colour that is down has no late requests to serve.
             if self.seen.healthy_count(previous.colour) != Some(0) && self.waits_for_drain() {
-                self.ledger.rollback = true;
+                (self.ledger.rollback, self.ledger.rollback_said) = (true, said);
                 return;
             }
             self.open_release(previous.upload, previous.colour, Strategy::AllAtOnce, self.policy.bake);
             if let Some(open) = &mut self.ledger.open {
-                open.rolls_back = Some(cause);
+                (open.rolls_back, open.said) = (Some(cause), said);
                 // Nothing that stops a release stops a way back.
                 open.gate = None;
             }
@@ -102,7 +103,7 @@ impl Planning<'_> {
             Duration::ZERO,
         );
         open.phase = Phase::Baking(Trial::default());
-        open.rolls_back = Some(cause);
+        (open.rolls_back, open.said) = (Some(cause), said);
         if let Some(live) = self.live_colour() {
             let release = open.description(&self.ledger.service);
             self.forward.push(Action::CreateReleaseRule { live, release });
@@ -133,7 +134,7 @@ impl Planning<'_> {
             Strategy::AllAtOnce,
             Duration::ZERO,
         );
-        open.rolls_back = Some(RollbackCause::Operator);
+        (open.rolls_back, open.said) = (Some(RollbackCause::Operator), self.ledger.rollback_said.take());
         // The base rule has moved already.
         open.phase = Phase::Promoting(Promotion { agreed: true, ..Promotion::default() });
         (self.ledger.rollback, self.ledger.drifted_at) = (false, None);
@@ -144,12 +145,17 @@ impl Planning<'_> {
     }
 
     /// The release that was put aside is a rejected one from now on: it is not tried again by itself.
-    pub(super) fn reject_rolled_back(&mut self, replaced: &Upload, cause: &RollbackCause) {
+    pub(super) fn reject_rolled_back(
+        &mut self,
+        replaced: &Upload,
+        cause: &RollbackCause,
+        said: Option<&Statement>,
+    ) {
         let release = self.ledger.releases.iter_mut().rev().find(|past| {
             past.purpose == Purpose::Release && past.upload == *replaced && past.verdict == Verdict::Live
         });
         if let Some(release) = release {
-            release.verdict = Verdict::Rejected { reason: cause.to_string() };
+            release.verdict = Verdict::Rejected { reason: statement::with(cause, said) };
             release.told = false;
         }
     }

@@ -1,7 +1,7 @@
 //! Settling: the live revision is deployed once more, so that new instances boot what carries traffic.
 
 use super::{Planning, schedule::since};
-use crate::{Action, DeploymentStatus, Open, Reason, Request, Verdict};
+use crate::{Action, DeploymentStatus, Open, Reason, Request, Verdict, statement};
 
 /// How many attempts settling gets before an operator has to look.
 const ATTEMPTS: u32 = 3;
@@ -15,7 +15,8 @@ impl Planning<'_> {
         let drifted = !self.sees_traffic_on(&live);
         if open.deployment.is_none() && (drifted || self.waits_for_drain()) {
             if open.is_requested(Request::Abort) {
-                return self.settle_again(open, "given up by an operator");
+                let given_up = statement::with("given up by an operator", open.said.as_ref());
+                return self.settle_again(open, &given_up);
             }
             return self.keep(open);
         }

@@ -28,6 +28,7 @@ mod random;
 mod receipts;
 mod smoke;
 mod stage;
+mod statements;
 mod stories;
 mod story;
 mod summaries;

@@ -3,7 +3,7 @@
 use super::stack::{alarm, log_group};
 use super::{Found, counted};
 use crate::operator::doctor::facts::{AlarmState, Facts, Group, Service};
-use release::{Colour, Creator, InstanceId, Ledger, Rules, TargetHealth};
+use release::{Colour, Creator, InstanceId, Ledger, Rules, Statement, TargetHealth};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn judge(service: &Service, facts: &Facts, found: &mut Found<'_>) {
@@ -47,7 +47,10 @@ fn of_the_ledger(service: &Service, ledger: &Ledger, found: &mut Found<'_>) {
         found.say(
             "paused",
             name.as_str(),
-            "is paused by an operator: the open release gets no more traffic, and ends when an hour is over",
+            format!(
+                "is paused by an operator{}: the open release gets no more traffic, and ends when an hour is over",
+                Statement::bracketed(ledger.pause_said.as_ref())
+            ),
             format!("greenlight resume {name}, or greenlight abort {name}"),
         );
     }
