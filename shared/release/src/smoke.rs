@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// The longest path that is told, in bytes.
 const PATH_BYTES: usize = 256;
 
+/// What the load balancer's health checks ask (infra/service.yaml), and the kit before the first question.
+const HEALTH_PATH: &str = "/healthz";
+
 /// A path, and what both colours of an instance have answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Smoked {
@@ -129,6 +132,15 @@ pub(crate) fn judge(smoke: &Smoke, targets: &[InstanceId], candidate: Colour) ->
         Some(instance) => Smokes::Missing(instance.clone()),
         None => Smokes::Fine,
     }
+}
+
+/// Whether every instance has told, and its candidate answered all that the bundle names, and not the health check alone.
+pub(crate) fn shows_more_than_health(smoke: &Smoke, targets: &[InstanceId], candidate: Colour) -> bool {
+    let shows = |smoked: &Vec<Smoked>| {
+        smoked.iter().all(|smoked| smoked.answers.of(candidate).fine)
+            && smoked.iter().any(|smoked| smoked.path.split('?').next() != Some(HEALTH_PATH))
+    };
+    !targets.is_empty() && targets.iter().all(|target| smoke.get(target).is_some_and(shows))
 }
 
 #[cfg(test)]
