@@ -333,6 +333,7 @@ const _: () = assert!(ASKED_AGAIN.as_secs() < Gate::SHORTEST.as_secs());
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[track_caller]
     fn not_yet(answer: GateAnswer) -> String {
@@ -398,9 +399,85 @@ mod tests {
 
     #[test]
     fn what_a_gate_says_is_repeated_without_control_characters_and_within_bounds() {
-        let long = format!(r#"{{"answer": "no", "reason": "\u001b[2J{}"}}"#, "ü".repeat(100_000));
-        let GateAnswer::No { reason } = GateAnswer::returned(long.as_bytes()) else { panic!("{long}") };
-        assert!(reason.starts_with("\\u{1b}[2Jü"), "{reason}");
-        assert!(reason.len() < TOLD + 40 && reason.ends_with("… (200004 bytes)"), "{reason}");
+        let long = format!("\u{1b}[2J{}", "ü".repeat(100_000));
+        let says = |answer| json!({"answer": answer, "reason": long}).to_string();
+        let GateAnswer::No { reason } = GateAnswer::returned(says("no").as_bytes()) else { panic!("{long}") };
+        let waits = not_yet(GateAnswer::returned(says("wait").as_bytes()));
+        let threw = not_yet(GateAnswer::threw(json!({"errorType": long}).to_string().as_bytes()));
+        let unreached = not_yet(GateAnswer::unreached(&long));
+        let said = ["", "it said wait: ", "it threw ", ""].into_iter().zip([reason, waits, threw, unreached]);
+        for (begins, said) in said {
+            let told = said.strip_prefix(begins).unwrap();
+            assert!(told.starts_with("\\u{1b}[2Jü"), "{said}");
+            assert!(told.len() < TOLD + 40 && told.ends_with("… (200004 bytes)"), "{said}");
+        }
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A gate that may take two minutes, and is waited for before this since second 0.
+    fn waited_for(before: Before, said: Option<GateAnswer>) -> Gate {
+        let gate = Gate::with(Duration::from_secs(120)).unwrap();
+        Gate { before, since: Some(second(0)), asked_at: Some(second(100)), said, ..gate }
+    }
+
+    #[test]
+    fn nothing_but_a_yes_lets_a_release_pass_whenever_it_is_looked_at() {
+        let no = GateAnswer::No { reason: "load test".to_owned() };
+        for said in [None, Some(GateAnswer::unreached("it said wait")), Some(no)] {
+            for before in [Before::Weight, Before::Promotion] {
+                for now in [0, 119, 120, 10_000] {
+                    let mut gate = waited_for(before, said.clone());
+                    assert!(!gate.lets_pass(before, second(now)), "{said:?} after {now} s");
+                    assert_eq!(gate, waited_for(before, said.clone()), "its time goes on");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_yes_to_the_first_weight_leaves_a_gate_that_knows_nothing_of_promotion() {
+        let mut gate = waited_for(Before::Weight, Some(GateAnswer::Yes));
+        assert!(gate.lets_pass(Before::Weight, second(110)));
+        let turned = Gate { before: Before::Promotion, ..Gate::with(gate.deadline).unwrap() };
+        assert_eq!(gate, turned, "so the next question need not wait for the one before");
+        // The weight that it has let pass needs no further yes, whoever looks again.
+        assert!(gate.lets_pass(Before::Weight, second(111)));
+        assert_eq!(gate, turned);
+        assert!(!gate.lets_pass(Before::Promotion, second(600)));
+        assert_eq!(gate.since, Some(second(600)));
+    }
+
+    #[test]
+    fn a_yes_to_the_first_weight_is_none_for_promotion_though_nobody_has_looked_in_between() {
+        let mut gate = waited_for(Before::Weight, Some(GateAnswer::Yes));
+        assert!(!gate.lets_pass(Before::Promotion, second(600)));
+        assert_eq!((gate.before, gate.since, gate.said), (Before::Promotion, Some(second(600)), None));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_gate_that_has_answered_or_whose_time_is_over_or_has_not_begun() {
+        let no = GateAnswer::No { reason: "load test".to_owned() };
+        for (said, waits) in [
+            (None, true),
+            (Some(GateAnswer::unreached("it said wait")), true),
+            (Some(GateAnswer::Yes), false),
+            (Some(no), false),
+        ] {
+            let gate = waited_for(Before::Weight, said);
+            assert_eq!((gate.waits(second(119)), gate.waits(second(120))), (waits, false), "{gate:?}");
+            assert!(!Gate { since: None, ..gate }.waits(second(119)));
+        }
+    }
+
+    #[test]
+    fn the_answers_that_are_missing_need_their_time() {
+        let left = |before, said| waited_for(before, said).time_left().as_secs();
+        let wait = || Some(GateAnswer::unreached("it said wait"));
+        assert_eq!((left(Before::Weight, None), left(Before::Weight, wait())), (240, 240));
+        assert_eq!((left(Before::Promotion, None), left(Before::Promotion, wait())), (120, 120));
+        assert_eq!(left(Before::Promotion, Some(GateAnswer::Yes)), 0);
     }
 }

@@ -79,6 +79,10 @@ pub struct Counted {
     /// The service's week before the release, once it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub week: Option<Week>,
+    /// Whether every instance's candidate answered all that the bundle's `smoke.txt` names, and not its health check alone,
+    /// before it had weight.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub smoke_is_fine: bool,
 }
 
 /// The minute of a time, in minutes since 1970.
@@ -112,8 +116,8 @@ impl Counted {
     /// share before, nothing that was counted until now was its own.
     pub fn order_anew(&mut self, now: Timestamp) {
         if self.orders.len() == 1 {
-            let Self { orders, warm_up_seconds, asked_at, week, .. } = std::mem::take(self);
-            *self = Self { orders, warm_up_seconds, asked_at, week, ..Self::default() };
+            let Self { orders, warm_up_seconds, asked_at, week, smoke_is_fine, .. } = std::mem::take(self);
+            *self = Self { orders, warm_up_seconds, asked_at, week, smoke_is_fine, ..Self::default() };
         }
         if let Some(last) = self.orders.last_mut() {
             last.at = last.at.max(now);

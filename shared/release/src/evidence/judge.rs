@@ -4,7 +4,7 @@ use super::counted::{Counted, MinuteSum, minute_of};
 use super::odds::{self, Row, at_most_worse_by, ln_fine, ln_worse, real};
 use super::past::{DOUBTFUL, Slots, Week};
 use super::published::Minutes;
-use super::said::{BadMinutes, Compared, Judgement, Points, TimeIsOver, Unsure};
+use super::said::{BadMinutes, Compared, Judgement, LittleAtStake, Points, TimeIsOver, Unsure};
 use super::share::Stake;
 use super::trust::Trust;
 use crate::plan::schedule;
@@ -187,11 +187,28 @@ impl Seen<'_> {
         if is_fine && compared.requests > 0 && since >= ByEvidence::LEAST {
             return Judgement::Fine { compared, margin: Points::of(margin) };
         }
+        let unsuspected = worst < real(odds::SUSPECT).ln() && !doubtful;
+        let little = self.little_at_stake(&stake).filter(|_| unsuspected && since >= ByEvidence::LEAST);
+        if let Some(little) = little {
+            return Judgement::LittleAtStake(little);
+        }
         if since >= self.terms.latest {
             return self.at_max(&fine);
         }
-        let unsuspected = worst < real(odds::SUSPECT).ln() && !doubtful;
         self.unsure(&stake, &fine, unsuspected)
+    }
+
+    /// Whether all requests that are to be expected may fail, by the busiest hour of those that are alike. What came since is added
+    /// to it: a night may end.
+    fn little_at_stake(&self, stake: &Stake) -> Option<LittleAtStake> {
+        let alike = self.counted.week?.hour.filter(|_| self.counted.smoke_is_fine)?;
+        let both = |minute: i64| Colour::BOTH.map(|colour| self.minutes.of(colour, minute).requests);
+        let published = self.minutes.all().flat_map(both).fold(0, u64::saturating_add);
+        let totals = self.counted.totals();
+        let reported = totals.values().flat_map(|of| [of.blue, of.green]).fold(0, u64::saturating_add);
+        let hour = alike.saturating_add(published.max(reported));
+        let requests = stake.little(hour, self.terms.bake)?;
+        Some(LittleAtStake { candidate: self.terms.candidate, hour, requests, harm: self.terms.harm })
     }
 
     fn at_max(&self, fine: &[Row]) -> Judgement {

@@ -22,7 +22,7 @@ pub use judge::{AtMax, AtMaxError, Terms};
 pub use past::{Slots, Week};
 pub use report::ReportError;
 pub use requests::{Requests, Sums};
-pub use said::{BadMinutes, Compared, Judgement, Points, TimeIsOver, Unsure};
+pub use said::{BadMinutes, Compared, Judgement, LittleAtStake, Points, TimeIsOver, Unsure};
 pub use share::{Share, Stake};
 
 use published::Minutes;

@@ -25,7 +25,8 @@ const WINDOW: i64 = 60;
 const WINDOWS_FOR_ONE: usize = 400;
 /// The minutes that count as recent.
 const RECENT: i64 = 30;
-const DAY: i64 = 24 * 60;
+const HOUR: i64 = 60;
+const DAY: i64 = 24 * HOUR;
 /// The odds from which on nothing goes on.
 pub(super) const DOUBTFUL: f64 = 20.0;
 
@@ -96,6 +97,10 @@ pub struct Week {
     pub reached: i64,
     /// Requests a minute in the last half an hour, or since the oldest minute where that is not so long ago, rounded up.
     pub rate: u64,
+    /// Requests in the busiest of five hours: the one before the release, and the two that began with it yesterday and a week ago.
+    /// `None`: there is too little history to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hour: Option<u64>,
 }
 
 impl Week {
@@ -123,8 +128,15 @@ impl Week {
             recent: slots(now - RECENT),
             reached: 0,
             rate: recent.div_ceil(counted.unsigned_abs()),
+            hour: None,
         };
         week.reached = week.replayed(&seen);
+        let hour = |from: i64| -> u64 {
+            let within = seen.iter().filter(|(minute, ..)| (from..from + HOUR).contains(minute));
+            within.map(|(_, requests, _)| *requests).fold(0, u64::saturating_add)
+        };
+        let alike = [HOUR, DAY, DAY - HOUR, 7 * DAY, 7 * DAY - HOUR];
+        week.hour = alike.iter().map(|ago| hour(now - ago)).max().filter(|_| week.has_history());
         week
     }
 

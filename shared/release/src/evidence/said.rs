@@ -92,6 +92,19 @@ pub struct TimeIsOver {
     pub compared: Compared,
 }
 
+/// So few requests come that a version which fails all of them costs no more than the harm that is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LittleAtStake {
+    /// The candidate.
+    pub candidate: Colour,
+    /// Requests in the busiest hour that is to be expected, and those that came since the first weight.
+    pub hour: u64,
+    /// So many of them come from the first weight until five minutes after the bake, rounded up.
+    pub requests: u64,
+    /// How many failed requests a bad version may cost.
+    pub harm: u64,
+}
+
 /// What the counts say of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "evidence", rename_all = "snake_case")]
@@ -108,6 +121,8 @@ pub enum Judgement {
         /// The margin.
         margin: Points,
     },
+    /// Nothing is proven and little is at stake, and it answers what `smoke.txt` names: it goes on.
+    LittleAtStake(LittleAtStake),
     /// The time is over, and nothing is proven.
     AtMax(TimeIsOver),
     /// Neither.
@@ -181,6 +196,13 @@ impl Display for Judgement {
                 compared.counts(),
                 Grouped(compared.odds),
                 compared.needed
+            ),
+            Self::LittleAtStake(LittleAtStake { candidate, hour, requests, harm }) => write!(
+                f,
+                "little is at stake: at most {} requests an hour, so {} until 5 minutes after the bake, and Harm is {}; {candidate} answers what smoke.txt names and goes on",
+                Grouped(*hour),
+                Grouped(*requests),
+                Grouped(*harm)
             ),
             Self::AtMax(TimeIsOver { what, waited, proven, compared }) => write!(
                 f,

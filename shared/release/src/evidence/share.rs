@@ -1,7 +1,7 @@
 //! How much of the traffic a candidate gets, and how much must be proven of it.
 
 use super::odds::real;
-use crate::{Colour, Weights};
+use crate::{ByEvidence, Colour, Weights};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub struct Share {
 }
 
 const WHOLE: u16 = 997;
+/// By then the alarms have looked at a minute: see "How short a step may be" in docs/strategies.md.
+const ALARMS_LOOK: Duration = Duration::from_secs(300);
 
 impl Share {
     /// Nothing.
@@ -110,6 +112,14 @@ impl Stake {
         };
         let requests = self.rate.map_or(f64::INFINITY, real) * (bake.as_secs_f64() / 60.0);
         if requests > 0.0 { (real(self.harm) / requests).clamp(floor, 0.20) } else { 0.20 }
+    }
+
+    /// How many of `hour` requests an hour come from the first weight until the alarms have looked at the candidate after its
+    /// bake, if that is no more than the harm.
+    pub fn little(&self, hour: u64, bake: Duration) -> Option<u64> {
+        let seconds = (ByEvidence::LEAST + bake + ALARMS_LOOK).as_secs();
+        let requests = hour.saturating_mul(seconds).div_ceil(3_600);
+        (requests <= self.harm).then_some(requests)
     }
 
     /// The first share.

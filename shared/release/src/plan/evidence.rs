@@ -67,7 +67,10 @@ impl Planning<'_> {
         match counted.convicts(&terms(open, self.policy), self.now)? {
             Judgement::Worse(compared) => Some(ReturnCause::Worse { compared }),
             Judgement::Past(past) => Some(ReturnCause::Past { past }),
-            Judgement::Fine { .. } | Judgement::AtMax(_) | Judgement::Unsure(_) => None,
+            Judgement::Fine { .. }
+            | Judgement::LittleAtStake(_)
+            | Judgement::AtMax(_)
+            | Judgement::Unsure(_) => None,
         }
     }
 
@@ -96,7 +99,7 @@ impl Planning<'_> {
         let decision = match &judgement {
             Judgement::Worse(compared) => Decision::Back(ReturnCause::Worse { compared: *compared }),
             Judgement::Past(past) => Decision::Back(ReturnCause::Past { past: *past }),
-            Judgement::Fine { .. } => Decision::GoesOn,
+            Judgement::Fine { .. } | Judgement::LittleAtStake(_) => Decision::GoesOn,
             Judgement::Unsure(unsure) => unsure.raise.map_or(Decision::Stays, Decision::Raises),
             Judgement::AtMax(over) => match over.what {
                 AtMax::GoOn => Decision::GoesOn,
@@ -135,7 +138,7 @@ pub(crate) fn said(open: &Open, policy: &Policy, now: Timestamp) -> Option<Strin
 /// Whether what was counted so far asks for a raise.
 pub(super) fn lets_go_on(open: &Open, policy: &Policy, now: Timestamp) -> bool {
     match judged(open, policy, now) {
-        Some(Judgement::Fine { .. }) => true,
+        Some(Judgement::Fine { .. } | Judgement::LittleAtStake(_)) => true,
         Some(Judgement::AtMax(over)) => over.what == AtMax::GoOn,
         Some(Judgement::Unsure(unsure)) => unsure.raise.is_some(),
         Some(Judgement::Worse(_) | Judgement::Past(_)) | None => false,

@@ -170,6 +170,10 @@ impl Planning<'_> {
         if !open.had_weight() && !self.passes_gate(&mut open, Before::Weight) {
             return self.keep(open);
         }
+        if !open.had_weight() && open.strategy.by_evidence().is_some() {
+            let is_fine = smoke::shows_more_than_health(&open.smoke, &open.targets, open.colour);
+            open.counted.get_or_insert_default().smoke_is_fine = is_fine;
+        }
         open.smoke.clear();
         let why = self.why_raised(&open);
         let was_lost = open.phase.trial().is_some_and(|trial| trial.raised == Raised::Missing);

@@ -1,12 +1,14 @@
 //! A gate: nothing gets weight, and nothing is called a success, before it has said yes. Silence is no.
 
 use super::story::{MINUTE, Story, says, upload};
+use greenlight::failure::Class;
 use greenlight::reconcile::{Reconciled, Reported, amend, read, reconcile_from};
 use release::{
-    AlarmState, Before, Colour, Command, DeploymentStatus, GateAnswer, GateQuestion, GateReport,
+    AlarmState, Before, Colour, Command, DeploymentStatus, GateAnswer, GateQuestion, GateReport, Policy,
     TargetHealth, Wake, ask_gate,
 };
 use std::time::Duration;
+use testing::{At, FaultAt, Kind};
 
 const DEADLINE: u64 = 120;
 
@@ -256,10 +258,98 @@ async fn what_has_a_yes_and_is_not_proven_any_more_waits_for_its_proof_and_asks_
     story.world.set_target_health("i-backend-1", Colour::Green, TargetHealth::Unproven);
     gate_says(&story, GateAnswer::Yes).await;
     assert_eq!(story.share(Colour::Green), 0);
+    // Longer than between two questions.
+    story.after(20).await;
     assert_eq!(question(&story).await, None);
     story.world.set_health(Colour::Green, TargetHealth::Healthy);
     story.after(5).await;
     assert_eq!(story.share(Colour::Green), 1000);
+}
+
+#[tokio::test]
+async fn the_gate_is_asked_for_its_yes_only_when_it_is_all_that_is_missing() {
+    let story = gated("AllAtOnce").await;
+    story.push(2).await;
+    story.install().await;
+    story.world.set_target_health("i-backend-1", Colour::Green, TargetHealth::Unproven);
+    for _ in 0..3 {
+        story.after(DEADLINE / 2).await;
+        assert_eq!(question(&story).await, None, "an instance is not healthy yet");
+    }
+    story.world.set_health(Colour::Green, TargetHealth::Healthy);
+    assert!(says(&story.after(5).await, "waits_for_gate"), "its time begins now");
+    story.after(DEADLINE - 1).await;
+    assert_eq!(story.phase(), "baking");
+    assert!(question(&story).await.is_some());
+}
+
+#[tokio::test]
+async fn what_the_gate_has_said_so_far_is_told_to_whoever_asks_for_the_status() {
+    let story = at_the_gate("AllAtOnce").await;
+    let looked = gate_says(&story, not_yet("it said wait: 2 of 3 done")).await;
+    let reasons: Vec<String> =
+        looked.passes.iter().flat_map(|pass| &pass.plan.reasons).map(ToString::to_string).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("it said wait: 2 of 3 done")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn a_pause_ends_early_enough_for_the_answers_that_are_missing() {
+    // CodeDeploy's hour for a hook, less a minute to spare, the bake, and two answers, one or none.
+    for (answers, gate) in [(2, DEADLINE), (1, DEADLINE), (0, DEADLINE), (0, 0)] {
+        let mut story = Story::with_live("AllAtOnce").await;
+        story.policy.gate = Duration::from_secs(gate);
+        story.push(2).await;
+        let opened = story.now();
+        story.install().await;
+        story.after(5).await;
+        story.say(Command::Pause).await;
+        if answers < 2 && gate > 0 {
+            story.say(Command::Resume).await;
+            gate_says(&story, GateAnswer::Yes).await;
+            story.say(Command::Pause).await;
+        }
+        let bake = story.policy.bake.as_secs();
+        if answers == 0 && gate > 0 {
+            story.say(Command::Resume).await;
+            story.after(bake + 1).await;
+            story.after(5).await;
+            story.say(Command::Pause).await;
+            gate_says(&story, GateAnswer::Yes).await;
+        } else if answers == 2 {
+            gate_says(&story, GateAnswer::Yes).await;
+        }
+        while story.phase() == "baking" {
+            story.after(10).await;
+        }
+        let took = u64::try_from(story.now().duration_since(opened).as_secs()).unwrap();
+        let latest = 3540 - 60 - bake - answers * gate;
+        assert!((latest..latest + 15).contains(&took), "{answers} answers: {took} s, and not {latest}");
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_is_the_reason_though_the_gate_says_no_in_the_same_moment() {
+    let story = before_promotion("AllAtOnce").await;
+    story.pass(Duration::from_secs(5));
+    let asked = question(&story).await.unwrap();
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+    hears(&story, Some(asked.answered(no("conversion fell")))).await;
+    let reason = goes_back(&story).await;
+    assert!(reason.contains("backend-green-errors") && !reason.contains("gate"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_no_is_written_before_the_traffic_returns_because_another_pass_may_have_promoted() {
+    let story = before_promotion("AllAtOnce").await;
+    story.pass(Duration::from_secs(5));
+    let asked = question(&story).await.unwrap();
+    let lost = FaultAt { at: At::Every("write_ledger"), kind: Kind::Before(Class::Transient) };
+    story.world.expect_faults(&[lost]);
+    hears(&story, Some(asked.answered(no("conversion fell")))).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("baking", 1000));
+    story.world.expect_faults(&[]);
+    hears(&story, Some(asked.answered(no("conversion fell")))).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("returning", 0));
 }
 
 #[tokio::test]
@@ -343,6 +433,7 @@ async fn what_goes_back_to_an_older_version_and_the_first_release_ask_nobody() {
     let mut story = Story::new("AllAtOnce");
     story.policy.gate = Duration::from_secs(DEADLINE);
     story.push(1).await;
+    assert_eq!(story.ledger().open.unwrap().gate, None);
     story.install().await;
     story.codedeploy_agrees().await;
     assert_eq!(story.live(), Some((1, Colour::Blue)));
@@ -385,4 +476,12 @@ async fn a_release_that_with_its_gate_fits_no_hook_is_refused_and_says_so() {
     story.push(2).await;
     let reason = story.ledger().releases.pop().unwrap().verdict.reason();
     assert!(reason.contains("a wait for proof, two answers of the gate and bake"), "{reason}");
+    // Two answers that just fit, and a second more.
+    for (more, fits) in [(0, true), (1, false)] {
+        let mut story = Story::with_live("AllAtOnce").await;
+        let without = story.policy.longest(story.policy.strategy, story.policy.bake);
+        story.policy.gate = (Policy::HOOK_TIMEOUT - without) / 2 + Duration::from_secs(more);
+        story.push(2).await;
+        assert_eq!(story.ledger().open.is_some(), fits, "{more} s more");
+    }
 }

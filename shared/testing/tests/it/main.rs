@@ -19,6 +19,7 @@ mod forecasts;
 mod freezes;
 mod gates;
 mod instances;
+mod little_at_stake;
 mod newer_ledger;
 mod order;
 mod own_rule;

@@ -5,17 +5,18 @@ use greenlight::reconcile::{Reported, read, reconcile_from};
 use release::{Colour, InstanceId, PerColour, SmokeAnswer, SmokeReport, Smoked, VerdictWord, Wake};
 use std::time::Duration;
 
-fn answers(blue: u16, green: u16) -> Vec<Smoked> {
+/// What both colours answered to a path that names 200.
+pub(crate) fn of_path(path: &str, blue: u16, green: u16) -> Smoked {
     let of = |status| SmokeAnswer { status, fine: status == 200 };
-    let smoked = |path: &str, blue, green| Smoked {
-        path: path.to_owned(),
-        answers: PerColour { blue: of(blue), green: of(green) },
-    };
-    vec![smoked("/articles", 200, 200), smoked("/checkout", blue, green)]
+    Smoked { path: path.to_owned(), answers: PerColour { blue: of(blue), green: of(green) } }
+}
+
+fn answers(blue: u16, green: u16) -> Vec<Smoked> {
+    vec![of_path("/articles", 200, 200), of_path("/checkout", blue, green)]
 }
 
 /// The hook of an instance asks, and tells what both colours answered.
-async fn asks(story: &Story, instance: &str, smoked: Vec<Smoked>) {
+pub(crate) async fn asks(story: &Story, instance: &str, smoked: Vec<Smoked>) {
     let ports = story.world.ports();
     let known = read(&*ports, &story.world.service).await.unwrap();
     let smoke = Some(SmokeReport { instance: InstanceId(instance.to_owned()), smoked });

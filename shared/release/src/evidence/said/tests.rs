@@ -92,6 +92,19 @@ fn the_end_of_time_says_what_follows_and_why() {
 }
 
 #[test]
+fn what_is_at_stake_is_told_in_requests() {
+    check(
+        &Judgement::LittleAtStake(LittleAtStake {
+            candidate: Colour::Green,
+            hour: 40,
+            requests: 9,
+            harm: 10,
+        }),
+        "little is at stake: at most 40 requests an hour, so 9 until 5 minutes after the bake, and Harm is 10; green answers what smoke.txt names and goes on",
+    );
+}
+
+#[test]
 fn without_a_coin_nobody_is_blamed() {
     check(
         &Judgement::Past(BadMinutes { bad: 3, minutes: 4, week_bad: 1, week: 9_000 }),
