@@ -59,5 +59,5 @@ async fn what_cannot_be_told_fails_no_pass() {
             assert_eq!(shop.v4().len(), 1);
         }
     }
-    assert_eq!(untold, 1);
+    assert_ne!(untold, 0, "none of the writes was this one");
 }
