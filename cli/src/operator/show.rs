@@ -106,6 +106,9 @@ fn page(receipt: &Receipt) -> String {
 pub(super) fn sums(sums: &Sums) -> Vec<String> {
     let counted = [("by the instances", &sums.instances), ("by CloudWatch", &sums.cloudwatch)];
     let counted = counted.into_iter().filter_map(|(by, counted)| Some((by, counted.as_ref()?)));
+    // Where no request was counted yet, nothing is known.
+    let counted =
+        counted.filter(|(_, counted)| Colour::BOTH.iter().any(|colour| counted.of(*colour).requests > 0));
     counted.map(|(by, counted)| format!("{} ({by})", failures(counted))).collect()
 }
 
@@ -120,6 +123,15 @@ fn failures(counted: &PerColour<Requests>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_was_counted_nothing_is_said_of_it() {
+        let receipt = include_bytes!("../../../shared/release/tests/receipts/rejected.json");
+        let mut counted: Sums = serde_json::from_slice::<Receipt>(receipt).unwrap().requests;
+        assert_eq!(sums(&counted).len(), 2);
+        counted.instances = Some(PerColour { blue: Requests::default(), green: Requests::default() });
+        assert_eq!(sums(&counted).len(), 1);
+    }
 
     #[test]
     fn a_receipt_is_a_page() {

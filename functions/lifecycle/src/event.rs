@@ -96,11 +96,14 @@ pub enum End {
 }
 
 impl End {
-    /// The time. What lies beyond all times is the last of them.
+    /// The time, in whole seconds, because people read it. What lies beyond all times is the last of them.
     pub(crate) fn from(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(until) => until,
-            Self::After(time) => now.saturating_add(time).unwrap_or(Timestamp::MAX),
+            Self::After(time) => {
+                let until = now.saturating_add(time).unwrap_or(Timestamp::MAX);
+                Timestamp::from_second(until.as_second()).unwrap_or(until)
+            }
         }
     }
 }

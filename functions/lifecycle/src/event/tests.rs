@@ -72,7 +72,7 @@ fn a_freeze_ends_at_a_time_or_after_one_and_at_nothing_else() {
         payload.as_object_mut().unwrap().extend(end.as_object().unwrap().clone());
         parse(&payload)
     };
-    let now: Timestamp = "2026-12-23T18:00:00Z".parse().unwrap();
+    let now: Timestamp = "2026-12-23T18:00:00.170976809Z".parse().unwrap();
     for (end, until) in [
         (json!({"until": "2026-12-27T06:00:00Z"}), "2026-12-27T06:00:00Z"),
         (json!({"time": "12h"}), "2026-12-24T06:00:00Z"),
