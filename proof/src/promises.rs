@@ -8,8 +8,8 @@ use crate::world::World;
 use release::evidence::{Published, PublishedMinute};
 use release::plan::{Action, Plan};
 use release::{
-    AlarmState, Colour, DeploymentStatus, Ledger, Observation, Open, Past, Phase, Policy, Purpose, Request,
-    Strategy, Upload, Verdict, Weights,
+    AlarmState, Colour, DeploymentStatus, Ledger, Observation, Open, Past, Phase, Policy, Promotion, Purpose,
+    Request, Strategy, Upload, Verdict, Weights,
 };
 use std::time::Duration;
 
@@ -249,12 +249,22 @@ pub fn still_fires(world: &World, before: Weights) -> Option<String> {
     let (open, live) = (ledger.open.as_ref()?, ledger.live.as_ref()?);
     let candidate = live.colour.other();
     let agreed = open.purpose == Purpose::Release && world.last_successful() == Some(open.upload.number);
+    // What nobody can read, no pass can act on. How long that may last, `still_blind` asks.
+    let unread = match world.breakage {
+        Some(Breakage::Reads(Blind::Alarms)) => true,
+        // The base rule of a rollback is asked to move and not seen to have moved: it can neither end nor go back.
+        Some(Breakage::Reads(Blind::Rules)) => {
+            matches!(open.phase, Phase::Promoting(Promotion { agreed: true, .. }))
+        }
+        _ => false,
+    };
     let kept = *world.firing.of(candidate)
         && !*world.silent.of(candidate)
         && !*world.firing.of(live.colour)
         && before.of(candidate) > 0
         && world.traffic().of(candidate) > 0
         && !agreed
+        && !unread
         && open.had_weight();
     kept.then(|| {
         format!(

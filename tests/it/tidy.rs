@@ -106,6 +106,34 @@ fn versions_stand_in_the_workspace_manifest_only() {
     }
 }
 
+/// The AWS SDKs that a source mocks, as their crates are called.
+fn mocked(source: &str) -> impl Iterator<Item = String> {
+    let mocks = source.split("mock_client!(").skip(1).map(str::trim_start);
+    let names = mocks.filter_map(|mock| mock.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next());
+    names.filter(|name| name.starts_with("aws_sdk_")).map(|name| name.replace('_', "-"))
+}
+
+/// Among the whole workspace another crate's features hide that one is missing.
+#[test]
+fn the_tests_of_a_crate_that_mocks_an_sdk_compile_alone() {
+    let manifests = files("Cargo.toml");
+    let mut seen = 0;
+    for (path, source) in files(".rs") {
+        for sdk in mocked(&source) {
+            let of_crate = |(manifest, _): &&(String, String)| {
+                manifest.strip_suffix("Cargo.toml").is_some_and(|folder| path.starts_with(folder))
+            };
+            let (manifest, text) =
+                manifests.iter().filter(of_crate).max_by_key(|(name, _)| name.len()).unwrap();
+            let for_tests = text.split_once("[dev-dependencies]").map_or("", |(_, rest)| rest);
+            let line = format!("{sdk} = {{ workspace = true, features = [\"test-util\"] }}");
+            assert!(for_tests.contains(&line), "{path} mocks {sdk}: {manifest} lacks, for tests, {line}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} mocks were found");
+}
+
 #[test]
 fn nothing_is_left_for_later() {
     // Put together here, so that this file does not find itself.

@@ -128,6 +128,29 @@ fn what_is_skipped_is_told_and_what_is_no_text_is_refused() {
     }
 }
 
+/// A notification with so many records of an object that came back from Glacier, which is no new log.
+fn restored(count: usize) -> Value {
+    let record = json!({"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectRestore:Completed",
+        "s3": {"bucket": {"name": "logs"}, "object": {"key": "a.gz"}}});
+    json!({ "Records": vec![record; count] })
+}
+
+#[tokio::test]
+async fn what_is_no_new_log_is_a_warning_and_after_the_twentieth_the_others_are_counted() {
+    let shop = Shop::new("");
+    let straight = shop.warnings_of(restored(23)).await;
+    let skipped = "skipped, because it is no new log: ObjectRestore:Completed is not the upload of an object";
+    assert!(straight[..20].iter().all(|record| record["message"] == skipped), "{straight:#?}");
+    let [rest] = &straight[20..] else { panic!("{straight:#?}") };
+    let counted = "further records were skipped, because they are no new logs";
+    assert_eq!((&rest["message"], &rest["more"]), (&json!(counted), &json!(3)));
+
+    let message = json!({"messageId": "1", "eventSource": "aws:sqs", "body": restored(20).to_string()});
+    let queued = shop.warnings_of(json!({ "Records": [message] })).await;
+    assert_eq!(queued.iter().map(|record| &record["message"]).collect::<Vec<_>>(), vec![skipped; 20]);
+    assert_eq!(shop.warnings_of(restored(0)).await, Vec::<Value>::new());
+}
+
 fn subscription(text: &str) -> Value {
     json!({ "awslogs": { "data": BASE64.encode(gzip(text)) } })
 }

@@ -1,10 +1,12 @@
 //! A world with web ACL logs in it, and the function in that world.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use lambda_runtime::tracing::subscriber::fmt;
 use offenders::configuration::Mode;
 use offenders::entries::{Family, Purpose, Set};
 use offenders::state::State;
@@ -101,6 +103,20 @@ fn arn(set: Set) -> IpSetArn {
         .unwrap()
 }
 
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The function in its world.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -146,6 +162,19 @@ impl Shop {
     /// A fresh instance of the function answers one invocation.
     pub(crate) async fn invoke(&self, payload: Value) -> Result<Value, greenlight::failure::Failure> {
         handle(&Function::new(&self.world, &self.settings), payload).await
+    }
+
+    /// What is logged as a warning while this invocation is answered, one JSON object each.
+    pub(crate) async fn warnings_of(&self, payload: Value) -> Vec<Value> {
+        let log = Log::default();
+        let written = log.clone();
+        let subscriber = fmt().json().flatten_event(true).with_writer(move || written.clone()).finish();
+        let logging = tracing::subscriber::set_default(subscriber);
+        self.invoke(payload).await.unwrap();
+        drop(logging);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        records.filter(|record| record["level"] == "WARN").collect()
     }
 
     /// A log object arrives through the queue; panics unless it is counted.

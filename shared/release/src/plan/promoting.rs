@@ -62,6 +62,10 @@ impl Planning<'_> {
             (Some(ours), _) if moved => {
                 self.because(Reason::DeletesReleaseRule);
                 open.rule = None;
+                // Whoever moved the base rule: what is missing from here on counts as it does after this release's move.
+                if let Phase::Promoting(promotion) = &mut open.phase {
+                    promotion.agreed = true;
+                }
                 self.forward.push(Action::DeleteReleaseRule { rule: ours });
                 self.again = true;
                 self.keep(open);

@@ -58,10 +58,12 @@ impl Planning<'_> {
         let Some(rules) = self.seen.rules.known().cloned() else {
             // The way back needs no look. That it was enough is seen when the rules can be read again. A rule that
             // never gave the candidate anything can wait for that: deleting it could only uncover a base rule that does.
-            // Nor one behind which the base rule was seen to: it gives the live colour everything since.
-            let uncovers = !back.had_weight || self.ledger.drifted_at.is_some();
-            if matches!(self.seen.rules, Reading::Unknown(_)) && !uncovers {
-                self.delete_by_arn(open);
+            // One behind which the base rule was seen to do so is not deleted: it gives the live colour everything.
+            if matches!(self.seen.rules, Reading::Unknown(_)) && back.had_weight {
+                match (self.live_colour(), self.ledger.drifted_at) {
+                    (Some(live), Some(_)) => self.covers_by_arn(open, live),
+                    _ => self.delete_by_arn(open),
+                }
             }
             self.again |= self.seen.rules == Reading::NotRead;
             return false;
@@ -134,6 +136,14 @@ impl Planning<'_> {
     fn delete_by_arn(&mut self, open: &Open) {
         if let Some(rule) = open.rule.clone() {
             self.back.push(Action::DeleteReleaseRule { rule });
+        }
+    }
+
+    /// The release's rule gives the live colour everything, and so takes it from whom the base rule gives it. By the ARN
+    /// alone, like its deletion.
+    fn covers_by_arn(&mut self, open: &Open, live: Colour) {
+        if let Some(rule) = open.rule.clone() {
+            self.back.push(Action::SetReleaseWeights { rule, weights: Weights::all_on(live) });
         }
     }
 
