@@ -18,7 +18,7 @@ use crate::queues::Queues;
 use crate::revisions::Revisions;
 use crate::scaling::{Booting, Scaling};
 use crate::schedule;
-use crate::stack::{DeploymentGroup, Stack};
+use crate::stack::{DeploymentGroup, Function, Stack};
 use crate::traffic::{self, NODES, Traffic};
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
@@ -56,6 +56,8 @@ pub struct Options {
     pub disk_mib: u64,
     /// Where all calls are recorded, after what is there already; below the state folder unless told otherwise.
     pub calls: Option<PathBuf>,
+    /// Functions of the account that the template does not describe.
+    pub functions: Vec<Function>,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             waf_log_interval: Duration::from_secs(5),
             disk_mib: limits::DISK_MIB,
             calls: None,
+            functions: Vec::new(),
         }
     }
 }
@@ -140,7 +143,8 @@ impl Cloud {
         let queues = Queues::new(Arc::clone(&emulator));
         let chance = Chance(options.seed);
         let events = (Pace::new(options.speed, chance), Failures::new(queues.clone()));
-        let functions = Functions::new(&stack.functions, &places, &endpoint, journal, events)?;
+        let all = [stack.functions.as_slice(), &options.functions].concat();
+        let functions = Functions::new(&all, &places, &endpoint, journal, events)?;
 
         let (fleet, addresses) = instances::boot(&stack.machines, options.disk_mib, &places, &endpoint)?;
         let firewall = Arc::new(Firewall::new(Arc::clone(&emulator), &stack.listener, options.speed));

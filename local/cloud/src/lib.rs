@@ -39,5 +39,5 @@ pub use functions::{Functions, Invocation, Journal};
 pub use gateway::{Fault, FaultKind};
 pub use limits::Limits;
 pub use places::Places;
-pub use stack::Stack;
+pub use stack::{Function, Stack};
 pub use traffic::{Propagation, Weights};

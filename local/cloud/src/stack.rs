@@ -41,7 +41,7 @@ pub struct Stack {
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// The binary that it runs.
+    /// The binary that it runs: its name, or the whole path of one that does not lie beside the others.
     pub binary: String,
     /// Its environment, resolved.
     pub environment: BTreeMap<String, String>,

@@ -8,6 +8,7 @@ mod deployments;
 mod events;
 pub(crate) mod excuse;
 mod functions;
+mod gates;
 mod instances;
 mod ledgers;
 mod operators;
@@ -66,7 +67,9 @@ pub async fn run(places: &Places, start: &Start, chaos: &Chaos<'_>) -> Result<bo
         // A scenario that leaves no rest behind leaves a cloud that the next one cannot be judged on.
         while !left.is_empty() {
             display.line("starting: emulator, stack, functions, instances, load balancer");
-            let cloud = Cloud::start(places.clone(), &start.options(SPEED, &setting.parameters())).await?;
+            let options = start.options(SPEED, &setting.parameters());
+            let options = cloud::Options { functions: setting.functions(places), ..options };
+            let cloud = Cloud::start(places.clone(), &options).await?;
             let played =
                 on_one_cloud(&cloud, &display, &mut left, chaos, (&mut outcomes, &mut skipped)).await;
             cloud.stop().await;

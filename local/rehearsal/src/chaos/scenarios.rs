@@ -2,10 +2,11 @@
 
 use super::stage::Stage;
 use super::{
-    calls, deployments, events, functions, instances, ledgers, operators, resources, rules, weights,
+    calls, deployments, events, functions, gates, instances, ledgers, operators, resources, rules, weights,
 };
 use crate::releases::ToldVerdict;
 use anyhow::Result;
+use cloud::{Function, Places};
 use futures::future::BoxFuture;
 
 /// Something that goes wrong.
@@ -34,16 +35,19 @@ pub(super) enum Setting {
     Releasing,
     /// A success may be rolled back.
     AfterSuccess,
+    /// A gate must say yes.
+    Gated,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 2] = [Self::Releasing, Self::AfterSuccess];
+    pub(super) const ALL: [Self; 3] = [Self::Releasing, Self::AfterSuccess, Self::Gated];
 
     /// Times that make seconds out of minutes. An alarm notices after 4 to 8 s, within the canary.
-    pub(super) fn parameters(self) -> [(&'static str, &'static str); 10] {
-        let window = match self {
-            Self::Releasing => "0",
-            Self::AfterSuccess => "60s",
+    pub(super) fn parameters(self) -> [(&'static str, &'static str); 12] {
+        let (window, gate) = match self {
+            Self::Releasing => ("0", "none"),
+            Self::AfterSuccess => ("60s", "none"),
+            Self::Gated => ("0", gates::GATE),
         };
         [
             ("Strategy", "canary:20%:10s"),
@@ -56,7 +60,17 @@ impl Setting {
             ("LookInterval", "1s"),
             ("HealAfter", "6s"),
             ("RollbackWindow", window),
+            ("Gate", gate),
+            ("GateDeadline", "30s"),
         ]
+    }
+
+    /// Functions that are none of the stack's.
+    pub(super) fn functions(self, places: &Places) -> Vec<Function> {
+        match self {
+            Self::Releasing | Self::AfterSuccess => Vec::new(),
+            Self::Gated => vec![gates::function(places)],
+        }
     }
 }
 
@@ -81,6 +95,15 @@ const fn after_success(
     play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
 ) -> Scenario {
     Scenario { name, happens, setting: Setting::AfterSuccess, lacks: None, ends, play }
+}
+
+const fn gated(
+    name: &'static str,
+    happens: &'static str,
+    ends: &'static [&'static str],
+    play: for<'a> fn(&'a mut Stage<'_>) -> BoxFuture<'a, Result<Option<ToldVerdict>>>,
+) -> Scenario {
+    Scenario { name, happens, setting: Setting::Gated, lacks: None, ends, play }
 }
 
 /// All of them, in the order they are played.
@@ -265,6 +288,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     after_success("bad-after-success", "a release turns bad right after its success", REJECTED, |stage| {
         Box::pin(events::turns_bad_after_success(stage))
     }),
+    gated("gate-says-no", "the gate says no to the first weight of a good release", REJECTED, |stage| {
+        Box::pin(gates::says_no(stage))
+    }),
+    gated("gate-is-silent", "the gate runs into its own time-out each time it is asked", REJECTED, |stage| {
+        Box::pin(gates::is_silent(stage))
+    }),
+    gated("gate-says-yes", "the gate says yes twice", LIVE, |stage| Box::pin(gates::says_yes(stage))),
+    gated(
+        "gate-changes-its-mind",
+        "the gate says yes to the first weight and no to the success, when the release has all traffic",
+        REJECTED,
+        |stage| Box::pin(gates::changes_its_mind(stage)),
+    ),
 ];
 
 #[cfg(test)]

@@ -204,6 +204,15 @@ impl<'a> Stage<'a> {
             .with_context(|| format!("{command} was answered with no JSON"))
     }
 
+    /// Every change of the weights of the rule that wins, so far.
+    pub(super) fn changes_of_weight(&self) -> Vec<Vec<u16>> {
+        let history = self.cloud.traffic.history();
+        let of_host = |weights: &cloud::Weights| {
+            Some(weights.hosts.get(&self.host)?.iter().map(|(_, weight)| *weight).collect())
+        };
+        history.iter().filter_map(of_host).collect()
+    }
+
     /// The weights of the rule that wins, by target group.
     fn weights(&self) -> Vec<u16> {
         let history = self.cloud.traffic.history();
