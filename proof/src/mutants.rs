@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::safety::Rule;
 use crate::simulation::first_failure;
 use jiff::Timestamp;
+use release::evidence::Week;
 use release::pass::{Decisions, WithoutLedger};
 use release::plan::{Action, Effect, Plan, Reads, reads};
 use release::{
@@ -120,6 +121,9 @@ pub const ALL: &[Mutant] = &[
     mutant("takes a gate's silence for yes", |machine| machine.decisions.plan = takes_silence_for_yes),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
     of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
+    of_judge("goes on at any traffic as though little were at stake", |machine| {
+        machine.decisions.plan = sees_little_at_stake;
+    }),
     of_judge("lets no count take back", |machine| machine.decisions.plan = ignores_counts),
     of_judge("compares no more during the bake", |machine| machine.decisions.plan = compares_no_more),
     of_judge("holds what is worse instead of taking it back", |machine| {
@@ -480,6 +484,15 @@ fn takes_silence_for_yes(ledger: Ledger, seen: &Observation, policy: &Policy, no
         bent.gate = question.map(|question| question.answered(GateAnswer::Yes));
     }
     plan(ledger, &bent, policy, now)
+}
+
+fn sees_little_at_stake(mut ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let open = ledger.open.as_mut();
+    if let Some(counted) = open.filter(|open| open.had_weight()).and_then(|open| open.counted.as_mut()) {
+        counted.smoke_is_fine = true;
+        counted.week = counted.week.map(|week| Week { hour: Some(0), ..week });
+    }
+    plan(ledger, seen, policy, now)
 }
 
 fn asks_a_gate_once(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {

@@ -1,7 +1,8 @@
 //! The gate is asked by a hook's question: once, however many hooks ask, and only while a release waits for it.
 
 use super::*;
-use crate::gate::Gates;
+use crate::gate::{Gates, asked};
+use greenlight::reconcile::read;
 use release::{GateAnswer, GateQuestion};
 use std::sync::Mutex;
 
@@ -154,4 +155,27 @@ async fn a_question_that_cannot_be_written_down_is_not_asked_and_the_hook_is_ans
         let heard = service.asks(&ports, &gates, "i-backend-1").await;
         assert_eq!((&heard["status"], gates.asked().len()), (&json!("wait"), 0), "{fault}");
     }
+}
+
+#[tokio::test]
+async fn whoever_has_read_the_ledger_before_another_has_asked_does_not_ask_too() {
+    let service = Service::at_its_gate().await;
+    service.world.pass(Duration::from_secs(5));
+    let gates = Played::says(&[GateAnswer::unreached("it said wait"), GateAnswer::Yes]);
+    let old = read(&service.world, &service.name).await.unwrap();
+    service.asks(&service.world, &gates, "i-backend-1").await;
+    let (_, report) = asked(&service.world, &gates, &service.settings, &service.world, old).await;
+    assert_eq!((report, gates.asked().len()), (None, 1));
+}
+
+#[tokio::test]
+async fn an_answer_is_heard_though_the_ledger_cannot_be_read_right_after_it() {
+    let service = Service::at_its_gate().await;
+    service.world.pass(Duration::from_secs(5));
+    // The hook is answered from the first, the question is written over the second.
+    let at = At::NthOf("read_ledger", 3);
+    let ports = Faulty::new(&service.world, [FaultAt { at, kind: Kind::Before(Class::Transient) }]);
+    let gates = Played::says(&[GateAnswer::Yes]);
+    service.asks(&ports, &gates, "i-backend-1").await;
+    assert_eq!((gates.asked().len(), service.has_weight()), (1, true));
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     kit_scene::{Greenlight, Kit, Runtime, data},
@@ -445,4 +445,50 @@ fn the_same_app_makes_the_same_bundle() {
     };
     let (first, second) = (make("first.zip"), make("second.zip"));
     assert!(first == second);
+}
+
+/// What the functions of the first landing read and answered.
+fn first_functions() -> Value {
+    serde_json::from_str(include_str!("../../../../tests/kits/first-functions.json")).unwrap()
+}
+
+/// Both ends of a release. The old functions get what they need, whatever else today's kit tells them.
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_of_the_first_landing_lead_todays_kit_through_a_release() {
+    let test = "kit::functions_of_the_first_landing_lead_todays_kit_through_a_release";
+    let Some(kit) = Kit::new(test, Runtime::Process, 210) else { return };
+    let old = first_functions();
+    *kit.greenlight.refused.lock().unwrap() = vec![BY_HOOKS];
+    kit.live("one", "blue", 141).await;
+    for (version, ends) in [("two", "failed"), ("three", "succeeded")] {
+        kit.answer("BeforeInstall", &old["beforeInstall"].to_string());
+        kit.answer("ValidateService", &old["waits"][0].to_string());
+        let app = kit.app(version);
+        fs::write(app.join("smoke.txt"), format!("/healthz 200 {version} on green\n")).unwrap();
+        let deployment = kit.deploy(&app).await;
+        kit.validating(&deployment).await;
+        for wait in old["waits"].as_array().unwrap() {
+            kit.answer("ValidateService", &wait.to_string());
+            kit.hearing(&deployment).await;
+        }
+        let questions = kit.questions_of(&deployment);
+        for question in &questions {
+            let needs = old["reads"]["needs"].as_array().unwrap();
+            assert!(needs.iter().all(|name| question[name.as_str().unwrap()].is_string()), "{question}");
+        }
+        let more = |name: &str| questions.iter().all(|question| !question[name].is_null());
+        assert!(more("smoke") && more("counts"), "today's kit tells what they ignore: {questions:?}");
+        kit.answer("ValidateService", &old[ends].to_string());
+        let ended = kit.scene.finished(&deployment).await;
+        if ends == "succeeded" {
+            assert_eq!(ended, "Succeeded");
+            assert!(kit.serves(8081, "three on green"));
+        } else {
+            assert_eq!(ended, "Failed");
+            let said = kit.message(&deployment, 1, "ValidateService").await;
+            assert!(said.contains("took release 142 back: alarm backend-green-errors fired"), "{said}");
+            assert!(kit.is_down(8081));
+        }
+        assert!(kit.serves(8080, "one on blue"));
+    }
 }
