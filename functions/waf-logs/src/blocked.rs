@@ -24,7 +24,8 @@ struct Blocked {
     at: Timestamp,
     mode: Mode,
     /// Networks by the detector that found them.
-    blocked: BTreeMap<String, usize>,
+    #[serde(rename = "blocked")]
+    by_detector: BTreeMap<String, usize>,
     /// Clients that WAF challenges.
     challenged: usize,
     /// Blocks that wait for an operator.
@@ -52,7 +53,7 @@ pub(crate) async fn keep(store: &impl Store, before: &State, after: &State, pass
         schema: SCHEMA,
         at,
         mode: passed.mode,
-        blocked: by_detector(after),
+        by_detector: by_detector(after),
         challenged: passed.challenged,
         held: held(after),
     };

@@ -139,7 +139,7 @@ impl Cloud {
         let inner = aws::config(&emulator.endpoint(), aws::OWN_KEY);
         let stack = Stack::read(&emulator, &inner).await?;
 
-        let journal = Arc::new(Journal::create(&places.log("invocations.jsonl"))?);
+        let journal = Journal::create(&places.log("invocations.jsonl"))?.into();
         let queues = Queues::new(Arc::clone(&emulator));
         let chance = Chance(options.seed);
         let events = (Pace::new(options.speed, chance), Failures::new(queues.clone()));
@@ -154,8 +154,7 @@ impl Cloud {
         let traffic = balance(options, &inner, &stack, addresses.clone(), seen).await?;
         let speed = options.speed.max(1);
 
-        let revisions = Arc::new(Revisions::new(&inner));
-        let codedeploy = CodeDeploy::new(codedeploy_settings(&stack, speed), fleet.clone(), revisions);
+        let codedeploy = codedeploy_of(&stack, speed, fleet.clone(), &inner);
         let scaling = Arc::new(Scaling::new(
             Arc::clone(&emulator),
             &inner,
@@ -296,14 +295,15 @@ async fn balance(
     Ok(Arc::new(traffic))
 }
 
-fn codedeploy_settings(stack: &Stack, speed: u32) -> codedeploy::Settings {
-    codedeploy::Settings {
+fn codedeploy_of(stack: &Stack, speed: u32, fleet: Fleet, aws: &SdkConfig) -> CodeDeploy {
+    let settings = codedeploy::Settings {
         account: aws::ACCOUNT.to_owned(),
         region: aws::REGION.to_owned(),
         groups: stack.deployment_groups.iter().map(codedeploy_group).collect(),
         pace: codedeploy::Pace::of_aws(speed),
         ..codedeploy::Settings::default()
-    }
+    };
+    CodeDeploy::new(settings, fleet, Arc::new(Revisions::new(aws)))
 }
 
 fn codedeploy_group(group: &DeploymentGroup) -> Group {

@@ -22,7 +22,8 @@ pub struct Blocked {
     schema: u32,
     at: Timestamp,
     mode: String,
-    blocked: BTreeMap<String, u64>,
+    #[serde(rename = "blocked")]
+    by_detector: BTreeMap<String, u64>,
     challenged: u64,
     held: u64,
 }
@@ -66,7 +67,7 @@ pub(crate) fn section(firewall: &Firewall) -> Markup {
             };
         }
     };
-    let total = blocked.blocked.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
+    let total = blocked.by_detector.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
     let is_counting = blocked.mode == "count";
     html! {
         section {
@@ -88,7 +89,7 @@ pub(crate) fn section(firewall: &Firewall) -> Markup {
             }
             @if total > 0 {
                 dl {
-                    @for (detector, count) in blocked.blocked.iter().take(DETECTORS) {
+                    @for (detector, count) in blocked.by_detector.iter().take(DETECTORS) {
                         dt { (beginning(detector, LONGEST)) } dd { (count) }
                     }
                 }

@@ -18,7 +18,7 @@ const LONGEST_NAME: usize = 64;
 pub struct Statement {
     /// Why, in the operator's words.
     pub why: String,
-    /// Who the operator says they are. Nobody has checked that: who it was CloudTrail knows, where it records data events of
+    /// Who the operator says they are. Nobody has checked that: who it was `CloudTrail` knows, where it records data events of
     /// Lambda.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

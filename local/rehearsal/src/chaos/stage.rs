@@ -207,9 +207,8 @@ impl<'a> Stage<'a> {
     /// Every change of the weights of the rule that wins, so far.
     pub(super) fn changes_of_weight(&self) -> Vec<Vec<u16>> {
         let history = self.cloud.traffic.history();
-        let of_host = |weights: &cloud::Weights| {
-            Some(weights.hosts.get(&self.host)?.iter().map(|(_, weight)| *weight).collect())
-        };
+        let of_host =
+            |weights: &cloud::Weights| Some(weights.hosts.get(&self.host)?.values().copied().collect());
         history.iter().filter_map(of_host).collect()
     }
 

@@ -480,7 +480,8 @@ async fn a_release_that_with_its_gate_fits_no_hook_is_refused_and_says_so() {
     for (more, fits) in [(0, true), (1, false)] {
         let mut story = Story::with_live("AllAtOnce").await;
         let without = story.policy.longest(story.policy.strategy, story.policy.bake);
-        story.policy.gate = (Policy::HOOK_TIMEOUT - without) / 2 + Duration::from_secs(more);
+        story.policy.gate =
+            Policy::HOOK_TIMEOUT.checked_sub(without).unwrap() / 2 + Duration::from_secs(more);
         story.push(2).await;
         assert_eq!(story.ledger().open.is_some(), fits, "{more} s more");
     }

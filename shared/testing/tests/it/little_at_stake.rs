@@ -77,11 +77,14 @@ async fn at_night_a_version_that_shows_more_than_its_health_goes_on_after_the_sh
     assert!(receipt.steps.iter().any(|step| step.reason == why), "{:?}", receipt.steps);
 }
 
+/// Requests of the hour so many hours ago.
+type RequestsOf = Box<dyn Fn(i64) -> u64>;
+
 #[tokio::test]
 async fn where_more_is_at_stake_or_cannot_be_known_it_waits_for_its_latest_time() {
     // Thirteen minutes: 46 requests an hour are ten.
     let busy = |at: i64| move |hour: i64| if hour == at { 47 } else { 46 };
-    let weeks: [(&str, i64, Box<dyn Fn(i64) -> u64>); 7] = [
+    let weeks: [(&str, i64, RequestsOf); 7] = [
         ("the last hour", 7 * 24, Box::new(busy(1))),
         ("this hour of yesterday", 7 * 24, Box::new(busy(24))),
         ("the next hour of yesterday", 7 * 24, Box::new(busy(23))),
