@@ -167,15 +167,3 @@ async fn whoever_has_read_the_ledger_before_another_has_asked_does_not_ask_too()
     let (_, report) = asked(&service.world, &gates, &service.settings, &service.world, old).await;
     assert_eq!((report, gates.asked().len()), (None, 1));
 }
-
-#[tokio::test]
-async fn an_answer_is_heard_though_the_ledger_cannot_be_read_right_after_it() {
-    let service = Service::at_its_gate().await;
-    service.world.pass(Duration::from_secs(5));
-    // The hook is answered from the first, the question is written over the second.
-    let at = At::NthOf("read_ledger", 3);
-    let ports = Faulty::new(&service.world, [FaultAt { at, kind: Kind::Before(Class::Transient) }]);
-    let gates = Played::says(&[GateAnswer::Yes]);
-    service.asks(&ports, &gates, "i-backend-1").await;
-    assert_eq!((gates.asked().len(), service.has_weight()), (1, true));
-}
