@@ -6,6 +6,11 @@ const LONGEST: usize = 256;
 /// The characters that stand beside letters, digits and spaces in a value (S3 user guide, object tagging).
 const MARKS: &str = "+-=._:/@";
 
+/// Where all that Rust calls alphabetic is a letter to S3 too: Latin, Greek and Cyrillic, Japanese, Chinese, Korean. Elsewhere Rust
+/// counts vowel signs and circled letters, and S3 refuses a tag with one.
+const LETTERS: [std::ops::RangeInclusive<char>; 6] =
+    ['À'..='ɏ', 'Ͱ'..='ԯ', 'ぁ'..='ゖ', 'ァ'..='ヺ', '一'..='鿿', '가'..='힣'];
+
 /// What is appended to a text that was cut.
 const CUT: &str = "...";
 
@@ -13,7 +18,8 @@ const CUT: &str = "...";
 /// sentence still reads as one; one that groups the digits of a number goes. A run of other characters becomes one space.
 /// The end of a long text is cut off.
 pub fn legal_tag_value(text: &str) -> String {
-    let legal = |letter: char| letter.is_alphanumeric() || MARKS.contains(letter);
+    let is_letter = |letter: char| letter.is_alphabetic() && LETTERS.iter().any(|of| of.contains(&letter));
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || MARKS.contains(letter) || is_letter(letter);
     let text = without_groups(text).replace([',', ';'], " -");
     let words: Vec<&str> = text.split(|letter| !legal(letter)).filter(|word| !word.is_empty()).collect();
     let text = words.join(" ");
@@ -53,6 +59,8 @@ mod tests {
         let text = "installation failed on i-1: ValidateService, \"check.sh\" (exit 1)\n";
         assert_eq!(legal_tag_value(text), "installation failed on i-1: ValidateService - check.sh exit 1");
         assert_eq!(legal_tag_value("größer als 5 %"), "größer als 5");
+        assert_eq!(legal_tag_value("결제 오류, ブログ 支払い"), "결제 오류 - ブログ 支払い");
+        assert_eq!(legal_tag_value("भुगतान ⓐ 5"), "5");
         assert_eq!(
             legal_tag_value("failed 7 of 38, odds of 1,031 to 1"),
             "failed 7 of 38 - odds of 1031 to 1"

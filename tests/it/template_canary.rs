@@ -184,13 +184,13 @@ fn codedeploy_may_move_lifecycles_aliases_ask_lifecycle_and_see_alarms_and_no_mo
         .flat_map(|own| texts(&own["Action"]).into_iter().map(|action| (action, texts(&own["Resource"]))))
         .collect();
     let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-lifecycle");
-    let every = format!("{function}:*");
+    let (every, latest) = (format!("{function}:*"), format!("{function}:$LATEST"));
     let moved = vec![function.as_str(), every.as_str()];
     let expected = BTreeMap::from([
         ("cloudwatch:DescribeAlarms", vec!["*"]),
         ("lambda:GetAlias", moved.clone()),
         ("lambda:GetProvisionedConcurrencyConfig", moved.clone()),
-        ("lambda:InvokeFunction", vec![function.as_str()]),
+        ("lambda:InvokeFunction", vec![function.as_str(), latest.as_str()]),
         ("lambda:UpdateAlias", moved),
     ]);
     assert_eq!(allowed, expected);

@@ -121,6 +121,7 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> PortResult<Option<P
     if !merged.is_empty() {
         decision.state.window = Some(keep_window(ports, &window, &facts.configuration, now).await?);
     }
+    blocked::keep(ports, &mut decision.state, challenged(&wanted), mode, now).await;
     if decision.state != facts.state {
         decision.state.last_pass = Some(now);
         if !stored::commit(ports, &decision.state, facts.tag.as_ref()).await? {
@@ -138,7 +139,6 @@ async fn attempt(ports: &impl Ports, settings: &Settings) -> PortResult<Option<P
     }
     let passed = passed(&decision, &wanted, merged.len(), sets_changed, mode);
     announce::tell(ports, &decision.state.untold).await;
-    blocked::keep(ports, &facts.state, &decision.state, &passed, now).await;
     log(&passed, &decision);
     Ok(Some(passed))
 }
@@ -355,6 +355,12 @@ fn is_same(one: &[String], other: &[String]) -> bool {
     canonical(one) == canonical(other)
 }
 
+/// How many WAF is to challenge.
+fn challenged(wanted: &BTreeMap<Set, Entries>) -> usize {
+    let challenge = wanted.iter().filter(|(set, _)| set.purpose == Purpose::Challenge);
+    challenge.map(|(_, entries)| entries.wanted.len()).sum()
+}
+
 fn passed(
     decision: &Decision,
     wanted: &BTreeMap<Set, Entries>,
@@ -370,11 +376,7 @@ fn passed(
         released: count(|news| matches!(news, News::Released(_))),
         spared: decision.spared.len(),
         bans: decision.state.bans.len(),
-        challenged: wanted
-            .iter()
-            .filter(|(set, _)| set.purpose == Purpose::Challenge)
-            .map(|(_, entries)| entries.wanted.len())
-            .sum(),
+        challenged: challenged(wanted),
         left_out: wanted.values().map(|entries| entries.left_out.len()).sum(),
         sets_changed,
         is_held: decision.state.held.is_some(),

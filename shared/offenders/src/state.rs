@@ -55,6 +55,9 @@ pub struct State {
     /// What people have not been told yet, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Announcement>,
+    /// What the page was told last of how many are kept out, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_out: Option<String>,
     /// When the last pass was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_pass: Option<Timestamp>,

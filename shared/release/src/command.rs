@@ -103,10 +103,12 @@ fn note(noted: &mut Option<Statement>, said: Option<&Statement>) {
 }
 
 fn pause(next: &mut Ledger, said: Option<&Statement>) -> String {
-    note(&mut next.pause_said, said);
     if next.paused {
+        note(&mut next.pause_said, said);
         return "already paused: say resume to go on".to_owned();
     }
+    // Without a reason none: a version that knows of no reasons may have left the last one.
+    next.pause_said = said.cloned();
     next.paused = true;
     match &next.open {
         Some(open) if is_moving(open) => format!(

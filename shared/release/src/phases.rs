@@ -56,7 +56,7 @@ pub const PHASES: &[ExplainedPhase] = &[
     ExplainedPhase {
         word: "shifting",
         means: "The candidate has a part of the traffic, or is about to get its first.",
-        waits_for: "The time of the step, or what the counts prove, and proof that the next raise is safe. With a gate its yes, before the first weight.",
+        waits_for: "The time of the step, or what the counts prove, by evidence the bake too, and proof that the next raise is safe. With a gate its yes, before the first weight.",
         next: "the next step; after the last, baking",
         commands: [
             Some("the weight stays until `resume`; alarms still take it back"),

@@ -134,11 +134,20 @@ pub(crate) fn judge(smoke: &Smoke, targets: &[InstanceId], candidate: Colour) ->
     }
 }
 
+/// Whether a path is the health check's, however it is spelled.
+fn is_health(path: &str) -> bool {
+    let parts = |path: &str| -> Vec<String> {
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
+    };
+    parts(path) == parts(HEALTH_PATH)
+}
+
 /// Whether every instance has told, and its candidate answered all that the bundle names, and not the health check alone.
 pub(crate) fn shows_more_than_health(smoke: &Smoke, targets: &[InstanceId], candidate: Colour) -> bool {
     let shows = |smoked: &Vec<Smoked>| {
         smoked.iter().all(|smoked| smoked.answers.of(candidate).fine)
-            && smoked.iter().any(|smoked| smoked.path.split('?').next() != Some(HEALTH_PATH))
+            && smoked.iter().any(|smoked| !is_health(&smoked.path))
     };
     !targets.is_empty() && targets.iter().all(|target| smoke.get(target).is_some_and(shows))
 }

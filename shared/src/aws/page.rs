@@ -28,7 +28,9 @@ impl Pages for Aws {
     async fn blocked(&self) -> PortResult<Option<Vec<u8>>> {
         let bucket = &self.settings.state_bucket;
         let attempt = format!("reading s3://{bucket}/{BLOCKED}");
-        let output = match self.s3.get_object().bucket(bucket).key(BLOCKED).send().await {
+        // A page takes no more than 16 KB of it, and a byte more is seen as too many.
+        let read = self.s3.get_object().bucket(bucket).key(BLOCKED).range("bytes=0-16384");
+        let output = match read.send().await {
             Ok(output) => output,
             Err(error) if matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_))) => {
                 return Ok(None);
@@ -99,7 +101,9 @@ mod tests {
     async fn who_is_blocked_is_read_where_waf_logs_leaves_it_and_may_be_absent() {
         let read = mock!(Client::get_object)
             .match_requests(|request| {
-                request.bucket() == Some("shop-state") && request.key() == Some("waf/blocked.json")
+                request.bucket() == Some("shop-state")
+                    && request.key() == Some("waf/blocked.json")
+                    && request.range() == Some("bytes=0-16384")
             })
             .then_output(|| GetObjectOutput::builder().body(ByteStream::from_static(b"{}")).build());
         let missing =

@@ -26,7 +26,7 @@ Examples:
   greenlight doctor --stack shop --profile production --region eu-west-1
   greenlight doctor --output json | jq -r '.findings[].kind'
 
-It changes nothing, and reads with your credentials: AWS's ReadOnlyAccess, lambda:InvokeFunction on STACK-lifecycle, and \
+It changes nothing, and reads with your credentials: AWS's ReadOnlyAccess, lambda:InvokeFunction on STACK-lifecycle:operators, and \
 sqs:ReceiveMessage to show what lies in the queues. What it may not read it says, and looks at the rest.")]
 pub(crate) struct Arguments {
     #[command(flatten)]

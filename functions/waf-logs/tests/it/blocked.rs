@@ -42,6 +42,15 @@ async fn how_many_are_blocked_for_what_is_told_when_it_changes_and_names_no_addr
     assert_eq!(told(&shop).unwrap()["blocked"], json!({"blocked by hand": 1}));
 }
 
+/// Where nothing is blocked, no set tells that somebody would be.
+#[tokio::test]
+async fn whom_an_operator_blocks_is_told_in_count_mode_too() {
+    let shop = Shop::new("mode: count");
+    shop.invoke(json!({"command": "block", "network": "203.0.113.9"})).await.unwrap();
+    let first = told(&shop).unwrap();
+    assert_eq!((&first["blocked"], &first["mode"]), (&json!({"blocked by hand": 1}), &json!("count")));
+}
+
 /// Each write of a pass fails in turn. One of them is this one, and then the client is blocked all the same.
 #[tokio::test]
 async fn what_cannot_be_told_fails_no_pass() {

@@ -11,6 +11,7 @@ use crate::plan::schedule;
 use crate::{ByEvidence, Colour, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -112,8 +113,7 @@ impl Counted {
         let minutes = Minutes::new(&self.published);
         let trust = Trust::of(self, &minutes, terms, now);
         let seen = Seen { counted: self, terms, now, minutes, trust };
-        let is_read = self.newest_whole().is_some_and(|newest| newest >= minute_of(now) - STALE);
-        let is_seen = (seen.trust.convicts || is_read) && seen.has_answers();
+        let is_seen = seen.is_present() && seen.has_answers();
         is_seen && seen.worse().is_ok_and(|ln| ln < real(odds::WORSE_AT_MAX).ln())
     }
 
@@ -126,6 +126,12 @@ impl Counted {
 }
 
 impl Seen<'_> {
+    /// Whether either source tells of now, and not of what was.
+    fn is_present(&self) -> bool {
+        let newest = self.counted.newest_whole();
+        self.trust.convicts || newest.is_some_and(|newest| newest >= minute_of(self.now) - STALE)
+    }
+
     /// The conviction, or else the larger logarithm of the odds by reports and by CloudWatch.
     fn worse(&self) -> Result<f64, Box<Judgement>> {
         let by_report = if self.trust.convicts { self.reported_worse() } else { Vec::new() };
@@ -199,9 +205,16 @@ impl Seen<'_> {
     }
 
     /// Whether all requests that are to be expected may fail, by the busiest hour of those that are alike. What came since is added
-    /// to it: a night may end.
+    /// to it: a night may end. Not unseen, nor where CloudWatch suspects a minute that reports acquit, nor for whoever takes back
+    /// what is not proven.
     fn little_at_stake(&self, stake: &Stake) -> Option<LittleAtStake> {
-        let alike = self.counted.week?.hour.filter(|_| self.counted.smoke_is_fine)?;
+        // The newest minute convicts nobody yet.
+        let is_seen = self.is_present() && (self.trust.convicts || self.whole().nth(1).is_some());
+        let may = self.counted.smoke_is_fine && self.terms.at_max == AtMax::GoOn && is_seen;
+        let alike = self.counted.week?.hour.filter(|_| may)?;
+        if ln_worse(&self.published_worse(|_| true), odds::WORSE_MARGIN) >= real(odds::SUSPECT).ln() {
+            return None;
+        }
         let both = |minute: i64| Colour::BOTH.map(|colour| self.minutes.of(colour, minute).requests);
         let published = self.minutes.all().flat_map(both).fold(0, u64::saturating_add);
         let totals = self.counted.totals();
@@ -325,9 +338,14 @@ impl Seen<'_> {
 
     /// The minutes that count and were whole when they were read, oldest first.
     fn whole_minutes(&self) -> impl Iterator<Item = i64> {
+        let whole = self.whole();
+        self.minutes.all().filter(move |minute| whole.contains(minute))
+    }
+
+    /// The minutes that could count, with requests or without.
+    fn whole(&self) -> RangeInclusive<i64> {
         let first = self.counted.counts_from().map_or(i64::MAX, |from| minute_of(from) + 1);
-        let newest = self.counted.newest_whole().unwrap_or(i64::MIN);
-        self.minutes.all().filter(move |minute| (first..=newest).contains(minute))
+        first..=self.counted.newest_whole().unwrap_or(i64::MIN)
     }
 
     /// Rows against the candidate: its failures in the minutes that convict, and everywhere the requests that no instance

@@ -27,6 +27,8 @@ const WINDOWS_FOR_ONE: usize = 400;
 const RECENT: i64 = 30;
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
+/// Days of history from which on the hours of a week ago are known: the oldest of them may have been a night without requests.
+const LEAST_FOR_HOURS: i64 = 6;
 /// The odds from which on nothing goes on.
 pub(super) const DOUBTFUL: f64 = 20.0;
 
@@ -98,7 +100,7 @@ pub struct Week {
     /// Requests a minute in the last half an hour, or since the oldest minute where that is not so long ago, rounded up.
     pub rate: u64,
     /// Requests in the busiest of five hours: the one before the release, and the two that began with it yesterday and a week ago.
-    /// `None`: there is too little history to know.
+    /// `None`: there are less than six days of history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hour: Option<u64>,
 }
@@ -136,7 +138,8 @@ impl Week {
             within.map(|(_, requests, _)| *requests).fold(0, u64::saturating_add)
         };
         let alike = [HOUR, DAY, DAY - HOUR, 7 * DAY, 7 * DAY - HOUR];
-        week.hour = alike.iter().map(|ago| hour(now - ago)).max().filter(|_| week.has_history());
+        week.hour =
+            alike.iter().map(|ago| hour(now - ago)).max().filter(|_| history >= LEAST_FOR_HOURS * DAY);
         week
     }
 

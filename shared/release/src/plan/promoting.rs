@@ -5,8 +5,8 @@ use super::own_rule::Whose;
 use super::shifting::release_share;
 use super::watch::Watch;
 use crate::{
-    Action, DeploymentStatus, Live, Open, Phase, Previous, Promotion, Purpose, Reason, ReturnCause, Rules,
-    UnknownFields, Verdict, Weights,
+    Action, DeploymentStatus, Live, Open, Phase, Previous, Promotion, Purpose, Reason, Request, ReturnCause,
+    Rules, UnknownFields, Verdict, Weights,
 };
 
 impl Planning<'_> {
@@ -132,6 +132,10 @@ impl Planning<'_> {
     fn go_live(&mut self, mut open: Open) {
         self.because(Reason::WentLive);
         self.note_raise(&mut open, "the base rule gives it all".to_owned());
+        if open.is_requested(Request::Abort) {
+            // It came too late, so that its reason explains nothing.
+            open.said = None;
+        }
         let moved = self.ledger.emptied_at.is_some_and(|emptied| emptied >= open.opened_at);
         if open.rule_refused.is_some() || self.ledger.live.is_none() && moved {
             // Seen, not only asked for: the base rule took the traffic from the other colour, and may have done so late.

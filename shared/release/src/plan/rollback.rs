@@ -32,7 +32,7 @@ impl Planning<'_> {
     /// Starts a rollback when there is a reason for one. Whether it did.
     pub(super) fn rolls_back(&mut self) -> bool {
         let by_operator = std::mem::take(&mut self.ledger.rollback);
-        let said = self.ledger.rollback_said.take();
+        let said = self.ledger.rollback_said.take().filter(|_| by_operator);
         let cause = if by_operator { Some(RollbackCause::Operator) } else { self.alarm_after_success() };
         let (Some(cause), Some(previous)) = (cause, self.ledger.previous.clone()) else { return false };
         self.roll_back(previous, cause, said);

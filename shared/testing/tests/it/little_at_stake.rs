@@ -5,7 +5,7 @@ use super::smoke::{asks, of_path};
 use super::story::{Story, says};
 use super::traffic::{Ends, Traffic};
 use greenlight::failure::Class;
-use release::evidence::{Published, PublishedMinute, minute_of};
+use release::evidence::{AtMax, Published, PublishedMinute, minute_of};
 use release::{AlarmState, Colour};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn had_a_week(story: &Story, hours: i64, hour: impl Fn(i64) -> u64) {
 }
 
 /// Release 2 is installed on green after such a week, and both instances have told of these paths.
-async fn installed(hours: i64, hour: impl Fn(i64) -> u64, paths: &[(&str, u16)]) -> Story {
+async fn installed(hours: i64, hour: impl Fn(i64) -> u64, paths: &[(&str, u16, u16)]) -> Story {
     let mut story = Story::with_live("AllAtOnce").await;
     story.policy.strategy = "evidence".parse().unwrap();
     story.policy.bake = Duration::from_secs(300);
@@ -36,7 +36,7 @@ async fn installed(hours: i64, hour: impl Fn(i64) -> u64, paths: &[(&str, u16)])
     story.install().await;
     for instance in ["i-backend-1", "i-backend-2"] {
         story.pass(Duration::from_secs(5));
-        let smoked = paths.iter().map(|(path, green)| of_path(path, 200, *green)).collect();
+        let smoked = paths.iter().map(|(path, blue, green)| of_path(path, *blue, *green)).collect();
         asks(&story, instance, smoked).await;
     }
     story.after(5).await;
@@ -44,7 +44,7 @@ async fn installed(hours: i64, hour: impl Fn(i64) -> u64, paths: &[(&str, u16)])
     story
 }
 
-const WELL: [(&str, u16); 2] = [("/healthz", 200), ("/checkout", 200)];
+const WELL: [(&str, u16, u16); 2] = [("/healthz", 200, 200), ("/checkout", 200, 200)];
 
 /// After how many seconds it went on.
 async fn goes_on_after(story: &Story) -> Option<u64> {
@@ -57,8 +57,8 @@ async fn goes_on_after(story: &Story) -> Option<u64> {
     (story.share(Colour::Green) == 900).then_some(waited)
 }
 
-/// Three minutes of weight, and the look after them.
-const SHORTEST: std::ops::RangeInclusive<u64> = 175..=190;
+/// Three minutes of weight, and until CloudWatch tells of two whole ones.
+const SHORTEST: std::ops::RangeInclusive<u64> = 175..=310;
 const LATEST: std::ops::RangeInclusive<u64> = 1_790..=1_815;
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn where_more_is_at_stake_or_cannot_be_known_it_waits_for_its_latest_time(
         ("the next hour of yesterday", 7 * 24, Box::new(busy(23))),
         ("this hour a week ago", 7 * 24, Box::new(busy(7 * 24))),
         ("the next hour a week ago", 7 * 24, Box::new(busy(7 * 24 - 1))),
-        ("less than four days of history", 4 * 24 - 1, Box::new(|_| 20)),
+        ("less than six days of history", 6 * 24 - 1, Box::new(|_| 20)),
         ("no history", 0, Box::new(|_| 20)),
     ];
     for (case, hours, hour) in weeks {
@@ -102,6 +102,36 @@ async fn where_more_is_at_stake_or_cannot_be_known_it_waits_for_its_latest_time(
         let waited = goes_on_after(&installed(7 * 24, busy(at), &WELL).await).await.unwrap();
         assert!(SHORTEST.contains(&waited), "{case}: {waited}");
     }
+}
+
+/// Neither CloudWatch nor an instance tells of now: last week says nothing of this version.
+#[tokio::test]
+async fn what_nobody_sees_waits_however_little_was_at_stake_last_week() {
+    let story = installed(7 * 24, |_| 20, &WELL).await;
+    story.refuses(&["published"], Class::Transient);
+    let waited = goes_on_after(&story).await;
+    assert!(waited.is_none_or(|waited| LATEST.contains(&waited)), "{waited:?}");
+}
+
+#[tokio::test]
+async fn who_takes_back_what_is_not_proven_gets_nothing_because_little_is_at_stake() {
+    for at_max in [AtMax::Wait, AtMax::Back] {
+        let mut story = installed(7 * 24, |_| 20, &WELL).await;
+        story.policy.at_max = at_max;
+        assert_eq!(goes_on_after(&story).await, None, "{at_max:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_whose_few_requests_fail_does_not_go_on_because_they_are_few() {
+    let story = installed(7 * 24, |_| 20, &WELL).await;
+    let first = minute_of(story.now()) + 1;
+    let of = |requests, failed| Published { requests, answered: requests - failed, failed, refused: 0 };
+    let minutes =
+        (first..first + 3).map(|minute| PublishedMinute { minute, blue: of(3, 0), green: of(3, 3) });
+    story.world.world.publish(&story.world.service, minutes);
+    let waited = goes_on_after(&story).await;
+    assert!(waited.is_none_or(|waited| waited > *SHORTEST.end()), "{waited:?}");
 }
 
 #[tokio::test]
@@ -121,7 +151,9 @@ async fn a_week_that_cannot_be_read_puts_everything_at_stake() {
 
 #[tokio::test]
 async fn what_shows_no_more_than_its_health_or_fails_as_live_does_waits() {
-    for paths in [&[][..], &[("/healthz", 200)], &[("/healthz?full=1", 200)]] {
+    let (full, spelled) = ("/healthz?full=1", "//healthz/.");
+    let failing = [("/articles", 200, 200), ("/checkout", 500, 500)];
+    for paths in [&[][..], &[("/healthz", 200, 200)], &[(full, 200, 200)], &[(spelled, 200, 200)], &failing] {
         let waited = goes_on_after(&installed(7 * 24, |_| 20, paths).await).await.unwrap();
         assert!(LATEST.contains(&waited), "{paths:?}: {waited}");
     }
