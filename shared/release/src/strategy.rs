@@ -274,6 +274,8 @@ mod tests {
             "canary:5%:90",
             "canary:5%:0s",
             "Canary10Percent",
+            "Canary10Percent0Minutes",
+            "Linear10PercentEvery0Minutes",
             "linear:-5%:1m",
             "allatonce",
             "evidence()",

@@ -339,3 +339,19 @@ async fn no_colour_is_taken_down_to_settle_while_the_base_rule_may_be_on_it() {
     story.tick().await;
     assert!(matches!(asks(), Answer::Failed { .. }), "green serves late requests");
 }
+
+#[tokio::test]
+async fn a_push_while_the_base_rule_is_gone_waits_and_says_what_makes_it_again() {
+    let story = Story::with_two().await;
+    story.after(2 * MINUTE).await;
+    let why = "the base rule is not on the listener".to_owned();
+    story.base_rule_moves(Routing::Odd(Odd { why, gives: PerColour::default(), plain: false, gone: true }));
+    story.push(3).await;
+    let looked = story.after(MINUTE).await;
+    assert_eq!(opened(&story), None);
+    let todo = looked.passes.iter().flat_map(|pass| &pass.plan.reasons).find_map(|reason| match reason {
+        Reason::WaitsForBaseRule { todo } => Some(todo.clone()),
+        _ => None,
+    });
+    insta::assert_snapshot!(todo.unwrap(), @"deploy the stack with another Bake, which makes the base rule again");
+}

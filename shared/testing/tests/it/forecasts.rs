@@ -102,3 +102,11 @@ async fn the_first_release_of_a_service_is_foretold_without_steps_as_it_then_goe
     assert_eq!((shares, told.proof), (vec![(100, 0)], None));
     assert!(told.doubts.iter().all(|doubt| !doubt.starts_with("a step of")), "{:?}", told.doubts);
 }
+
+#[tokio::test]
+async fn a_drain_that_ends_by_itself_is_a_doubt_and_nothing_against_it() {
+    let story = Story::with_two().await;
+    let told = foretold(&story, None).await;
+    assert_eq!(told.against, Vec::<String>::new());
+    assert!(told.doubts.iter().any(|doubt| doubt.contains("late requests")), "{:?}", told.doubts);
+}

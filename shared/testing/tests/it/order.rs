@@ -2,7 +2,7 @@
 
 use super::story::{MINUTE, Story};
 use greenlight::failure::Class;
-use release::{AlarmState, Colour, Command, ReleaseRule, RuleArn, Weights};
+use release::{AlarmState, Colour, Command, ReleaseRule, RuleArn, TargetHealth, Weights};
 use testing::{At, FaultAt, Kind};
 
 fn overtaken() -> FaultAt {
@@ -149,4 +149,18 @@ async fn the_way_back_of_a_rule_that_is_not_known_by_its_arn_is_seen_to_be_neede
     story.after(5).await;
     story.after(MINUTE).await;
     story.is_at_rest();
+}
+
+#[tokio::test]
+async fn a_weight_that_is_lowered_while_promoting_is_proven_again_before_it_is_raised() {
+    let story = Story::shifting("AllAtOnce").await;
+    story.after(MINUTE).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("promoting", 1000));
+    story.world.drift(Weights::share(Colour::Green, 50));
+    story.world.set_health(Colour::Green, TargetHealth::Unhealthy);
+    story.codedeploy_agrees().await;
+    for _ in 0..4 {
+        story.after(5).await;
+        assert_ne!(story.share(Colour::Green), 1000, "raised onto what is ill");
+    }
 }

@@ -191,3 +191,25 @@ async fn the_late_hook_of_a_rejected_release_waits_while_the_traffic_is_not_wher
     let (weight, reason) = waits(&story.validates(&id));
     assert_eq!((weight, reason.contains("not where the ledger says")), (100, true), "{reason}");
 }
+
+/// Auto Scaling has launched an instance, and CodeDeploy brings it to the live revision.
+#[tokio::test]
+async fn an_instance_that_was_launched_installs_what_is_live_and_then_waits_until_it_is_healthy() {
+    let story = Story::with_two().await;
+    let hears = |event, healthy| {
+        let question = Question {
+            service: None,
+            deployment_id: DeploymentId("d-launch".to_owned()),
+            deployment_group_id: String::new(),
+            lifecycle_event: event,
+            instance_id: InstanceId("i-backend-3".to_owned()),
+        };
+        answer(&story.ledger(), &story.policy, story.now(), &question, &Asker::Service, healthy)
+    };
+    let installs = hears(LifecycleEvent::BeforeInstall, None);
+    assert!(matches!(installs, Answer::Install { colour: Colour::Green, .. }), "{installs:?}");
+    for healthy in [None, Some(false)] {
+        waits(&hears(LifecycleEvent::ValidateService, healthy));
+    }
+    assert_eq!(hears(LifecycleEvent::ValidateService, Some(true)), Answer::Succeeded);
+}

@@ -6,7 +6,9 @@ use greenlight::ports::Clock;
 use greenlight::reconcile::reconcile;
 use release::pass::PassRecord;
 use release::plan::{Outcome, note};
-use release::{Action, Colour, Command, DeploymentStatus, Purpose, Reason, ReleaseNumber, Verdict, Wake};
+use release::{
+    Action, AlarmState, Colour, Command, DeploymentStatus, Purpose, Reason, ReleaseNumber, Verdict, Wake,
+};
 use std::time::Duration;
 use testing::{At, FaultAt, Kind, World};
 
@@ -213,4 +215,16 @@ async fn what_was_told_is_noted_only_while_it_is_the_last_verdict() {
     for outcome in [Outcome::Done, Outcome::VerdictRefused("gone".to_owned())] {
         assert_eq!(note(&ledger, &tell, outcome), None);
     }
+}
+
+#[tokio::test]
+async fn a_bad_release_is_rejected_also_where_a_newer_one_waits_for_its_end() {
+    let story = Story::shifting("Canary10Percent5Minutes").await;
+    story.push(3).await;
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+    for _ in 0..30 {
+        story.after(5).await;
+    }
+    let ended = story.ledger().releases.into_iter().find(|past| past.upload.number.0 == 2).unwrap();
+    assert!(matches!(ended.verdict, Verdict::Rejected { .. }), "{:?}", ended.verdict);
 }
