@@ -36,8 +36,9 @@ BUNDLE_GB = 0.3
 EVIDENCE_MINUTES = 30
 BAKE_MINUTES = 5
 RELEASE_SECONDS = (3 + EVIDENCE_MINUTES + BAKE_MINUTES) * 60
-# What it reads of CloudWatch each minute, and of the week before once, in two pages.
-METRICS_READ = 12 * (EVIDENCE_MINUTES + BAKE_MINUTES + 2)
+WATCHED_MINUTES = 30
+# What it reads of CloudWatch each minute, of the week before once, in two pages, and after its success every two minutes.
+METRICS_READ = 12 * (EVIDENCE_MINUTES + BAKE_MINUTES + 2 + WATCHED_MINUTES // 2)
 ASK_EVERY_SECONDS = 5
 INSTANCES_OF_A_RELEASE = INSTANCES // SERVICES
 

@@ -12,7 +12,7 @@ smoke_patience=3
 smoke_warm_up=10
 
 smoke_line='^(/[][A-Za-z0-9/._~%?&=+,:;@!$*()-]*)[[:blank:]]+([2-5][0-9][0-9])([[:blank:]]+(.*[^[:blank:]]))?[[:blank:]]*$'
-smoke_path=() smoke_status=() smoke_word=() smoke_told=() smoke_asked=()
+smoke_path=() smoke_status=() smoke_word=() smoke_told=() smoke_asked=() smoke_times=()
 smoke='' smoke_fault=''
 
 # Reads smoke.txt of the candidate; fails and says in $smoke_fault what is wrong.
@@ -59,7 +59,8 @@ ask_path() {
     seen[$of]=$saw
   done
   smoke_asked[$1]=$SECONDS
-  smoke_told[$1]="{\"path\":\"${smoke_path[$1]}\",\"blue\":${seen[blue]},\"green\":${seen[green]}}"
+  smoke_times[$1]=$((${smoke_times[$1]:-0} + 1))
+  smoke_told[$1]="{\"path\":\"${smoke_path[$1]}\",\"asked\":${smoke_times[$1]},\"blue\":${seen[blue]},\"green\":${seen[green]}}"
 }
 
 # Asks everything once, before the first question. What has just started may need a moment for its first answers.

@@ -173,7 +173,7 @@ fn release(world: &mut World, number: u8, colour: Colour) {
     }
     let mut ledger: Ledger = (*world.ledger_or_new()).clone();
     let unknown_fields = UnknownFields::default();
-    let live = Live { colour, upload: upload.clone(), since: at(0), unknown_fields };
+    let live = Live { colour, upload: upload.clone(), since: at(0), watched: None, unknown_fields };
     ledger.previous = ledger.live.replace(live).map(Previous::from);
     ledger.releases.push(Past {
         purpose: Purpose::Release,

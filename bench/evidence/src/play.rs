@@ -177,6 +177,7 @@ impl Service {
             colour: CANDIDATE.other(),
             upload: upload(1),
             since: now,
+            watched: None,
             unknown_fields: unknown_fields(),
         });
         ledger.looked_at = Some(now);

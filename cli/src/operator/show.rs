@@ -77,6 +77,7 @@ fn page(receipt: &Receipt) -> String {
         By::Upload => "  by       whoever uploaded the bundle".to_owned(),
         By::Operator => "  by       an operator".to_owned(),
         By::Alarm(alarm) => format!("  by       alarm {alarm}"),
+        By::Minutes => "  by       bad minutes after the release".to_owned(),
     });
     lines.extend(receipt.said.as_ref().map(|said| format!("  said     {said}")));
     lines.push(format!(

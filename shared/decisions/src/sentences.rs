@@ -49,6 +49,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::ScalingSuspended { .. }
         | Reason::Ailing { .. }
         | Reason::LiveAlarm { .. }
+        | Reason::LiveMinutes { .. }
         | Reason::TooLong { .. }
         | Reason::WrongSettings
         | Reason::RollsBack { .. }
@@ -81,6 +82,7 @@ pub fn sentence(reason: &Reason, decision: &Decision) -> String {
             format!("{instance} has been unhealthy on {live} for {seconds} s")
         }
         Reason::LiveAlarm { alarm } => format!("alarm {alarm} fires on {live}, which went live lately"),
+        Reason::LiveMinutes { past } => format!("on {live} {past}: nobody can say whose fault it is"),
         Reason::Opens { number, attempt } => about.opens(*number, *attempt),
         Reason::TooLong { seconds } => {
             format!("{release} could take {seconds} s, and CodeDeploy gives a hook 3600 s: it is refused")

@@ -102,6 +102,10 @@ impl Ledger {
             (Purpose::Rollback, Verdict::Live) => {
                 let why = match receipt.map(|receipt| &receipt.by) {
                     Some(By::Alarm(alarm)) => format!("alarm {alarm} fired after the release"),
+                    Some(By::Minutes) => {
+                        "too many minutes were bad after the release, and nobody can say whose fault it is"
+                            .to_owned()
+                    }
                     _ => {
                         let said = receipt.and_then(|receipt| receipt.said.as_ref());
                         statement::with("an operator asked for it", said)

@@ -1,5 +1,6 @@
 //! What is remembered of a service between two passes: one JSON object, replaced only by compare-and-swap.
 
+use crate::evidence::Watched;
 use crate::stored::{Aside, Schema, UnknownFields};
 use crate::{
     Colour, Commit, Exposure, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Statement, Verdict,
@@ -116,6 +117,9 @@ pub struct Live {
     pub upload: Upload,
     /// When it took all traffic.
     pub since: Timestamp,
+    /// By what its minutes are judged, as long as it may be taken back by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -138,7 +142,7 @@ pub struct Previous {
 }
 
 impl From<Live> for Previous {
-    fn from(Live { colour, upload, since, unknown_fields }: Live) -> Self {
+    fn from(Live { colour, upload, since, watched: _, unknown_fields }: Live) -> Self {
         Self { colour, upload, since, overwritten: false, unknown_fields }
     }
 }

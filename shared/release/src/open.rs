@@ -1,7 +1,7 @@
 //! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
 
 use crate::course::Course;
-use crate::evidence::{Counted, Share};
+use crate::evidence::{BadMinutes, Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
     Colour, DeploymentId, Description, Gate, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn,
@@ -104,6 +104,14 @@ pub enum RollbackCause {
     /// An operator said so.
     #[error("rolled back by an operator: mend the bundle, push again")]
     Operator,
+    /// More minutes were bad since its success than the service's own week explains.
+    #[error(
+        "rolled back after its success, because {past}: nobody can say whose fault it is; see the application's log, then retry, or mend the bundle"
+    )]
+    Past {
+        /// The minutes.
+        past: BadMinutes,
+    },
     /// An alarm of the live colour, within the rollback window.
     #[error(
         "rolled back after its success, because alarm {alarm} fired: see its metric, mend the bundle, push again"

@@ -28,7 +28,7 @@ pub const PHASES: &[ExplainedPhase] = &[
     ExplainedPhase {
         word: "idle",
         means: "No release is open. All traffic is on the live colour.",
-        waits_for: "A bundle, a `rollback`, or an alarm of the live colour within RollbackWindow.",
+        waits_for: "A bundle, a `rollback`, or within RollbackWindow an alarm of the live colour or too many bad minutes.",
         next: "installing; baking for a rollback to a version that still runs",
         commands: [
             HOLDS_THE_NEXT,

@@ -35,7 +35,7 @@ pub struct Policy {
     /// How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never. Default 3 min.
     #[serde(with = "duration")]
     pub silence_limit: Duration,
-    /// How long after success an alarm on the live colour rolls back to the previous one; 0 never. Default 30 min.
+    /// How long after success an alarm on the live colour, or its bad minutes, roll back to the previous one; 0 never. Default 30 min.
     #[serde(with = "duration")]
     pub rollback_window: Duration,
     /// How long an instance may be unhealthy on the live colour before it is replaced, and the pause between two

@@ -283,6 +283,11 @@ pub enum Reason {
         /// The alarm's name.
         alarm: String,
     },
+    /// More minutes were bad since the live colour took all traffic than the week before explains.
+    LiveMinutes {
+        /// The minutes.
+        past: BadMinutes,
+    },
     /// That alarm may have seen an instance die, which serves neither colour now: nothing is rolled back for it.
     MayBeTheInstance {
         /// The instance.
@@ -499,6 +504,7 @@ impl Reason {
             Self::Replaces { .. } => "replaces",
             Self::NotReplaced { .. } => "not_replaced",
             Self::LiveAlarm { .. } => "live_alarm",
+            Self::LiveMinutes { .. } => "live_minutes",
             Self::MayBeTheInstance { .. } => "may_be_the_instance",
             Self::Opens { .. } => "opens",
             Self::TooLong { .. } => "too_long",

@@ -80,6 +80,8 @@ pub enum By {
     Operator,
     /// An alarm of the live colour.
     Alarm(String),
+    /// The live colour's bad minutes.
+    Minutes,
 }
 
 /// What reading CloudWatch has cost.
@@ -124,6 +126,7 @@ impl Receipt {
             by: match &open.rolls_back {
                 None => By::Upload,
                 Some(RollbackCause::Operator) => By::Operator,
+                Some(RollbackCause::Past { .. }) => By::Minutes,
                 Some(RollbackCause::Alarm { alarm }) => By::Alarm(alarm.clone()),
             },
             said: open.said.clone(),

@@ -1,5 +1,6 @@
-//! What the kit has asked of both colours because the bundle's `smoke.txt` names it. It decides on the first weight alone: a
-//! candidate that answers otherwise than it says, where live does not, gets none.
+//! What the kit has asked of both colours because the bundle's `smoke.txt` names it. A candidate that answers otherwise than it
+//! says, where live does not, gets no weight; from the first weight on what was asked of both by coin is evidence against it
+//! ([`Pairs`](crate::evidence::Pairs)).
 
 use crate::{Colour, InstanceId, PerColour};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ const HEALTH_PATH: &str = "/healthz";
 pub struct Smoked {
     /// The path.
     pub path: String,
+    /// How often both were asked. `None`: a kit tells it that does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u32>,
     /// What each colour has answered.
     #[serde(flatten)]
     pub answers: PerColour<SmokeAnswer>,
@@ -79,7 +83,7 @@ impl SmokeReport {
         let smoked: Result<Vec<Smoked>, _> = list.iter().map(Smoked::deserialize).collect();
         let smoked = smoked.map_err(|_| SmokeError)?;
         let can_be = |smoked: &Smoked| {
-            let Smoked { path, answers: PerColour { blue, green } } = smoked;
+            let Smoked { path, answers: PerColour { blue, green }, .. } = smoked;
             path.starts_with('/')
                 && path.len() <= PATH_BYTES
                 && path.bytes().all(|byte| byte.is_ascii_graphic())

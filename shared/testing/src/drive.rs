@@ -67,7 +67,8 @@ impl World {
         let upload = upload(service, number);
         let since = self.state().now;
         let ledger = self.ledger(service).unwrap_or_else(|| Ledger::new(service.clone()));
-        let live = Live { colour, upload: upload.clone(), since, unknown_fields: UnknownFields::default() };
+        let unknown_fields = UnknownFields::default();
+        let live = Live { colour, upload: upload.clone(), since, watched: None, unknown_fields };
         self.put_ledger(&Ledger { live: Some(live), ..ledger });
         self.set_health(service, colour, TargetHealth::Healthy);
         self.set_base(service, Weights::all_on(colour));

@@ -130,6 +130,7 @@ fn an_old_downgrade_is_not_repeated_by_itself() {
             colour: Colour::Blue,
             upload: upload(&uploads.backend, 9),
             since: uploads.world.now(),
+            watched: None,
             unknown_fields: UnknownFields::default(),
         };
         uploads.world.put_ledger(&Ledger { live: Some(live), ..uploads.ledger() });

@@ -29,7 +29,7 @@ fn each_path_is_asked_of_both_colours_and_told_as_it_was_answered() {
     let failed = instance.run(&asks(smoke, r#"read_smoke || echo "$smoke_fault""#));
     assert_eq!(failed.trim(), "line 6 of smoke.txt is not PATH STATUS [TEXT]");
     let smoke = "# what must work\r\n\n/200 200\r\n/500 200\n/404 404  GET /404 \n/200 200 no such word\n";
-    let both = |path: &str, answer: Value| json!({"path": path, "blue": answer, "green": answer});
+    let both = |path: &str, answer: Value| json!({"path": path, "asked": 1, "blue": answer, "green": answer});
     let expected = json!([
         both("/200", seen(200, true)),
         both("/500", seen(500, false)),
@@ -46,7 +46,10 @@ fn a_colour_that_does_not_answer_has_no_status_and_the_other_one_is_heard() {
     // Both colours hang for this path; the next path is answered all the same.
     let told = told(&instance, "/held 200\n/200 200\n");
     drop(held);
-    assert_eq!(told[0], json!({"path": "/held", "blue": seen(0, false), "green": seen(0, false)}));
+    assert_eq!(
+        told[0],
+        json!({"path": "/held", "asked": 1, "blue": seen(0, false), "green": seen(0, false)})
+    );
     assert_eq!(told[1]["green"], seen(200, true));
 }
 

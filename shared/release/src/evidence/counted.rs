@@ -1,6 +1,6 @@
 //! What is remembered of the counts while a release is open. Its size is bounded by time and by [`Counted::INSTANCES`].
 
-use super::{Count, Minute, MinuteCount, PublishedMinute, Report, Share, Week};
+use super::{Count, Minute, MinuteCount, Pairs, PublishedMinute, Report, Share, Week};
 use crate::plan::schedule::since;
 use crate::{InstanceId, PerColour};
 use jiff::{SignedDuration, Timestamp};
@@ -83,6 +83,12 @@ pub struct Counted {
     /// before it had weight.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub smoke_is_fine: bool,
+    /// What the kit asked of both colours by coin since the first weight.
+    #[serde(default, skip_serializing_if = "Pairs::is_empty")]
+    pub pairs: Pairs,
+    /// Whether it went on because little was at stake.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub little_at_stake: bool,
 }
 
 /// The minute of a time, in minutes since 1970.

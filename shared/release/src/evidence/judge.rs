@@ -2,9 +2,10 @@
 
 use super::counted::{Counted, MinuteSum, minute_of};
 use super::odds::{self, Row, at_most_worse_by, ln_fine, ln_worse, real};
-use super::past::{DOUBTFUL, Slots, Week};
+use super::pairs::Pairs;
+use super::past::{DOUBTFUL, Slots};
 use super::published::Minutes;
-use super::said::{BadMinutes, Compared, Judgement, LittleAtStake, Points, TimeIsOver, Unsure};
+use super::said::{Compared, Judgement, LittleAtStake, Points, TimeIsOver, Unsure};
 use super::share::Stake;
 use super::trust::Trust;
 use crate::plan::schedule;
@@ -134,7 +135,8 @@ impl Seen<'_> {
 
     /// The conviction, or else the larger logarithm of the odds by reports and by CloudWatch.
     fn worse(&self) -> Result<f64, Box<Judgement>> {
-        let by_report = if self.trust.convicts { self.reported_worse() } else { Vec::new() };
+        let mut by_report = if self.trust.convicts { self.reported_worse() } else { Vec::new() };
+        by_report.extend(self.counted.pairs.row());
         let unreported = self.whole_minutes().filter(|minute| !self.trust.has_report(*minute)).count();
         let by_cloudwatch =
             self.published_worse(|minute| unreported >= LEAST_UNREPORTED && !self.trust.has_report(minute));
@@ -153,25 +155,11 @@ impl Seen<'_> {
     fn against(&self) -> Result<f64, Box<Judgement>> {
         let worst = self.worse()?;
         let unblamed = worst < real(odds::WORSE_AT_MAX).ln();
-        let Some(week) = self.counted.week.filter(|week| unblamed && self.stay_bad(week)) else {
-            return Ok(worst);
-        };
-        let slots = self.slots(i64::MAX);
-        Err(Box::new(Judgement::Past(BadMinutes {
-            bad: slots.bad[0],
-            minutes: slots.minutes,
-            week_bad: week.all.bad[0],
-            week: week.all.minutes,
-        })))
-    }
-
-    /// Whether minutes were bad that the week does not explain, and still are when the patience is over: an outage that ends by
-    /// itself, and one client's broken link, take nothing back.
-    fn stay_bad(&self, week: &Week) -> bool {
-        let patience = i64::try_from(self.terms.patience.as_secs().div_ceil(60)).unwrap_or(i64::MAX);
-        let until = self.counted.newest_whole().map_or(i64::MIN, |newest| newest.saturating_sub(patience));
-        let last = self.minute_slots().filter(|(_, slot)| slot.minutes > 0).last();
-        last.is_some_and(|(_, slot)| slot.bad[0] > 0) && self.slots(until).are_guilty(week)
+        let week = self.counted.week.as_ref().filter(|_| unblamed);
+        let past = week.zip(self.counted.newest_whole()).and_then(|(week, newest)| {
+            Slots::stay_bad(&self.minute_slots(), newest, self.terms.patience, week)
+        });
+        past.map_or(Ok(worst), |past| Err(Box::new(Judgement::Past(past))))
     }
 
     fn judgement(&self) -> Judgement {
@@ -179,7 +167,7 @@ impl Seen<'_> {
             Ok(worst) => worst,
             Err(conviction) => return *conviction,
         };
-        let slots = self.slots(i64::MAX);
+        let slots = Slots::sum(&self.minute_slots(), i64::MAX);
         let week = self.counted.week.as_ref();
         let doubtful = week.is_some_and(|week| week.has_history() && slots.ln_past(week) >= DOUBTFUL.ln());
         let stake = self.stake();
@@ -388,20 +376,9 @@ impl Seen<'_> {
     }
 
     /// The minutes of both colours together, oldest first. What failed in the newest one may be late.
-    fn minute_slots(&self) -> impl Iterator<Item = (i64, Slots)> {
+    fn minute_slots(&self) -> Vec<(i64, Slots)> {
         let whole: Vec<i64> = self.whole_minutes().collect();
-        let slots: Vec<_> = self.minutes.slots(&whole).collect();
-        let newest = self.counted.newest_whole();
-        slots
-            .into_iter()
-            .filter(move |(minute, ..)| Some(*minute) != newest)
-            .map(|(minute, requests, failed)| (minute, Slots::of(requests, failed)))
-    }
-
-    /// All of them before this one.
-    fn slots(&self, until: i64) -> Slots {
-        let before = self.minute_slots().take_while(|(minute, _)| *minute < until);
-        before.fold(Slots::default(), |sum, (_, slot)| sum.and(slot))
+        self.minutes.judged(&whole, self.counted.newest_whole())
     }
 
     fn row(&self, minute: i64, live: u64, candidate: u64, candidate_failed: u64, live_failed: u64) -> Row {
@@ -419,7 +396,12 @@ impl Seen<'_> {
     fn compared(&self, rows: &[Row], ln: f64, needed: u64) -> Compared {
         let sum = |part: fn(&Row) -> u64| rows.iter().map(part).fold(0, u64::saturating_add);
         let (candidate, requests) = (sum(|row| row.candidate), sum(|row| row.requests));
-        let percents = self.counted.orders.iter().map(|order| order.share.percent());
+        let pairs = self.counted.pairs.row();
+        let of_pairs = |row: &Row| Some(row) == pairs.as_ref();
+        // What speaks against the candidate may be the kit's own requests alone.
+        let only_pairs = !rows.is_empty() && rows.iter().all(|row| of_pairs(row) || row.requests == 0);
+        let orders = self.counted.orders.iter().filter(|_| !only_pairs).map(|order| order.share.percent());
+        let percents = orders.chain(rows.iter().any(of_pairs).then_some(Pairs::PERCENT));
         Compared {
             candidate: self.terms.candidate,
             failed: sum(|row| row.candidate_failed),

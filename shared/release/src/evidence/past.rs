@@ -6,8 +6,10 @@
 //! service's own week says what is usual.
 
 use super::odds::{ln_sum, real};
+use super::said::BadMinutes;
 use super::{Minutes, PublishedMinute};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A minute is bad when this part of its requests failed, and at least one. Three degrees.
 const DEGREES: [f64; 3] = [0.05, 0.20, 0.50];
@@ -78,6 +80,32 @@ impl Slots {
             })
         });
         ln_sum(terms)
+    }
+
+    /// Of minutes, oldest first, those before this one together.
+    pub(super) fn sum(minutes: &[(i64, Self)], until: i64) -> Self {
+        let before = minutes.iter().take_while(|(minute, _)| *minute < until);
+        before.fold(Self::default(), |sum, (_, slot)| sum.and(*slot))
+    }
+
+    /// Whether minutes, oldest first, were bad that the week does not explain, and still are when the patience is over: an outage
+    /// that ends by itself, and one client's broken link, take nothing back.
+    pub(super) fn stay_bad(
+        minutes: &[(i64, Self)],
+        newest: i64,
+        patience: Duration,
+        week: &Week,
+    ) -> Option<BadMinutes> {
+        let patience = i64::try_from(patience.as_secs().div_ceil(60)).unwrap_or(i64::MAX);
+        let (_, last) = minutes.iter().rfind(|(_, slot)| slot.minutes > 0)?;
+        let stays = last.bad[0] > 0 && Self::sum(minutes, newest.saturating_sub(patience)).are_guilty(week);
+        let all = Self::sum(minutes, i64::MAX);
+        stays.then_some(BadMinutes {
+            bad: all.bad[0],
+            minutes: all.minutes,
+            week_bad: week.all.bad[0],
+            week: week.all.minutes,
+        })
     }
 
     /// Whether these minutes are worse than what the week has seen by itself.

@@ -1,6 +1,6 @@
 //! What CloudWatch's minutes say of answers.
 
-use super::{Published, PublishedMinute};
+use super::{Published, PublishedMinute, Slots};
 use crate::Colour;
 use std::collections::BTreeMap;
 
@@ -60,6 +60,12 @@ impl Minutes {
             blue.saturating_add(green)
         };
         minutes.iter().zip(failed).map(move |(minute, failed)| (*minute, requests(*minute), failed))
+    }
+
+    /// The same as slots, but for the newest one: what failed in it may be late.
+    pub(super) fn judged(&self, minutes: &[i64], newest: Option<i64>) -> Vec<(i64, Slots)> {
+        let old = self.slots(minutes).filter(|(minute, ..)| Some(*minute) != newest);
+        old.map(|(minute, requests, failed)| (minute, Slots::of(requests, failed))).collect()
     }
 
     /// Requests of a minute that the target did not take.

@@ -172,6 +172,18 @@ impl Compared {
     }
 }
 
+impl Display for BadMinutes {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { bad, minutes, week_bad, week } = self;
+        write!(
+            f,
+            "{bad} of {minutes} minutes since it took all traffic were bad, {} of {} in the week before",
+            Grouped(*week_bad),
+            Grouped(*week)
+        )
+    }
+}
+
 impl Display for Judgement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {

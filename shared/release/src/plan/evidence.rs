@@ -28,8 +28,12 @@ impl Planning<'_> {
         let is_compared = self.ledger.live.is_some();
         let Some(open) = self.ledger.open.as_mut().filter(|open| is_compared && counts(open)) else { return };
         let seen = self.seen;
-        if let Some(report) = seen.smoke.as_ref().filter(|_| !open.had_weight()) {
-            smoke::take(&mut open.smoke, report, &open.targets);
+        match &seen.smoke {
+            Some(report) if !open.had_weight() => smoke::take(&mut open.smoke, report, &open.targets),
+            Some(report) if open.targets.contains(&report.instance) => {
+                open.counted.get_or_insert_default().pairs.take(report, open.colour);
+            }
+            _ => {}
         }
         let looked = seen.published != Reading::NotRead || seen.week != Reading::NotRead;
         if seen.report.is_some() || looked {
@@ -93,9 +97,12 @@ impl Planning<'_> {
     }
 
     /// What the evidence step does by what was counted. `None`: the release is in none.
-    pub(super) fn by_evidence(&mut self, open: &Open) -> Option<Decision> {
+    pub(super) fn by_evidence(&mut self, open: &mut Open) -> Option<Decision> {
         open.evidence_step()?;
         let judgement = judged(open, self.policy, self.now)?;
+        if let Some(counted) = &mut open.counted {
+            counted.little_at_stake = matches!(judgement, Judgement::LittleAtStake(_));
+        }
         let decision = match &judgement {
             Judgement::Worse(compared) => Decision::Back(ReturnCause::Worse { compared: *compared }),
             Judgement::Past(past) => Decision::Back(ReturnCause::Past { past: *past }),

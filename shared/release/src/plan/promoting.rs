@@ -4,6 +4,7 @@ use super::Planning;
 use super::own_rule::Whose;
 use super::shifting::release_share;
 use super::watch::Watch;
+use crate::evidence::Watched;
 use crate::{
     Action, DeploymentStatus, Live, Open, Phase, Previous, Promotion, Purpose, Reason, Request, ReturnCause,
     Rules, UnknownFields, Verdict, Weights,
@@ -145,6 +146,7 @@ impl Planning<'_> {
             colour: open.colour,
             upload: open.upload.clone(),
             since: self.now,
+            watched: open.counted.as_deref().and_then(|counted| Watched::from(counted, self.now)),
             unknown_fields: UnknownFields::default(),
         };
         self.ledger.previous = self.ledger.live.replace(live).map(Previous::from);

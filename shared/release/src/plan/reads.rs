@@ -104,6 +104,7 @@ fn idle_reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
         rule_owner: true,
         alarms: may_roll_back || ledger.pending.is_some(),
         suspended: scaling::is_looked_at(ledger, now),
+        published: rollback::window(ledger, now).filter(|_| may_roll_back),
         ..Reads::default()
     };
     *reads.health.of_mut(live.colour) = compares || !policy.heal_after.is_zero();

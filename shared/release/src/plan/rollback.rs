@@ -1,23 +1,37 @@
 //! Rollback after success: by an operator, or within the rollback window by an alarm of the live colour.
 
-use super::{Planning, schedule::since, watch::first_firing};
+use super::{Planning, Window, schedule::since, watch::first_firing};
+use crate::evidence::BadMinutes;
 use crate::{
-    Action, Colour, InstanceId, Ledger, Observation, Phase, Policy, Previous, Promotion, Purpose, Reading,
-    Reason, RollbackCause, Rules, Statement, Strategy, Trial, Upload, Verdict, statement,
+    Action, Colour, InstanceId, Ledger, Live, Observation, Phase, Policy, Previous, Promotion, Purpose,
+    Reading, Reason, RollbackCause, Rules, Statement, Strategy, Trial, Upload, Verdict, statement,
 };
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Whether an alarm of the live colour would start a rollback now. An alarm starts at most one rollback for a live
+/// Whether an alarm of the live colour, or its bad minutes, would start a rollback now. They start at most one for a live
 /// release, even if that rollback was taken back.
 pub(crate) fn is_armed(ledger: &Ledger, policy: &Policy, now: Timestamp) -> bool {
     let (Some(live), Some(previous)) = (&ledger.live, &ledger.previous) else { return false };
     let tried = |past: &crate::Past| past.purpose == Purpose::Rollback && past.opened_at >= live.since;
     ledger.open.is_none()
         && !previous.overwritten
-        && since(live.since, now) < policy.rollback_window
+        && is_watched(live, policy, now)
         && !ledger.releases.iter().any(tried)
         && !ledger.is_rejected(&previous.upload)
+}
+
+/// Within the rollback window, and longer where too little came to judge by.
+fn is_watched(live: &Live, policy: &Policy, now: Timestamp) -> bool {
+    let age = since(live.since, now);
+    let lacks_requests = live.watched.is_some_and(|watched| watched.lacks_requests(age));
+    age < policy.rollback_window || !policy.rollback_window.is_zero() && lacks_requests
+}
+
+/// The minutes of the live colour that CloudWatch is asked for, while it may be taken back by itself.
+pub(super) fn window(ledger: &Ledger, now: Timestamp) -> Option<Window> {
+    let live = ledger.live.as_ref()?;
+    live.watched?.window(live.since, now)
 }
 
 /// Whether targets of this colour are healthy now, and as many as of the other colour.
@@ -33,16 +47,19 @@ impl Planning<'_> {
     pub(super) fn rolls_back(&mut self) -> bool {
         let by_operator = std::mem::take(&mut self.ledger.rollback);
         let said = self.ledger.rollback_said.take().filter(|_| by_operator);
-        let cause = if by_operator { Some(RollbackCause::Operator) } else { self.alarm_after_success() };
+        let cause = if by_operator { Some(RollbackCause::Operator) } else { self.trouble_after_success() };
         let (Some(cause), Some(previous)) = (cause, self.ledger.previous.clone()) else { return false };
         self.roll_back(previous, cause, said);
         true
     }
 
-    /// An alarm of what went live a while ago. It judged the same version when it was the candidate.
-    fn alarm_after_success(&mut self) -> Option<RollbackCause> {
+    /// An alarm of what went live a while ago, which judged the same version when it was the candidate, or its bad minutes.
+    fn trouble_after_success(&mut self) -> Option<RollbackCause> {
         if !is_armed(&self.ledger, self.policy, self.now) {
             self.ledger.dead_since.clear();
+            if let Some(live) = &mut self.ledger.live {
+                live.watched = None;
+            }
             return None;
         }
         let live = self.live_colour()?;
@@ -50,8 +67,9 @@ impl Planning<'_> {
         if let Reading::Unknown(why) = self.seen.alarms.of(live) {
             self.because(Reason::Unknown { what: format!("alarms of the live colour: {why}") });
         }
-        let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
-        self.because(Reason::LiveAlarm { alarm: alarm.clone() });
+        // CloudWatch's answer is heard whatever the alarms say: it is not asked again in this minute.
+        let past = self.bad_minutes();
+        let cause = self.live_alarm(live).or_else(|| past.map(|past| RollbackCause::Past { past }))?;
         if let Some(instance) = self.died_lately() {
             self.because(Reason::MayBeTheInstance { instance });
             return None;
@@ -60,7 +78,30 @@ impl Planning<'_> {
             self.because(Reason::PreviousNotRunning);
             return None;
         }
+        Some(cause)
+    }
+
+    fn live_alarm(&mut self, live: Colour) -> Option<RollbackCause> {
+        let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
+        self.because(Reason::LiveAlarm { alarm: alarm.clone() });
         Some(RollbackCause::Alarm { alarm })
+    }
+
+    /// What the minutes since its success say against the live version, when CloudWatch was asked.
+    fn bad_minutes(&mut self) -> Option<BadMinutes> {
+        let watched = self.ledger.live.as_mut().and_then(|live| live.watched.as_mut())?;
+        let seen = self.seen;
+        if seen.published == Reading::NotRead {
+            return None;
+        }
+        watched.asked_at = Some(self.now);
+        if let Reading::Unknown(why) = &seen.published {
+            self.because(Reason::CountsUnreadable { why: why.clone() });
+            return None;
+        }
+        let past = watched.take(seen.published.known()?, self.policy.unknown_limit, self.now)?;
+        self.because(Reason::LiveMinutes { past });
+        Some(past)
     }
 
     /// An instance that has served neither colour for less than `unknown_limit`. The alarm may have fired because of

@@ -96,7 +96,7 @@ impl Planning<'_> {
             return self.hold_for_pause(open);
         }
         let hurries = open.is_requested(Request::Hurry);
-        match self.by_evidence(&open).filter(|_| !hurries) {
+        match self.by_evidence(&mut open).filter(|_| !hurries) {
             Some(Decision::Back(cause)) => return self.take_back(open, cause),
             Some(Decision::Raises(share)) => {
                 let phase = open.phase.clone();

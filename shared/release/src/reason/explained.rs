@@ -181,8 +181,13 @@ pub const REASONS: &[Explained] = &[
         "Nothing at first. Then mend the bundle.",
     ),
     word(
+        "live_minutes",
+        "Many minutes were bad soon after a release, more than the service's own week explains. It is rolled back if the previous version can carry the traffic. Nobody knows whether the version is to blame, or what it uses.",
+        "Nothing at first. See the application's log; `retry` if something else was to blame, else mend the bundle.",
+    ),
+    word(
         "may_be_the_instance",
-        "That alarm may have seen an instance die. Nothing is rolled back for it yet.",
+        "That alarm, or those minutes, may have seen an instance die. Nothing is rolled back for it yet.",
         "Nothing; `rollback` if you know better.",
     ),
     word("rolls_back", "The previous release takes the traffic again.", NOTHING),

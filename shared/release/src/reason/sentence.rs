@@ -46,6 +46,7 @@ impl Display for Reason {
             Self::LiveAlarm { alarm } => {
                 write!(f, "alarm {alarm} fires on the live colour, which went live lately")
             }
+            Self::LiveMinutes { past } => write!(f, "on the live colour {past}: nobody can say whose fault it is"),
             Self::MayBeTheInstance { instance } => write!(
                 f,
                 "no rollback yet: {instance} serves neither version, and the alarm may have seen it die"

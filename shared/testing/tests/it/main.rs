@@ -37,6 +37,7 @@ mod traffic;
 mod uploads;
 mod verdicts;
 mod waiting;
+mod watched;
 mod way_back;
 mod written_first;
 mod wrong_settings;

@@ -2,13 +2,13 @@
 
 use super::story::Story;
 use greenlight::reconcile::{Reported, read, reconcile_from};
-use release::{Colour, InstanceId, PerColour, SmokeAnswer, SmokeReport, Smoked, VerdictWord, Wake};
+use release::{Colour, InstanceId, PerColour, Phase, SmokeAnswer, SmokeReport, Smoked, VerdictWord, Wake};
 use std::time::Duration;
 
 /// What both colours answered to a path that names 200.
 pub(crate) fn of_path(path: &str, blue: u16, green: u16) -> Smoked {
     let of = |status| SmokeAnswer { status, fine: status == 200 };
-    Smoked { path: path.to_owned(), answers: PerColour { blue: of(blue), green: of(green) } }
+    Smoked { path: path.to_owned(), asked: None, answers: PerColour { blue: of(blue), green: of(green) } }
 }
 
 fn answers(blue: u16, green: u16) -> Vec<Smoked> {
@@ -102,4 +102,54 @@ async fn an_instance_that_never_tells_ends_the_attempt_at_the_installations_dead
     // The bundle is not to blame.
     let open = story.ledger().open.unwrap();
     assert_eq!((open.attempt, story.share(Colour::Green)), (2, 0));
+}
+
+/// Release 2 has a share by evidence, and nobody asks it but the kit. Every half a minute each instance tells so much of its pairs:
+/// how often it asked, and what both colours answered. After how many times it went back or on.
+async fn told(pairs: impl Fn(u32) -> (Option<u32>, u16, u16)) -> (String, u32) {
+    let mut story = Story::with_live("AllAtOnce").await;
+    story.policy.strategy = "evidence".parse().unwrap();
+    story.push(2).await;
+    story.tick().await;
+    story.install().await;
+    let mut times = 0;
+    loop {
+        for instance in ["i-backend-1", "i-backend-2"] {
+            let (asked, blue, green) = if times == 0 { (Some(1), 200, 200) } else { pairs(times) };
+            asks(&story, instance, vec![Smoked { asked, ..of_path("/checkout", blue, green) }]).await;
+            story.pass(Duration::from_secs(15));
+        }
+        let is_over = story.phase() != "shifting" || story.share(Colour::Green) >= 900;
+        if times > 2 && is_over || times > 70 {
+            let reason = story.ledger().open.and_then(|open| match open.phase {
+                Phase::Returning(back) => Some(back.cause.to_string()),
+                _ => None,
+            });
+            return (reason.unwrap_or_else(|| story.phase().to_owned()), times);
+        }
+        times += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_fails_once_it_has_weight_takes_a_version_back_though_nobody_asks_for_it() {
+    let (reason, times) = told(|times| (Some(times + 1), 200, 500)).await;
+    insta::assert_snapshot!(reason, @"green failed 10 of 10, blue 0 of 10 requests, and each had 50 chances in 100 to go to green: odds of 308 to 1 that green is worse (200 needed): see the application's log on green");
+    assert!((4..=7).contains(&times), "{times}");
+}
+
+#[tokio::test]
+async fn pairs_convict_nobody_for_what_is_told_again_for_what_live_fails_too_or_by_an_older_kit() {
+    let latest = 59..=62;
+    for (case, answer) in [
+        ("told again", (Some(2), 200, 500)),
+        ("an older kit", (None, 200, 500)),
+        ("none is better", (Some(0), 500, 500)),
+        ("all is well", (Some(0), 200, 200)),
+    ] {
+        let grows = answer.0 == Some(0);
+        let pairs = |times: u32| (if grows { Some(times + 1) } else { answer.0 }, answer.1, answer.2);
+        let (reason, times) = told(pairs).await;
+        assert!(reason != "idle" && latest.contains(&times), "{case}: {reason} after {times}");
+    }
 }

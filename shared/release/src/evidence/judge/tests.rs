@@ -1,6 +1,7 @@
 //! Each rule by counts that it alone decides on; whole traffic is played in `bench/evidence` and `shared/testing`.
 
 use super::*;
+use crate::evidence::Week;
 use crate::evidence::counted::{Order, Reported, Sum};
 use crate::evidence::{Count, MinuteCount, Published, PublishedMinute, Share};
 
