@@ -24,7 +24,7 @@ pub(super) struct Trust {
     pub(super) convicts: bool,
     /// The instances whose reports contradict CloudWatch; all of them where it cannot be told whose do.
     pub(super) left_out: Vec<InstanceId>,
-    /// The minutes of which there is a report that nothing contradicts.
+    /// The minutes of which every instance has told, where nothing contradicts them.
     reported: BTreeSet<i64>,
 }
 
@@ -43,12 +43,18 @@ impl Trust {
                 .into_iter()
                 .find(|colour| !is_near(*total.of(*colour), minutes.of(*colour, minute).requests))
         };
+        // Totals: what an instance tells covers all minutes before. Of one that fell silent nobody knows what came since.
+        let covers = |minute: i64| {
+            let all = terms.targets.iter().map(|target| counted.reports.get(target));
+            few && all.into_iter().all(|told| told.is_some_and(|told| minute_of(told.at) > minute))
+        };
         let (mut reported, mut left_out, mut contradicted) = (BTreeSet::new(), BTreeSet::new(), false);
         for (minute, total) in counted.totals().range(from..) {
             // The newest one may have been read before CloudWatch had all of it.
             let compares = (from + 1..newest).contains(minute) && minutes.has(*minute);
             match differs(*minute, total).filter(|_| compares) {
-                None => drop(reported.insert(*minute)),
+                None if covers(*minute) => drop(reported.insert(*minute)),
+                None => {}
                 Some(colour) => {
                     contradicted = true;
                     left_out.extend(liars(counted, *minute, colour, minutes));
@@ -59,6 +65,10 @@ impl Trust {
             left_out.extend(counted.reports.keys().cloned());
         }
         let convicts = complete && !contradicted;
+        if contradicted {
+            // Whoever told something else of one minute is believed in none, and CloudWatch alone judges.
+            reported.clear();
+        }
         Self { convicts, left_out: left_out.into_iter().collect(), reported }
     }
 

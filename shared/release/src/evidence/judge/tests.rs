@@ -155,6 +155,44 @@ fn reports_that_contradict_cloudwatch_convict_nobody_and_are_named() {
     assert_eq!(unsure.left_out, [InstanceId("i-1".to_owned())]);
 }
 
+/// Else one odd minute would let a version that fails everything stay until its latest time: the reports that are left out must
+/// keep CloudWatch from nothing.
+#[test]
+fn where_one_minute_is_told_otherwise_cloudwatch_convicts_in_all_of_them() {
+    let bad = Count { arrived: 18, failed: 18, open: 0, total: 18 };
+    let (mut counted, now) = reported(bad, answered(18, 18));
+    assert!(is_worse(&(counted.clone(), now)));
+    // Somebody asks the instance itself, past the load balancer.
+    let odd = &mut counted.reports.values_mut().next().unwrap().minutes[0];
+    odd.blue = Count { arrived: 500, total: 500, ..odd.blue };
+    let Judgement::Worse(worse) = judged(&(counted, now)) else { panic!("stays") };
+    assert_eq!((worse.failed, worse.live_requests), (18 * 5, 42 * 6), "by CloudWatch");
+}
+
+#[test]
+fn since_one_of_the_instances_fell_silent_cloudwatch_convicts() {
+    let targets = ["i-1", "i-2"].map(|name| InstanceId(name.to_owned()));
+    let takes_back = |silent_for: i64| {
+        let few = Count { arrived: 2, failed: 2, open: 0, total: 2 };
+        let (mut counted, now) = reported(few, answered(4, 4));
+        for minute in &mut counted.published {
+            minute.blue = answered(3, 0);
+        }
+        let told = counted.reports.values_mut().next().unwrap();
+        let blue = Count { arrived: 3, failed: 0, open: 0, total: 3 };
+        told.minutes =
+            (START + 1..=minute_of(now)).map(|minute| MinuteCount { minute, blue, green: few }).collect();
+        let mut silent = told.clone();
+        silent.at = now - Duration::from_secs(60 * silent_for.unsigned_abs());
+        silent.minutes.retain(|told| told.minute <= minute_of(silent.at));
+        counted.reports.insert(targets[1].clone(), silent);
+        matches!(counted.judge(&terms(&targets), now), Judgement::Worse(_))
+    };
+    assert!(takes_back(0), "by the reports of both");
+    assert!(!takes_back(2), "it may only be late, and what it told is known to be right");
+    assert!(takes_back(7));
+}
+
 #[test]
 fn whoever_reports_too_much_is_named_alone_also_when_older_minutes_are_closed() {
     let all = Count { arrived: 118, failed: 0, open: 0, total: 118 };
