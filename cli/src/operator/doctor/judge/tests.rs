@@ -370,6 +370,37 @@ fn a_deployment_that_the_release_has_made_is_in_nobodys_way() {
 }
 
 #[test]
+fn a_deployment_of_the_open_release_is_in_nobodys_way_whatever_it_is_called() {
+    let mut facts = sound();
+    let mut ledger = Ledger::from_json(SHIFTING).unwrap();
+    let live = ledger.live.as_ref().unwrap().colour;
+    let running = deployment(Creator::User);
+    ledger.open.as_mut().unwrap().deployment = Some(running.id.clone());
+    let service = &mut facts.services[0];
+    service.rules.as_mut().unwrap().base = Routing::Divides(Weights::all_on(live));
+    (service.ledger, service.active) = (Ok(ledger), Ok(Some(running)));
+    assert_eq!(findings(&facts), []);
+}
+
+#[test]
+fn another_web_acl_than_the_stacks_keeps_nobody_out() {
+    let mut facts = sound();
+    facts.firewall.as_mut().unwrap().before = Ok(Some("shop".to_owned()));
+    let found = findings(&facts);
+    assert!(found.len() == 1 && found[0].says.contains("the web ACL shop, and not the stack's"), "{found:?}");
+}
+
+#[test]
+fn a_stack_that_was_never_made_has_failed() {
+    for status in ["CREATE_FAILED", "DELETE_FAILED"] {
+        let mut facts = sound();
+        facts.stack.as_mut().unwrap().status = status.to_owned();
+        let kinds: Vec<&str> = findings(&facts).iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, ["stack_failed"], "{status}");
+    }
+}
+
+#[test]
 fn aliases_differ_only_when_neither_tries_a_version() {
     let mut facts = sound();
     let aliases = facts.aliases.as_mut().unwrap();
