@@ -143,6 +143,10 @@ fn targets_without_weight_are_unused_only_where_no_release_is_open_and_the_insta
         (Verdict::AsAssumed, 2)
     );
     assert_eq!(with(&|service| service.ledger = Ok(Some(ledger(SHIFTING)))), (Verdict::NotSeen, 0));
+    let drifted = |service: &mut ServiceLook| {
+        service.rules.as_mut().unwrap().base = Routing::Divides(Weights::all_on(idle));
+    };
+    assert_eq!(with(&drifted), (Verdict::NotSeen, 0), "somebody has moved the weights");
 }
 
 #[test]
@@ -251,7 +255,7 @@ fn started(seen: &mut Seen, took: u64) {
 }
 
 /// At each number and on its other side.
-const CASES: [Case; 43] = {
+const CASES: [Case; 44] = {
     use Verdict::{AsAssumed, NotSeen, Otherwise};
     [
         ("empty_metric", |_| (), NotSeen),
@@ -278,6 +282,18 @@ const CASES: [Case; 43] = {
         ("creator_told", |seen| made(seen, "autoscaling", false, false), AsAssumed),
         ("creator_told", |seen| made(seen, "user", true, false), NotSeen),
         ("creator_told", |seen| made(seen, "user", false, false), NotSeen),
+        (
+            "creator_told",
+            |seen| {
+                made(seen, "user", false, false);
+                let launch = Made {
+                    creator: "autoscaling".to_owned(),
+                    ..seen.deployments.as_ref().unwrap()[0].clone()
+                };
+                seen.deployments.as_mut().unwrap().push(launch);
+            },
+            NotSeen,
+        ),
         ("creator_told", |seen| made(seen, "CloudFormation", false, false), Otherwise),
         ("role_assumed", |seen| made(seen, "user", true, false), NotSeen),
         ("role_assumed", |seen| made(seen, "user", true, true), AsAssumed),
