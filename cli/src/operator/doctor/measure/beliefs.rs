@@ -121,7 +121,7 @@ pub(super) const BELIEFS: [Belief; 18] = [
     Belief {
         kind: "event_late",
         heading: "An event comes seldom more than twice, and S3's within a minute",
-        assumed: "an upload is told within 60 s, and seldom more than twice",
+        assumed: "an upload is told, and its bundle read, within 60 s, and seldom more than twice",
         right: "logs:FilterLogEvents on /aws/lambda/STACK-upload and s3:GetObject on the bucket of uploads",
         compare: recorded::event_late,
     },
