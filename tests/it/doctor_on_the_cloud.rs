@@ -50,6 +50,19 @@ fn what_people_have_broken_is_named_thing_by_thing() {
     let known = ["nobody_is_told", "alarm_without_data"];
     assert!(before.iter().all(|(kind, _)| known.contains(&kind.as_str())), "{before:?}");
 
+    // It watches a quarter of a minute, and changes nothing: nothing more is wrong afterwards.
+    let (measured, code) = greenlight(&["doctor", "--measure", "--for", "10s", "--output", "json"]);
+    let said: Value = serde_json::from_str(&measured).unwrap();
+    let kinds = |verdict: &str| -> BTreeSet<&str> {
+        let all = said["measurements"].as_array().unwrap().iter().filter(|one| one["verdict"] == verdict);
+        all.map(|one| one["kind"].as_str().unwrap()).collect()
+    };
+    assert_eq!((code, kinds("otherwise")), (Some(0), BTreeSet::new()), "{said:#}");
+    for kind in ["condition_members", "without_revision", "version_follows"] {
+        assert!(kinds("as_assumed").contains(kind), "{kind}: {said:#}");
+    }
+    assert!(findings().iter().all(|(kind, _)| known.contains(&kind.as_str())), "{before:?}");
+
     let mut python = Command::new(root.join(".venv/bin/python"));
     python.env("PYTHONDONTWRITEBYTECODE", "1").env("AWS_REGION", "eu-west-1");
     let broken =

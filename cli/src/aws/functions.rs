@@ -1,6 +1,7 @@
 //! The stack's functions, invoked as `aws lambda invoke` does.
 
 use super::Account;
+use crate::say;
 use anyhow::{Context as _, bail};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
@@ -53,9 +54,21 @@ impl<'a> Functions<'a> {
         };
         let mut sent = call(alias).await;
         // A stack that was not updated yet has no alias, and rights that were given before there was one do not name it.
-        let code = sent.as_ref().err().and_then(|error| error.code());
-        if alias.is_some() && matches!(code, Some("ResourceNotFoundException" | "AccessDeniedException")) {
-            sent = call(None).await;
+        let code = sent.as_ref().err().and_then(|error| error.code().map(str::to_owned));
+        let denied = code.as_deref() == Some("AccessDeniedException");
+        if let Some(alias) = alias.filter(|_| denied || code.as_deref() == Some("ResourceNotFoundException"))
+        {
+            let bare = call(None).await;
+            if denied && bare.is_ok() {
+                // An abort at night must not fail for that; but whoever sends it must know whom it reached.
+                say::beside(&format!(
+                    "these credentials may not invoke {name}:{alias}, so {name} itself was asked: while a new version of \
+                     Greenlight is being tried, or after it was given up, that is the new one. Let them have \
+                     lambda:InvokeFunction on {name}:{alias}"
+                ));
+            }
+            // What the alias said names the right that is missing.
+            sent = if denied && bare.is_err() { sent } else { bare };
         }
         let output = match sent {
             Ok(output) => output,

@@ -158,8 +158,8 @@ pub(crate) struct Stated {
     /// Why, in one line: it stands in the verdict, in the message about it and in `status`
     #[arg(long)]
     reason: Option<String>,
-    /// Who says so, beside the reason. Nobody checks it
-    #[arg(long, env = "USER", hide_env_values = true, value_name = "NAME")]
+    /// Who says so, beside the reason [default: the variable USER]. Nobody checks it
+    #[arg(long, value_name = "NAME")]
     by: Option<String>,
 }
 
@@ -279,12 +279,23 @@ impl Stated {
         let mut payload = json!({ "command": command });
         if let Some(reason) = reason {
             payload["reason"] = json!(reason);
-            if let Some(by) = by {
+            if let Some(by) = by.clone().or_else(user) {
                 payload["by"] = json!(by);
             }
         }
         change.say(payload).await
     }
+}
+
+/// Bytes of a name that are sent. The function keeps fewer (`release::Statement`).
+const LONGEST_NAME: usize = 256;
+
+/// Whoever this machine says we are, as far as it is text: a command is not held up by a name.
+fn user() -> Option<String> {
+    let name = std::env::var_os("USER").filter(|name| !name.is_empty())?;
+    let mut name = name.to_string_lossy().into_owned();
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    Some(name)
 }
 
 impl Freeze {

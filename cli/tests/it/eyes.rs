@@ -119,6 +119,38 @@ fn a_doctor_who_may_look_at_nothing_says_so_of_each_thing_and_gives_up_on_none()
     }
 }
 
+#[test]
+fn whoever_may_look_at_nothing_measures_nothing_and_hears_of_each_belief_which_right_is_missing() {
+    let aws = StubAws::start(|_| refused("403 Forbidden", "AccessDeniedException"));
+    let (said, beside, code) = run(&aws, &["doctor", "--measure", "--for", "10s", "--output", "json"]);
+    assert!(beside.starts_with("2 looks at the services, one every 10 s"), "{beside}");
+    assert_eq!(code, Some(0), "what was not seen is not otherwise");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let all = said["measurements"].as_array().unwrap();
+    assert_eq!(all.len(), 18);
+    for one in all {
+        assert_eq!((&one["verdict"], &one["samples"]), (&json!("not_seen"), &json!(0)), "{one}");
+        assert!(one["seen"].as_str().unwrap().contains("AccessDenied"), "{one}");
+    }
+}
+
+#[test]
+fn measuring_reads_and_nothing_else_and_a_time_without_it_means_nothing() {
+    let aws = StubAws::start(broken);
+    let (text, beside, code) = run(&aws, &["doctor", "--measure", "--for", "10s"]);
+    assert!(matches!(code, Some(0 | 1)) && !beside.contains("error"), "{code:?}: {beside}");
+    assert!(text.contains("  assumed  within 20 s\n  seen     "), "{text}");
+    for request in aws.asked() {
+        let operation = operation(&request);
+        let reads = ["Get", "List", "Describe", "Filter", "Batch", "GET ", "HEAD "];
+        assert!(reads.iter().any(|word| operation.starts_with(word)), "{operation}");
+    }
+    let nobody = StubAws::prepared(vec![]);
+    for arguments in [&["doctor", "--for", "20s"][..], &["doctor", "--measure", "--for", "2h"]] {
+        assert_eq!(run(&nobody, arguments).2, Some(2), "{arguments:?}");
+    }
+}
+
 /// The answers of a stack with one service, with everything broken that these answers can break.
 fn broken(request: &Request) -> Answer {
     let place = "eu-west-1:123456789012";
@@ -176,8 +208,18 @@ fn broken(request: &Request) -> Answer {
         ),
         "ListDeployments" => json_answer(&json!({ "deployments": [] })),
         "ListSubscriptionsByTopic" => xml(&operation, "<Subscriptions></Subscriptions>"),
-        line if line.contains("/functions/") && line.starts_with("GET") => json_answer(&json!({
-            "Configuration": { "State": "Active", "Environment": { "Variables": {
+        line if line.contains("/aliases/operators") => json_answer(&json!({
+            "Name": "operators", "FunctionVersion": "7", "RoutingConfig": { "AdditionalVersionWeights": { "8": 0.1 } },
+        })),
+        line if line.contains("/aliases/hooks") => {
+            json_answer(&json!({ "Name": "hooks", "FunctionVersion": "7" }))
+        }
+        line if line.contains("/configuration?Qualifier=8") => {
+            json_answer(&json!({ "LastModified": "2026-11-28T03:00:00.000+0000" }))
+        }
+        // Of the version that answers; the function itself has other settings while another version is tried.
+        line if line.contains("/configuration?Qualifier=7") => json_answer(&json!({
+            "Environment": { "Variables": {
                 "GREENLIGHT_SERVICES": "backend:0a1b:greenlight-blue/1:greenlight-green/2",
                 "GREENLIGHT_ALARMS": "errors",
                 "GREENLIGHT_STATE_BUCKET": "greenlight-state",
@@ -185,7 +227,10 @@ fn broken(request: &Request) -> Answer {
                 "GREENLIGHT_APPLICATION": "greenlight",
                 "GREENLIGHT_LISTENER_ARN": format!("arn:aws:elasticloadbalancing:{place}:listener/app/greenlight/1/2"),
                 "GREENLIGHT_BAKE": "soon",
-            } } },
+            } },
+        })),
+        line if line.contains("/functions/") && line.starts_with("GET") => json_answer(&json!({
+            "Configuration": { "State": "Active", "Environment": { "Variables": { "GREENLIGHT_BAKE": "10m" } } },
             "Concurrency": { "ReservedConcurrentExecutions": 0 },
         })),
         line if line.contains("/invocations") => json_answer(
@@ -217,6 +262,7 @@ fn whatever_is_broken_in_what_aws_answers_is_named() {
         ("stack_failed", "stack greenlight"),
         ("setting_wrong", "greenlight-lifecycle"),
         ("function_stopped", "function greenlight-alarm"),
+        ("canary_runs", "alias operators of greenlight-lifecycle"),
         ("log_missing", "/aws/lambda/greenlight-upload"),
         ("log_missing", "/greenlight/greenlight/backend"),
         ("schedule_disabled", "greenlight-tick"),
@@ -234,6 +280,8 @@ fn whatever_is_broken_in_what_aws_answers_is_named() {
     }
     let (text, ..) = run(&aws, &["doctor"]);
     assert!(text.contains("Scheduled Event: no ledger"), "{text}");
+    let tried = "sends 10 % of its calls to version 8, which was published at 2026-11-28 03:00 UTC, and the others to version 7";
+    assert!(text.contains(tried), "{text}");
 }
 
 #[test]

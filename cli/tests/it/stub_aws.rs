@@ -1,6 +1,7 @@
 //! As much of AWS as these commands ask, with answers that a test has prepared.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
@@ -110,6 +111,17 @@ impl StubAws {
     pub(crate) fn run_where(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
         command.env_clear().envs(variables.iter().copied());
+        command.args(arguments).args(["--endpoint-url", &self.url, "--region", "eu-west-1"]).output().unwrap()
+    }
+
+    /// The same by somebody with this name.
+    pub(crate) fn run_as(&self, arguments: &[&str], user: OsString) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
+        command
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "me")
+            .env("AWS_SECRET_ACCESS_KEY", "here")
+            .env("USER", user);
         command.args(arguments).args(["--endpoint-url", &self.url, "--region", "eu-west-1"]).output().unwrap()
     }
 

@@ -1,11 +1,14 @@
 //! The functions, what CloudWatch has counted of them, and where they log.
 
-use super::why;
-use crate::operator::doctor::{Counts, Function, FunctionState, Looked};
+use super::{timestamp_of, why};
+use crate::operator::doctor::{Alias, Canary, Counts, Function, FunctionState, Looked};
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat};
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_alias::{GetAliasError, GetAliasOutput};
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{Concurrency, LastUpdateStatus};
 use greenlight::settings::Settings;
 use jiff::Timestamp;
@@ -16,32 +19,91 @@ pub(super) struct Seen {
     pub(super) all: Vec<Function>,
     /// Those by which releases are driven.
     pub(super) settings: Looked<Settings>,
+    /// The aliases of `lifecycle`; none in a stack that has none yet.
+    pub(super) aliases: Looked<Vec<Alias>>,
 }
 
+/// The aliases of `lifecycle`, the one first that answers commands and ticks.
+const ALIASES: [&str; 2] = ["operators", "hooks"];
+
 pub(super) async fn look(config: &SdkConfig, stack: &str, has_firewall: bool) -> Seen {
-    let client = aws_sdk_lambda::Client::new(config);
-    let mut seen = Seen { all: Vec::new(), settings: Err("they could not be read".to_owned()) };
+    let client = Client::new(config);
+    let (aliases, settings) = answering(&client, stack).await;
+    let mut all = Vec::new();
     let names = ["lifecycle", "upload", "alarm", "listener-rule"];
     for function in names.into_iter().chain(has_firewall.then_some("waf-logs")) {
         let name = format!("{stack}-{function}");
-        let output = client.get_function().function_name(&name).send().await.map_err(why);
-        if function == "lifecycle" {
-            seen.settings = output.as_ref().map_err(Clone::clone).and_then(settings);
-        }
-        seen.all.push(Function { name, state: output.as_ref().map(state).map_err(Clone::clone) });
+        let state = client.get_function().function_name(&name).send().await.map_err(why);
+        all.push(Function { name, state: state.as_ref().map(state_of).map_err(Clone::clone) });
     }
-    seen
+    Seen { all, settings, aliases }
 }
 
-fn settings(function: &GetFunctionOutput) -> Looked<Settings> {
-    let environment = function.configuration().and_then(|configuration| configuration.environment());
-    let variables = environment.and_then(|environment| environment.variables());
-    let variables: BTreeMap<String, String> =
-        variables.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
-    Settings::read(&variables).map_err(|error| error.to_string())
+/// The aliases of `lifecycle`, and what is told to the version that answers.
+pub(super) async fn answering(client: &Client, stack: &str) -> (Looked<Vec<Alias>>, Looked<Settings>) {
+    let lifecycle = format!("{stack}-lifecycle");
+    let aliases = aliases(client, &lifecycle).await;
+    let answers = aliases.as_ref().ok().and_then(|aliases| aliases.first());
+    let settings = settings(client, &lifecycle, answers.map(|alias| alias.version.as_str())).await;
+    (aliases, settings)
 }
 
-fn state(function: &GetFunctionOutput) -> FunctionState {
+/// The settings of the version that answers, which are not those of the function while a new version is being tried, nor
+/// after it was given up.
+async fn settings(client: &Client, function: &str, version: Option<&str>) -> Looked<Settings> {
+    let call = client.get_function_configuration().function_name(function);
+    let output = call.set_qualifier(version.map(str::to_owned)).send().await.map_err(why)?;
+    Settings::read(&variables(&output)).map_err(|error| error.to_string())
+}
+
+/// What a version of a function is told.
+pub(super) fn variables(output: &GetFunctionConfigurationOutput) -> BTreeMap<String, String> {
+    let variables = output.environment().and_then(|environment| environment.variables());
+    variables.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+async fn aliases(client: &Client, function: &str) -> Looked<Vec<Alias>> {
+    let mut aliases = Vec::new();
+    for name in ALIASES {
+        match client.get_alias().function_name(function).name(name).send().await {
+            Ok(output) => aliases.push(alias(client, function, name, &output).await?),
+            // A stack of before there were aliases.
+            Err(error)
+                if error.as_service_error().is_some_and(GetAliasError::is_resource_not_found_exception) => {}
+            Err(error) => return Err(why(error)),
+        }
+    }
+    Ok(aliases)
+}
+
+async fn alias(
+    client: &Client,
+    function: &str,
+    name: &'static str,
+    output: &GetAliasOutput,
+) -> Looked<Alias> {
+    let version = output.function_version().ok_or("AWS does not say which version the alias has")?;
+    let weights = output.routing_config().and_then(|routing| routing.additional_version_weights());
+    let mut canary = None;
+    // An alias divides its calls between two versions at most (Lambda developer guide, "Alias routing").
+    if let Some((version, share)) = weights.into_iter().flatten().find(|(_, share)| **share > 0.0) {
+        let call = client.get_function_configuration().function_name(function).qualifier(version);
+        let published = call.send().await.map_err(why)?;
+        canary = Some(Canary {
+            version: version.clone(),
+            percent: percent(*share),
+            published_at: published.last_modified().and_then(timestamp_of),
+        });
+    }
+    Ok(Alias { name, version: version.to_owned(), canary })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is between 0 and 1")]
+fn percent(share: f64) -> u8 {
+    (share.clamp(0.0, 1.0) * 100.0).round() as u8
+}
+
+fn state_of(function: &GetFunctionOutput) -> FunctionState {
     let Some(configuration) = function.configuration() else { return FunctionState::default() };
     let failed = configuration.last_update_status() == Some(&LastUpdateStatus::Failed);
     let why = configuration.last_update_status_reason().unwrap_or("AWS does not say why");

@@ -4,6 +4,7 @@ mod agents;
 mod failures;
 mod firewall;
 mod functions;
+pub(crate) mod measure;
 mod services;
 mod stack;
 
@@ -80,6 +81,7 @@ pub(crate) async fn look(
         last_hour: functions::last_hour(&config, &functions.all, now).await,
         log_groups: functions::log_groups(&config, name).await,
         functions: functions.all,
+        aliases: functions.aliases,
         queues,
         schedules,
         firewall,
@@ -128,6 +130,12 @@ where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     cause(&failure_of(Caller::Person, "looking", error))
+}
+
+/// A time as Lambda writes it, `2026-11-28T03:00:00.000+0000`: its zone has no colon (Lambda API reference,
+/// `FunctionConfiguration`).
+fn timestamp_of(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok())
 }
 
 /// The cause of a failure, without what a function would do next.

@@ -66,7 +66,7 @@ async fn of_one(
     }
 }
 
-async fn group(config: &SdkConfig, name: &str) -> Looked<Group> {
+pub(super) async fn group(config: &SdkConfig, name: &str) -> Looked<Group> {
     let client = aws_sdk_autoscaling::Client::new(config);
     let output = client.describe_auto_scaling_groups().auto_scaling_group_names(name).send().await;
     let output = output.map_err(why)?;

@@ -18,6 +18,8 @@ pub(crate) struct Facts {
     /// What is wrong with the functions' settings, a sentence each.
     pub(crate) settings: Looked<Vec<String>>,
     pub(crate) functions: Vec<Function>,
+    /// The aliases of the lifecycle function; none in a stack that has none yet.
+    pub(crate) aliases: Looked<Vec<Alias>>,
     /// By function: what CloudWatch has counted in the last hour.
     pub(crate) last_hour: Looked<BTreeMap<String, Counts>>,
     /// By name: for how many days each keeps what is written to it; for ever without a number.
@@ -62,6 +64,25 @@ pub(crate) struct FunctionState {
     pub(crate) update_failed: Option<String>,
     /// How many executions are reserved for it, which are also the most that it gets.
     pub(crate) reserved: Option<i32>,
+}
+
+/// A name by which the lifecycle function is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alias {
+    pub(crate) name: &'static str,
+    /// The version that answers, or most of the calls while another one is tried.
+    pub(crate) version: String,
+    pub(crate) canary: Option<Canary>,
+}
+
+/// A version that is being tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Canary {
+    pub(crate) version: String,
+    /// Of the calls.
+    pub(crate) percent: u8,
+    /// It is tried since, or later.
+    pub(crate) published_at: Option<Timestamp>,
 }
 
 /// What CloudWatch has counted of a function.

@@ -2,10 +2,11 @@
 
 mod facts;
 mod judge;
+pub(crate) mod measure;
 
 pub(crate) use facts::{
-    Alarm, AlarmState, Bucket, Counts, Facts, Firewall, Function, FunctionState, Group, Held, Looked, Queue,
-    Rule, Sample, Schedule, Service, Stack, Topic,
+    Alarm, AlarmState, Alias, Bucket, Canary, Counts, Facts, Firewall, Function, FunctionState, Group, Held,
+    Looked, Queue, Rule, Sample, Schedule, Service, Stack, Topic,
 };
 
 use super::answer::Shown;
@@ -17,6 +18,7 @@ use release::{Command, Ledger};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Which stack.
 #[derive(Debug, Args)]
@@ -25,10 +27,17 @@ Examples:
   greenlight doctor
   greenlight doctor --stack shop --profile production --region eu-west-1
   greenlight doctor --output json | jq -r '.findings[].kind'
+  greenlight doctor --measure --for 10m
 
 It changes nothing, and reads with your credentials: AWS's ReadOnlyAccess, lambda:InvokeFunction on STACK-lifecycle:operators, and \
 sqs:ReceiveMessage to show what lies in the queues. What it may not read it says, and looks at the rest.")]
 pub(crate) struct Arguments {
+    /// Instead: what docs/assumptions.md believes of AWS, and what is seen of it in this account
+    #[arg(long)]
+    measure: bool,
+    /// How long to watch for it, between 10s and 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = measure::a_watch, default_value = "1m", requires = "measure")]
+    watch: Duration,
     #[command(flatten)]
     asked: Asked,
 }
@@ -37,12 +46,15 @@ pub(crate) struct Arguments {
 const FOUND: u8 = 1;
 
 impl Arguments {
-    /// Says what is wrong: 0 when nothing is, 1 when something is.
+    /// Says what is wrong, or what was measured: 0 when nothing is, 1 when something is.
     ///
     /// # Errors
     /// When nobody can read the answer. What cannot be looked at is a finding.
     pub(crate) async fn run(&self) -> anyhow::Result<ExitCode> {
-        let Self { asked } = self;
+        let Self { measure, watch, asked } = self;
+        if *measure {
+            return measure::run(asked, *watch).await;
+        }
         let ledgers = ledgers(asked).await;
         let facts = aws::doctor::look(&asked.account, &asked.stack, ledgers, aws::now()).await;
         let findings = findings(&facts);

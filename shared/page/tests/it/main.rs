@@ -8,8 +8,11 @@ mod sample;
 use jiff::Timestamp;
 use page::{Firewall, Service, page};
 use proptest::prelude::*;
-use release::{Commit, Freeze, Held, Ledger, ServiceName, UnknownFields, Verdict};
-use sample::{firewall, ledger, names, now, receipt, rejected, service, shifting};
+use release::ServiceName;
+use sample::{
+    HOSTILE, firewall, frozen, full, hostile_firewall, ledger, names, now, receipt, rejected, service,
+    shifting,
+};
 use serde_json::json;
 
 /// The page without its style, an element a line.
@@ -42,11 +45,6 @@ fn assert_self_contained(page: &str) {
     }
 }
 
-fn frozen(reason: &str) -> Freeze {
-    let until = "2099-12-27T06:00:00Z".parse().unwrap();
-    Freeze { since: now(), until, reason: reason.to_owned(), unknown_fields: UnknownFields::default() }
-}
-
 #[test]
 fn a_freeze_stands_on_the_page_until_it_is_over() {
     let mut ledger = shifting();
@@ -54,24 +52,6 @@ fn a_freeze_stands_on_the_page_until_it_is_over() {
     assert!(body(&[service(ledger.clone())]).contains("the database moves"));
     ledger.frozen.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
     assert!(!body(&[service(ledger)]).contains("the database moves"));
-}
-
-/// A service with as much as can stand in a page, with `text` wherever somebody else may write.
-fn full(name: String, text: &str) -> Service {
-    let mut ledger = shifting();
-    ledger.service = ServiceName::new(name).unwrap();
-    let mut past = rejected().releases.pop().unwrap();
-    past.verdict = Verdict::Rejected { reason: text.to_owned() };
-    past.untold_for = Some(text.to_owned());
-    past.upload.commit = Commit::new("a".repeat(40)).unwrap();
-    ledger.releases = vec![past; Ledger::REMEMBERED];
-    ledger.frozen = Some(frozen(text));
-    let open = ledger.open.as_mut().unwrap();
-    let step = open.course.0.steps.first().cloned().unwrap();
-    open.course.0.steps = vec![Held { reason: text.to_owned(), ..step }; 110];
-    let Service::Known { ledger, mut status } = service(ledger) else { panic!("it is known") };
-    status.now = vec![text.to_owned(); 40];
-    Service::Known { ledger, status }
 }
 
 #[test]
@@ -129,6 +109,14 @@ fn whatever_lies_where_the_firewalls_document_should_the_page_says_so_as_text() 
 }
 
 #[test]
+fn the_page_that_is_looked_at_has_a_firewall_that_others_wrote() {
+    let page = page(&[], &hostile_firewall(), now());
+    let section = section(&page);
+    assert!(section.contains("&lt;script&gt;") && !section.contains("<script"), "{section}");
+    assert!(section.contains("brute force") && section.contains("blocks are held"), "{section}");
+}
+
+#[test]
 fn a_service_that_cannot_be_read_hides_no_other() {
     let failed = Service::Failed {
         service: ServiceName::new("frontend").unwrap(),
@@ -163,11 +151,9 @@ fn a_page_without_services_is_a_page() {
 
 #[test]
 fn markup_and_invisible_characters_in_what_others_wrote_are_text() {
-    let hostile =
-        "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>\" onload=\"x\u{202e}\u{7}&lt;";
     let services = [
-        full("backend".to_owned(), hostile),
-        Service::Failed { service: ServiceName::new("frontend").unwrap(), error: hostile.to_owned() },
+        full("backend".to_owned(), HOSTILE),
+        Service::Failed { service: ServiceName::new("frontend").unwrap(), error: HOSTILE.to_owned() },
     ];
     let page = page(&services, &Firewall::Absent, now());
     assert!(

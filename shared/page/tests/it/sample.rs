@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use page::{Firewall, Service};
 use release::evidence::{Counted, Minute, Sum};
-use release::{Colour, Exposure, Instances, Ledger, Open, PerColour, Receipt, Status};
+use release::{
+    Colour, Commit, Exposure, Freeze, Held, Instances, Ledger, Open, PerColour, Receipt, ServiceName, Status,
+    UnknownFields, Verdict,
+};
 use std::path::{Path, PathBuf};
 
 /// A file of the release domain's tests.
@@ -63,7 +66,7 @@ pub(crate) fn rejected() -> Ledger {
         past.upload.number = receipt.number;
         past.upload.commit = receipt.commit.clone();
         (past.opened_at, past.closed_at) = (receipt.opened_at, receipt.closed_at);
-        past.verdict = release::Verdict::Rejected { reason: receipt.reason.clone() };
+        past.verdict = Verdict::Rejected { reason: receipt.reason.clone() };
         past.exposure.0 = Some(Exposure { seconds: 550, failed: receipt.failed_by_candidate });
         past.receipt.0 = Some(Box::new(receipt));
     }
@@ -73,7 +76,7 @@ pub(crate) fn rejected() -> Ledger {
 /// A service with a release that is judged by its requests.
 pub(crate) fn shifting() -> Ledger {
     let mut ledger = ledger("shifting-in-trouble-paused-one-waits");
-    ledger.service = release::ServiceName::new("frontend").expect("a name");
+    ledger.service = ServiceName::new("frontend").expect("a name");
     ledger.paused = false;
     if let Some(open) = &mut ledger.open {
         let receipt = receipt();
@@ -97,6 +100,45 @@ pub(crate) fn firewall() -> Firewall {
         br#"{"schema": 1, "at": "2026-11-28T14:58:00Z", "mode": "block", "challenged": 4, "held": 0,
         "blocked": {"scanning": 31, "brute force": 12, "blocked by hand": 1}}"#;
     Firewall::read(Some(document))
+}
+
+/// What somebody writes who would have the page do something.
+pub(crate) const HOSTILE: &str =
+    "</style></p><script>alert(1)</script><img src=x onerror=alert(1)>\" onload=\"x\u{202e}\u{7}&lt;";
+
+/// What somebody may have written where the firewall's document lies.
+pub(crate) fn hostile_firewall() -> Firewall {
+    let document = serde_json::json!({
+        "schema": 1, "at": "2026-11-28T14:58:00Z", "mode": "block", "challenged": u64::MAX, "held": 3,
+        "blocked": { HOSTILE: u64::MAX, "brute force": 12, "w".repeat(400): 1, "\u{5e9}\u{5dc}\u{5d5}\u{5dd}": 2 },
+    });
+    Firewall::read(Some(document.to_string().as_bytes()))
+}
+
+pub(crate) fn frozen(reason: &str) -> Freeze {
+    let until = "2099-12-27T06:00:00Z".parse().expect("a time");
+    Freeze { since: now(), until, reason: reason.to_owned(), unknown_fields: UnknownFields::default() }
+}
+
+/// A service with as much as can stand in a page, with `text` wherever somebody else may write.
+pub(crate) fn full(name: String, text: &str) -> Service {
+    let mut ledger = shifting();
+    ledger.service = ServiceName::new(name).expect("a name");
+    let mut past = rejected().releases.pop().expect("a release");
+    past.verdict = Verdict::Rejected { reason: text.to_owned() };
+    past.untold_for = Some(text.to_owned());
+    past.upload.commit = Commit::new("a".repeat(40)).expect("a commit");
+    ledger.releases = vec![past; Ledger::REMEMBERED];
+    ledger.frozen = Some(frozen(text));
+    if let Some(open) = &mut ledger.open {
+        let step = open.course.0.steps.first().cloned().expect("a step");
+        open.course.0.steps = vec![Held { reason: text.to_owned(), ..step }; 110];
+    }
+    let mut service = service(ledger);
+    if let Service::Known { status, .. } = &mut service {
+        status.now = vec![text.to_owned(); 40];
+    }
+    service
 }
 
 /// When the page is written.

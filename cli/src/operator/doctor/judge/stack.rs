@@ -2,7 +2,7 @@
 
 use super::{Found, counted};
 use crate::operator::doctor::facts::{
-    Alarm, AlarmState, Bucket, Counts, Facts, Firewall, Function, Held, Queue, Schedule, Stack,
+    Alarm, AlarmState, Alias, Bucket, Canary, Counts, Facts, Firewall, Function, Held, Queue, Schedule, Stack,
 };
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(super) fn judge(facts: &Facts, found: &mut Found<'_>) {
     ) {
         of_cloudformation(stack, found);
     }
-    let settings = found.seen("the functions' settings", &facts.settings, "lambda:GetFunction");
+    let settings = found.seen("the functions' settings", &facts.settings, "lambda:GetFunctionConfiguration");
     for fault in settings.into_iter().flatten() {
         found.say(
             "setting_wrong",
@@ -26,6 +26,11 @@ pub(super) fn judge(facts: &Facts, found: &mut Found<'_>) {
     let _said_once = found.seen("the log groups", &facts.log_groups, "logs:DescribeLogGroups");
     for function in &facts.functions {
         of_a_function(function, facts, found);
+    }
+    let aliases = "the aliases of the lifecycle function";
+    let rights = "lambda:GetAlias and lambda:GetFunctionConfiguration";
+    if let Some(aliases) = found.seen(aliases, &facts.aliases, rights) {
+        of_the_aliases(aliases, found);
     }
     let hour = "what CloudWatch has counted of the functions";
     if let Some(last_hour) = found.seen(hour, &facts.last_hour, "cloudwatch:GetMetricData") {
@@ -129,6 +134,42 @@ fn of_a_function(function: &Function, facts: &Facts, found: &mut Found<'_>) {
         }
     }
     log_group(&format!("/aws/lambda/{name}"), facts, found);
+}
+
+/// Which version answers. Two do while CodeDeploy tries a new one.
+fn of_the_aliases(aliases: &[Alias], found: &mut Found<'_>) {
+    let function = format!("{}-lifecycle", found.stack);
+    let look = format!(
+        "aws deploy list-deployments --application-name {}.functions --deployment-group-name lifecycle-",
+        found.stack
+    );
+    for Alias { name, version, canary } in aliases {
+        let Some(Canary { version: tried, percent, published_at }) = canary else { continue };
+        let since = published_at
+            .map(|at| format!(", which was published at {}", at.strftime("%Y-%m-%d %H:%M UTC")))
+            .unwrap_or_default();
+        found.say(
+            "canary_runs",
+            format!("alias {name} of {function}"),
+            format!(
+                "sends {percent} % of its calls to version {tried}{since}, and the others to version {version}, whose settings are judged \
+                 here: a new version of Greenlight is being tried"
+            ),
+            format!("wait for half an hour, and ask again; if it still stands so: {look}{name}"),
+        );
+    }
+    let [one, other] = aliases else { return };
+    if one.version != other.version && one.canary.is_none() && other.canary.is_none() {
+        found.say(
+            "aliases_differ",
+            format!("alias {} of {function}", other.name),
+            format!(
+                "answers with version {}, and alias {} with version {}: hooks and commands are not judged by the same code",
+                other.version, one.name, one.version
+            ),
+            format!("one was taken back without the other: read why ({look}{}), and deploy the stack again", other.name),
+        );
+    }
 }
 
 /// Where something must be written that somebody can read, and where it is not kept for ever.

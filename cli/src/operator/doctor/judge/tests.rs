@@ -1,8 +1,8 @@
 //! A sound stack, and everything that can be wrong with it.
 
 use super::super::facts::{
-    Alarm, AlarmState, Bucket, Counts, Firewall, Function, FunctionState, Group, Held, Queue, Rule, Sample,
-    Schedule, Service, Stack, Topic,
+    Alarm, AlarmState, Alias, Bucket, Canary, Counts, Firewall, Function, FunctionState, Group, Held, Queue,
+    Rule, Sample, Schedule, Service, Stack, Topic,
 };
 use super::*;
 use release::{
@@ -13,6 +13,9 @@ use release::{
 /// A service at rest.
 const LEDGER: &[u8] =
     include_bytes!("../../../../../shared/release/tests/ledgers/schema-2/idle-with-a-previous-release.json");
+
+/// A service with an open release.
+const SHIFTING: &[u8] = include_bytes!("../../../../../shared/release/tests/ledgers/schema-2/shifting.json");
 
 const FUNCTIONS: [&str; 5] = ["upload", "lifecycle", "alarm", "listener-rule", "waf-logs"];
 
@@ -54,6 +57,9 @@ pub(in super::super) fn sound() -> Facts {
         functions: FUNCTIONS
             .map(|function| Function { name: name(function), state: Ok(state.clone()) })
             .into(),
+        aliases: Ok(["operators", "hooks"]
+            .map(|name| Alias { name, version: "7".to_owned(), canary: None })
+            .into()),
         last_hour: Ok(FUNCTIONS.map(|function| (name(function), Counts::default())).into()),
         log_groups: Ok(groups.map(|group| (group, Some(30))).collect()),
         queues: vec![queue("UploadFailures", "upload"), queue("LifecycleFailures", "lifecycle")],
@@ -110,9 +116,12 @@ fn alarm<'a>(facts: &'a mut Facts, name: &str) -> &'a mut Alarm {
 type Broken = (&'static str, &'static str, fn(&mut Facts));
 
 /// Everything that is found.
-const BROKEN: [Broken; 33] = [
+const BROKEN: [Broken; 39] = [
     ("stack_failed", "stack greenlight", |facts| {
         facts.stack.as_mut().unwrap().status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
+    }),
+    ("stack_changes", "stack greenlight", |facts| {
+        facts.stack.as_mut().unwrap().status = "UPDATE_ROLLBACK_IN_PROGRESS".to_owned();
     }),
     ("resource_drifted", "Listener", |facts| {
         let drifted = ("Listener".to_owned(), "arn:listener".to_owned(), "MODIFIED".to_owned());
@@ -138,6 +147,16 @@ const BROKEN: [Broken; 33] = [
         let counts = Counts { errors: 0, throttles: 9 };
         facts.last_hour.as_mut().unwrap().insert("greenlight-alarm".to_owned(), counts);
     }),
+    ("canary_runs", "alias operators of greenlight-lifecycle", |facts| {
+        facts.aliases.as_mut().unwrap()[0].canary = Some(Canary {
+            version: "8".to_owned(),
+            percent: 10,
+            published_at: Some("2026-11-28T03:00:00Z".parse().unwrap()),
+        });
+    }),
+    ("aliases_differ", "alias hooks of greenlight-lifecycle", |facts| {
+        facts.aliases.as_mut().unwrap()[1].version = "8".to_owned();
+    }),
     ("log_missing", "log group /greenlight/greenlight/backend", |facts| {
         facts.log_groups.as_mut().unwrap().remove("/greenlight/greenlight/backend");
     }),
@@ -146,6 +165,9 @@ const BROKEN: [Broken; 33] = [
     }),
     ("schedule_disabled", "rule greenlight-tick", |facts| {
         facts.schedules[0].rule.as_mut().unwrap().enabled = false;
+    }),
+    ("schedule_wakes_nobody", "rule greenlight-tick", |facts| {
+        facts.schedules[0].rule.as_mut().unwrap().targets = 0;
     }),
     ("events_failed", "queue UploadFailures", |facts| {
         let what = "s3://artifacts/releases/backend/42-abc1234.zip".to_owned();
@@ -188,6 +210,13 @@ const BROKEN: [Broken; 33] = [
     ("ledger_unreadable", "the ledger of backend", |facts| {
         facts.services[0].ledger = Err("it is not a ledger of this version".to_owned());
     }),
+    ("paused", "backend", |facts| {
+        let mut ledger = Ledger::from_json(SHIFTING).unwrap();
+        ledger.paused = true;
+        let live = ledger.live.as_ref().unwrap().colour;
+        facts.services[0].rules.as_mut().unwrap().base = Routing::Divides(Weights::all_on(live));
+        facts.services[0].ledger = Ok(ledger);
+    }),
     ("verdict_untold", "backend", |facts| {
         let ledger = facts.services[0].ledger.as_mut().unwrap();
         ledger.releases.last_mut().unwrap().untold_for = Some("AccessDenied".to_owned());
@@ -214,6 +243,12 @@ const BROKEN: [Broken; 33] = [
     }),
     ("instances_missing", "Auto Scaling group greenlight.backend", |facts| {
         facts.services[0].group.as_mut().unwrap().desired = 3;
+    }),
+    ("instance_not_registered", "instance i-2", |facts| {
+        // Its target went, and another one is on its way out.
+        let blue = facts.services[0].health.blue.as_mut().unwrap();
+        blue.insert(InstanceId("i-2".to_owned()), TargetHealth::Gone);
+        blue.insert(InstanceId("i-3".to_owned()), TargetHealth::Unproven);
     }),
     ("instance_unreachable", "instance i-1", |facts| {
         let PerColour { blue, green } = &mut facts.services[0].health;
@@ -254,6 +289,125 @@ fn each_broken_thing_is_the_one_that_is_found() {
         assert!(finding.object.starts_with(object), "{finding:?}");
         assert!(!finding.says.is_empty() && !finding.todo.is_empty(), "{finding:?}");
     }
+}
+
+/// What is changed, and how.
+type Still = (&'static str, fn(&mut Facts));
+
+/// What stands at the other side of a number or a condition, one thing each.
+const SOUND_STILL: [Still; 13] = [
+    ("a new stack", |facts| facts.stack.as_mut().unwrap().status = "CREATE_COMPLETE".to_owned()),
+    ("executions that are reserved", |facts| {
+        facts.functions[0].state.as_mut().unwrap().reserved = Some(1);
+    }),
+    ("a version tried by both aliases that is another's", |facts| {
+        for alias in facts.aliases.as_mut().unwrap() {
+            alias.version = "8".to_owned();
+        }
+    }),
+    ("a stack without aliases", |facts| facts.aliases = Ok(Vec::new())),
+    ("a firewall's queue that is empty", |facts| {
+        facts.queues.push(Queue { name: "WafLogsFailures", function: "waf-logs", held: Ok(Held::default()) });
+    }),
+    ("a stack that nobody watches", |facts| {
+        facts.watched = false;
+        facts.alarms.as_mut().unwrap().retain(|name, _| name.starts_with("greenlight.backend"));
+    }),
+    ("an alarm that is the firewall's, without one", |facts| {
+        facts.firewall = None;
+        facts.alarms.as_mut().unwrap().remove("greenlight-waf-logs-failed");
+    }),
+    ("an alarm of the colour that nobody uses", |facts| {
+        let name = alarm_of(live(facts).other());
+        alarm(facts, &name).state = AlarmState::Firing;
+    }),
+    ("a subscription beside a confirmed one", |facts| facts.topic.as_mut().unwrap().pending = 1),
+    ("a pause for the release that comes", |facts| {
+        facts.services[0].ledger.as_mut().unwrap().paused = true;
+    }),
+    ("more instances than are needed", |facts| facts.services[0].group.as_mut().unwrap().desired = 1),
+    ("an instance that is on its way out", |facts| {
+        let PerColour { blue, green } = &mut facts.services[0].health;
+        for health in [blue, green] {
+            health.as_mut().unwrap().insert(InstanceId("i-3".to_owned()), TargetHealth::Unhealthy);
+        }
+        let agents = facts.services[0].agents.as_mut().unwrap();
+        agents.insert(InstanceId("i-3".to_owned()), Some("1.7.0".to_owned()));
+    }),
+    ("an agent that does not tell its version", |facts| {
+        facts.services[0].agents.as_mut().unwrap().insert(InstanceId("i-2".to_owned()), None);
+    }),
+];
+
+#[test]
+fn what_is_only_near_to_wrong_is_not_found() {
+    for (what, change) in SOUND_STILL {
+        let mut facts = sound();
+        change(&mut facts);
+        assert_eq!(findings(&facts), [], "{what}");
+    }
+}
+
+#[test]
+fn one_failure_and_one_refusal_of_the_last_hour_are_enough() {
+    let mut facts = sound();
+    let hour = facts.last_hour.as_mut().unwrap();
+    hour.insert("greenlight-upload".to_owned(), Counts { errors: 1, throttles: 1 });
+    let kinds: Vec<&str> = findings(&facts).iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, ["function_fails", "function_throttled"]);
+}
+
+#[test]
+fn a_deployment_that_the_release_has_made_is_in_nobodys_way() {
+    let mut facts = sound();
+    let of_release_7 =
+        "greenlight release 7 3f9c2ab of backend on green by Linear10PercentEvery10Minutes attempt 1"
+            .parse()
+            .unwrap();
+    let ours = Deployment { description: Some(of_release_7), ..deployment(Creator::User) };
+    facts.services[0].active = Ok(Some(ours));
+    assert_eq!(findings(&facts), []);
+}
+
+#[test]
+fn a_deployment_of_the_open_release_is_in_nobodys_way_whatever_it_is_called() {
+    let mut facts = sound();
+    let mut ledger = Ledger::from_json(SHIFTING).unwrap();
+    let live = ledger.live.as_ref().unwrap().colour;
+    let running = deployment(Creator::User);
+    ledger.open.as_mut().unwrap().deployment = Some(running.id.clone());
+    let service = &mut facts.services[0];
+    service.rules.as_mut().unwrap().base = Routing::Divides(Weights::all_on(live));
+    (service.ledger, service.active) = (Ok(ledger), Ok(Some(running)));
+    assert_eq!(findings(&facts), []);
+}
+
+#[test]
+fn another_web_acl_than_the_stacks_keeps_nobody_out() {
+    let mut facts = sound();
+    facts.firewall.as_mut().unwrap().before = Ok(Some("shop".to_owned()));
+    let found = findings(&facts);
+    assert!(found.len() == 1 && found[0].says.contains("the web ACL shop, and not the stack's"), "{found:?}");
+}
+
+#[test]
+fn a_stack_that_was_never_made_has_failed() {
+    for status in ["CREATE_FAILED", "DELETE_FAILED"] {
+        let mut facts = sound();
+        facts.stack.as_mut().unwrap().status = status.to_owned();
+        let kinds: Vec<&str> = findings(&facts).iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, ["stack_failed"], "{status}");
+    }
+}
+
+#[test]
+fn aliases_differ_only_when_neither_tries_a_version() {
+    let mut facts = sound();
+    let aliases = facts.aliases.as_mut().unwrap();
+    aliases[1].version = "8".to_owned();
+    aliases[0].canary = Some(Canary { version: "8".to_owned(), percent: 90, published_at: None });
+    let kinds: Vec<&str> = findings(&facts).iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, ["canary_runs"]);
 }
 
 #[test]
@@ -307,8 +461,7 @@ fn what_cannot_be_looked_at_is_found_and_hides_nothing_else() {
 #[test]
 fn what_belongs_to_an_open_release_is_not_found() {
     let mut facts = sound();
-    let open = include_bytes!("../../../../../shared/release/tests/ledgers/schema-2/shifting.json");
-    let ledger = Ledger::from_json(open).unwrap();
+    let ledger = Ledger::from_json(SHIFTING).unwrap();
     let (live, open) = (ledger.live.clone().unwrap().colour, ledger.open.clone().unwrap());
     let service = &mut facts.services[0];
     service.ledger = Ok(ledger);
