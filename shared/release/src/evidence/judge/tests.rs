@@ -161,9 +161,13 @@ fn reports_that_contradict_cloudwatch_convict_nobody_and_are_named() {
 fn where_one_minute_is_told_otherwise_cloudwatch_convicts_in_all_of_them() {
     let bad = Count { arrived: 18, failed: 18, open: 0, total: 18 };
     let (mut counted, now) = reported(bad, answered(18, 18));
+    let told = counted.reports.values_mut().next().unwrap();
+    let blue = told.minutes[0].blue;
+    told.minutes =
+        (START + 1..=minute_of(now)).map(|minute| MinuteCount { minute, blue, green: bad }).collect();
     assert!(is_worse(&(counted.clone(), now)));
     // Somebody asks the instance itself, past the load balancer.
-    let odd = &mut counted.reports.values_mut().next().unwrap().minutes[0];
+    let odd = &mut counted.reports.values_mut().next().unwrap().minutes[1];
     odd.blue = Count { arrived: 500, total: 500, ..odd.blue };
     let Judgement::Worse(worse) = judged(&(counted, now)) else { panic!("stays") };
     assert_eq!((worse.failed, worse.live_requests), (18 * 5, 42 * 6), "by CloudWatch");
