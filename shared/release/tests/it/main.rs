@@ -5,5 +5,7 @@
 
 mod migrates;
 mod pass;
+mod policies;
 mod receipts;
 mod stored_ledgers;
+mod words;
