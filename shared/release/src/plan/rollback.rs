@@ -160,3 +160,6 @@ impl Planning<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@ use super::*;
 use crate::evidence::counted::{Order, Reported, Sum};
 use crate::evidence::{Count, MinuteCount, Published, PublishedMinute, Share};
 
+mod reported;
+mod stays;
+
 const START: i64 = 29_000_000;
 const GREEN: Colour = Colour::Green;
 
