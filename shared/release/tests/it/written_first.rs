@@ -9,10 +9,10 @@ use release::{
 use std::collections::BTreeMap;
 
 /// All is well, and AWS is as the ledger says: the release's rule gives green everything.
-fn seen(ledger: &Ledger, status: DeploymentStatus) -> Observation {
+pub(crate) fn seen(ledger: &Ledger, status: DeploymentStatus) -> Observation {
     let open = ledger.open.as_ref().unwrap();
     let deployment = Deployment {
-        id: DeploymentId("d-000000003".to_owned()),
+        id: open.deployment.clone().unwrap_or(DeploymentId("d-000000003".to_owned())),
         group: "shop-backend".to_owned(),
         status,
         creator: Creator::User,
@@ -40,7 +40,7 @@ fn planned(ledger: &Ledger, seen: &Observation) -> Plan {
     plan(ledger.clone(), seen, &super::pass::policy(), ledger.open.as_ref().unwrap().since)
 }
 
-fn words(actions: &[release::Action]) -> Vec<&'static str> {
+pub(crate) fn words(actions: &[release::Action]) -> Vec<&'static str> {
     actions.iter().map(release::Action::word).collect()
 }
 

@@ -3,6 +3,8 @@
 use super::forecasts::foretold;
 use super::story::Story;
 use release::evidence::{AtMax, Published, PublishedMinute, minute_of};
+use release::plan::{Window, reads};
+use release::{Colour, Creator, PerColour, ScalingProcess, TargetHealth, forecast_reads};
 use std::time::Duration;
 
 /// A service with so many requests in each minute of the last hour, all well, and nothing of a release for two minutes.
@@ -89,5 +91,76 @@ async fn the_first_share_is_the_settings_or_what_the_traffic_allows() {
         assert_eq!(steps, [(percent, 180), (90, 300)], "{strategy} at {rate}");
         let grows = told.steps[0].until.ends_with("it grows with what is proven");
         assert_eq!(grows, strategy == "evidence", "{}", told.steps[0].until);
+    }
+}
+
+/// A forecast looks at all that a release would meet, whatever the next pass needs.
+#[tokio::test]
+async fn a_forecast_reads_what_any_phase_would() {
+    let idle = with_traffic("evidence", 60).await;
+    let open = Story::shifting("evidence").await;
+    open.pass(Duration::from_secs(600));
+    assert!(
+        reads(&open.ledger(), &open.policy, open.now()).published.is_some(),
+        "a pass would read the counts"
+    );
+    for story in [idle, open] {
+        let told = forecast_reads(&story.ledger(), &story.policy, story.now());
+        assert!(told.active && told.rules && told.rule_owner && told.alarms && told.suspended);
+        assert_eq!(told.health, PerColour { blue: true, green: true });
+        let until = minute_of(story.now());
+        assert_eq!(told.week, Some(Window { from: until - 7 * 24 * 60, until }));
+        assert_eq!(told.published, None);
+    }
+}
+
+async fn at_rest(strategy: &str) -> Story {
+    let story = Story::with_live(strategy).await;
+    story.after(120).await;
+    story
+}
+
+#[tokio::test]
+async fn instances_that_are_not_there_are_doubts() {
+    let story = at_rest("AllAtOnce").await;
+    story.world.set_health(Colour::Green, TargetHealth::Gone);
+    let told = foretold(&story, None).await.doubts.join("; ");
+    assert!(
+        told.starts_with("no instance is in the target group of green: the release waits for one"),
+        "{told}"
+    );
+    let story = at_rest("AllAtOnce").await;
+    story.world.set_health(Colour::Blue, TargetHealth::Unhealthy);
+    let told = foretold(&story, None).await.doubts.join("; ");
+    assert!(told.contains("no instance is healthy on blue, which is live"), "{told}");
+}
+
+/// A deployment that is the release's own, and the processes that it suspends, are as they should be.
+#[tokio::test]
+async fn what_somebody_else_has_left_in_the_group_is_a_doubt() {
+    let story = at_rest("AllAtOnce").await;
+    story.world.world.suspend(&story.world.service, &[ScalingProcess::Terminate]);
+    let told = foretold(&story, None).await.doubts;
+    let left = "Auto Scaling's process Terminate is suspended, as a deployment that ended badly leaves it";
+    assert_eq!(told, [left]);
+    story.push(2).await;
+    assert!(story.world.is_deploying());
+    let told = foretold(&story, None).await.doubts;
+    assert_eq!(told, ["release 2 is open without traffic: it is given up for this one"]);
+    let story = at_rest("AllAtOnce").await;
+    let revision = super::story::upload(9).revision;
+    let id = story.world.world.add_deployment(&story.world.service, Creator::User, None, revision);
+    let told = foretold(&story, None).await.doubts.join("; ");
+    assert!(told.contains(&format!("deployment {id} of ")) && told.contains("is under way"), "{told}");
+}
+
+/// Four minutes are enough for an alarm to fire.
+#[tokio::test]
+async fn a_step_of_four_minutes_is_no_short_one() {
+    for (strategy, doubts) in
+        [("canary:10%:239s", 1), ("canary:10%:4m", 0), ("linear:20%:1m", 1), ("linear:20%:5m", 0)]
+    {
+        let told = foretold(&at_rest(strategy).await, None).await.doubts;
+        assert_eq!(told.len(), doubts, "{strategy}: {told:?}");
     }
 }

@@ -39,7 +39,7 @@ fn each_of_these_keeps_an_alarm_from_rolling_back() {
         ("nothing is live", |ledger| ledger.live = None),
         ("nothing ran before it", |ledger| ledger.previous = None),
         ("something else was installed there since", |ledger| {
-            ledger.previous.as_mut().unwrap().overwritten = true
+            ledger.previous.as_mut().unwrap().overwritten = true;
         }),
         ("a release is open", |ledger| {
             let stored = include_bytes!("../../../tests/ledgers/schema-3/installing.json");
@@ -56,7 +56,7 @@ fn each_of_these_keeps_an_alarm_from_rolling_back() {
         }),
         ("the window is over", |ledger| {
             let live = ledger.live.as_mut().unwrap();
-            live.since = live.since - SignedDuration::from_secs(1_800);
+            live.since -= SignedDuration::from_secs(1_800);
         }),
     ];
     let now = ledger().live.unwrap().since + SignedDuration::from_secs(60);
