@@ -346,12 +346,14 @@ fn the_next_ill_instance_is_replaced_when_the_pause_is_over() {
     }
 }
 
+/// What is so in a ledger that is not in the one that is stored.
+type Change = fn(&mut Ledger);
+
 /// Who waits while the base rule is elsewhere hears what to do, and nobody else is told anything.
 #[test]
 fn what_is_to_be_done_about_a_base_rule_is_told_to_who_waits_for_it() {
     let both = "set all weight of the base rule on green; or set all of it on blue and send rollback, which makes release 1 live where it is";
     let one = "set all weight of the base rule on green";
-    type Change = fn(&mut Ledger);
     let cases: [(Change, Option<&str>); 5] = [
         (|_| {}, None),
         (|ledger| ledger.unsettled = true, Some(both)),

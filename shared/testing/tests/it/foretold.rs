@@ -39,9 +39,12 @@ async fn how_long_a_proof_takes_is_foretold_by_the_traffic() {
     }
 }
 
+/// After how many minutes how many points are proven, if they ever are.
+type Proven = Option<(u64, &'static str)>;
+
 /// The strategy, the requests a minute, and after how many minutes how many points are proven: reckoned with the bets' formula by
 /// hand, a minute at a time, or ten where a minute has no whole request for the candidate.
-const TOLD: [(&str, u64, Option<(u64, &str)>); 12] = [
+const TOLD: [(&str, u64, Proven); 12] = [
     ("evidence", 2, None),
     ("evidence", 3, Some((30, "20"))),
     ("evidence", 4, Some((17, "20"))),

@@ -80,7 +80,7 @@ fn every_hook_hears_what_its_phase_allows() {
     let ledgers = ledgers();
     for (who, asker) in askers() {
         for event in EVENTS {
-            let mut heard: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            let mut by_answer: BTreeMap<String, Vec<&str>> = BTreeMap::new();
             for (name, ledger) in &ledgers {
                 let hears = |seconds, healthy| {
                     let now = drains_from(ledger).checked_add(SignedDuration::from_secs(seconds)).unwrap();
@@ -101,10 +101,10 @@ fn every_hook_hears_what_its_phase_allows() {
                         write!(all, "\n    {when}: {other}").unwrap();
                     }
                 }
-                heard.entry(all).or_default().push(name);
+                by_answer.entry(all).or_default().push(name);
             }
             writeln!(table, "{who} in {event}").unwrap();
-            for (answer, names) in heard {
+            for (answer, names) in by_answer {
                 writeln!(table, "  {answer}\n      <- {}", names.join(", ")).unwrap();
             }
         }
