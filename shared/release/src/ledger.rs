@@ -363,6 +363,8 @@ fn push<T>(remembered: &mut Vec<T>, item: T) {
 mod tests {
     use super::*;
 
+    mod rejected;
+
     #[test]
     fn a_service_name_becomes_part_of_other_names_and_is_narrow() {
         for bad in ["", "Backend", "9lives", "a_b", &"a".repeat(33)] {

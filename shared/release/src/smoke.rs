@@ -161,6 +161,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    mod shown;
+
     fn id(name: &str) -> InstanceId {
         InstanceId(name.to_owned())
     }

@@ -362,6 +362,8 @@ impl MinuteSum {
 mod tests {
     use super::*;
 
+    mod kept;
+
     #[test]
     fn every_step_of_the_longest_strategy_is_remembered() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();

@@ -74,3 +74,6 @@ impl Minutes {
         of.refused.min(of.requests.saturating_sub(of.failed).saturating_sub(of.answered))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,3 +201,6 @@ impl Planning<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

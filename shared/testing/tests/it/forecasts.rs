@@ -4,7 +4,7 @@ use super::story::Story;
 use greenlight::reconcile::observe;
 use release::{AlarmState, Colour, Forecast, ReleaseNumber, forecast_reads};
 
-async fn foretold(story: &Story, number: Option<u64>) -> Forecast {
+pub(crate) async fn foretold(story: &Story, number: Option<u64>) -> Forecast {
     let (ledger, now) = (story.ledger(), story.now());
     let seen = observe(&*story.world.ports(), &ledger, forecast_reads(&ledger, &story.policy, now)).await;
     Forecast::of(&ledger, &seen, &story.policy, number.map(ReleaseNumber), now)

@@ -163,3 +163,19 @@ async fn a_rule_is_made_up_for_only_while_the_base_rule_is_on_live() {
     story.world.end_newest(DeploymentStatus::Stopped);
     assert_eq!(story.world.told(&upload(3).revision), None);
 }
+
+/// One that was not created yet is waited for: behind its own rule a rollback has a way back, by the base rule alone it has none.
+#[tokio::test]
+async fn a_rollback_whose_rule_is_late_leaves_the_base_rule_where_it_is() {
+    let story = Story::with_two().await;
+    story.refuses(&["create_release_rule"], Class::Transient);
+    story.say(Command::Rollback).await;
+    story.after(MINUTE).await;
+    assert!(story.world.rules().base.are_all_on(Colour::Green) && story.world.rules().release.is_none());
+    assert_eq!(story.phase(), "baking");
+    story.world.expect_faults(&[]);
+    story.after(5).await;
+    let rules = story.world.rules();
+    assert!(rules.base.are_all_on(Colour::Green), "{}", rules.base);
+    assert!(rules.release.is_some_and(|rule| rule.weights.are_all_on(Colour::Blue)));
+}

@@ -5,6 +5,9 @@ use crate::evidence::Week;
 use crate::evidence::counted::{Order, Reported, Sum};
 use crate::evidence::{Count, MinuteCount, Published, PublishedMinute, Share};
 
+mod reported;
+mod stays;
+
 const START: i64 = 29_000_000;
 const GREEN: Colour = Colour::Green;
 

@@ -4,6 +4,8 @@ use proptest::prelude::{Strategy, any, prop_assert, proptest};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+mod guards;
+
 /// A row with one share.
 fn row(share: f64, requests: u64, candidate: u64, candidate_failed: u64, live_failed: u64) -> Row {
     Row { lowest: share, highest: share, requests, candidate, candidate_failed, live_failed }

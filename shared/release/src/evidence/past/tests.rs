@@ -1,6 +1,8 @@
 use super::*;
 use crate::evidence::Published;
 
+mod reference;
+
 /// Whether a minute of the week is bad, and how many requests came in it; minute 0 is a week ago.
 fn week(now: i64, of: impl Fn(i64) -> (u64, u64)) -> Vec<PublishedMinute> {
     (now - 7 * DAY..now)

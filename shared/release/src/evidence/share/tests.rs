@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::{prop_assert, proptest};
 
+mod limits;
+
 fn stake(rate: u64, reported: bool) -> Stake {
     Stake { harm: 10, rate: Some(rate), reported }
 }
