@@ -422,6 +422,7 @@ fn perform(world: &mut World, action: &Action, wrong: Option<Wrong>) -> Result<O
             world.rule.take_if(|known| known.arn() == *rule);
         }
         Action::SetBaseWeights { weights } => world.base = *weights,
+        Action::SetAlarm { colour, .. } => world.set_by_hand(*colour),
         Action::StopDeployment { id } => world.stop(id),
         Action::ReplaceInstance { instance } => world.replace(instance),
         Action::TellVerdict { revision, verdict } => {

@@ -122,7 +122,7 @@ impl Model for Exploration {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let rules: [fn(&Self, &World) -> bool; 18] = [
+        let rules: [fn(&Self, &World) -> bool; 21] = [
             holds::<0>,
             holds::<1>,
             holds::<3>,
@@ -141,6 +141,9 @@ impl Model for Exploration {
             holds::<18>,
             holds::<20>,
             holds::<21>,
+            holds::<22>,
+            holds::<23>,
+            holds::<24>,
         ];
         let stepwise = Rule::ALL.into_iter().filter(|rule| !rule.is_of_rest());
         let mut properties: Vec<_> =
@@ -215,6 +218,7 @@ const COMMANDS: &[Step] = &[
 const OTHER_HANDS: &[Step] =
     &[Step::StopByHand, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
 const ALARM: &[Step] = &[Step::Alarm(Colour::Green, true)];
+const DRILL: &[Step] = &[Step::Say(Command::Drill)];
 const UPDATE: &[Step] = &[Step::StackUpdate];
 const BREAKS: &[Step] = &[
     Step::Breaks(Breakage::Reads(Blind::Deployment)),
@@ -295,6 +299,7 @@ pub const CI: &[Scenario] = &[
         inputs: 1,
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)
     },
+    Scenario { inputs: 1, faults: 1, ..scenario("a drill, one fault", Start::OneLive, None, DRILL) },
     // The counts are fine for so long that they almost decide.
     Scenario {
         pace: Pace::Evidence,

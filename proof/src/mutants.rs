@@ -3,6 +3,8 @@
 //! Each is a wrapper around a production function: it bends what goes in or what comes out. Production has no
 //! switches for it.
 
+mod drills;
+
 use crate::evidence;
 use crate::machine::Machine;
 use crate::safety::Rule;
@@ -119,6 +121,11 @@ pub const ALL: &[Mutant] = &[
     mutant("asks for a rule that is refused for ever", |machine| machine.decisions.plan = asks_for_ever),
     mutant("opens releases without their gate", |machine| machine.decisions.plan = has_no_gate),
     mutant("takes a gate's silence for yes", |machine| machine.decisions.plan = takes_silence_for_yes),
+    mutant("gives a drill weight", |machine| machine.decisions.plan = drills::gives_a_drill_weight),
+    mutant("drills while a rollback may be needed", |machine| {
+        machine.decisions.plan = drills::drills_too_early;
+    }),
+    mutant("obeys no alarm without weight", |machine| machine.decisions.plan = drills::obeys_no_drill),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
     of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
     of_judge("goes on at any traffic as though little were at stake", |machine| {

@@ -85,7 +85,7 @@ fn held(open: &Open) -> (Duration, u8) {
             (hold, percent(&open.strategy, shift.step + 1))
         }
         Phase::Baking(_) => (open.bake, 100),
-        Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => (Duration::ZERO, 0),
+        Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling => (Duration::ZERO, 0),
     }
 }
 
@@ -153,6 +153,8 @@ pub fn decided(world: &mut World, policy: &Policy, seen: &Observation, ledger: &
     candidate_returns(world, seen, ledger, plan);
     worse_returns(world, seen, ledger, plan);
     alarm_rolls_back(world, policy, seen, ledger, plan);
+    drill_waits(world, policy, ledger, plan);
+    drill_is_obeyed(world, seen, ledger, plan);
 }
 
 /// A pass that sees a candidate with weight, whose alarm fires, takes its weight in this very pass. Not once CodeDeploy
@@ -219,6 +221,31 @@ pub fn pause_holds(world: &mut World, plan: &Plan, colour: Colour) {
         && open.is_some_and(|open| open.rolls_back.is_none() && !matches!(open.phase, Phase::Promoting(_)))
     {
         world.break_rule(Rule::PauseHolds);
+    }
+}
+
+/// A drill replaces what the idle colour runs: not while an alarm of what went live lately, or an operator, may need it.
+fn drill_waits(world: &mut World, policy: &Policy, ledger: &Ledger, plan: &Plan) {
+    let begins = plan.ledger.open.as_ref().filter(|open| open.purpose == Purpose::Drill);
+    let Some(open) = begins.filter(|_| ledger.open.is_none()) else { return };
+    let runs = ledger.previous.as_ref().is_some_and(|previous| !previous.overwritten);
+    let lately = ledger.live.as_ref().is_none_or(|live| {
+        let live_for = Duration::try_from(open.opened_at.duration_since(live.since));
+        live_for.unwrap_or_default() < policy.rollback_window
+    });
+    if ledger.pending.is_some() || ledger.rollback || ledger.paused || runs && lately {
+        world.break_rule(Rule::DrillIsHarmless);
+    }
+}
+
+/// A pass that sees the rule of an installed drill, and the alarm fire that it has set, takes the drill back.
+fn drill_is_obeyed(world: &mut World, seen: &Observation, ledger: &Ledger, plan: &Plan) {
+    let Some(open) = ledger.open.as_ref().filter(|open| open.phase == Phase::Drilling) else { return };
+    let rule = seen.rules.known().and_then(|rules| rules.release.as_ref());
+    let stands = rule.is_some_and(|rule| open.rule.as_ref() == Some(&rule.arn));
+    let goes_back = plan.ledger.open.as_ref().is_none_or(|open| matches!(open.phase, Phase::Returning(_)));
+    if open.alarm_set.is_some() && stands && fires(seen, open.colour) && !goes_back {
+        world.break_rule(Rule::DrillIsObeyed);
     }
 }
 

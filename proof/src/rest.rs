@@ -212,7 +212,7 @@ fn restless(world: &World, waits_for_an_operator: bool) -> Option<String> {
     if waits_for_an_operator {
         return None;
     }
-    if ledger.pending.is_some() || ledger.rollback {
+    if ledger.pending.is_some() || ledger.rollback || ledger.drill.is_some() {
         return Some("what waits is never begun".to_owned());
     }
     if world.deployments.iter().any(|deployed| deployed.status == DeploymentStatus::Active) {

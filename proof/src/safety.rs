@@ -67,11 +67,15 @@ pub enum Rule {
     WorseReturns,
     /// No weight, and no success, before the gate has said yes to it.
     GateFirst,
+    /// A drill has no weight, and begins only where no way back needs the version that it replaces.
+    DrillIsHarmless,
+    /// A pass that sees what a drill's alarm did takes the drill back.
+    DrillIsObeyed,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -95,6 +99,8 @@ impl Rule {
         Self::ProvenFirst,
         Self::WorseReturns,
         Self::GateFirst,
+        Self::DrillIsHarmless,
+        Self::DrillIsObeyed,
     ];
 
     /// Whether it is judged only when a state is left alone.
@@ -129,6 +135,10 @@ impl Rule {
             Self::PauseHolds => "while paused nothing is raised",
             Self::BlindReturns => "a candidate that nobody can see loses its weight in time",
             Self::ProvenFirst => "by evidence nothing goes on before it is proven or its time is over",
+            Self::DrillIsHarmless => {
+                "a drill has no weight, and begins only where no way back needs its colour"
+            }
+            Self::DrillIsObeyed => "a pass that sees what a drill's alarm did takes the drill back",
             Self::GateFirst => "no weight and no success before the gate has said yes to it",
             Self::WorseReturns => "a pass that sees a candidate fail what live answers takes its weight",
             Self::StepHeld => "each weight is held for its step, and the last one for the bake",
@@ -547,6 +557,20 @@ pub fn obeyed(world: &mut World, input: Input, before: &Ledger) {
     };
     if let Some(number) = again {
         world.history.asked_again.push(number);
+    }
+}
+
+/// Judges the rule that stands, whatever the ledger says: one that was made for a drill gives its colour nothing.
+pub fn of_drills(world: &mut World) {
+    let Some(rule) = world.rule else { return };
+    let drills = |opened: &Opened| {
+        opened.description.purpose == Purpose::Drill
+            && (opened.description.number, opened.description.attempt)
+                == (rule.owner.number, rule.owner.attempt)
+            && rule.weights.of(opened.description.colour) > 0
+    };
+    if world.history.opened.iter().any(drills) {
+        world.break_rule(Rule::DrillIsHarmless);
     }
 }
 

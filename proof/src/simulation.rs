@@ -19,6 +19,9 @@ const BY_EVIDENCE: u64 = 6;
 /// Of so many schedules one has a gate.
 const GATED: u64 = 7;
 
+/// Of so many schedules one has an operator who holds drills.
+const DRILLED: u64 = 5;
+
 /// Random numbers (splitmix64: Steele, Lea, Flood 2014).
 #[derive(Debug, Clone, Copy)]
 pub struct Dice(u64);
@@ -83,7 +86,7 @@ fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
     let setting = schedule.setting(machine);
     let mut world = schedule.world();
     for _ in 0..STEPS {
-        let step = choose(&mut dice, &setting, &world, wildness);
+        let step = choose(&mut dice, &setting, &world, wildness, seed.is_multiple_of(DRILLED));
         let Some(next) = setting.apply(&world, step) else { continue };
         schedule.steps.push(step);
         world = next;
@@ -100,7 +103,7 @@ pub fn first_failure(seeds: impl Iterator<Item = u64>, machine: Machine) -> Opti
     seeds.into_iter().find_map(|seed| run(seed, machine))
 }
 
-fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) -> Step {
+fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize, drills: bool) -> Step {
     let roll = dice.below(100);
     // What the counts prove takes many minutes.
     let by_evidence = setting.policy.strategy.by_evidence().is_some();
@@ -116,6 +119,9 @@ fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) ->
     }
     if by_evidence && dice.below(20) == 0 {
         return Step::Counts(dice.pick(&Counts::ALL));
+    }
+    if drills && world.ledger_or_new().open.is_none() && dice.below(6) == 0 {
+        return Step::Say(Command::Drill);
     }
     if world.gate.is_some() && dice.below(12) == 0 {
         return Step::Gate(dice.pick(&[Gate::Yes, Gate::Yes, Gate::No, Gate::Nonsense, Gate::Silence]));

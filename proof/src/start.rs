@@ -125,6 +125,7 @@ impl Start {
             firing: PerColour::default(),
             ok_since: PerColour::default(),
             silent: PerColour::default(),
+            by_hand: PerColour::default(),
             breakage: None,
             counts: Counts::default(),
             gate: None,

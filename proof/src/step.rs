@@ -252,7 +252,10 @@ impl Setting {
                 let id = world.id_of(index);
                 world.stop(&id);
             }
-            Step::Alarm(colour, fires) => world.set_alarm(colour, fires),
+            Step::Alarm(colour, fires) => {
+                *world.by_hand.of_mut(colour) = false;
+                world.set_alarm(colour, fires);
+            }
             Step::Health(colour, healthy) => set_health(&mut world, colour, healthy)?,
             Step::Leaves => leaves(&mut world)?,
             Step::Joins => world.join()?,
@@ -265,6 +268,7 @@ impl Setting {
         if self.policy.drain.is_zero() {
             world.history.weightless = PerColour::default();
         }
+        safety::of_drills(&mut world);
         safety::at_idle(&mut world);
         Some(world)
     }
@@ -292,6 +296,7 @@ impl Setting {
 
     fn tick(&self, world: &mut World) {
         world.tick += 1;
+        world.evaluate();
         for slot in world.passes.iter_mut() {
             *slot = slot.take().and_then(|running| running.after_a_tick()).map(Kept::new);
         }

@@ -119,6 +119,7 @@ fn described(action: &Action) -> String {
         Action::DeleteReleaseRule { rule } => format!("deletes {rule}"),
         Action::CreateReleaseRule { live, .. } => format!("creates the release's rule, all on {live}"),
         Action::CreateDeployment { description, .. } => format!("creates a deployment: {description}"),
+        Action::SetAlarm { alarm, .. } => format!("sets {alarm}"),
         Action::StopDeployment { id } => format!("stops {id}"),
         Action::ReplaceInstance { instance } => format!("replaces {instance}"),
         Action::ResumeProcesses { .. } => "resumes Auto Scaling".to_owned(),

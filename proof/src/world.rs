@@ -51,6 +51,8 @@ pub struct World {
     pub ok_since: PerColour<Option<u16>>,
     /// Which colours' alarms have no data.
     pub silent: PerColour<bool>,
+    /// Which colours' alarms a drill has set: they are evaluated anew in the next tick.
+    pub by_hand: PerColour<bool>,
     /// What goes wrong until it is mended.
     pub breakage: Option<Breakage>,
     /// What CloudWatch says of requests.
@@ -402,6 +404,23 @@ impl World {
     fn ok_since(&self) -> BTreeMap<String, Timestamp> {
         let since = |colour: &Colour| Some((format!("{colour}-errors"), at((*self.ok_since.of(*colour))?)));
         Colour::BOTH.iter().filter_map(since).collect()
+    }
+
+    /// A drill sets a colour's alarm, if it does not fire already.
+    pub fn set_by_hand(&mut self, colour: Colour) {
+        if !*self.firing.of(colour) {
+            self.set_alarm(colour, true);
+            *self.by_hand.of_mut(colour) = true;
+        }
+    }
+
+    /// CloudWatch evaluates the alarms that were set: nothing of what they measure is bad.
+    pub fn evaluate(&mut self) {
+        for colour in Colour::BOTH {
+            if std::mem::take(self.by_hand.of_mut(colour)) {
+                self.set_alarm(colour, false);
+            }
+        }
     }
 
     /// An alarm begins to fire, or ceases to.

@@ -124,6 +124,15 @@ pub trait Alarms: Sync {
     /// Every configured alarm of both colours, in one call. An alarm that does not exist is `Missing`.
     fn alarm_states(&self, service: &ServiceName)
     -> impl Future<Output = PortResult<release::Alarms>> + Send;
+
+    /// Sets this alarm of this colour to `ALARM`, for a drill. It holds until the alarm is evaluated next. An alarm that is not
+    /// the colour's is refused.
+    fn set_alarm(
+        &self,
+        service: &ServiceName,
+        colour: Colour,
+        alarm: &str,
+    ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// The requests that both colours of a service got.

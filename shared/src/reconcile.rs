@@ -316,6 +316,7 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
             }
             Action::DeleteReleaseRule { rule } => ports.delete_release_rule(service, rule).await?,
             Action::SetBaseWeights { weights } => ports.set_base_weights(service, *weights).await?,
+            Action::SetAlarm { colour, alarm } => ports.set_alarm(service, *colour, alarm).await?,
             Action::StopDeployment { id } => ports.stop_deployment(id).await?,
             Action::ReplaceInstance { instance } => ports.replace(service, instance).await?,
             Action::ResumeProcesses { processes } => ports.resume(service, processes).await?,

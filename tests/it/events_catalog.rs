@@ -135,6 +135,7 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
         Command::Abort,
         Command::Rollback,
         Command::Retry,
+        Command::Drill,
         Command::Status,
     ];
     for (name, payload) in samples("lifecycle") {
@@ -148,6 +149,7 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),
             _ if name == "command-unknown-service" => "Status for billing".to_owned(),
             _ if name == "command-freeze-of-all" => "freeze of all".to_owned(),
+            _ if name == "command-drill-of-all" => "Drill for all, DrillSchedule".to_owned(),
             _ if name == "command-thaw-of-all" => "thaw of all".to_owned(),
             _ if name == "command-status-of-all" => "Status for all".to_owned(),
             _ if name == "command-abort-with-a-reason" => {

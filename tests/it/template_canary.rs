@@ -207,6 +207,17 @@ fn events_come_by_the_operators_alias_which_has_the_permission_and_the_failure_q
         assert_eq!(permission["FunctionName"], alias, "{id}");
         assert_eq!(permission["SourceArn"], json!(format!("{id}.Arn")), "{id}");
     }
+    let drill = "LifecycleFunctionDrill";
+    assert!(!template.of_type("AWS::Events::Rule").contains_key(drill), "none by default");
+    let drills = Template::with("template.yaml", &[("DrillSchedule", "cron(0 9 ? * MON#1 *)")]);
+    let (rule, permission) = (drills.resource(drill), drills.resource(&format!("{drill}Permission")));
+    assert_eq!(rule.properties()["Targets"][0]["Arn"], alias);
+    assert_eq!(permission.properties()["FunctionName"], alias);
+    assert_eq!(permission.properties()["SourceArn"], json!(format!("{drill}.Arn")));
+    let sample = std::fs::read(root().join("events/lifecycle/command-drill-of-all.json")).unwrap();
+    let input: Value =
+        serde_json::from_str(rule.properties()["Targets"][0]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(input, serde_json::from_slice::<Value>(&sample).unwrap());
     for (id, configured) in template.of_type("AWS::Lambda::EventInvokeConfig") {
         let properties = configured.properties();
         let is_lifecycles = properties["FunctionName"] == json!("LifecycleFunction");

@@ -194,6 +194,7 @@ impl Service {
             rule: Some(rule()),
             rule_refused: None,
             missing_since: None,
+            alarm_set: None,
             targets: vec![instance()],
             phase: Phase::Shifting(Shift::default()),
             since: now,

@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod doctor;
+mod drill;
 mod explain;
 mod firewall;
 mod logs;
@@ -63,6 +64,13 @@ pub(crate) enum Operator {
     Rollback(Stated),
     /// Makes one more attempt with the last rejected release.
     Retry(Change),
+    /// Plays the way back with the live version, without users, and says how long it took.
+    ///
+    /// The live release is installed once more, on the idle colour, and gets no traffic. An alarm of that colour is set, and has
+    /// to be obeyed. What ran there, the previous version, is replaced and taken down: from then on a rollback to it takes an
+    /// installation. Ends with 0 when the drill has passed, 1 when it is refused, given up or failed, and 3 when nobody can be
+    /// asked.
+    Drill(drill::Arguments),
     /// Lets no release open for a time. What is open goes on, uploads wait, rollbacks do not.
     Freeze(Freeze),
     /// Ends a freeze.
@@ -237,6 +245,7 @@ impl Operator {
             Self::Abort(stated) => stated.send(Command::Abort).await,
             Self::Rollback(stated) => stated.send(Command::Rollback).await,
             Self::Retry(change) => change.send(Command::Retry).await,
+            Self::Drill(arguments) => arguments.run().await,
             Self::Freeze(freeze) => freeze.send().await,
             Self::Thaw(wide) => wide.say(json!({ "command": "thaw" })).await,
             Self::Explain(arguments) => arguments.run(),
@@ -275,7 +284,11 @@ impl Wide {
 impl Stated {
     /// Without a reason it is what every version of the functions understands.
     async fn send(&self, command: Command) -> anyhow::Result<ExitCode> {
-        let Self { change, reason, by } = self;
+        self.change.say(self.payload(command)).await
+    }
+
+    fn payload(&self, command: Command) -> Value {
+        let Self { reason, by, .. } = self;
         let mut payload = json!({ "command": command });
         if let Some(reason) = reason {
             payload["reason"] = json!(reason);
@@ -283,7 +296,7 @@ impl Stated {
                 payload["by"] = json!(by);
             }
         }
-        change.say(payload).await
+        payload
     }
 }
 

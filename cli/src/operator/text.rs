@@ -59,6 +59,9 @@ pub(crate) fn status(shown: &Shown) -> String {
             lines.push(format!("         its object could not be told: {why}"));
         }
     }
+    if let Some(drilled) = &ledger.drilled {
+        lines.push(format!("  drill  {}: {drilled}", drilled.closed_at.strftime("%Y-%m-%d %H:%M UTC")));
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -84,6 +87,7 @@ fn runs(colour: Colour, ledger: &Ledger, now: Timestamp) -> String {
         let intended = open.intended_percent();
         let purpose = match open.purpose {
             Purpose::Release | Purpose::Settle => "",
+            Purpose::Drill => ", a drill,",
             Purpose::Rollback => ", a rollback,",
         };
         return format!(
@@ -147,6 +151,7 @@ pub(super) fn named(purpose: Purpose) -> &'static str {
         Purpose::Release => "release",
         Purpose::Rollback => "the rollback to release",
         Purpose::Settle => "the settling of release",
+        Purpose::Drill => "the drill with release",
     }
 }
 

@@ -126,6 +126,64 @@ fn a_command_that_means_nothing_now_ends_with_one_and_what_is_so_already_with_no
     assert_eq!((said.as_str(), code), ("it is so already: already paused\n", Some(0)));
 }
 
+/// A ledger of the newest format, as it is stored.
+const IDLE: &str = include_str!("../../../shared/release/tests/ledgers/schema-3/idle.json");
+const INSTALLING: &str = include_str!("../../../shared/release/tests/ledgers/schema-3/installing.json");
+
+/// The functions that begin a drill, and the record of it that they show afterwards.
+fn drilling(drilled: &Value) -> StubAws {
+    let mut begun: Value = serde_json::from_str(INSTALLING).unwrap();
+    begun["open"]["purpose"] = json!("drill");
+    let mut ended: Value = serde_json::from_str(IDLE).unwrap();
+    ended["drilled"] = json!({
+        "number": 1, "attempt": 2, "deployment": "d-2", "opened_at": begun["open"]["opened_at"],
+        "closed_at": "2026-01-01T09:00:00Z", "alarm": "shop.backend-green-errors",
+    });
+    for (name, value) in drilled.as_object().unwrap() {
+        ended["drilled"][name] = value.clone();
+    }
+    let told = json!({"changed": true, "refused": false, "says": "a drill: release 1 is installed once more", "ledger": begun});
+    let later = json!({"service": "backend", "ledger": ended});
+    let answers = [told, later].map(|answer| Answer::with("200 OK", "", answer.to_string()));
+    StubAws::prepared(vec![("/invocations", answers.to_vec())])
+}
+
+#[test]
+fn a_drill_is_followed_to_its_end_and_both_times_are_said() {
+    let times = json!({"ended": "passed", "rule_gone_after": "1s 200ms", "as_before_after": "6s"});
+    let aws = drilling(&times);
+    let (said, beside, code) = run(&aws, &["drill", "backend"]);
+    assert_eq!(
+        (said.as_str(), beside.as_str(), code),
+        (
+            "a drill: release 1 is installed once more\nthe drill with release 1 passed; from the setting of alarm \
+             shop.backend-green-errors the rule was gone after 1.2 s, and all was as before after 6.0 s\n",
+            "installing\n",
+            Some(0)
+        )
+    );
+    let sent: Vec<Value> =
+        aws.asked().iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect();
+    assert_eq!(sent[0], json!({"command": "drill", "service": "backend"}));
+    assert_eq!(sent[1], json!({"command": "status", "service": "backend"}));
+    let (said, _, code) = run(&drilling(&times), &["drill", "backend", "--output", "json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["drilled"]["ended"], code), (&json!("passed"), Some(0)));
+}
+
+#[test]
+fn a_drill_that_fails_is_told_by_the_exit_code_and_one_that_is_refused_is_not_followed() {
+    let failed = drilling(&json!({"ended": "failed", "why": "its alarm cannot be set: no"}));
+    let (said, _, code) = run(&failed, &["drill", "backend"]);
+    assert!(said.contains("the drill with release 1 failed: its alarm cannot be set: no"), "{said}");
+    assert_eq!(code, Some(1));
+    let refused =
+        answering(&json!({"changed": false, "refused": true, "says": "no drill: paused: say resume first"}));
+    let (said, _, code) = run(&refused, &["drill", "backend"]);
+    assert_eq!((said.as_str(), code), ("nothing was changed: no drill: paused: say resume first\n", Some(1)));
+    assert_eq!(refused.asked().len(), 1);
+}
+
 #[test]
 fn what_a_function_cannot_do_is_said_in_its_own_words() {
     let failed = json!({"errorType": "permanent", "errorMessage": "there is no service \"bakcend\": use one of backend"});

@@ -191,6 +191,9 @@ struct Commanded {
     command: Command,
     reason: Option<String>,
     by: Option<String>,
+    /// Of a drill alone, for its schedule.
+    #[serde(default)]
+    all: bool,
     #[serde(default)]
     dry_run: bool,
 }
@@ -207,7 +210,7 @@ impl Commanded {
             return Err(EventError::Malformed {
                 kind: COMMAND.name,
                 path: path.to_owned(),
-                detail: "only pause, abort and rollback take a reason".to_owned(),
+                detail: "only pause, abort, rollback and drill take a reason".to_owned(),
                 sample: "command-abort-with-a-reason.json",
             });
         }
@@ -377,7 +380,19 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
     if payload.get("command").is_some() {
         let commanded: Commanded = COMMAND.read(payload, payload).map_err(naming_every_command)?;
         let said = commanded.said()?;
-        let Commanded { service, command, dry_run, .. } = commanded;
+        let Commanded { service, command, all, dry_run, .. } = commanded;
+        if command == Command::Drill {
+            let service = COMMAND.one_or_all(service, all)?;
+            return Ok(Event::Command { service, command, said, dry_run });
+        }
+        if all {
+            return Err(EventError::Malformed {
+                kind: COMMAND.name,
+                path: "all".to_owned(),
+                detail: "of the commands that say no more than a service only drill takes it".to_owned(),
+                sample: "command-drill-of-all.json",
+            });
+        }
         if service.is_none() && command != Command::Status {
             return Err(EventError::Lacks { kind: COMMAND.name, member: "service", sample: COMMAND.sample });
         }

@@ -15,8 +15,8 @@ use release::evidence::{Report, ReportError};
 use release::{
     Answer, Asker, Command, CommandAnswer, Forecast, InstanceId, Ledger, PerColour, Policy, Question, Reads,
     ReleaseNumber, ServiceName, SmokeError, SmokeReport, Statement, Status, Stranger, Summary, TargetHealth,
-    Wake, accept_command_with, accept_freeze, accept_thaw, answer, choose_migrator, forecast_reads, plan,
-    reads, wait_for_migrator, wait_for_newer,
+    Wake, accept_command_with, accept_drill, accept_freeze, accept_thaw, answer, choose_migrator,
+    forecast_reads, plan, reads, wait_for_migrator, wait_for_newer,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -75,6 +75,12 @@ async fn act(
                 "answered a hook"
             );
             Ok(json!(heard))
+        }
+        Event::Command { service, command: Command::Drill, said, dry_run } => {
+            let (policy, now) = (&settings.policy, clock.now());
+            let accept = move |ledger: &Ledger| accept_drill(ledger, policy, said.as_ref(), now);
+            let order = Order::new("drill", accept);
+            obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
         }
         Event::Command { service, command, said, dry_run } => {
             let order = Order::plain(command, said);

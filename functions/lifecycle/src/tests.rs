@@ -20,6 +20,7 @@ use testing::{self, At, FaultAt, Faulty, Kind, World};
 
 mod alias;
 mod all;
+mod drill;
 mod gate;
 mod hook_execution;
 mod page;

@@ -13,6 +13,8 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::AdoptsRollback { .. }
         | Reason::CreatesRule
         | Reason::CreatesDeployment
+        | Reason::DrillNotHeld { .. }
+        | Reason::DrillEnded { .. }
         | Reason::FixForward { .. }
         | Reason::NotCounted { .. }
         | Reason::DeletesReleaseRule
@@ -30,6 +32,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::NotProven { .. }
         | Reason::WaitsForGate { .. }
         | Reason::WaitsForCodeDeploy
+        | Reason::AlarmSet { .. }
         | Reason::WaitsForReturn { .. } => Tone::Waits,
         Reason::RepairsBaseRule
         | Reason::Replaces { .. }
@@ -39,6 +42,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::Promotes
         | Reason::MovesBaseRule
         | Reason::TriesAgain { .. }
+        | Reason::Drills { .. }
         | Reason::Settles => Tone::Step,
         Reason::WentLive | Reason::Settled => Tone::Good,
         Reason::NewerLedger { .. }
@@ -168,6 +172,8 @@ fn because(cause: &ReturnCause) -> String {
             format!("{} joined without it", counted(*instances, "instance"))
         }
         ReturnCause::Gate { before, said } => format!("the gate gave no yes before {before}: {said}"),
+        ReturnCause::Drilled { alarm } => format!("alarm {alarm}, which the drill has set, fired"),
+        ReturnCause::DrillFailed { detail } => format!("the drill failed: {detail}"),
         ReturnCause::Aborted => "an operator gave it up".to_owned(),
         ReturnCause::Superseded { by } => format!("release {by} is newer"),
         ReturnCause::RuleDeleted => "its rule was deleted".to_owned(),

@@ -40,6 +40,7 @@ pub(crate) fn named(purpose: Purpose, number: ReleaseNumber) -> String {
         Purpose::Release => "Release",
         Purpose::Rollback => "Rollback to",
         Purpose::Settle => "Settling of",
+        Purpose::Drill => "Drill with release",
     };
     format!("{what} {number}")
 }

@@ -4,7 +4,7 @@
 //! moment after it, and given up when the topic could not be reached for some minutes.
 
 use crate::plan::schedule::since;
-use crate::{By, Exposure, Ledger, Past, Purpose, Reason, Verdict, statement};
+use crate::{By, Exposure, Ledger, Past, Phase, Purpose, Reason, Verdict, statement};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -77,7 +77,44 @@ impl Ledger {
                 *reason == Reason::WrongSettings
             }),
         ];
-        ended.chain(needs.into_iter().flatten()).collect()
+        let drill = self.of_drill(now);
+        ended.chain(drill).chain(needs.into_iter().flatten()).collect()
+    }
+
+    /// A drill that failed, or whose way back does not end. One that passed is no news.
+    fn of_drill(&self, now: Timestamp) -> Option<Announcement> {
+        let stuck = self.open.as_ref().filter(|open| {
+            let is_returning = matches!(open.phase, Phase::Returning(_));
+            open.purpose == Purpose::Drill && is_returning && since(open.since, now) >= LASTS
+        });
+        if stuck.is_some() {
+            let says = "the drill is taken back for more than five minutes; users see nothing of it, and no release opens".to_owned();
+            return Some(self.need("drill", "a drill does not end", says, now));
+        }
+        let drilled = self.drilled.as_ref()?;
+        let why = drilled.failure()?;
+        let (service, number) = (&self.service, drilled.number);
+        (SETTLED..=TRIED_FOR).contains(&since(drilled.closed_at, now)).then(|| Announcement {
+            key: format!("announced/{service}/drill-{}.json", drilled.closed_at.strftime("%Y%m%dT%H%M%SZ")),
+            headline: format!("{service} needs an operator: the drill failed, {why}"),
+            says: format!(
+                "{drilled}; users saw nothing of it, and a release that goes bad may not be taken back either"
+            ),
+            next: vec![
+                format!("greenlight logs {service}: what the functions decided"),
+                format!("greenlight drill {service}: once more, when that is mended"),
+            ],
+            thread: format!("{service}-drill-{number}"),
+            kind: "needs-operator",
+            purpose: Some(Purpose::Drill),
+            facts: BTreeMap::from([
+                ("service", service.to_string()),
+                ("release", number.to_string()),
+                ("attempt", drilled.attempt.to_string()),
+                ("closedAt", drilled.closed_at.to_string()),
+            ]),
+            exposure: None,
+        })
     }
 
     fn of_past(&self, past: &Past, now: Timestamp) -> Option<Announcement> {
@@ -123,7 +160,8 @@ impl Ledger {
                 reason,
                 vec![format!("greenlight status {service}"), "push again, which settles it".to_owned()],
             ),
-            (Purpose::Settle, _) => return None,
+            // A drill leaves a record of its own.
+            (Purpose::Settle | Purpose::Drill, _) => return None,
         };
         let mut facts = BTreeMap::from([
             ("service", service.to_string()),

@@ -1,7 +1,7 @@
 //! What an operator can say, with a defined answer in every phase.
 
-use crate::status;
-use crate::{Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{DrillAsked, Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{drill, status};
 use serde::{Deserialize, Serialize};
 
 /// An operator's command.
@@ -20,6 +20,8 @@ pub enum Command {
     Rollback,
     /// Try the last rejected release once more.
     Retry,
+    /// Play the way back with what is live, without users.
+    Drill,
     /// Change nothing, say how things are.
     Status,
 }
@@ -45,14 +47,16 @@ impl Command {
             Self::Abort => "abort",
             Self::Rollback => "rollback",
             Self::Retry => "retry",
+            Self::Drill => "drill",
             Self::Status => "status",
         }
     }
 
-    /// Whether a reason may be given with it: of what takes traffic away, or keeps it from a release.
+    /// Whether a reason may be given with it: of what takes traffic away, or keeps it from a release, and of a drill, whose
+    /// record says who held it.
     pub fn takes_a_reason(self) -> bool {
         match self {
-            Self::Pause | Self::Abort | Self::Rollback => true,
+            Self::Pause | Self::Abort | Self::Rollback | Self::Drill => true,
             Self::Resume | Self::Promote | Self::Retry | Self::Status => false,
         }
     }
@@ -78,6 +82,7 @@ pub fn accept_command_with(
         Command::Abort => abort(&mut next, said),
         Command::Rollback => rollback(&mut next, said),
         Command::Retry => retry(&mut next),
+        Command::Drill => drill(&mut next, said),
     };
     let changed = next != *ledger;
     let refused = taken.is_err();
@@ -91,6 +96,7 @@ type Taken = Result<String, String>;
 pub(crate) fn named(open: &Open) -> String {
     match open.purpose {
         Purpose::Settle => format!("the settling of release {}", open.upload.number),
+        Purpose::Drill => format!("the drill with release {}", open.upload.number),
         Purpose::Release | Purpose::Rollback => format!("{} {}", open.purpose.word(), open.upload.number),
     }
 }
@@ -209,6 +215,24 @@ fn rollback(next: &mut Ledger, said: Option<&Statement>) -> Taken {
             Ok(says)
         }
     }
+}
+
+/// What time says against it [`crate::accept_drill`] has asked, and the pass that begins it asks again.
+fn drill(next: &mut Ledger, said: Option<&Statement>) -> Taken {
+    if let Some(asked) = &mut next.drill {
+        note(&mut asked.said, said);
+        return Ok("a drill is asked for already".to_owned());
+    }
+    if let Some(open) = next.open.as_ref().filter(|open| open.purpose == Purpose::Drill) {
+        return Ok(format!("{} is {} already", named(open), open.phase.word()));
+    }
+    if let Some(why) = drill::against(next) {
+        return Err(format!("no drill: {why}"));
+    }
+    let Some(live) = &next.live else { return Err(format!("no drill: {}", drill::NOTHING_LIVE)) };
+    let says = drill::beforehand(live, next.previous.as_ref());
+    next.drill = Some(DrillAsked { said: said.cloned(), ..DrillAsked::default() });
+    Ok(says)
 }
 
 fn retry(next: &mut Ledger) -> Taken {

@@ -17,17 +17,21 @@ pub enum Purpose {
     Rollback,
     /// The live revision is deployed once more, so that new instances boot what carries traffic.
     Settle,
+    /// The live revision is deployed once more, and taken back by an alarm that Greenlight sets: a fire drill. It never gets
+    /// weight.
+    Drill,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Release, Self::Rollback, Self::Settle];
+    const ALL: [Self; 4] = [Self::Release, Self::Rollback, Self::Settle, Self::Drill];
 
-    /// `release`, `rollback` or `settle`.
+    /// `release`, `rollback`, `settle` or `drill`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Rollback => "rollback",
             Self::Settle => "settle",
+            Self::Drill => "drill",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is remembered of a service between two passes: one JSON object, replaced only by compare-and-swap.
 
+use crate::drill::{DrillAsked, Drilled};
 use crate::evidence::Watched;
 use crate::stored::{Aside, Schema, UnknownFields};
 use crate::{
@@ -234,6 +235,12 @@ pub struct Ledger {
     /// What was said with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_said: Option<Statement>,
+    /// The drill that an operator asked for. The next pass begins it or says why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillAsked>,
+    /// How the last drill went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drilled: Option<Box<Drilled>>,
     /// Until when an operator lets no release open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Freeze>,
@@ -295,6 +302,8 @@ impl Ledger {
             pause_said: None,
             rollback: false,
             rollback_said: None,
+            drill: None,
+            drilled: None,
             frozen: None,
             releases: Vec::new(),
             refused: Vec::new(),
@@ -322,7 +331,8 @@ impl Ledger {
     /// The number of an attempt for which no deployment and no rule exists yet.
     pub(super) fn next_attempt(&self, number: ReleaseNumber) -> u32 {
         let tried = self.releases.iter().filter(|past| past.upload.number == number).map(|past| past.attempt);
-        tried.max().unwrap_or(0) + 1
+        let drilled = self.drilled.iter().filter(|last| last.number == number).map(|last| last.attempt);
+        tried.chain(drilled).max().unwrap_or(0) + 1
     }
 
     /// Whether the last attempt of this release was rejected. Then it gets weight again only by `retry` or a new

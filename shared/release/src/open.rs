@@ -1,6 +1,7 @@
 //! The release that is under way: what belongs to the whole attempt, and what belongs to the phase that it is in.
 
 use crate::course::Course;
+use crate::drill::AlarmSet;
 use crate::evidence::{BadMinutes, Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
@@ -68,6 +69,9 @@ pub struct Open {
     /// The gate that it needs a yes of, twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+    /// Of a drill: the alarm that it has set, once that is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_set: Option<AlarmSet>,
     /// How it went so far.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub course: Aside<Course>,
@@ -75,7 +79,8 @@ pub struct Open {
     pub request: Option<Request>,
     /// Of a rollback: why what was live is put aside.
     pub rolls_back: Option<RollbackCause>,
-    /// What an operator said with the command that gives it up; of a rollback until then, with the one that asked for it.
+    /// What an operator said with the command that gives it up; of a rollback or a drill until then, with the one that asked
+    /// for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<Statement>,
     /// What another version wrote beside these.
@@ -138,6 +143,8 @@ pub enum Phase {
     Returning(Returning),
     /// The live revision is deployed once more on the idle colour, without shift.
     Settling,
+    /// A drill is installed: an alarm of its colour is set, and has to be obeyed. It has no weight, and no way to any.
+    Drilling,
 }
 
 /// One step of the strategy.
@@ -218,6 +225,7 @@ impl Phase {
             Self::Promoting(_) => "promoting",
             Self::Returning(_) => "returning",
             Self::Settling => "settling",
+            Self::Drilling => "drilling",
         }
     }
 
@@ -227,7 +235,7 @@ impl Phase {
             Self::Shifting(shift) => Some(&shift.trial),
             Self::Baking(trial) => Some(trial),
             Self::Promoting(promotion) => Some(&promotion.trial),
-            Self::Installing | Self::Returning(_) | Self::Settling => None,
+            Self::Installing | Self::Returning(_) | Self::Settling | Self::Drilling => None,
         }
     }
 
@@ -237,7 +245,7 @@ impl Phase {
             Self::Shifting(shift) => Some(&mut shift.trial),
             Self::Baking(trial) => Some(trial),
             Self::Promoting(promotion) => Some(&mut promotion.trial),
-            Self::Installing | Self::Returning(_) | Self::Settling => None,
+            Self::Installing | Self::Returning(_) | Self::Settling | Self::Drilling => None,
         }
     }
 
@@ -287,11 +295,15 @@ impl Open {
         self.request == Some(request)
     }
 
-    /// Whether a newer upload takes its place: it has no weight yet, and no operator asked for it.
+    /// Whether an upload takes its place: it is newer, this one has no weight yet, and no operator asked for it. A drill makes
+    /// room for any.
     pub fn yields_to(&self, newer: ReleaseNumber) -> bool {
+        if self.purpose == Purpose::Drill {
+            return !matches!(self.phase, Phase::Returning(_));
+        }
         let waits_for_weight = match &self.phase {
             Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) => !self.had_weight(),
-            Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => false,
+            Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling => false,
         };
         self.purpose == Purpose::Release
             && self.rolls_back.is_none()
@@ -320,11 +332,14 @@ impl Open {
         }
     }
 
-    /// The candidate's share of the traffic that this phase asks for.
+    /// The candidate's share of the traffic that this phase asks for. Whatever is stored of a drill, it asks for none.
     pub fn intended_share(&self) -> Share {
+        if self.purpose == Purpose::Drill {
+            return Share::NONE;
+        }
         let Phase::Shifting(shift) = &self.phase else {
             return match &self.phase {
-                Phase::Installing | Phase::Returning(_) | Phase::Settling => Share::NONE,
+                Phase::Installing | Phase::Returning(_) | Phase::Settling | Phase::Drilling => Share::NONE,
                 Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => Share::ALL,
             };
         };
@@ -359,7 +374,11 @@ impl Open {
             Phase::Shifting(shift) => self.strategy.step(shift.step).map_or(Duration::ZERO, |step| step.hold),
             Phase::Baking(_) if by_evidence => Duration::ZERO,
             Phase::Baking(_) => self.bake,
-            Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => Duration::ZERO,
+            Phase::Installing
+            | Phase::Promoting(_)
+            | Phase::Returning(_)
+            | Phase::Settling
+            | Phase::Drilling => Duration::ZERO,
         }
     }
 }

@@ -17,8 +17,15 @@ pub struct ExplainedPhase {
 }
 
 /// The commands that may mean something in one phase and nothing in another, in the order of a table.
-pub const COMMANDS: [Command; 6] =
-    [Command::Pause, Command::Resume, Command::Promote, Command::Abort, Command::Rollback, Command::Retry];
+pub const COMMANDS: [Command; 7] = [
+    Command::Pause,
+    Command::Resume,
+    Command::Promote,
+    Command::Abort,
+    Command::Rollback,
+    Command::Retry,
+    Command::Drill,
+];
 
 const HOLDS_THE_NEXT: Option<&str> = Some("the next release gets no weight until `resume`");
 const ENDS_A_PAUSE: Option<&str> = Some("ends a pause");
@@ -28,7 +35,7 @@ pub const PHASES: &[ExplainedPhase] = &[
     ExplainedPhase {
         word: "idle",
         means: "No release is open. All traffic is on the live colour.",
-        waits_for: "A bundle, a `rollback`, or within RollbackWindow an alarm of the live colour or too many bad minutes.",
+        waits_for: "A bundle, a `rollback`, a `drill`, or within RollbackWindow an alarm of the live colour or too many bad minutes.",
         next: "installing; baking for a rollback to a version that still runs",
         commands: [
             HOLDS_THE_NEXT,
@@ -37,18 +44,20 @@ pub const PHASES: &[ExplainedPhase] = &[
             None,
             Some("the previous release takes all traffic again, if one is known"),
             Some("the last release is tried once more, if it was rejected"),
+            Some("plays the way back with the live version, without users"),
         ],
     },
     ExplainedPhase {
         word: "installing",
         means: "The bundle is being installed on the candidate colour, which has no traffic.",
         waits_for: "Every instance to stand in ValidateService and to be healthy in the candidate's target group, within InstallDeadline.",
-        next: "shifting; baking with AllAtOnce; promoting for the first release of a service",
+        next: "shifting; baking with AllAtOnce; promoting for the first release of a service; drilling for a drill",
         commands: [
             Some("it gets no weight until `resume`"),
             ENDS_A_PAUSE,
             None,
             Some("gives it up before it had traffic"),
+            None,
             None,
             None,
         ],
@@ -65,6 +74,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             Some("all traffic returns to the live colour"),
             None,
             None,
+            None,
         ],
     },
     ExplainedPhase {
@@ -77,6 +87,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             ENDS_A_PAUSE,
             Some("skips the rest of the bake; of a rollback it means nothing"),
             Some("all traffic returns to the live colour"),
+            None,
             None,
             None,
         ],
@@ -93,6 +104,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             Some("gives it up, unless CodeDeploy has agreed: then it goes live, and `rollback` is next"),
             None,
             None,
+            None,
         ],
     },
     ExplainedPhase {
@@ -100,7 +112,7 @@ pub const PHASES: &[ExplainedPhase] = &[
         means: "The release is taken back. Its rule goes first, so that the live colour has all traffic within a second or two.",
         waits_for: "Its rule to be gone, its deployment to stop, and the candidate to drain.",
         next: "idle, and the release is rejected; installing for one more attempt; settling if CodeDeploy had succeeded",
-        commands: [HOLDS_THE_NEXT, ENDS_A_PAUSE, None, Some("it is so already"), None, None],
+        commands: [HOLDS_THE_NEXT, ENDS_A_PAUSE, None, Some("it is so already"), None, None, None],
     },
     ExplainedPhase {
         word: "settling",
@@ -116,6 +128,22 @@ pub const PHASES: &[ExplainedPhase] = &[
             ),
             None,
             None,
+            None,
+        ],
+    },
+    ExplainedPhase {
+        word: "drilling",
+        means: "A drill is installed, without traffic, and an alarm of its colour is set.",
+        waits_for: "The alarm to be obeyed, within 60 s. A bundle ends the drill.",
+        next: "returning",
+        commands: [
+            HOLDS_THE_NEXT,
+            ENDS_A_PAUSE,
+            None,
+            Some("gives the drill up; it never had traffic"),
+            None,
+            None,
+            Some("it is so already"),
         ],
     },
 ];

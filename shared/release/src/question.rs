@@ -162,7 +162,9 @@ impl Asker {
         if ledger.open.as_ref().is_some_and(|open| open.deployment.as_ref() == Some(id)) {
             return Some(Self::Open);
         }
-        ledger.past_of(id).map(|past| Self::Past(past.verdict.clone()))
+        let drilled = ledger.drilled.as_ref().filter(|drilled| drilled.deployment.as_ref() == Some(id));
+        let drilled = drilled.map(|drilled| Verdict::Rejected { reason: drilled.to_string() });
+        ledger.past_of(id).map(|past| past.verdict.clone()).or(drilled).map(Self::Past)
     }
 
     /// Known from what CodeDeploy says of a deployment that the ledger does not name.
@@ -294,6 +296,7 @@ pub fn answer(
                 ))
             }
             Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
+            Phase::Drilling => failed(format!("{} is drilling already", crate::command::named(open))),
             Phase::Returning(back) => failed(back.cause.to_string()),
             // Every instance has installed when the shift begins. An installation now would take down an app that has
             // traffic.
@@ -379,7 +382,7 @@ fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
 fn has_drained(ledger: &Ledger, policy: &Policy, now: Timestamp, colour: Colour) -> bool {
     match ledger.open.as_ref().filter(|open| open.colour == colour) {
         Some(open) => match &open.phase {
-            Phase::Installing | Phase::Settling => !still_drains(ledger, policy, now),
+            Phase::Installing | Phase::Settling | Phase::Drilling => !still_drains(ledger, policy, now),
             Phase::Returning(back) => has_let_go(back, policy, now),
             Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => false,
         },
@@ -417,7 +420,7 @@ fn validate(open: &Open, policy: &Policy, now: Timestamp, healthy: Option<bool>)
                 wait(policy, open.phase.word(), 0)
             }
         }
-        Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) | Phase::Settling => {
+        Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) | Phase::Settling | Phase::Drilling => {
             wait(policy, open.phase.word(), open.intended_percent())
         }
     }

@@ -4,7 +4,7 @@ pub mod explained;
 mod sentence;
 
 use crate::evidence::{AtMax, BadMinutes, Compared, Judgement, TimeIsOver};
-use crate::{Before, InstanceId, ReleaseNumber, Routing, RuleArn};
+use crate::{Before, Colour, InstanceId, ReleaseNumber, Routing, RuleArn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +155,18 @@ pub enum ReturnCause {
         before: Before,
         /// What it said, or why it said nothing.
         said: String,
+    },
+    /// The alarm that a drill has set was obeyed.
+    #[error("a drill: alarm {alarm} was set to see that it is obeyed")]
+    Drilled {
+        /// The alarm's name.
+        alarm: String,
+    },
+    /// The alarm of a drill was not set, or not heard.
+    #[error("the drill failed: {detail}")]
+    DrillFailed {
+        /// What went wrong.
+        detail: String,
     },
     /// An operator gave it up.
     #[error("aborted by an operator")]
@@ -453,6 +465,30 @@ pub enum Reason {
         /// The next attempt.
         attempt: u32,
     },
+    /// A drill begins: the live release is installed once more, on the idle colour.
+    Drills {
+        /// The release's number.
+        number: ReleaseNumber,
+        /// The idle colour.
+        colour: Colour,
+    },
+    /// A drill was asked for and is not begun.
+    DrillNotHeld {
+        /// What speaks against it.
+        why: String,
+    },
+    /// An alarm of the drill's colour is set, and has to be obeyed.
+    AlarmSet {
+        /// The alarm's name.
+        alarm: String,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The drill is over.
+    DrillEnded {
+        /// How it went, in a sentence.
+        says: String,
+    },
     /// CodeDeploy's last successful revision is not the live one: the live one is deployed once more.
     Settles,
     /// CodeDeploy's last successful revision is the live one again.
@@ -543,6 +579,10 @@ impl Reason {
             Self::WaitsForReturn { .. } => "waits_for_return",
             Self::Closed { .. } => "closed",
             Self::TriesAgain { .. } => "tries_again",
+            Self::Drills { .. } => "drills",
+            Self::DrillNotHeld { .. } => "drill_not_held",
+            Self::AlarmSet { .. } => "alarm_set",
+            Self::DrillEnded { .. } => "drill_ended",
             Self::Settles => "settles",
             Self::Settled => "settled",
             Self::VerdictUntold { .. } => "verdict_untold",

@@ -122,5 +122,7 @@ pub(crate) fn of_ledger(ledger: &Ledger) -> String {
         }
         None => String::new(),
     };
-    format!("{live}{open}{waits}{paused}{last}")
+    let drilled = ledger.drilled.as_ref().map(|drilled| format!("; {}: {drilled}", drilled.closed_at));
+    let drilled = drilled.unwrap_or_default();
+    format!("{live}{open}{waits}{paused}{last}{drilled}")
 }

@@ -14,6 +14,10 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// and a slow write together, so that slowness alone is seldom a reason.
 pub const DECISION_HOLDS: Duration = Duration::from_secs(20);
 
+/// How long a drill's way back may take, from the setting of its alarm until its rule is gone. The tick comes every minute, so
+/// that one that takes longer has missed even that.
+pub const DRILL_BACK_WITHIN: Duration = Duration::from_secs(60);
+
 /// How long after a release opened another pass may still create its rule: as long as a decision holds, and the two
 /// calls of the creation, which reads the rules first. A rule that is created after the release went live would return
 /// all traffic to the old version, so no release goes live sooner.

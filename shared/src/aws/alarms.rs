@@ -2,10 +2,11 @@
 
 use super::Aws;
 use super::classify::{failure, incomplete};
+use crate::failure::{Class, Failure};
 use crate::ports::{Alarms, PortResult};
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use jiff::Timestamp;
-use release::{AlarmState, PerColour, ServiceName};
+use release::{AlarmState, Colour, PerColour, ServiceName};
 use std::collections::BTreeMap;
 
 impl Alarms for Aws {
@@ -52,6 +53,21 @@ impl Alarms for Aws {
         let states = PerColour { blue: of(&alarms.blue), green: of(&alarms.green) };
         Ok(release::Alarms { states, ok_since })
     }
+
+    /// "Temporarily sets the state of an alarm for testing purposes. When the updated state differs from the previous value, the
+    /// action configured for the appropriate state is invoked" (CloudWatch API reference, `SetAlarmState`).
+    async fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str) -> PortResult<()> {
+        let attempt = format!("setting alarm {alarm} of {service} for a drill");
+        if !self.service(service)?.alarms.of(colour).iter().any(|known| known == alarm) {
+            return Err(Failure::new(Class::Permanent, format!("{attempt}: it is no alarm of {colour}")));
+        }
+        let call =
+            self.cloudwatch.set_alarm_state().alarm_name(alarm).state_value(StateValue::Alarm).state_reason(
+                format!("Greenlight plays a drill of {service} on {colour}, which has no traffic."),
+            );
+        call.send().await.map_err(|error| failure(&attempt, error))?;
+        Ok(())
+    }
 }
 
 fn alarm_state(state: Option<&Option<StateValue>>) -> AlarmState {
@@ -67,9 +83,9 @@ fn alarm_state(state: Option<&Option<StateValue>>) -> AlarmState {
 mod tests {
     use super::*;
     use crate::aws::testing::{aws, backend};
-    use crate::failure::Class;
     use aws_sdk_cloudwatch::Client;
     use aws_sdk_cloudwatch::operation::describe_alarms::{DescribeAlarmsError, DescribeAlarmsOutput};
+    use aws_sdk_cloudwatch::operation::set_alarm_state::SetAlarmStateOutput;
     use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::DateTime;
@@ -118,6 +134,23 @@ mod tests {
         let since = "2026-01-01T00:00:00.12Z".parse().unwrap();
         assert_eq!(ok_since, BTreeMap::from([("shop.backend-blue-errors".to_owned(), since)]));
         assert_eq!(rule.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_drill_sets_an_alarm_of_its_colour_and_no_other_one() {
+        let rule = mock!(Client::set_alarm_state)
+            .match_requests(|request| {
+                request.alarm_name() == Some("shop.backend-green-errors")
+                    && request.state_value() == Some(&StateValue::Alarm)
+                    && request
+                        .state_reason()
+                        .is_some_and(|reason| reason.contains("a drill of backend on green"))
+            })
+            .then_output(|| SetAlarmStateOutput::builder().build());
+        let aws = aws().with_cloudwatch(mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&rule]));
+        aws.set_alarm(&backend(), Colour::Green, "shop.backend-green-errors").await.unwrap();
+        let of_blue = aws.set_alarm(&backend(), Colour::Green, "shop.backend-blue-errors").await.unwrap_err();
+        assert_eq!((of_blue.class(), rule.num_calls()), (Class::Permanent, 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -197,6 +197,10 @@ impl<P: Ports> Alarms for Faulty<'_, P> {
     async fn alarm_states(&self, service: &ServiceName) -> PortResult<release::Alarms> {
         self.call("alarm_states", self.inner.alarm_states(service)).await
     }
+
+    async fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str) -> PortResult<()> {
+        self.call("set_alarm", self.inner.set_alarm(service, colour, alarm)).await
+    }
 }
 
 impl<P: Ports> Traffic for Faulty<'_, P> {

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
 use release::{
-    Announcement, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description, InstanceId,
-    Ledger, Receipt, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary, Target,
-    TargetHealth, TargetStatus, VerdictWord, Weights,
+    AlarmState, Announcement, Colour, Creator, Deployment, DeploymentId, DeploymentStatus, Description,
+    InstanceId, Ledger, Receipt, Revision, RuleArn, RuleOwner, Rules, ScalingProcess, ServiceName, Summary,
+    Target, TargetHealth, TargetStatus, VerdictWord, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -194,6 +194,18 @@ impl Alarms for World {
         let mut state = self.called("alarm_states", 1);
         let service = state.service(service)?;
         Ok(release::Alarms { states: service.alarms.clone(), ok_since: service.ok_since.clone() })
+    }
+
+    /// As CloudWatch does it: the state holds until a test evaluates the alarm, by [`World::set_alarm`].
+    async fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str) -> PortResult<()> {
+        let mut state = self.called("set_alarm", 1);
+        let service = state.service(service)?;
+        let Some(known) = service.alarms.of_mut(colour).get_mut(alarm) else {
+            return Err(refused(Class::Permanent, format!("ResourceNotFound: there is no alarm {alarm}")));
+        };
+        *known = AlarmState::Firing;
+        service.ok_since.remove(alarm);
+        Ok(())
     }
 }
 

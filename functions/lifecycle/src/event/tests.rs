@@ -40,7 +40,7 @@ fn what_a_command_lacks_or_has_too_much_of_is_said() {
     );
     assert_eq!(
         said(json!({"command": "abort", "service": "backend", "dry_run": true})),
-        "a command is malformed at dry_run: unknown field `dry_run`, expected one of `service`, `command`, `reason`, `by`, `dryRun`; send it as \
+        "a command is malformed at dry_run: unknown field `dry_run`, expected one of `service`, `command`, `reason`, `by`, `all`, `dryRun`; send it as \
          events/lifecycle/command-status.json shows"
     );
 }
@@ -48,7 +48,7 @@ fn what_a_command_lacks_or_has_too_much_of_is_said() {
 #[test]
 fn what_takes_traffic_away_takes_a_reason_of_any_length_and_nothing_else_does() {
     let payload = |command: &str| json!({"command": command, "service": "backend", "reason": "x".repeat(100_000), "by": "anna\n"});
-    for command in ["pause", "abort", "rollback"] {
+    for command in ["pause", "abort", "rollback", "drill"] {
         let Ok(Event::Command { said: Some(said), .. }) = parse(&payload(command)) else {
             panic!("{command}")
         };
@@ -56,13 +56,27 @@ fn what_takes_traffic_away_takes_a_reason_of_any_length_and_nothing_else_does() 
     }
     for command in ["resume", "promote", "retry", "status"] {
         let said = parse(&payload(command)).unwrap_err().to_string();
-        assert!(said.contains("at reason: only pause, abort and rollback take a reason"), "{said}");
+        assert!(said.contains("at reason: only pause, abort, rollback and drill take a reason"), "{said}");
     }
     for (member, value) in [("reason", json!(["why"])), ("by", json!(7))] {
         let mut payload = payload("abort");
         payload[member] = value;
         assert!(parse(&payload).unwrap_err().to_string().contains(&format!("malformed at {member}")));
     }
+}
+
+#[test]
+fn a_drill_is_of_one_service_or_of_all_and_no_other_such_command_is_of_all() {
+    let said = |payload: Value| match parse(&payload) {
+        Ok(event) => event.to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(said(json!({"command": "drill", "all": true})), "the command Drill for all services");
+    assert!(said(json!({"command": "drill"})).contains("it has no service"));
+    assert!(
+        said(json!({"command": "drill", "all": true, "service": "backend"})).contains("malformed at all")
+    );
+    assert!(said(json!({"command": "abort", "all": true})).contains("malformed at all"));
 }
 
 #[test]

@@ -273,6 +273,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         LIVE,
         |stage| Box::pin(ledgers::restored_from_yesterday(stage)),
     ),
+    releasing("drill", "an operator holds a drill", LIVE, |stage| {
+        Box::pin(operators::a_drill_is_held(stage))
+    }),
     after_success(
         "instance-dies-after-success",
         "an instance is gone right after the success of a release",

@@ -119,6 +119,7 @@ fn is_in_place(action: &Action, rules: &Rules) -> bool {
         Action::CreateReleaseRule { .. } => release.is_some(),
         Action::CreateDeployment { .. }
         | Action::StopDeployment { .. }
+        | Action::SetAlarm { .. }
         | Action::ReplaceInstance { .. }
         | Action::ResumeProcesses { .. }
         | Action::TellVerdict { .. } => true,

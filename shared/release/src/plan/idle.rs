@@ -10,11 +10,21 @@ use std::time::Duration;
 
 impl Planning<'_> {
     pub(super) fn idle(&mut self) {
-        let Some(live) = self.ledger.live.clone() else { return self.idle_with_nothing_live() };
-        if self.sees_traffic_on(&live) && self.opens() {
-            return;
+        // It is begun by this pass or not at all: nobody wants a drill hours later.
+        let drill = self.ledger.drill.take();
+        let Some(live) = self.ledger.live.clone() else {
+            self.drill_is_not_held(drill.as_ref(), crate::drill::NOTHING_LIVE);
+            return self.idle_with_nothing_live();
+        };
+        let is_seen = self.sees_traffic_on(&live);
+        if is_seen && self.opens() || self.ledger.open.is_some() {
+            return self.drill_is_not_held(drill.as_ref(), "something else came first");
         }
-        if self.ledger.open.is_some() {
+        if !is_seen {
+            self.drill_is_not_held(drill.as_ref(), "all traffic was not seen on the live colour");
+        } else if let Some(asked) = drill
+            && self.drills(&live, asked)
+        {
             return;
         }
         self.look_for_suspended_processes();
@@ -207,6 +217,7 @@ impl Planning<'_> {
             smoke: Smoke::default(),
             migrates: None,
             gate: None,
+            alarm_set: None,
             course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,

@@ -2,8 +2,8 @@
 
 use super::{Planning, schedule::since};
 use crate::{
-    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Policy, Promotion, Reading,
-    Reason, Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
+    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Policy, Promotion, Purpose,
+    Reading, Reason, Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
 };
 
 impl Planning<'_> {
@@ -61,6 +61,9 @@ impl Planning<'_> {
                 open.targets = instances;
                 // They stand in `ValidateService` and ask: their silence counts from here.
                 self.ledger.looked_at = Some(self.now);
+                if open.purpose == Purpose::Drill {
+                    return self.enter(open, Phase::Drilling);
+                }
                 let next = match (&self.ledger.live, open.strategy.first()) {
                     // Nothing is protected by a step when nothing carries traffic yet.
                     (None, _) => Phase::Promoting(Promotion::default()),

@@ -4,6 +4,7 @@
 //! twice must do no harm.
 
 mod drift;
+mod drill;
 mod effects;
 pub(crate) mod evidence;
 mod gate;
@@ -30,8 +31,8 @@ pub use reads::{Reads, Window, reads};
 
 use crate::{
     Aside, Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past,
-    Phase, Policy, Reason, Receipt, ReturnCause, Returning, Revision, RuleArn, ScalingProcess, UnknownFields,
-    Verdict, Weights,
+    Phase, Policy, Purpose, Reason, Receipt, ReturnCause, Returning, Revision, RuleArn, ScalingProcess,
+    UnknownFields, Verdict, Weights,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,13 @@ pub enum Action {
         /// The deployment.
         id: DeploymentId,
     },
+    /// Set an alarm of a colour that carries nothing, as if it had fired. CloudWatch evaluates it anew within a minute.
+    SetAlarm {
+        /// The colour.
+        colour: Colour,
+        /// The alarm's name.
+        alarm: String,
+    },
     /// Hand an instance to Auto Scaling for replacement.
     ReplaceInstance {
         /// The instance.
@@ -106,6 +114,7 @@ impl Action {
             Self::SetBaseWeights { .. } => "set_base_weights",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::StopDeployment { .. } => "stop_deployment",
+            Self::SetAlarm { .. } => "set_alarm",
             Self::ReplaceInstance { .. } => "replace_instance",
             Self::ResumeProcesses { .. } => "resume_processes",
             Self::TellVerdict { .. } => "tell_verdict",
@@ -159,12 +168,15 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
     planning.hear_gate();
     match planning.ledger.open.take() {
         None => planning.idle(),
+        Some(open) if open.purpose == Purpose::Drill => planning.drill(open),
         Some(open) => match open.phase {
             Phase::Installing => planning.installing(open),
             Phase::Shifting(_) | Phase::Baking(_) => planning.shifting(open),
             Phase::Promoting(_) => planning.promoting(open),
             Phase::Returning(_) => planning.returning(open),
             Phase::Settling => planning.settling(open),
+            // Of drills alone, which are none of these.
+            Phase::Drilling => planning.take_back(open, ReturnCause::Aborted),
         },
     }
     planning.tell_verdicts();
@@ -264,7 +276,7 @@ impl Planning<'_> {
 
     /// Writes the end of a release into the ledger.
     fn close(&mut self, open: Open, verdict: Verdict) {
-        let told = open.purpose != super::Purpose::Release;
+        let told = open.purpose != Purpose::Release;
         let receipt = Receipt::of(&self.ledger.service, &open, &verdict, self.now);
         self.ledger.remember(Past {
             purpose: open.purpose,

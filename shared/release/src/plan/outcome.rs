@@ -17,6 +17,8 @@ pub enum Outcome {
     DeploymentRefused(String),
     /// The load balancer refuses to create this rule, in its words.
     RuleRefused(String),
+    /// CloudWatch refuses to set this alarm and always will, in its words.
+    AlarmRefused(String),
     /// S3 refuses the tags and always will, in its words.
     VerdictRefused(String),
     /// Done; nothing to remember but that.
@@ -29,6 +31,7 @@ pub fn refusal(action: &Action, detail: &str) -> Option<Outcome> {
     match action {
         Action::CreateDeployment { .. } => Some(Outcome::DeploymentRefused(detail.to_owned())),
         Action::CreateReleaseRule { .. } => Some(Outcome::RuleRefused(detail.to_owned())),
+        Action::SetAlarm { .. } => Some(Outcome::AlarmRefused(detail.to_owned())),
         Action::TellVerdict { .. } => Some(Outcome::VerdictRefused(detail.to_owned())),
         _ => None,
     }
@@ -54,7 +57,9 @@ pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger
         (_, Outcome::RuleCreated(arn)) => next.open.as_mut()?.rule = Some(arn),
         (_, Outcome::DeploymentCreated(id)) => next.open.as_mut()?.deployment = Some(id),
         (_, Outcome::RuleRefused(detail)) => next.open.as_mut()?.rule_refused = Some(detail),
-        (_, Outcome::DeploymentRefused(detail)) => next.open.as_mut()?.refused = Some(detail),
+        (_, Outcome::DeploymentRefused(detail) | Outcome::AlarmRefused(detail)) => {
+            next.open.as_mut()?.refused = Some(detail);
+        }
     }
     (next != *ledger).then_some(next)
 }

@@ -78,6 +78,10 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             let compares = !open.targets.is_empty() || back.cause == ReturnCause::NoInstances;
             reads.health = PerColour { blue: compares, green: compares };
         }
+        Phase::Drilling => {
+            (reads.rules, reads.rule_owner) = (true, open.rule.is_none());
+            reads.alarms = true;
+        }
         Phase::Settling => {
             reads.active = open.deployment.is_none();
             // The colour that it is installed on must not have got the traffic meanwhile.

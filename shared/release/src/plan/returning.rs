@@ -234,6 +234,9 @@ impl Planning<'_> {
     }
 
     fn close_returned(&mut self, open: Open, back: &Returning, tries_again: bool) {
+        if open.purpose == Purpose::Drill {
+            return self.close_drill(&open, back);
+        }
         self.because(Reason::Closed { cause: back.cause.clone() });
         self.ledger.unsettled |= self.has_succeeded() && self.ledger.live.is_some();
         if tries_again {

@@ -46,7 +46,8 @@ pub(super) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
         | Phase::Baking(_)
         | Phase::Promoting(_)
         | Phase::Returning(_)
-        | Phase::Settling => Duration::ZERO,
+        | Phase::Settling
+        | Phase::Drilling => Duration::ZERO,
     };
     let gate = open.gate.as_ref().map_or(Duration::ZERO, Gate::time_left);
     Policy::HOOK_TIMEOUT.saturating_sub(TICK + steps + open.bake + gate)

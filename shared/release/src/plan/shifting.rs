@@ -72,7 +72,7 @@ impl Planning<'_> {
         }
         let limit = match open.purpose {
             Purpose::Rollback => self.policy.unknown_limit,
-            Purpose::Release | Purpose::Settle => self.policy.install_deadline,
+            Purpose::Release | Purpose::Settle | Purpose::Drill => self.policy.install_deadline,
         };
         if schedule::since(open.could_begin_at(), self.now) >= limit {
             let detail = self.why_no_rule(&open);
@@ -131,7 +131,11 @@ impl Planning<'_> {
                 self.again = true;
                 return self.enter(open, Phase::Promoting(promotion));
             }
-            Phase::Installing | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling => {
+            Phase::Installing
+            | Phase::Promoting(_)
+            | Phase::Returning(_)
+            | Phase::Settling
+            | Phase::Drilling => {
                 return self.keep(open);
             }
         };

@@ -169,6 +169,26 @@ pub const REASONS: &[Explained] = &[
         "CodeDeploy's last success is not what carries the traffic. The live bundle is installed once more, so that new instances boot with it.",
         NOTHING,
     ),
+    word(
+        "drills",
+        "A drill begins: the live release is installed once more, on the idle colour, without traffic.",
+        "Nothing; `abort` gives it up.",
+    ),
+    word(
+        "drill_not_held",
+        "A drill was asked for, and something spoke against it when it was to begin. `why` says what.",
+        "Ask again when that is over.",
+    ),
+    word(
+        "alarm_set",
+        "The drill has set an alarm of the idle colour, and waits until it is obeyed.",
+        "Nothing for a minute: then it fails and says why.",
+    ),
+    word(
+        "drill_ended",
+        "The drill is over. The sentence says how it went and how long the way back took.",
+        "If it failed: what it says, then `drill` once more.",
+    ),
     word("settled", "New instances boot with what carries the traffic.", NOTHING),
     word(
         "not_settled",
@@ -351,6 +371,12 @@ pub const CAUSES: &[Explained] = &[
         "gate",
         "The gate said no, or did not say yes within GateDeadline.",
         "What it says, and its log; then `retry`. `Gate=none` goes without it.",
+    ),
+    word("drilled", "A drill: the alarm that it had set was obeyed.", NOTHING),
+    word(
+        "drill_failed",
+        "The alarm of a drill could not be set, or nobody saw it fire.",
+        "The lifecycle function's log, and the alarm's history in CloudWatch; then `drill` once more.",
     ),
     word(
         "aborted",

@@ -142,6 +142,15 @@ impl Display for Reason {
                 f,
                 "the release is tried once more, attempt {attempt}: the bundle is not to blame"
             ),
+            Self::Drills { number, colour } => write!(
+                f,
+                "a drill begins: release {number}, which is live, is installed on {colour} as well, without traffic"
+            ),
+            Self::DrillNotHeld { why } => write!(f, "no drill is held: {why}"),
+            Self::AlarmSet { alarm, at } => {
+                write!(f, "the drill has set alarm {alarm} at {at}: waiting for it to be obeyed")
+            }
+            Self::DrillEnded { says } => f.write_str(says),
             Self::Settles => f.write_str(
                 "the live release is installed on the idle colour as well, so that new instances boot with it",
             ),

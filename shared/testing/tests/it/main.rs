@@ -13,6 +13,7 @@ mod call_budget;
 mod commands;
 mod deployments;
 mod drift;
+mod drills;
 mod evidence;
 mod faults;
 mod forecasts;

@@ -1,0 +1,101 @@
+//! `greenlight drill`: the way back, played without users, followed to its end.
+
+use super::{Output, REFUSED, Stated, answer};
+use crate::aws::functions::Functions;
+use crate::say;
+use anyhow::bail;
+use clap::Args;
+use jiff::Timestamp;
+use release::{Command, DrillEnd, Drilled, Ledger, Purpose};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Of which service.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    stated: Stated,
+    /// Do not wait for its end: `status` says how it went
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// So many looks in a row may fail: a function that is being updated answers again within a minute.
+const FAILURES: u32 = 12;
+
+impl Arguments {
+    /// # Errors
+    /// When the function cannot be asked, or no more while the drill goes on. It ends by itself all the same.
+    pub(crate) async fn run(&self) -> anyhow::Result<ExitCode> {
+        let Self { stated, no_wait } = self;
+        let change = &stated.change;
+        if change.dry_run || *no_wait {
+            return change.say(stated.payload(Command::Drill)).await;
+        }
+        let functions = change.asked.functions().await;
+        let mut payload = stated.payload(Command::Drill);
+        payload["service"] = json!(change.service);
+        let told = functions.lifecycle(&payload).await?;
+        let taken = answer::Taken::read(&told)?;
+        let is_text = change.asked.output == Output::Text;
+        if is_text || taken.is_refused() {
+            self.tell(&taken.in_words(false), &told)?;
+        }
+        if taken.is_refused() {
+            return Ok(ExitCode::from(REFUSED));
+        }
+        let begun = answer::ledger(&told)?;
+        let Some(since) = begun.open.as_ref().filter(|open| open.purpose == Purpose::Drill) else {
+            bail!("the drill was not begun, because something else came first: see `greenlight logs`");
+        };
+        let drilled = self.follow(&functions, &begun, since.opened_at).await?;
+        self.tell(&format!("{drilled}\n"), &json!({ "service": change.service, "drilled": drilled }))?;
+        Ok(if drilled.end == DrillEnd::Passed { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    }
+
+    fn tell(&self, text: &str, answer: &Value) -> anyhow::Result<()> {
+        match self.stated.change.asked.output {
+            Output::Json => say::answer(&format!("{answer}\n")),
+            Output::Text => say::answer(&say::harmless(text)),
+        }
+    }
+
+    /// Until it has ended. Its phases are said beside the answer.
+    async fn follow(
+        &self,
+        functions: &Functions<'_>,
+        begun: &Ledger,
+        since: Timestamp,
+    ) -> anyhow::Result<Drilled> {
+        let payload = json!({ "command": Command::Status, "service": self.stated.change.service });
+        let (mut phase, mut failures) = (begun.phase(), 0);
+        say::beside(phase);
+        loop {
+            let ledger = functions.lifecycle(&payload).await.and_then(|told| answer::ledger(&told));
+            match ledger {
+                Ok(ledger) => {
+                    failures = 0;
+                    if let Some(drilled) = ledger.drilled.clone().filter(|last| last.opened_at >= since) {
+                        return Ok(*drilled);
+                    }
+                    if ledger.phase() != phase {
+                        phase = ledger.phase();
+                        say::beside(phase);
+                    }
+                }
+                Err(error) if failures >= FAILURES => {
+                    return Err(error.context("the drill goes on, and nobody says how: see `status` later"));
+                }
+                Err(error) => {
+                    failures += 1;
+                    say::beside(&format!("{error:#}: asked again"));
+                }
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+}

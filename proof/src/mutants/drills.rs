@@ -1,0 +1,44 @@
+//! What could be wrong with a drill.
+
+use super::is_in;
+use jiff::Timestamp;
+use release::plan::{Action, Plan};
+use release::{AlarmState, Colour, Ledger, Observation, Phase, Policy, Reading, Weights, plan};
+use std::time::Duration;
+
+/// As though a drill were a release by `AllAtOnce`.
+pub(super) fn gives_a_drill_weight(
+    ledger: Ledger,
+    seen: &Observation,
+    policy: &Policy,
+    now: Timestamp,
+) -> Plan {
+    let mut decided = plan(ledger, seen, policy, now);
+    if let Some(open) = decided.ledger.open.as_ref().filter(|open| open.phase == Phase::Drilling)
+        && let Some(rule) = open.rule.clone()
+    {
+        decided.forward.push(Action::SetReleaseWeights { rule, weights: Weights::all_on(open.colour) });
+    }
+    decided
+}
+
+pub(super) fn drills_too_early(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let rollback_window = if ledger.drill.is_some() { Duration::ZERO } else { policy.rollback_window };
+    plan(ledger, seen, &Policy { rollback_window, ..*policy }, now)
+}
+
+/// A drill whose alarm is judged as any other candidate's: without weight it decides nothing.
+pub(super) fn obeys_no_drill(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let mut bent = seen.clone();
+    if is_in(&ledger, "drilling") {
+        bent.ok_since.clear();
+        for colour in Colour::BOTH {
+            if let Reading::Known(alarms) = bent.alarms.of_mut(colour) {
+                for state in alarms.values_mut() {
+                    *state = AlarmState::Ok;
+                }
+            }
+        }
+    }
+    plan(ledger, &bent, policy, now)
+}

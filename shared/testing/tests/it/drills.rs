@@ -1,0 +1,293 @@
+//! A drill: the way back, played without users.
+
+use super::story::{Story, says, upload};
+use greenlight::failure::Class;
+use release::{
+    AlarmState, Colour, Command, CommandAnswer, DeploymentStatus, DrillEnd, Drilled, Offer, Purpose,
+    Statement, TargetHealth, Weights, accept_drill,
+};
+use std::time::Duration;
+use testing::{At, FaultAt, Kind};
+
+const ALARM: &str = "backend-green-errors";
+
+/// What an operator hears who asks for a drill, and says why.
+async fn asks(story: &Story) -> CommandAnswer {
+    let said = Statement::new("first Monday", Some("anna"));
+    let (policy, now) = (story.policy, story.now());
+    let change = |ledger| accept_drill(&ledger, &policy, said.as_ref(), now);
+    let answer = story.try_amend(change).await.unwrap();
+    story.tick().await;
+    answer
+}
+
+/// A service on which release 3 is live on blue, and release 2 on green, some time after its rollback window.
+async fn at_rest() -> Story {
+    let mut story = Story::with_live("AllAtOnce").await;
+    story.policy.rollback_window = Duration::from_secs(1800);
+    story.release(2).await;
+    story.after(3600).await;
+    story.release(3).await;
+    story.after(3600).await;
+    assert_eq!(story.live(), Some((3, Colour::Blue)));
+    story
+}
+
+/// The same with a drill whose alarm is set.
+async fn drilling() -> Story {
+    let story = at_rest().await;
+    assert!(asks(&story).await.changed);
+    story.install().await;
+    story.after(5).await;
+    assert_eq!(story.phase(), "drilling");
+    story
+}
+
+/// The hooks of the drill hear that it is over, and CodeDeploy says so.
+async fn stops(story: &Story) {
+    story.world.end_newest(DeploymentStatus::Stopped);
+    story.world.set_health(Colour::Green, TargetHealth::Unhealthy);
+    story.after(5).await;
+}
+
+fn last(story: &Story) -> Drilled {
+    *story.ledger().drilled.unwrap()
+}
+
+/// Green never had a share, and nothing tells of a release.
+fn nobody_noticed(story: &Story, before: usize) {
+    let changes = story.world.world.weight_changes(&story.world.service);
+    assert!(
+        changes[before..].iter().all(|change| change.weights.per_mille(Colour::Green) == 0),
+        "{changes:?}"
+    );
+    assert_eq!(story.ledger().releases.iter().filter(|past| past.purpose == Purpose::Drill).count(), 0);
+    story.is_at_rest();
+}
+
+#[tokio::test]
+async fn a_drill_says_beforehand_what_it_replaces_and_how_long_the_way_back_took() {
+    let story = at_rest().await;
+    let told = story.world.told(&upload(3).revision);
+    let receipts = story.world.world.receipts().len();
+    let before = story.world.world.weight_changes(&story.world.service).len();
+    let answer = asks(&story).await;
+    assert_eq!(
+        answer.says,
+        "a drill: release 3 is installed once more, on green, without traffic; release 2 there is replaced and taken down, so that a rollback to it takes an installation from now on; then an alarm of green is set, and the way back has to be taken within 60 s"
+    );
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("installing", 0));
+    let again = asks(&story).await;
+    assert_eq!((again.changed, again.refused), (false, false), "an answer may be lost: {}", again.says);
+    assert!(story.ledger().previous.unwrap().overwritten);
+    story.install().await;
+    story.after(5).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("drilling", 0));
+    story.after(2).await;
+    assert_eq!((story.phase(), story.world.rules().release), ("idle", None), "obeyed at weight 0");
+    story.world.set_alarm(Colour::Green, ALARM, AlarmState::Ok);
+    stops(&story).await;
+    let drilled = last(&story);
+    assert_eq!((&drilled.end, drilled.alarm.as_deref()), (&DrillEnd::Passed, Some(ALARM)));
+    assert_eq!(
+        drilled.to_string(),
+        "the drill with release 3 passed; from the setting of alarm backend-green-errors the rule was gone after 2.0 s, and all was as before after 2.0 s (anna: first Monday)"
+    );
+    nobody_noticed(&story, before);
+    assert_eq!(story.world.told(&upload(3).revision), told);
+    assert_eq!(story.world.world.receipts().len(), receipts);
+    // The next release has a number and attempts of its own, and a rollback installs what was replaced.
+    assert_eq!(story.push(4).await, Offer::Opens);
+    assert_eq!(story.ledger().open.unwrap().attempt, 1);
+}
+
+#[tokio::test]
+async fn an_alarm_that_is_over_when_somebody_looks_was_heard_all_the_same() {
+    let story = drilling().await;
+    story.pass(Duration::from_secs(1));
+    story.world.set_alarm(Colour::Green, ALARM, AlarmState::Ok);
+    story.after(3).await;
+    assert_eq!((story.phase(), last(&story).end), ("idle", DrillEnd::Passed));
+}
+
+#[tokio::test]
+async fn a_drill_is_refused_while_something_else_needs_its_colour() {
+    let refused = async |story: &Story, why: &str| {
+        let answer = asks(story).await;
+        assert!(answer.refused && answer.says.contains(why), "{why}: {}", answer.says);
+        assert_ne!(story.ledger().open.map(|open| open.purpose), Some(Purpose::Drill));
+    };
+    refused(&Story::new("AllAtOnce"), "no release is live yet").await;
+    let mut story = Story::with_live("AllAtOnce").await;
+    story.policy.rollback_window = Duration::from_secs(1800);
+    story.release(2).await;
+    story.after(120).await;
+    refused(&story, "release 1 must stand by for another").await;
+    story.after(1800).await;
+    story.say(Command::Pause).await;
+    refused(&story, "paused: say resume first").await;
+    story.say(Command::Resume).await;
+    let until = story.now().checked_add(Duration::from_secs(3600)).unwrap();
+    let now = story.now();
+    story.try_amend(|ledger| release::accept_freeze(&ledger, until, "holidays", now)).await.unwrap();
+    refused(&story, "or until thaw: holidays").await;
+    story.try_amend(|ledger| release::accept_thaw(&ledger, now)).await.unwrap();
+    story.push(3).await;
+    refused(&story, "release 3 is installing: wait for its end").await;
+    story.say(Command::Abort).await;
+    story.after(61).await;
+    stops(&story).await;
+    story.base_rule_moves(Weights::all_on(Colour::Blue));
+    story.after(60).await;
+    refused(&story, "not where the ledger says").await;
+}
+
+/// What nobody has seen when the operator was answered, the pass that begins it has.
+#[tokio::test]
+async fn a_drill_that_something_comes_before_is_not_held_later() {
+    let story = at_rest().await;
+    story.base_rule_moves(Weights::all_on(Colour::Green));
+    let (policy, now) = (story.policy, story.now());
+    story.try_amend(|ledger| accept_drill(&ledger, &policy, None, now)).await.unwrap();
+    assert!(says(&story.tick().await, "drill_not_held"));
+    story.base_rule_moves(Weights::all_on(Colour::Blue));
+    story.minutes(3).await;
+    assert_eq!((story.phase(), story.ledger().drilled), ("idle", None));
+}
+
+#[tokio::test]
+async fn a_bundle_ends_a_drill_and_opens_next() {
+    for installed in [false, true] {
+        let story = if installed { drilling().await } else { at_rest().await };
+        if !installed {
+            asks(&story).await;
+        }
+        assert!(matches!(story.push(4).await, Offer::Supersedes { .. }));
+        story.after(5).await;
+        assert_eq!(story.ledger().open.unwrap().upload, upload(4));
+        assert_eq!(last(&story).end, DrillEnd::GivenUp("superseded by 4".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_abort_gives_a_drill_up() {
+    let story = drilling().await;
+    assert!(story.say(Command::Abort).await.changed);
+    stops(&story).await;
+    assert_eq!(last(&story).end, DrillEnd::GivenUp("aborted by an operator".to_owned()));
+    story.is_at_rest();
+    assert!(story.world.world.announced().iter().all(|told| told.kind() != "needs-operator"));
+}
+
+/// Which subjects an operator was sent.
+fn called(story: &Story) -> Vec<String> {
+    let told = story.world.world.announced();
+    let needs = told.iter().filter(|told| told.kind() == "needs-operator");
+    needs.map(|told| told.subject("shop")).collect()
+}
+
+#[tokio::test]
+async fn a_drill_whose_alarm_cannot_be_set_fails_and_calls_an_operator_once() {
+    let story = at_rest().await;
+    asks(&story).await;
+    story.refuses(&["set_alarm"], Class::Permanent);
+    story.install().await;
+    story.after(5).await;
+    story.after(5).await;
+    stops(&story).await;
+    assert!(matches!(last(&story).end, DrillEnd::Failed(why) if why.contains("cannot be set")));
+    story.minutes(10).await;
+    let called = called(&story);
+    assert_eq!(called.len(), 1, "{called:?}");
+    assert!(called[0].starts_with("[shop] backend needs an operator: the drill failed"), "{called:?}");
+    story.is_at_rest();
+}
+
+#[tokio::test]
+async fn a_call_that_sets_the_alarm_and_is_lost_is_made_again() {
+    let story = at_rest().await;
+    asks(&story).await;
+    let lost = FaultAt { at: At::NthOf("set_alarm", 1), kind: Kind::Before(Class::Transient) };
+    story.world.expect_faults(&[lost]);
+    story.install().await;
+    story.after(5).await;
+    story.after(5).await;
+    story.after(11).await;
+    story.after(5).await;
+    assert_eq!((story.phase(), last(&story).end), ("idle", DrillEnd::Passed));
+}
+
+#[tokio::test]
+async fn a_drill_whose_alarm_nobody_sees_fire_fails_after_a_minute() {
+    let story = at_rest().await;
+    asks(&story).await;
+    // CloudWatch takes the call and does nothing.
+    story.install().await;
+    story.refuses(&["alarm_states"], Class::Transient);
+    for _ in 0..40 {
+        story.after(5).await;
+    }
+    stops(&story).await;
+    assert!(matches!(last(&story).end, DrillEnd::Failed(_)), "{:?}", last(&story));
+    story.world.expect_faults(&[]);
+    story.world.set_alarm(Colour::Green, ALARM, AlarmState::Ok);
+    story.after(60).await;
+    story.is_at_rest();
+}
+
+#[tokio::test]
+async fn a_drill_that_cannot_be_installed_fails_with_the_hooks_words() {
+    let story = at_rest().await;
+    asks(&story).await;
+    story.world.fail_target("i-backend-1", "ApplicationStart: no space left on device");
+    story.tick().await;
+    stops(&story).await;
+    assert!(matches!(last(&story).end, DrillEnd::Failed(why) if why.contains("no space left")));
+    story.is_at_rest();
+}
+
+#[tokio::test]
+async fn a_rule_that_does_not_go_within_a_minute_fails_the_drill() {
+    let story = drilling().await;
+    story.refuses(&["delete_release_rule"], Class::Transient);
+    for _ in 0..13 {
+        story.after(5).await;
+    }
+    story.world.expect_faults(&[]);
+    story.after(5).await;
+    stops(&story).await;
+    let drilled = last(&story);
+    assert!(
+        matches!(&drilled.end, DrillEnd::Failed(why) if why.contains("not gone within 60 s")),
+        "{drilled}"
+    );
+    story.is_at_rest();
+}
+
+/// Whatever is stored of a drill, it gets no weight.
+#[tokio::test]
+async fn a_ledger_that_says_that_a_drill_bakes_gives_it_nothing() {
+    for phase in ["baking", "promoting", "shifting"] {
+        let story = drilling().await;
+        let mut text: serde_json::Value =
+            serde_json::from_str(&story.world.world.ledger_text(&story.world.service).unwrap()).unwrap();
+        let trial =
+            serde_json::json!({ "raised": "decided", "unhealthy_since": null, "unknown_since": null });
+        text["open"]["phase"] = phase.into();
+        text["open"]["state"] = match phase {
+            "baking" => trial,
+            "promoting" => serde_json::json!({ "agreed": true, "trial": trial }),
+            _ => serde_json::json!({ "step": 0, "trial": trial }),
+        };
+        story.world.world.put_ledger_text(&story.world.service, text.to_string());
+        let before = story.world.world.weight_changes(&story.world.service).len();
+        for _ in 0..20 {
+            story.after(10).await;
+        }
+        stops(&story).await;
+        for _ in 0..12 {
+            story.after(10).await;
+        }
+        nobody_noticed(&story, before);
+    }
+}
