@@ -16,6 +16,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::FixForward { .. }
         | Reason::NotCounted { .. }
         | Reason::DeletesReleaseRule
+        | Reason::DeletesPreview { .. }
         | Reason::Closed { .. } => Tone::Plain,
         Reason::NothingToDo
         | Reason::NotReplaced { .. }
@@ -29,6 +30,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::Paused
         | Reason::NotProven { .. }
         | Reason::WaitsForGate { .. }
+        | Reason::Previews { .. }
         | Reason::WaitsForCodeDeploy
         | Reason::WaitsForReturn { .. } => Tone::Waits,
         Reason::RepairsBaseRule
@@ -53,6 +55,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::WrongSettings
         | Reason::RollsBack { .. }
         | Reason::PreviousNotRunning
+        | Reason::NoPreview { .. }
         | Reason::Unknown { .. }
         | Reason::CountsUnreadable { .. }
         | Reason::UnhealthyWithinGrace { .. }

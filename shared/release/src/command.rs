@@ -1,7 +1,7 @@
 //! What an operator can say, with a defined answer in every phase.
 
-use crate::status;
-use crate::{Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{Ledger, Open, Phase, Preview, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{preview, status};
 use serde::{Deserialize, Serialize};
 
 /// An operator's command.
@@ -20,6 +20,8 @@ pub enum Command {
     Rollback,
     /// Try the last rejected release once more.
     Retry,
+    /// Let the candidate be asked by a header before its first weight.
+    Preview,
     /// Change nothing, say how things are.
     Status,
 }
@@ -45,6 +47,7 @@ impl Command {
             Self::Abort => "abort",
             Self::Rollback => "rollback",
             Self::Retry => "retry",
+            Self::Preview => "preview",
             Self::Status => "status",
         }
     }
@@ -53,7 +56,7 @@ impl Command {
     pub fn takes_a_reason(self) -> bool {
         match self {
             Self::Pause | Self::Abort | Self::Rollback => true,
-            Self::Resume | Self::Promote | Self::Retry | Self::Status => false,
+            Self::Resume | Self::Promote | Self::Retry | Self::Preview | Self::Status => false,
         }
     }
 }
@@ -78,6 +81,7 @@ pub fn accept_command_with(
         Command::Abort => abort(&mut next, said),
         Command::Rollback => rollback(&mut next, said),
         Command::Retry => retry(&mut next),
+        Command::Preview => preview::ask(&mut next, Preview::USUAL),
     };
     let changed = next != *ledger;
     let refused = taken.is_err();
@@ -133,11 +137,14 @@ fn is_moving(open: &Open) -> bool {
 }
 
 fn resume(next: &mut Ledger) -> String {
-    if !next.paused {
-        return "not paused: nothing to resume".to_owned();
+    let ended = next.open.as_mut().and_then(|open| open.ends_preview().then(|| named(open)));
+    let was_paused = std::mem::take(&mut next.paused);
+    next.pause_said.take_if(|_| was_paused);
+    match (ended, was_paused) {
+        (Some(name), _) => format!("goes on ({}): the preview of {name} is over", next.phase()),
+        (None, true) => format!("goes on ({})", next.phase()),
+        (None, false) => "not paused: nothing to resume".to_owned(),
     }
-    (next.paused, next.pause_said) = (false, None);
-    format!("goes on ({})", next.phase())
 }
 
 fn promote(next: &mut Ledger) -> Taken {
@@ -153,6 +160,7 @@ fn promote(next: &mut Ledger) -> Taken {
     }
     (*paused, *pause_said) = (false, None);
     open.request = Some(Request::Hurry);
+    open.ends_preview();
     Ok(format!("release {} takes all traffic as soon as that is proven safe", open.upload.number))
 }
 

@@ -4,8 +4,8 @@ use crate::course::Course;
 use crate::evidence::{Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
-    Colour, DeploymentId, Description, Gate, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn,
-    ServiceName, Smoke, Statement, Strategy, Upload,
+    Colour, DeploymentId, Description, Gate, InstanceId, Preview, Purpose, ReleaseNumber, ReturnCause,
+    RuleArn, ServiceName, Smoke, Statement, Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,9 @@ pub struct Open {
     /// The gate that it needs a yes of, twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+    /// The preview that an operator has asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
     /// How it went so far.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub course: Aside<Course>,

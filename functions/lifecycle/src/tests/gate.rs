@@ -47,7 +47,7 @@ impl Service {
 
     async fn asks(
         &self,
-        ports: &(impl Ports + HookExecutions + Pages),
+        ports: &(impl Ports + HookExecutions + Pages + PreviewSecrets),
         gates: &Played,
         instance: &str,
     ) -> Value {

@@ -207,6 +207,7 @@ impl Planning<'_> {
             smoke: Smoke::default(),
             migrates: None,
             gate: None,
+            preview: None,
             course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,

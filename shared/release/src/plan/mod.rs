@@ -13,6 +13,7 @@ mod installing;
 mod missing;
 mod outcome;
 mod own_rule;
+mod preview;
 mod promoting;
 mod reads;
 mod returning;
@@ -60,6 +61,16 @@ pub enum Action {
         /// The rule.
         rule: RuleArn,
     },
+    /// Create the rule of a preview, which leads whoever sends its header to the candidate.
+    CreatePreviewRule {
+        /// Whose candidate.
+        release: Description,
+    },
+    /// Delete the rule of a preview.
+    DeletePreviewRule {
+        /// The rule.
+        rule: RuleArn,
+    },
     /// Set the weights of the base rule.
     SetBaseWeights {
         /// The weights.
@@ -103,6 +114,8 @@ impl Action {
             Self::CreateReleaseRule { .. } => "create_release_rule",
             Self::SetReleaseWeights { .. } => "set_release_weights",
             Self::DeleteReleaseRule { .. } => "delete_release_rule",
+            Self::CreatePreviewRule { .. } => "create_preview_rule",
+            Self::DeletePreviewRule { .. } => "delete_preview_rule",
             Self::SetBaseWeights { .. } => "set_base_weights",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::StopDeployment { .. } => "stop_deployment",
@@ -119,6 +132,8 @@ impl Action {
             Self::CreateReleaseRule { .. }
                 | Self::SetReleaseWeights { .. }
                 | Self::DeleteReleaseRule { .. }
+                | Self::CreatePreviewRule { .. }
+                | Self::DeletePreviewRule { .. }
                 | Self::SetBaseWeights { .. }
         )
     }
@@ -157,6 +172,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
     };
     planning.count();
     planning.hear_gate();
+    planning.times_preview();
     match planning.ledger.open.take() {
         None => planning.idle(),
         Some(open) => match open.phase {
@@ -167,6 +183,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
             Phase::Settling => planning.settling(open),
         },
     }
+    planning.clears_previews();
     planning.tell_verdicts();
     if !planning.forward.is_empty() && planning.ledger == before {
         planning.ledger.acted_at = Some(now);
