@@ -122,7 +122,7 @@ impl Model for Exploration {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let rules: [fn(&Self, &World) -> bool; 18] = [
+        let rules: [fn(&Self, &World) -> bool; 21] = [
             holds::<0>,
             holds::<1>,
             holds::<3>,
@@ -141,6 +141,9 @@ impl Model for Exploration {
             holds::<18>,
             holds::<20>,
             holds::<21>,
+            holds::<22>,
+            holds::<23>,
+            holds::<24>,
         ];
         let stepwise = Rule::ALL.into_iter().filter(|rule| !rule.is_of_rest());
         let mut properties: Vec<_> =
@@ -212,6 +215,8 @@ const COMMANDS: &[Step] = &[
     Step::Say(Command::Retry),
     Step::Say(Command::Rollback),
 ];
+const PREVIEWS: &[Step] =
+    &[Step::Say(Command::Preview), Step::Say(Command::Resume), Step::Say(Command::Abort)];
 const OTHER_HANDS: &[Step] =
     &[Step::StopByHand, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
 const ALARM: &[Step] = &[Step::Alarm(Colour::Green, true)];
@@ -295,6 +300,7 @@ pub const CI: &[Scenario] = &[
         inputs: 1,
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)
     },
+    Scenario { inputs: 2, ..scenario("a preview", Start::OneLive, Some(2), PREVIEWS) },
     // The counts are fine for so long that they almost decide.
     Scenario {
         pace: Pace::Evidence,
@@ -352,6 +358,13 @@ pub const DEEP: &[Scenario] = &[
         ..scenario("two functions, a stack update", Start::OneLive, Some(2), UPDATE)
     },
     Scenario { faults: 2, ticks: 4, ..scenario("a release, two faults", Start::OneLive, Some(2), &[]) },
+    Scenario { inputs: 1, faults: 1, ..scenario("a preview, one fault", Start::OneLive, Some(2), PREVIEWS) },
+    Scenario { inputs: 2, ticks: 5, ..scenario("a whole preview", Start::OneLive, Some(2), PREVIEWS) },
+    Scenario {
+        passes: 2,
+        inputs: 1,
+        ..scenario("two functions, a preview", Start::OneLive, Some(2), PREVIEWS)
+    },
     Scenario { inputs: 2, ticks: 4, ..scenario("two more uploads", Start::OneLive, Some(2), UPLOADS) },
     Scenario { inputs: 2, ticks: 4, ..scenario("two commands", Start::TwoLive, Some(3), COMMANDS) },
 ];

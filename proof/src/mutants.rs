@@ -3,6 +3,8 @@
 //! Each is a wrapper around a production function: it bends what goes in or what comes out. Production has no
 //! switches for it.
 
+mod preview;
+
 use crate::evidence;
 use crate::machine::Machine;
 use crate::safety::Rule;
@@ -120,6 +122,15 @@ pub const ALL: &[Mutant] = &[
     mutant("opens releases without their gate", |machine| machine.decisions.plan = has_no_gate),
     mutant("takes a gate's silence for yes", |machine| machine.decisions.plan = takes_silence_for_yes),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
+    mutant("gives weight while a preview stands", |machine| {
+        machine.decisions.plan = preview::sees_no_preview
+    }),
+    mutant("forgets the preview on the way back", |machine| {
+        machine.decisions.plan = preview::keeps_the_preview
+    }),
+    mutant("waits for the preview's rule on the way back", |machine| {
+        machine.decisions.plan = preview::returns_without_preview;
+    }),
     of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
     of_judge("goes on at any traffic as though little were at stake", |machine| {
         machine.decisions.plan = sees_little_at_stake;

@@ -19,6 +19,9 @@ const BY_EVIDENCE: u64 = 6;
 /// Of so many schedules one has a gate.
 const GATED: u64 = 7;
 
+/// Of so many schedules one has previews.
+const PREVIEWED: u64 = 5;
+
 /// Random numbers (splitmix64: Steele, Lea, Flood 2014).
 #[derive(Debug, Clone, Copy)]
 pub struct Dice(u64);
@@ -83,7 +86,8 @@ fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
     let setting = schedule.setting(machine);
     let mut world = schedule.world();
     for _ in 0..STEPS {
-        let step = choose(&mut dice, &setting, &world, wildness);
+        let previews = seed.is_multiple_of(PREVIEWED) && dice.below(12) == 0;
+        let step = if previews { preview(&mut dice) } else { choose(&mut dice, &setting, &world, wildness) };
         let Some(next) = setting.apply(&world, step) else { continue };
         schedule.steps.push(step);
         world = next;
@@ -127,6 +131,13 @@ fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize) ->
     let mut own = Vec::new();
     setting.own_steps(world, &[Woken::ByEvent, Woken::ByQuestion], &mut own);
     if own.is_empty() { Step::Time } else { dice.pick(&own) }
+}
+
+/// What operators do with a preview, and what keeps its rule where it is.
+fn preview(dice: &mut Dice) -> Step {
+    let asks = Step::Say(Command::Preview);
+    let goes_on = Step::Say(dice.pick(&[Command::Resume, Command::Promote, Command::Abort]));
+    dice.pick(&[asks, asks, asks, goes_on, Step::Time, Step::Breaks(Breakage::Previews), Step::Mends])
 }
 
 fn input(dice: &mut Dice, idle: bool, wildness: usize) -> Step {
