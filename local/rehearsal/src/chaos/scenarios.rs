@@ -2,7 +2,8 @@
 
 use super::stage::Stage;
 use super::{
-    calls, deployments, events, functions, gates, instances, ledgers, operators, resources, rules, weights,
+    calls, deployments, events, functions, gates, instances, ledgers, operators, previews, resources, rules,
+    weights,
 };
 use crate::releases::ToldVerdict;
 use anyhow::Result;
@@ -272,6 +273,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "the state bucket is restored to what it was before the release that bakes",
         LIVE,
         |stage| Box::pin(ledgers::restored_from_yesterday(stage)),
+    ),
+    releasing(
+        "previewed",
+        "somebody looks at a good candidate by a preview before it has traffic, then lets it go on",
+        LIVE,
+        |stage| Box::pin(previews::somebody_looks(stage)),
     ),
     after_success(
         "instance-dies-after-success",
