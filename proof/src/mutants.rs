@@ -123,10 +123,10 @@ pub const ALL: &[Mutant] = &[
     mutant("takes a gate's silence for yes", |machine| machine.decisions.plan = takes_silence_for_yes),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
     mutant("gives weight while a preview stands", |machine| {
-        machine.decisions.plan = preview::sees_no_preview
+        machine.decisions.plan = preview::sees_no_preview;
     }),
     mutant("forgets the preview on the way back", |machine| {
-        machine.decisions.plan = preview::keeps_the_preview
+        machine.decisions.plan = preview::keeps_the_preview;
     }),
     mutant("waits for the preview's rule on the way back", |machine| {
         machine.decisions.plan = preview::returns_without_preview;

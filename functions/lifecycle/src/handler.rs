@@ -91,7 +91,8 @@ async fn act(
             obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
         }
         Event::Preview { service, wanted, dry_run } => {
-            preview::obey(ports, settings, clock, &service, wanted, dry_run).await
+            // Seldom, and large: on the heap, so that every other event's future stays small.
+            Box::pin(preview::obey(ports, settings, clock, &service, wanted, dry_run)).await
         }
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {

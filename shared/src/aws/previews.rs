@@ -193,7 +193,10 @@ mod tests {
         });
         let host = RuleCondition::builder().field("host-header").host_header_config(hosts.build()).build();
         let rule = ListenerRule::builder().rule_arn(arn).priority(priority).conditions(host);
-        let rule = header.into_iter().fold(rule, |rule, header| rule.conditions(header));
+        let rule = match header {
+            Some(header) => rule.conditions(header),
+            None => rule,
+        };
         rule.actions(all_to(group)).build()
     }
 
