@@ -6,15 +6,15 @@ use crate::machine::Machine;
 use crate::promises;
 use crate::safety::{self, Before, Saw};
 use crate::step::{Input, Setting};
-use crate::world::{FUNCTION_TIMEOUT, Gate, World, at, bundle};
+use crate::world::{FUNCTION_TIMEOUT, Gate, TICK, World, at, bundle};
 use jiff::Timestamp;
 use release::pass::{
     Amend, Class, Decided, Failed, Given, Kept, LedgerVersion, Next, Records, SeenWithoutLedger,
 };
 use release::plan::{Action, Outcome, Plan};
 use release::{
-    Colour, Deployment, DeploymentId, DeploymentStatus, GateReport, Ledger, Observation, PerColour, Reading,
-    ReleaseNumber, Revision, Wake, accept_command, ask_gate,
+    Colour, Command, Deployment, DeploymentId, DeploymentStatus, GateReport, Ledger, Observation, PerColour,
+    Reading, ReleaseNumber, Revision, Wake, accept_command, accept_preview, ask_gate,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -107,13 +107,18 @@ pub enum Breakage {
     Deployments,
     /// No tag can be written.
     Tags,
+    /// No preview's rule can be deleted.
+    Previews,
 }
 
 impl Breakage {
     fn refuses(self, action: &Action) -> bool {
         match self {
             Self::Reads(_) => false,
-            Self::Rules => matches!(action, Action::CreateReleaseRule { .. }),
+            Self::Rules => {
+                matches!(action, Action::CreateReleaseRule { .. } | Action::CreatePreviewRule { .. })
+            }
+            Self::Previews => matches!(action, Action::DeletePreviewRule { .. }),
             Self::Deployments => matches!(action, Action::CreateDeployment { .. }),
             Self::Tags => matches!(action, Action::TellVerdict { .. }),
         }
@@ -159,12 +164,16 @@ impl Running {
     }
 }
 
+/// How long a preview lasts: three ticks.
+const PREVIEW: Duration = Duration::from_secs(3 * TICK.as_secs());
+
 /// What an input changes.
 fn change(world: &World, machine: &Machine, input: Input, ledger: Ledger) -> (Ledger, ()) {
     match input {
         Input::Upload(number, downgrades) => {
             ((machine.accept)(ledger, bundle(number), downgrades, at(world.tick)).0, ())
         }
+        Input::Command(Command::Preview) => (accept_preview(&ledger, PREVIEW, at(world.tick)).0, ()),
         Input::Command(command) => (accept_command(&ledger, command).0, ()),
     }
 }
@@ -359,8 +368,9 @@ fn fails_after(wrong: Option<Wrong>) -> Result<(), Failure> {
 pub(crate) fn now(world: &World) -> Timestamp {
     let tick = at(world.tick);
     let after = |looked: Timestamp| looked.checked_add(Duration::from_nanos(1)).unwrap_or(tick);
-    let last =
-        world.ledger.as_ref().and_then(|ledger| ledger.looked_at.max(ledger.drifted_at).max(ledger.acted_at));
+    let last = world.ledger.as_ref().and_then(|ledger| {
+        ledger.looked_at.max(ledger.drifted_at).max(ledger.acted_at).max(ledger.preview_asked_at)
+    });
     last.filter(|looked| *looked >= tick).map_or(tick, after)
 }
 
@@ -420,6 +430,13 @@ fn perform(world: &mut World, action: &Action, wrong: Option<Wrong>) -> Result<O
         }
         Action::DeleteReleaseRule { rule } => {
             world.rule.take_if(|known| known.arn() == *rule);
+        }
+        Action::CreatePreviewRule { .. } => {
+            outcome = Outcome::RuleCreated(world.create_preview().ok_or(conflict)?);
+        }
+        Action::DeletePreviewRule { rule } => {
+            world.delete_preview(rule);
+            outcome = Outcome::PreviewDeleted;
         }
         Action::SetBaseWeights { weights } => world.base = *weights,
         Action::SetAlarm { colour, .. } => world.set_by_hand(*colour),

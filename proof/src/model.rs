@@ -215,6 +215,8 @@ const COMMANDS: &[Step] = &[
     Step::Say(Command::Retry),
     Step::Say(Command::Rollback),
 ];
+const PREVIEWS: &[Step] =
+    &[Step::Say(Command::Preview), Step::Say(Command::Resume), Step::Say(Command::Abort)];
 const OTHER_HANDS: &[Step] =
     &[Step::StopByHand, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
 const ALARM: &[Step] = &[Step::Alarm(Colour::Green, true)];
@@ -300,6 +302,7 @@ pub const CI: &[Scenario] = &[
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)
     },
     Scenario { inputs: 1, faults: 1, ..scenario("a drill, one fault", Start::OneLive, None, DRILL) },
+    Scenario { inputs: 2, ..scenario("a preview", Start::OneLive, Some(2), PREVIEWS) },
     // The counts are fine for so long that they almost decide.
     Scenario {
         pace: Pace::Evidence,
@@ -357,6 +360,13 @@ pub const DEEP: &[Scenario] = &[
         ..scenario("two functions, a stack update", Start::OneLive, Some(2), UPDATE)
     },
     Scenario { faults: 2, ticks: 4, ..scenario("a release, two faults", Start::OneLive, Some(2), &[]) },
+    Scenario { inputs: 1, faults: 1, ..scenario("a preview, one fault", Start::OneLive, Some(2), PREVIEWS) },
+    Scenario { inputs: 2, ticks: 5, ..scenario("a whole preview", Start::OneLive, Some(2), PREVIEWS) },
+    Scenario {
+        passes: 2,
+        inputs: 1,
+        ..scenario("two functions, a preview", Start::OneLive, Some(2), PREVIEWS)
+    },
     Scenario { inputs: 2, ticks: 4, ..scenario("two more uploads", Start::OneLive, Some(2), UPLOADS) },
     Scenario { inputs: 2, ticks: 4, ..scenario("two commands", Start::TwoLive, Some(3), COMMANDS) },
 ];

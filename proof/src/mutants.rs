@@ -4,6 +4,7 @@
 //! switches for it.
 
 mod drills;
+mod preview;
 
 use crate::evidence;
 use crate::machine::Machine;
@@ -127,6 +128,15 @@ pub const ALL: &[Mutant] = &[
     }),
     mutant("obeys no alarm without weight", |machine| machine.decisions.plan = drills::obeys_no_drill),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
+    mutant("gives weight while a preview stands", |machine| {
+        machine.decisions.plan = preview::sees_no_preview;
+    }),
+    mutant("forgets the preview on the way back", |machine| {
+        machine.decisions.plan = preview::keeps_the_preview;
+    }),
+    mutant("waits for the preview's rule on the way back", |machine| {
+        machine.decisions.plan = preview::returns_without_preview;
+    }),
     of_judge("goes on without evidence", |machine| machine.decisions.plan = needs_no_evidence),
     of_judge("goes on at any traffic as though little were at stake", |machine| {
         machine.decisions.plan = sees_little_at_stake;

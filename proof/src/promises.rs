@@ -155,6 +155,22 @@ pub fn decided(world: &mut World, policy: &Policy, seen: &Observation, ledger: &
     alarm_rolls_back(world, policy, seen, ledger, plan);
     drill_waits(world, policy, ledger, plan);
     drill_is_obeyed(world, seen, ledger, plan);
+    preview_goes(world, seen, ledger, plan);
+}
+
+/// A pass that takes a release back has the preview's rule deleted that it sees, or that the ledger knows. It waits for it in
+/// nothing else: of that `ComesToRest` tells, where no such rule can be deleted.
+fn preview_goes(world: &mut World, seen: &Observation, ledger: &Ledger, plan: &Plan) {
+    let returns = plan.ledger.open.as_ref().is_some_and(|open| matches!(open.phase, Phase::Returning(_)));
+    let known = ledger.open.as_ref().and_then(|open| open.preview.as_ref()?.rule.as_ref());
+    let rule = seen.rules.known().and_then(|rules| rules.preview.as_ref()).or(known);
+    let deletes = |rule| {
+        plan.actions()
+            .any(|action| matches!(action, Action::DeletePreviewRule { rule: gone } if gone == rule))
+    };
+    if returns && rule.is_some_and(|rule| !deletes(rule)) {
+        world.break_rule(Rule::PreviewGoes);
+    }
 }
 
 /// A pass that sees a candidate with weight, whose alarm fires, takes its weight in this very pass. Not once CodeDeploy

@@ -233,6 +233,9 @@ fn restless(world: &World, waits_for_an_operator: bool) -> Option<String> {
     if !world.traffic().are_all_on(live.colour) || world.rule.is_some() {
         return Some(format!("{} is live and traffic is {}", live.colour, world.traffic()));
     }
+    if world.preview.is_some() && world.breakage != Some(Breakage::Previews) {
+        return Some("a preview's rule stands for ever".to_owned());
+    }
     let serves = world.healthy(live.colour) > 0 || world.healthy(live.colour.other()) == 0;
     (!serves)
         .then(|| format!("{} is live and has no healthy target, {} has", live.colour, live.colour.other()))

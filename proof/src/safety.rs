@@ -71,11 +71,15 @@ pub enum Rule {
     DrillIsHarmless,
     /// A pass that sees what a drill's alarm did takes the drill back.
     DrillIsObeyed,
+    /// No release gets or has weight while a preview's rule stands.
+    PreviewFirst,
+    /// A pass that takes a release back has its preview's rule deleted.
+    PreviewGoes,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -101,6 +105,8 @@ impl Rule {
         Self::GateFirst,
         Self::DrillIsHarmless,
         Self::DrillIsObeyed,
+        Self::PreviewFirst,
+        Self::PreviewGoes,
     ];
 
     /// Whether it is judged only when a state is left alone.
@@ -140,6 +146,8 @@ impl Rule {
             }
             Self::DrillIsObeyed => "a pass that sees what a drill's alarm did takes the drill back",
             Self::GateFirst => "no weight and no success before the gate has said yes to it",
+            Self::PreviewFirst => "no release gets or has weight while a preview's rule stands",
+            Self::PreviewGoes => "a pass that takes a release back has its preview's rule deleted",
             Self::WorseReturns => "a pass that sees a candidate fail what live answers takes its weight",
             Self::StepHeld => "each weight is held for its step, and the last one for the bake",
         }
@@ -381,6 +389,7 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
     if let Some(rule) = before.rule.filter(|_| world.rule.is_none() && uncovers) {
         rule_deleted(world, plan, saw, rule);
     }
+    previewed(world);
     let now = world.traffic();
     for colour in Colour::BOTH {
         // What the base rule has given a colour after this pass has looked, nobody can know of: no drain is counted.
@@ -391,6 +400,18 @@ pub fn after(world: &mut World, plan: &Plan, saw: Saw, action: &Action, before: 
         if now.per_mille(colour) > before.traffic.per_mille(colour) {
             raised(world, plan, saw, action, colour, now);
         }
+    }
+}
+
+/// A rollback is a way back, which waits for nothing.
+fn previewed(world: &mut World) {
+    let ledger = world.ledger_or_new();
+    let open =
+        ledger.open.as_ref().filter(|open| open.purpose == Purpose::Release && open.rolls_back.is_none());
+    let has_weight = |open: &Open| world.rule.is_some_and(|rule| rule.weights.of(open.colour) > 0);
+    let is_open = open.is_some_and(has_weight);
+    if world.preview.is_some() && is_open && ledger.live.is_some() {
+        world.break_rule(Rule::PreviewFirst);
     }
 }
 

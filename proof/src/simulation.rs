@@ -21,6 +21,8 @@ const GATED: u64 = 7;
 
 /// Of so many schedules one has an operator who holds drills.
 const DRILLED: u64 = 5;
+/// Of so many schedules one has previews.
+const PREVIEWED: u64 = 5;
 
 /// Random numbers (splitmix64: Steele, Lea, Flood 2014).
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +88,10 @@ fn roll(seed: u64, machine: Machine) -> (Schedule, Option<Violation>) {
     let setting = schedule.setting(machine);
     let mut world = schedule.world();
     for _ in 0..STEPS {
-        let step = choose(&mut dice, &setting, &world, wildness, seed.is_multiple_of(DRILLED));
+        let previews = seed.is_multiple_of(PREVIEWED) && dice.below(12) == 0;
+        let drills = seed.is_multiple_of(DRILLED);
+        let step =
+            if previews { preview(&mut dice) } else { choose(&mut dice, &setting, &world, wildness, drills) };
         let Some(next) = setting.apply(&world, step) else { continue };
         schedule.steps.push(step);
         world = next;
@@ -133,6 +138,13 @@ fn choose(dice: &mut Dice, setting: &Setting, world: &World, wildness: usize, dr
     let mut own = Vec::new();
     setting.own_steps(world, &[Woken::ByEvent, Woken::ByQuestion], &mut own);
     if own.is_empty() { Step::Time } else { dice.pick(&own) }
+}
+
+/// What operators do with a preview, and what keeps its rule where it is.
+fn preview(dice: &mut Dice) -> Step {
+    let asks = Step::Say(Command::Preview);
+    let goes_on = Step::Say(dice.pick(&[Command::Resume, Command::Promote, Command::Abort]));
+    dice.pick(&[asks, asks, asks, goes_on, Step::Time, Step::Breaks(Breakage::Previews), Step::Mends])
 }
 
 fn input(dice: &mut Dice, idle: bool, wildness: usize) -> Step {

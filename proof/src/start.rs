@@ -120,6 +120,7 @@ impl Start {
             ledger: None,
             base: Weights::all_on(Colour::Blue),
             rule: None,
+            preview: None,
             rules_made: 0,
             instances: vec![Instance { present: true, health: down }; 2],
             firing: PerColour::default(),

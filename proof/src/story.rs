@@ -116,7 +116,8 @@ fn described(action: &Action) -> String {
     match action {
         Action::SetReleaseWeights { rule, weights } => format!("sets {rule} to {weights}"),
         Action::SetBaseWeights { weights } => format!("sets the base rule to {weights}"),
-        Action::DeleteReleaseRule { rule } => format!("deletes {rule}"),
+        Action::DeleteReleaseRule { rule } | Action::DeletePreviewRule { rule } => format!("deletes {rule}"),
+        Action::CreatePreviewRule { release } => format!("creates a preview's rule for {}", release.number),
         Action::CreateReleaseRule { live, .. } => format!("creates the release's rule, all on {live}"),
         Action::CreateDeployment { description, .. } => format!("creates a deployment: {description}"),
         Action::SetAlarm { alarm, .. } => format!("sets {alarm}"),

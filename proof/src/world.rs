@@ -41,7 +41,9 @@ pub struct World {
     pub base: Weights,
     /// The release's rule.
     pub rule: Option<OwnRule>,
-    /// How many release's rules were ever made.
+    /// The preview's rule, by its number.
+    pub preview: Option<u8>,
+    /// How many rules of releases and previews were ever made.
     pub rules_made: u8,
     /// The instances that ever were, by index.
     pub instances: Vec<Instance>,
@@ -320,6 +322,7 @@ impl World {
         Rules {
             base: self.base.into(),
             release: self.rule.map(|rule| ReleaseRule { arn: rule.arn(), weights: rule.weights.into() }),
+            preview: self.preview.map(rule_arn),
         }
     }
 
@@ -446,6 +449,21 @@ impl World {
         Some(rule.arn())
     }
 
+    /// Makes a preview's rule; `None`: the priority is in use.
+    pub fn create_preview(&mut self) -> Option<RuleArn> {
+        if self.preview.is_some() {
+            return None;
+        }
+        self.rules_made += 1;
+        self.preview = Some(self.rules_made);
+        self.preview.map(rule_arn)
+    }
+
+    /// Deletes a preview's rule.
+    pub fn delete_preview(&mut self, rule: &RuleArn) {
+        self.preview.take_if(|known| rule_arn(*known) == *rule);
+    }
+
     /// Opens a deployment; `None`: another one is active.
     pub fn create_deployment(&mut self, description: &Description) -> Option<DeploymentId> {
         if self.active().is_some() {
@@ -526,8 +544,12 @@ impl World {
 impl OwnRule {
     /// The rule's ARN.
     pub fn arn(self) -> RuleArn {
-        RuleArn(format!("rule/{}", self.number))
+        rule_arn(self.number)
     }
+}
+
+fn rule_arn(number: u8) -> RuleArn {
+    RuleArn(format!("rule/{number}"))
 }
 
 impl Deployed {

@@ -15,5 +15,6 @@ pub mod lambda;
 pub mod ports;
 pub mod reconcile;
 pub mod s3_event;
+pub mod secret;
 pub mod settings;
 pub mod tag_value;

@@ -4,6 +4,7 @@
 //! its [`Failure`]'s class whether a repeat is safe.
 
 use crate::failure::Failure;
+use crate::secret::Secret;
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 pub use release::pass::LedgerVersion;
@@ -64,9 +65,25 @@ pub trait Announcements: Sync {
     fn announce(&self, announcement: &Announcement) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// The listener's rules of a service: the base rule, and a release's rule at the priority before it.
+/// What an operator is told of a preview: its secret, one for each service, in the state bucket, and where to send it. Only
+/// `lifecycle` makes secrets.
+pub trait PreviewSecrets: Sync {
+    /// The secret of a service; `None` when none was made yet.
+    fn preview_secret(
+        &self,
+        service: &ServiceName,
+    ) -> impl Future<Output = PortResult<Option<Secret>>> + Send;
+
+    /// Makes a new one, which takes the place of the one before. Two that are made at the same time leave either: read it.
+    fn make_preview_secret(&self, service: &ServiceName) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// The host names that the service answers to, as its base rule has them.
+    fn hosts(&self, service: &ServiceName) -> impl Future<Output = PortResult<Vec<String>>> + Send;
+}
+
+/// The listener's rules of a service: the base rule, a release's rule at the priority before it, and a preview's before that.
 pub trait ListenerRules: Sync {
-    /// Both rules, in one call however many rules the listener has.
+    /// All of them, in one call however many rules the listener has.
     fn rules(&self, service: &ServiceName) -> impl Future<Output = PortResult<Rules>> + Send;
 
     /// The release that owns this rule, by its tags. `None` when it carries no tags of ours or is gone.
@@ -96,6 +113,23 @@ pub trait ListenerRules: Sync {
 
     /// Deletes a release's rule; a rule that is gone is no failure.
     fn delete_release_rule(
+        &self,
+        service: &ServiceName,
+        rule: &RuleArn,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+
+    /// Creates the rule of a preview, with the base rule's conditions and the header that holds the service's secret. It leads
+    /// to the release's candidate alone.
+    ///
+    /// Conflict when the priority is in use.
+    fn create_preview_rule(
+        &self,
+        service: &ServiceName,
+        release: &Description,
+    ) -> impl Future<Output = PortResult<RuleArn>> + Send;
+
+    /// Deletes the rule of a preview; a rule that is gone is no failure.
+    fn delete_preview_rule(
         &self,
         service: &ServiceName,
         rule: &RuleArn,

@@ -315,6 +315,13 @@ impl<P: Ports, C: Clock> Shell<'_, P, C> {
                 ports.set_release_weights(service, rule, *weights).await?;
             }
             Action::DeleteReleaseRule { rule } => ports.delete_release_rule(service, rule).await?,
+            Action::CreatePreviewRule { release } => {
+                return ports.create_preview_rule(service, release).await.map(Outcome::RuleCreated);
+            }
+            Action::DeletePreviewRule { rule } => {
+                ports.delete_preview_rule(service, rule).await?;
+                return Ok(Outcome::PreviewDeleted);
+            }
             Action::SetBaseWeights { weights } => ports.set_base_weights(service, *weights).await?,
             Action::SetAlarm { colour, alarm } => ports.set_alarm(service, *colour, alarm).await?,
             Action::StopDeployment { id } => ports.stop_deployment(id).await?,

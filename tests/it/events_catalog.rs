@@ -119,6 +119,7 @@ fn lifecycle_kind(payload: &Value) -> String {
         Ok(Event::Page) => "page".to_owned(),
         Ok(Event::Freeze { service, .. }) => format!("freeze of {}", service.as_deref().unwrap_or("all")),
         Ok(Event::Thaw { service, .. }) => format!("thaw of {}", service.as_deref().unwrap_or("all")),
+        Ok(Event::Preview { service, .. }) => format!("preview of {service}"),
         Ok(Event::Forecast { service, .. }) => format!("plan of {service}"),
         Ok(Event::Tick) => "tick".to_owned(),
         Ok(Event::HookExecution { deployment_id, .. }) => format!("hook execution of {deployment_id}"),
@@ -143,7 +144,9 @@ fn the_lifecycle_function_reads_each_sample_as_its_name_says() {
             _ if name == "codedeploy-lambda-hook" => "hook execution of d-EXAMPLE1X".to_owned(),
             _ if name == "scheduled-tick" => "tick".to_owned(),
             _ if name == "command-page" => "page".to_owned(),
-            Some(("command", word @ ("freeze" | "thaw" | "plan"))) => format!("{word} of backend"),
+            Some(("command", word @ ("freeze" | "thaw" | "plan" | "preview"))) => {
+                format!("{word} of backend")
+            }
             _ if name == "unrecognised" => "the payload is no hook question".to_owned(),
             _ if name == "hook-without-instance" => "a hook's question is malformed".to_owned(),
             _ if name == "command-unknown" => "a command is malformed at command".to_owned(),

@@ -204,6 +204,7 @@ impl Service {
             smoke: release::Smoke::default(),
             migrates: None,
             gate: None,
+            preview: None,
             course: release::Aside::default(),
             request: None,
             rolls_back: None,
@@ -248,6 +249,7 @@ impl Service {
                 rules: Reading::Known(Rules {
                     base: Weights::all_on(CANDIDATE.other()).into(),
                     release: Some(ReleaseRule { arn: rule(), weights: self.weights.into() }),
+                    preview: None,
                 }),
                 health: PerColour { blue: healthy(Colour::Blue), green: healthy(Colour::Green) },
                 alarms: PerColour { blue: no_alarm(), green: no_alarm() },

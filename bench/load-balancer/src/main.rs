@@ -29,6 +29,7 @@ async fn balance(listen: &str, targets: &[&str]) -> Result<(), Box<dyn Error>> {
     handle.set_routing(&Routing::new(vec![Rule {
         priority: 1,
         hosts: vec!["*".to_owned()],
+        headers: Vec::new(),
         action: ListenerAction::Forward(vec![Forward { target_group: "group".to_owned(), weight: 1 }]),
     }]));
     std::future::pending().await

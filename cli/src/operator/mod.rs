@@ -8,6 +8,7 @@ mod firewall;
 mod logs;
 mod page;
 mod plan;
+mod preview;
 mod show;
 mod status;
 mod text;
@@ -75,6 +76,12 @@ pub(crate) enum Operator {
     Freeze(Freeze),
     /// Ends a freeze.
     Thaw(Wide),
+    /// Lets a candidate be asked before its first weight, by whoever sends a header, and prints the header.
+    ///
+    /// From when it is installed, and for as long as is said. It gets no traffic meanwhile; `resume` goes on sooner. Whoever
+    /// knows the header reaches the candidate: it is a secret of the service, and stays until --rotate. Ends as the other
+    /// commands do.
+    Preview(preview::Arguments),
     /// Says what a reason in the log or in a verdict means, and what to do; of a phase, which commands do what in it.
     Explain(explain::Arguments),
     /// Lists who is blocked, why, and until when.
@@ -108,7 +115,17 @@ impl Asked {
     }
 
     /// Sends what may change something, and says what became of it: a line for each service, where all were meant.
-    async fn change(&self, mut payload: Value, dry_run: bool) -> anyhow::Result<ExitCode> {
+    async fn change(&self, payload: Value, dry_run: bool) -> anyhow::Result<ExitCode> {
+        self.change_saying(payload, dry_run, |_| String::new()).await
+    }
+
+    /// The same, with more lines of the answer beneath.
+    async fn change_saying(
+        &self,
+        mut payload: Value,
+        dry_run: bool,
+        more: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<ExitCode> {
         if dry_run {
             payload["dryRun"] = json!(true);
         }
@@ -116,7 +133,9 @@ impl Asked {
         let taken = answer::Taken::read(&answer)?;
         match self.output {
             Output::Json => say::answer(&format!("{answer}\n"))?,
-            Output::Text => say::answer(&say::harmless(&taken.in_words(dry_run)))?,
+            Output::Text => {
+                say::answer(&say::harmless(&format!("{}{}", taken.in_words(dry_run), more(&answer))))?;
+            }
         }
         Ok(if taken.has_failed() {
             ExitCode::from(UNREADABLE)
@@ -248,6 +267,7 @@ impl Operator {
             Self::Drill(arguments) => arguments.run().await,
             Self::Freeze(freeze) => freeze.send().await,
             Self::Thaw(wide) => wide.say(json!({ "command": "thaw" })).await,
+            Self::Preview(arguments) => arguments.run().await,
             Self::Explain(arguments) => arguments.run(),
             Self::Blocked(listed) => listed.run().await,
             Self::Block(changed) => changed.run("block").await,

@@ -112,6 +112,29 @@ fn a_name_that_is_no_text_or_too_long_holds_no_command_up() {
 }
 
 #[test]
+fn a_preview_prints_its_header_and_where_to_send_it() {
+    let preview =
+        json!({"header": "X-Greenlight-Preview", "value": "0a1b", "hosts": ["api.shop.test"], "until": null});
+    let answer =
+        json!({"changed": true, "refused": false, "says": "release 7 can be asked", "preview": preview});
+    let aws = answering(&answer);
+    let (said, _, code) = run(&aws, &["preview", "backend", "--for", "15m"]);
+    let header = "X-Greenlight-Preview: 0a1b";
+    let lines = format!("release 7 can be asked\n{header}\ncurl -H '{header}' https://api.shop.test/\n");
+    assert_eq!((said, code), (lines, Some(0)));
+    assert_eq!(asked(&aws).1, json!({"command": "preview", "service": "backend", "time": "15m"}));
+    let aws = answering(&answer);
+    run(&aws, &["preview", "backend", "--rotate", "--dry-run"]);
+    let rotates = json!({"command": "preview", "service": "backend", "rotate": true, "dryRun": true});
+    assert_eq!(asked(&aws).1, rotates);
+    let aws = answering(&answer);
+    let (said, ..) = run(&aws, &["preview", "backend", "--output", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), answer);
+    let nobody = StubAws::prepared(vec![]);
+    assert_eq!(run(&nobody, &["preview", "backend", "--for", "15m", "--rotate"]).2, Some(2));
+}
+
+#[test]
 fn a_command_that_means_nothing_now_ends_with_one_and_what_is_so_already_with_nothing() {
     let refused = answering(
         &json!({"changed": false, "refused": true, "says": "nothing to promote: no release is open"}),

@@ -3,7 +3,7 @@
 use greenlight::failure::Excerpt;
 use jiff::Timestamp;
 use release::evidence::{Report, ReportError};
-use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport, Statement};
+use release::{Command, DeploymentId, Preview, Question, ReleaseNumber, SmokeError, SmokeReport, Statement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -59,6 +59,15 @@ pub enum Event {
         /// Whether only to say what it would do.
         dry_run: bool,
     },
+    /// An operator wants to ask a candidate before it has traffic.
+    Preview {
+        /// The service, as typed.
+        service: String,
+        /// What is wanted.
+        wanted: Previewed,
+        /// Whether only to say what it would do.
+        dry_run: bool,
+    },
     /// Somebody wants to know what a release would meet.
     Forecast {
         /// The service, as typed.
@@ -84,6 +93,15 @@ pub enum Event {
         /// What the answer must name.
         execution_id: String,
     },
+}
+
+/// What is wanted of previews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Previewed {
+    /// One of the open release, for so long.
+    For(Duration),
+    /// A new secret for those that come.
+    NewSecret,
 }
 
 /// When a freeze ends.
@@ -126,6 +144,7 @@ impl fmt::Display for Event {
             }
             Self::Freeze { service, .. } => write!(f, "the command freeze for {}", of(service.as_deref())),
             Self::Thaw { service, .. } => write!(f, "the command thaw for {}", of(service.as_deref())),
+            Self::Preview { service, .. } => write!(f, "the command preview for {service}"),
             Self::DeploymentChanged { group, deployment } => {
                 write!(f, "a change of deployment {deployment} of group {group}")
             }
@@ -275,6 +294,31 @@ struct Thawed {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct PreviewWanted {
+    service: String,
+    #[serde(rename = "command")]
+    _command: String,
+    time: Option<String>,
+    #[serde(default)]
+    rotate: bool,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl PreviewWanted {
+    /// A time or a new secret, and without either the usual time.
+    fn wanted(&self) -> Option<Previewed> {
+        match (&self.time, self.rotate) {
+            (None, true) => Some(Previewed::NewSecret),
+            (Some(_), true) => None,
+            (None, false) => Some(Previewed::For(Preview::USUAL)),
+            (Some(time), false) => duration::parse(time).map(Previewed::For),
+        }
+    }
+}
+
+#[derive(Deserialize)]
 struct Changed {
     detail: ChangedDetail,
 }
@@ -324,6 +368,13 @@ const PLAN: Kind =
 const PAGE: Kind =
     Kind { name: "the command for the page", sample: "command-page.json", members: &[], optional: &[] };
 
+const PREVIEW: Kind = Kind {
+    name: "a preview",
+    sample: "command-preview.json",
+    members: &[("service", LONGEST_ID)],
+    optional: &["time"],
+};
+
 const QUESTION: Kind = Kind {
     name: "a hook's question",
     sample: "hook-validate-service.json",
@@ -368,6 +419,18 @@ pub fn parse(payload: &Value) -> Result<Event, EventError> {
         let Thawed { service, all, dry_run, .. } = THAW.read(payload, payload)?;
         let service = THAW.one_or_all(service, all)?;
         return Ok(Event::Thaw { service, dry_run });
+    }
+    if payload.get("command") == Some(&json!("preview")) {
+        let asked: PreviewWanted = PREVIEW.read(payload, payload)?;
+        let wanted = asked.wanted().ok_or_else(|| EventError::Malformed {
+            kind: PREVIEW.name,
+            path: "time".to_owned(),
+            detail: "it says for how long, as 90s or 10m, or rotate, which makes a new secret, and not both"
+                .to_owned(),
+            sample: PREVIEW.sample,
+        })?;
+        let PreviewWanted { service, dry_run, .. } = asked;
+        return Ok(Event::Preview { service, wanted, dry_run });
     }
     if payload.get("command") == Some(&json!("plan")) {
         let Planned { service, number, .. } = PLAN.read(payload, payload)?;

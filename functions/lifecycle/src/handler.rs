@@ -4,11 +4,11 @@ use crate::alias::Alias;
 use crate::event::{Event, parse};
 use crate::gate::{self, Gates};
 use crate::hook_execution::{HookExecutions, answer_once};
-use crate::page;
+use crate::{page, preview};
 use futures::future::join_all;
 use greenlight::decision_log;
 use greenlight::failure::{Class, Excerpt, Failure, chain};
-use greenlight::ports::{Clock, Pages, Ports};
+use greenlight::ports::{Clock, Pages, Ports, PreviewSecrets};
 use greenlight::reconcile::{Reported, amend, observe, read, reconcile, reconcile_all, reconcile_from};
 use greenlight::settings::Settings;
 use release::evidence::{Report, ReportError};
@@ -27,7 +27,7 @@ use std::time::Duration;
 /// A payload that is not understood or does not come through this alias (permanent), and AWS calls that failed (their own
 /// class).
 pub async fn handle(
-    ports: &(impl Ports + HookExecutions + Pages),
+    ports: &(impl Ports + HookExecutions + Pages + PreviewSecrets),
     gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
@@ -57,7 +57,7 @@ pub async fn handle(
 }
 
 async fn act(
-    ports: &(impl Ports + HookExecutions + Pages),
+    ports: &(impl Ports + HookExecutions + Pages + PreviewSecrets),
     gates: &impl Gates,
     settings: &Settings,
     clock: &impl Clock,
@@ -95,6 +95,10 @@ async fn act(
             let now = clock.now();
             let order = Order::new("thaw", |ledger| accept_thaw(ledger, now));
             obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
+        }
+        Event::Preview { service, wanted, dry_run } => {
+            // Seldom, and large: on the heap, so that every other event's future stays small.
+            Box::pin(preview::obey(ports, settings, clock, &service, wanted, dry_run)).await
         }
         Event::DeploymentChanged { group, deployment } => {
             let Some(service) = service_of_group(settings, &group) else {
@@ -135,13 +139,16 @@ fn service_of_group<'a>(settings: &'a Settings, group: &str) -> Option<&'a Servi
 type Accept<'a> = Box<dyn Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a>;
 
 /// What an operator wants: its word, and what it writes into a ledger.
-struct Order<'a> {
+pub(crate) struct Order<'a> {
     word: Value,
     accept: Accept<'a>,
 }
 
 impl<'a> Order<'a> {
-    fn new(word: &str, accept: impl Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a) -> Self {
+    pub(crate) fn new(
+        word: &str,
+        accept: impl Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a,
+    ) -> Self {
         Self { word: json!(word), accept: Box::new(accept) }
     }
 
@@ -151,7 +158,7 @@ impl<'a> Order<'a> {
     }
 }
 
-fn service_as_typed<'a>(settings: &'a Settings, typed: &str) -> Result<&'a ServiceName, Failure> {
+pub(crate) fn service_as_typed<'a>(settings: &'a Settings, typed: &str) -> Result<&'a ServiceName, Failure> {
     settings.services.keys().find(|name| name.as_str() == typed).ok_or_else(|| {
         let known: Vec<&str> = settings.services.keys().map(ServiceName::as_str).collect();
         Failure::new(
@@ -203,7 +210,7 @@ async fn obey_for(
     Ok(json!({ "services": answers.await }))
 }
 
-async fn obey(
+pub(crate) async fn obey(
     ports: &impl Ports,
     settings: &Settings,
     clock: &impl Clock,

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod handler;
 pub mod hook_execution;
 pub mod page;
+mod preview;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crate::alias::Alias;
 use crate::handler::handle;
 use crate::hook_execution::{HookExecutions, HookStatus};
 use greenlight::failure::{Class, Failure, chain};
-use greenlight::ports::{Clock, Pages, Ports};
+use greenlight::ports::{Clock, Pages, Ports, PreviewSecrets};
 use greenlight::reconcile::{amend, reconcile};
 use greenlight::settings::{InstanceSettings, ServiceSettings, Settings};
 use release::evidence::AtMax;
@@ -25,6 +25,7 @@ mod gate;
 mod hook_execution;
 mod page;
 mod plan;
+mod preview;
 mod records;
 
 fn execution() -> Revision {
@@ -147,7 +148,7 @@ impl Service {
 
     async fn send_through(
         &self,
-        ports: &(impl Ports + HookExecutions + Pages),
+        ports: &(impl Ports + HookExecutions + Pages + PreviewSecrets),
         payload: Value,
     ) -> Result<Value, Failure> {
         self.send_by(Alias::Operators, ports, payload).await
@@ -156,10 +157,12 @@ impl Service {
     async fn send_by(
         &self,
         alias: Alias,
-        ports: &(impl Ports + HookExecutions + Pages),
+        ports: &(impl Ports + HookExecutions + Pages + PreviewSecrets),
         payload: Value,
     ) -> Result<Value, Failure> {
-        handle(ports, &gate::Played::default(), &self.settings, &self.world, alias, payload).await
+        // As production does: a pass keeps ledgers, and they are large.
+        let gates = gate::Played::default();
+        Box::pin(handle(ports, &gates, &self.settings, &self.world, alias, payload)).await
     }
 
     async fn ask(&self, event: &str, deployment: &str) -> Value {

@@ -9,8 +9,8 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types as api;
 use jiff::Timestamp;
 use load_balancer::{
-    FixedResponse, Forward, Handle, HealthCheck, ListenerAction, Metrics, Routing, Rule, Target, TargetGroup,
-    TargetHealth,
+    FixedResponse, Forward, Handle, HeaderCondition, HealthCheck, ListenerAction, Metrics, Routing, Rule,
+    Target, TargetGroup, TargetHealth,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -219,7 +219,9 @@ impl Traffic {
         for rule in described.rules() {
             let action = rule.actions().iter().find_map(action);
             match (rule.priority().and_then(|priority| priority.parse().ok()), action) {
-                (Some(priority), Some(action)) => rules.push(Rule { priority, hosts: hosts(rule), action }),
+                (Some(priority), Some(action)) => {
+                    rules.push(Rule { priority, hosts: hosts(rule), headers: headers(rule), action });
+                }
                 (None, action) => default = action,
                 (Some(_), None) => {
                     tracing::warn!(rule = ?rule.rule_arn(), "the data plane does not know this rule's action");
@@ -237,7 +239,8 @@ impl Traffic {
 
     fn remember(&self, rules: &[Rule]) {
         let mut hosts = BTreeMap::new();
-        for rule in rules {
+        // What a header leads elsewhere is nobody's share of the traffic.
+        for rule in rules.iter().filter(|rule| rule.headers.is_empty()) {
             let ListenerAction::Forward(forwards) = &rule.action else { continue };
             let weights: BTreeMap<String, u16> =
                 forwards.iter().map(|forward| (forward.target_group.clone(), forward.weight)).collect();
@@ -255,6 +258,15 @@ impl Traffic {
 fn hosts(rule: &api::Rule) -> Vec<String> {
     let conditions = rule.conditions().iter().filter_map(api::RuleCondition::host_header_config);
     conditions.flat_map(api::HostHeaderConditionConfig::values).cloned().collect()
+}
+
+fn headers(rule: &api::Rule) -> Vec<HeaderCondition> {
+    let conditions = rule.conditions().iter().filter_map(api::RuleCondition::http_header_config);
+    let read = |condition: &api::HttpHeaderConditionConfig| {
+        let name = condition.http_header_name()?.to_owned();
+        Some(HeaderCondition { name, values: condition.values().to_vec() })
+    };
+    conditions.filter_map(read).collect()
 }
 
 fn action(action: &api::Action) -> Option<ListenerAction> {

@@ -72,7 +72,7 @@ pub(crate) async fn serve(
             Forwarded::own(answer::own(StatusCode::FORBIDDEN))
         }
         Admission::Challenge => Forwarded::own(answer::challenge()),
-        Admission::Allow => match node.table().route(&host, &node.drawing) {
+        Admission::Allow => match node.table().route(&host, &head.headers, &node.drawing) {
             Route::Fixed(response) => Forwarded::own(answer::fixed(&response)),
             Route::Nowhere => Forwarded::own(answer::own(StatusCode::SERVICE_UNAVAILABLE)),
             Route::Group(group) => {

@@ -15,13 +15,14 @@
 //! balancer.set_routing(&Routing::new(vec![Rule {
 //!     priority: 10,
 //!     hosts: vec!["shop.example.com".to_owned()],
+//!     headers: Vec::new(),
 //!     action: ListenerAction::Forward(vec![Forward { target_group: "blue".to_owned(), weight: 100 }]),
 //! }]));
 //! # Ok(()) }
 //! ```
 //!
 //! # As on AWS
-//! - Rules by priority; `host-header` values with `*` and `?`, upper and lower case alike, the port left out.
+//! - Rules by priority; `host-header` and `http-header` values with `*` and `?`, upper and lower case alike, the port left out.
 //!   (Elastic Load Balancing user guide, "Condition types for listener rules".)
 //! - No fail-over between the groups of one action: a group without targets answers its share with 503; a group
 //!   without a healthy target gets its share all the same ("fail open"), on all its targets. ("Health checks for
@@ -68,6 +69,6 @@ pub use forward::REPLAYABLE_BODY;
 pub use group::{HealthCheck, Matcher, MatcherError, Target, TargetGroup};
 pub use health::{Reason, State, TargetHealth};
 pub use metrics::{GroupMetrics, HostCount, LoadBalancerMetrics, Metrics, ResponseTimes};
-pub use routing::{FixedResponse, Forward, ListenerAction, Routing, Rule};
+pub use routing::{FixedResponse, Forward, HeaderCondition, ListenerAction, Routing, Rule};
 pub use server::{Handle, LoadBalancer};
 pub use weights::Draw;

@@ -1,5 +1,6 @@
 //! Listener rules: what a caller hands over, and which hosts a rule matches.
 
+use http::HeaderMap;
 use std::collections::BTreeSet;
 
 /// A listener's rules and its default action.
@@ -38,15 +39,36 @@ impl Default for Routing {
     }
 }
 
-/// One listener rule with a host-header condition.
+/// One listener rule with a host-header condition, and perhaps others on headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// 1 to 50,000; lower is asked first.
     pub priority: u32,
     /// Host names; `*` stands for any characters, `?` for exactly one. One of them has to match.
     pub hosts: Vec<String>,
+    /// Each of them has to match as well.
+    pub headers: Vec<HeaderCondition>,
     /// What happens to a request that matches.
     pub action: ListenerAction,
+}
+
+/// A condition on a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderCondition {
+    /// The header's name, upper and lower case alike.
+    pub name: String,
+    /// Values; `*` stands for any characters, `?` for exactly one, upper and lower case alike. One of them has to match.
+    pub values: Vec<String>,
+}
+
+impl HeaderCondition {
+    /// Whether one of the request's headers of this name has one of the values.
+    pub(crate) fn matches(&self, headers: &HeaderMap) -> bool {
+        headers.get_all(&self.name).iter().any(|value| {
+            let value = value.as_bytes().to_ascii_lowercase();
+            self.values.iter().any(|pattern| glob(pattern.to_ascii_lowercase().as_bytes(), &value))
+        })
+    }
 }
 
 /// What happens to a request.
@@ -162,12 +184,37 @@ mod tests {
     }
 
     #[test]
+    fn headers_match_by_name_and_value_whatever_their_case() {
+        let condition = HeaderCondition {
+            name: "X-Preview".to_owned(),
+            values: vec!["ab?d".to_owned(), "*9".to_owned()],
+        };
+        let sent = |name: &'static str, value: &'static str| {
+            HeaderMap::from_iter([(
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static(value),
+            )])
+        };
+        for (name, value, expected) in [
+            ("x-preview", "ABCD", true),
+            ("x-preview", "09", true),
+            ("x-preview", "abd", false),
+            ("x-preview", "", false),
+            ("x-other", "abcd", false),
+        ] {
+            assert_eq!(condition.matches(&sent(name, value)), expected, "{name}: {value}");
+        }
+        assert!(!condition.matches(&HeaderMap::new()));
+    }
+
+    #[test]
     fn groups_at_weight_zero_are_in_use() {
         let forward = |group: &str, weight| Forward { target_group: group.to_owned(), weight };
         let routing = Routing {
             rules: vec![Rule {
                 priority: 1,
                 hosts: vec!["*".to_owned()],
+                headers: Vec::new(),
                 action: ListenerAction::Forward(vec![forward("blue", 100), forward("green", 0)]),
             }],
             default: ListenerAction::Forward(vec![forward("rest", 1)]),

@@ -1,5 +1,6 @@
 //! Rules, groups and targets, as one request sees them.
 
+use http::HeaderMap;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -92,9 +93,11 @@ impl Table {
     }
 
     /// `host` without port, in lower case.
-    pub(crate) fn route(&self, host: &str, drawing: &Drawing) -> Route {
-        let matching =
-            self.rules.iter().find(|entry| entry.hosts.iter().any(|pattern| pattern.matches(host)));
+    pub(crate) fn route(&self, host: &str, headers: &HeaderMap, drawing: &Drawing) -> Route {
+        let matching = self.rules.iter().find(|entry| {
+            let asked = entry.rule.headers.iter().all(|condition| condition.matches(headers));
+            asked && entry.hosts.iter().any(|pattern| pattern.matches(host))
+        });
         match matching.map(|entry| &entry.action).or(self.default.as_ref()) {
             Some(ActionEntry::Fixed(response)) => Route::Fixed(response.clone()),
             Some(ActionEntry::Forward { forwards, weights }) => weights
@@ -217,7 +220,7 @@ mod tests {
     }
 
     fn route(table: &Table, host: &str) -> Route {
-        table.route(host, &Drawing::InTurn)
+        table.route(host, &HeaderMap::new(), &Drawing::InTurn)
     }
 
     fn group(arn: &str, ports: &[u16]) -> TargetGroup {
@@ -231,7 +234,8 @@ mod tests {
             .iter()
             .map(|(group, weight)| Forward { target_group: (*group).to_owned(), weight: *weight })
             .collect();
-        Rule { priority, hosts: vec![host.to_owned()], action: ListenerAction::Forward(forwards) }
+        let action = ListenerAction::Forward(forwards);
+        Rule { priority, hosts: vec![host.to_owned()], headers: Vec::new(), action }
     }
 
     fn arn(route: &Route) -> &str {

@@ -13,6 +13,7 @@ mod instances;
 mod ledgers;
 mod operators;
 mod outcome;
+mod previews;
 mod resources;
 pub(crate) mod rest;
 mod rules;

@@ -34,7 +34,9 @@ pub fn keep(
 fn make(wanted: &Wanted, seen: &Seen) -> Next {
     // A release may be open whose base rule was deleted by hand: its rule stays.
     let open = seen.at(wanted.reserved()).filter(|rule| wanted.is_release_rule(rule));
-    if let Some(refusal) = taken(wanted, open.as_slice(), seen) {
+    let preview = seen.rules.iter().find(|rule| wanted.is_preview_rule(rule));
+    let own: Vec<&Rule> = open.into_iter().chain(preview).collect();
+    if let Some(refusal) = taken(wanted, &own, seen) {
         return Next::Refused(refusal);
     }
     match &seen.live {
@@ -59,18 +61,26 @@ fn change(wanted: &Wanted, before: Option<&Wanted>, base: &Rule, seen: &Seen) ->
         return Next::Refused(Refusal::GroupsChanged { service, rule });
     }
     let open = release_rule(wanted, base, seen);
-    let own: Vec<&Rule> = [Some(base), open].into_iter().flatten().collect();
+    let preview = seen.rules.iter().find(|rule| wanted.is_preview_rule(rule));
     if moves {
-        if let Some(refusal) = taken(wanted, &own, seen) {
+        let places = [
+            (Some(base), wanted.priority),
+            (open, wanted.reserved()),
+            (preview, wanted.reserved_for_preview()),
+        ];
+        let own: Vec<(&Rule, u32)> =
+            places.into_iter().filter_map(|(rule, place)| Some((rule?, place))).collect();
+        if let Some(refusal) = taken(wanted, &own.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), seen) {
             return Next::Refused(refusal);
         }
-        // Both at once: between two calls a release's rule would stand behind its base rule, or be taken for nobody's.
-        let places = [wanted.priority, wanted.reserved()];
+        // All at once: between two calls a release's rule would stand behind its base rule, or be taken for nobody's.
         return Next::Change(Change::Move(
-            own.iter().zip(places).map(|(rule, place)| (rule.arn.clone(), place)).collect(),
+            own.iter().map(|(rule, place)| (rule.arn.clone(), *place)).collect(),
         ));
     }
-    // The base rule first: whenever the release's rule is deleted, the base rule answers for all that is wanted.
+    let own: Vec<&Rule> = [Some(base), open].into_iter().flatten().collect();
+    // The base rule first: whenever the release's rule is deleted, the base rule answers for all that is wanted. A preview's
+    // rule keeps its hosts: without its header it would lead everybody to the candidate.
     match own.iter().find(|rule| renames && !wanted.has_hosts_of(rule)) {
         Some(rule) => Next::Change(Change::SetHosts(rule.arn.clone())),
         None => Next::Done(Some(rule)),
@@ -83,20 +93,18 @@ fn release_rule<'a>(wanted: &Wanted, base: &Rule, seen: &'a Seen) -> Option<&'a 
     seen.at(reserved).filter(|rule| wanted.is_release_rule(rule))
 }
 
-/// Who else than `own` stands where the base rule is to go, or before it.
+/// Who else than `own` stands where the base rule is to go, or in the two places before it.
 fn taken(wanted: &Wanted, own: &[&Rule], seen: &Seen) -> Option<Refusal> {
     let stranger = |priority| {
         let found = seen.at(priority)?;
         let is_own = own.iter().any(|rule| rule.arn == found.arn);
         (!is_own).then(|| (priority, found.arn.clone(), wanted.service.clone()))
     };
-    stranger(wanted.priority).map(|(priority, by, service)| Refusal::Taken { priority, by, service }).or_else(
-        || {
-            stranger(wanted.reserved()).map(|(priority, by, service)| Refusal::ReservedTaken {
-                priority,
-                by,
-                service,
-            })
-        },
-    )
+    if let Some((priority, by, service)) = stranger(wanted.priority) {
+        return Some(Refusal::Taken { priority, by, service });
+    }
+    let reserved = [wanted.reserved(), wanted.reserved_for_preview()];
+    let base = wanted.priority;
+    let (priority, by, service) = reserved.into_iter().find_map(stranger)?;
+    Some(Refusal::ReservedTaken { priority, by, service, base })
 }

@@ -7,7 +7,7 @@ use release::{RuleArn, ServiceName};
 pub enum Refusal {
     /// No base rule can stand there.
     #[error(
-        "Priority is {priority}: write a number from 2 to 50000; the one before it is reserved for a release"
+        "Priority is {priority}: write a number from 3 to 50000; the two before it are reserved for a release and its preview"
     )]
     Priority {
         /// The number.
@@ -42,10 +42,9 @@ pub enum Refusal {
         /// The service.
         service: ServiceName,
     },
-    /// A rule stands where a release's rule has to be.
+    /// A rule stands where a release's rule has to be, or a preview's.
     #[error(
-        "priority {priority} of the listener is reserved for releases of {service}, and rule {by} stands there: move that rule, or give the base rule of {service} another priority than {}",
-        .priority + 1
+        "priority {priority} of the listener is reserved for releases of {service}, and rule {by} stands there: move that rule, or give the base rule of {service} another priority than {base}"
     )]
     ReservedTaken {
         /// Where.
@@ -54,6 +53,8 @@ pub enum Refusal {
         by: RuleArn,
         /// The service.
         service: ServiceName,
+        /// The priority of its base rule.
+        base: u32,
     },
     /// It would have to leave its listener.
     #[error(

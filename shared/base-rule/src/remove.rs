@@ -1,4 +1,4 @@
-//! The stack is deleted, or the service is taken out of it: neither the base rule nor a release's rule stays.
+//! The stack is deleted, or the service is taken out of it: neither the base rule nor the rules of a release stay.
 
 use crate::{Change, Next, Owner, Rule, Seen, Wanted};
 use release::RuleArn;
@@ -16,9 +16,10 @@ pub fn remove(owner: &Owner, wanted: Option<&Wanted>, rule: Option<&RuleArn>, se
         (None, Some(made)) => (Some(made), false),
         (None, None) => return Next::Done(None),
     };
-    // The release's rule goes first: while the base rule stands, a crash forgets neither.
-    let left_over = wanted
-        .filter(|_| !was_replaced)
-        .and_then(|wanted| seen.rules.iter().find(|found| wanted.is_release_rule(found)));
+    // The rules of a release go first: while the base rule stands, a crash forgets neither.
+    let left_over = wanted.filter(|_| !was_replaced).and_then(|wanted| {
+        let is_left = |found: &&Rule| wanted.is_release_rule(found) || wanted.is_preview_rule(found);
+        seen.rules.iter().find(is_left)
+    });
     left_over.or(base).map_or(Next::Done(None), delete)
 }

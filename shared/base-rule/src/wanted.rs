@@ -14,6 +14,10 @@ const SERVICE: &str = "greenlight:service";
 const STACK: &str = "greenlight:stack";
 const RESOURCE: &str = "greenlight:resource";
 const RELEASE: &str = "greenlight:release";
+const PREVIEW: &str = "greenlight:preview";
+
+/// The first priority that leaves room for a release's rule, and for a preview's before it.
+const FIRST_PRIORITY: u32 = 3;
 
 /// The resource of a stack that a base rule is. The rule's tags say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +49,7 @@ pub struct Wanted {
     pub service: ServiceName,
     /// The ARN of the listener that it stands on.
     pub listener: String,
-    /// Its priority, 2 to 50,000. The one before it is reserved for a release.
+    /// Its priority, 3 to 50,000. The one before it is reserved for a release, and the one before that for a preview.
     pub priority: u32,
     /// The host names that it answers for, one to five.
     pub hosts: Vec<String>,
@@ -59,7 +63,7 @@ impl Wanted {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn check(&self) -> Result<(), Refusal> {
-        if !(2..=LAST_PRIORITY).contains(&self.priority) {
+        if !(FIRST_PRIORITY..=LAST_PRIORITY).contains(&self.priority) {
             return Err(Refusal::Priority { priority: self.priority });
         }
         if self.hosts.is_empty() || self.hosts.len() > MOST_HOSTS || self.hosts.iter().any(String::is_empty) {
@@ -85,9 +89,23 @@ impl Wanted {
         self.priority - 1
     }
 
+    /// The priority that a preview's rule has.
+    pub(crate) fn reserved_for_preview(&self) -> u32 {
+        self.priority - 2
+    }
+
     /// Whether a rule is that of a release of the service: the tags that `create_release_rule` gives it say so, and it
     /// names the service's groups. Another stack may have a service of the same name on the same listener.
     pub(crate) fn is_release_rule(&self, rule: &Rule) -> bool {
+        self.is_of_release(rule) && !rule.tags.contains_key(PREVIEW)
+    }
+
+    /// The same of a preview's rule.
+    pub(crate) fn is_preview_rule(&self, rule: &Rule) -> bool {
+        self.is_of_release(rule) && rule.tags.contains_key(PREVIEW)
+    }
+
+    fn is_of_release(&self, rule: &Rule) -> bool {
         rule.is_tagged(SERVICE, self.service.as_str())
             && rule.tags.contains_key(RELEASE)
             && self.concerns(rule)

@@ -18,6 +18,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::FixForward { .. }
         | Reason::NotCounted { .. }
         | Reason::DeletesReleaseRule
+        | Reason::DeletesPreview { .. }
         | Reason::Closed { .. } => Tone::Plain,
         Reason::NothingToDo
         | Reason::NotReplaced { .. }
@@ -31,6 +32,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::Paused
         | Reason::NotProven { .. }
         | Reason::WaitsForGate { .. }
+        | Reason::Previews { .. }
         | Reason::WaitsForCodeDeploy
         | Reason::AlarmSet { .. }
         | Reason::WaitsForReturn { .. } => Tone::Waits,
@@ -58,6 +60,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::WrongSettings
         | Reason::RollsBack { .. }
         | Reason::PreviousNotRunning
+        | Reason::NoPreview { .. }
         | Reason::Unknown { .. }
         | Reason::CountsUnreadable { .. }
         | Reason::UnhealthyWithinGrace { .. }

@@ -1,7 +1,7 @@
 //! What an operator can say, with a defined answer in every phase.
 
-use crate::{DrillAsked, Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
-use crate::{drill, status};
+use crate::{DrillAsked, Ledger, Open, Phase, Preview, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{drill, preview, status};
 use serde::{Deserialize, Serialize};
 
 /// An operator's command.
@@ -22,6 +22,8 @@ pub enum Command {
     Retry,
     /// Play the way back with what is live, without users.
     Drill,
+    /// Let the candidate be asked by a header before its first weight.
+    Preview,
     /// Change nothing, say how things are.
     Status,
 }
@@ -48,6 +50,7 @@ impl Command {
             Self::Rollback => "rollback",
             Self::Retry => "retry",
             Self::Drill => "drill",
+            Self::Preview => "preview",
             Self::Status => "status",
         }
     }
@@ -57,7 +60,7 @@ impl Command {
     pub fn takes_a_reason(self) -> bool {
         match self {
             Self::Pause | Self::Abort | Self::Rollback | Self::Drill => true,
-            Self::Resume | Self::Promote | Self::Retry | Self::Status => false,
+            Self::Resume | Self::Promote | Self::Retry | Self::Preview | Self::Status => false,
         }
     }
 }
@@ -83,6 +86,7 @@ pub fn accept_command_with(
         Command::Rollback => rollback(&mut next, said),
         Command::Retry => retry(&mut next),
         Command::Drill => drill(&mut next, said),
+        Command::Preview => preview::ask(&mut next, Preview::USUAL),
     };
     let changed = next != *ledger;
     let refused = taken.is_err();
@@ -139,11 +143,14 @@ fn is_moving(open: &Open) -> bool {
 }
 
 fn resume(next: &mut Ledger) -> String {
-    if !next.paused {
-        return "not paused: nothing to resume".to_owned();
+    let ended = next.open.as_mut().and_then(|open| open.ends_preview().then(|| named(open)));
+    let was_paused = std::mem::take(&mut next.paused);
+    next.pause_said.take_if(|_| was_paused);
+    match (ended, was_paused) {
+        (Some(name), _) => format!("goes on ({}): the preview of {name} is over", next.phase()),
+        (None, true) => format!("goes on ({})", next.phase()),
+        (None, false) => "not paused: nothing to resume".to_owned(),
     }
-    (next.paused, next.pause_said) = (false, None);
-    format!("goes on ({})", next.phase())
 }
 
 fn promote(next: &mut Ledger) -> Taken {
@@ -159,6 +166,7 @@ fn promote(next: &mut Ledger) -> Taken {
     }
     (*paused, *pause_said) = (false, None);
     open.request = Some(Request::Hurry);
+    open.ends_preview();
     Ok(format!("release {} takes all traffic as soon as that is proven safe", open.upload.number))
 }
 

@@ -266,6 +266,10 @@ pub struct Ledger {
     /// When a pass last went forward that had nothing else to remember. Writing it proves that the pass was not overtaken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted_at: Option<Timestamp>,
+    /// When a preview's rule was last asked for. Its release may be over before a slow call has made it, and the next one gets
+    /// no weight before none can any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_asked_at: Option<Timestamp>,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -313,6 +317,7 @@ impl Ledger {
             healed_at: None,
             drifted_at: None,
             acted_at: None,
+            preview_asked_at: None,
             unknown_fields: UnknownFields::default(),
         }
     }

@@ -26,6 +26,7 @@ pub mod pass;
 pub mod phases;
 pub mod plan;
 mod policy;
+mod preview;
 mod question;
 pub mod reason;
 mod receipt;
@@ -63,6 +64,7 @@ pub use offer::{Offer, Refusal, accept_upload, known_by_its_tags};
 pub use open::{Open, Phase, Promotion, Raised, Request, Returning, RollbackCause, Shift, Trial};
 pub use plan::{Action, Plan, Reads, plan, reads};
 pub use policy::{Drift, DriftError, Policy};
+pub use preview::{Preview, accept_preview};
 pub use question::{
     Answer, Asker, LifecycleEvent, Question, Stranger, answer, choose_migrator, wait_for_migrator,
     wait_for_newer,

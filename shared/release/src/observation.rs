@@ -207,6 +207,10 @@ pub struct Rules {
     pub base: Routing,
     /// The rule at the priority reserved for a release, if there is one.
     pub release: Option<ReleaseRule>,
+    /// The rule of a preview at the priority reserved for one: it has the preview's header among its conditions, and leads to a
+    /// group of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<RuleArn>,
 }
 
 /// Everything that one pass saw.

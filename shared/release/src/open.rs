@@ -5,8 +5,8 @@ use crate::drill::AlarmSet;
 use crate::evidence::{BadMinutes, Counted, Share};
 use crate::stored::{Aside, UnknownFields};
 use crate::{
-    Colour, DeploymentId, Description, Gate, InstanceId, Purpose, ReleaseNumber, ReturnCause, RuleArn,
-    ServiceName, Smoke, Statement, Strategy, Upload,
+    Colour, DeploymentId, Description, Gate, InstanceId, Preview, Purpose, ReleaseNumber, ReturnCause,
+    RuleArn, ServiceName, Smoke, Statement, Strategy, Upload,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub struct Open {
     /// Of a drill: the alarm that it has set, once that is decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm_set: Option<AlarmSet>,
+    /// The preview that an operator has asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
     /// How it went so far.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub course: Aside<Course>,

@@ -17,7 +17,7 @@ pub struct ExplainedPhase {
 }
 
 /// The commands that may mean something in one phase and nothing in another, in the order of a table.
-pub const COMMANDS: [Command; 7] = [
+pub const COMMANDS: [Command; 8] = [
     Command::Pause,
     Command::Resume,
     Command::Promote,
@@ -25,9 +25,13 @@ pub const COMMANDS: [Command; 7] = [
     Command::Rollback,
     Command::Retry,
     Command::Drill,
+    Command::Preview,
 ];
 
 const HOLDS_THE_NEXT: Option<&str> = Some("the next release gets no weight until `resume`");
+const PREVIEWED: Option<&str> =
+    Some("before its first weight, whoever sends the preview's header reaches it, and the weight waits");
+const ENDS_BOTH: Option<&str> = Some("ends a pause, and a preview");
 const ENDS_A_PAUSE: Option<&str> = Some("ends a pause");
 
 /// Every phase, in the order of a release's way.
@@ -45,6 +49,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             Some("the previous release takes all traffic again, if one is known"),
             Some("the last release is tried once more, if it was rejected"),
             Some("plays the way back with the live version, without users"),
+            None,
         ],
     },
     ExplainedPhase {
@@ -54,27 +59,31 @@ pub const PHASES: &[ExplainedPhase] = &[
         next: "shifting; baking with AllAtOnce; promoting for the first release of a service; drilling for a drill",
         commands: [
             Some("it gets no weight until `resume`"),
-            ENDS_A_PAUSE,
+            ENDS_BOTH,
             None,
             Some("gives it up before it had traffic"),
             None,
             None,
             None,
+            Some(
+                "once every instance of it is healthy, whoever sends the preview's header reaches it, and the first weight waits",
+            ),
         ],
     },
     ExplainedPhase {
         word: "shifting",
         means: "The candidate has a part of the traffic, or is about to get its first.",
-        waits_for: "The time of the step, or what the counts prove, by evidence the bake too, and proof that the next raise is safe. With a gate its yes, before the first weight.",
+        waits_for: "The time of the step, or what the counts prove, by evidence the bake too, and proof that the next raise is safe. With a gate its yes, before the first weight; with a preview its end.",
         next: "the next step; after the last, baking",
         commands: [
             Some("the weight stays until `resume`; alarms still take it back"),
-            ENDS_A_PAUSE,
+            ENDS_BOTH,
             Some("skips the remaining steps and the bake; every raise must still be proven safe"),
             Some("all traffic returns to the live colour"),
             None,
             None,
             None,
+            PREVIEWED,
         ],
     },
     ExplainedPhase {
@@ -84,12 +93,13 @@ pub const PHASES: &[ExplainedPhase] = &[
         next: "promoting",
         commands: [
             Some("a release waits before its success until `resume`; alarms still take it back"),
-            ENDS_A_PAUSE,
+            ENDS_BOTH,
             Some("skips the rest of the bake; of a rollback it means nothing"),
             Some("all traffic returns to the live colour"),
             None,
             None,
             None,
+            PREVIEWED,
         ],
     },
     ExplainedPhase {
@@ -105,6 +115,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             None,
             None,
             None,
+            None,
         ],
     },
     ExplainedPhase {
@@ -112,7 +123,7 @@ pub const PHASES: &[ExplainedPhase] = &[
         means: "The release is taken back. Its rule goes first, so that the live colour has all traffic within a second or two.",
         waits_for: "Its rule to be gone, its deployment to stop, and the candidate to drain.",
         next: "idle, and the release is rejected; installing for one more attempt; settling if CodeDeploy had succeeded",
-        commands: [HOLDS_THE_NEXT, ENDS_A_PAUSE, None, Some("it is so already"), None, None, None],
+        commands: [HOLDS_THE_NEXT, ENDS_A_PAUSE, None, Some("it is so already"), None, None, None, None],
     },
     ExplainedPhase {
         word: "settling",
@@ -126,6 +137,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             Some(
                 "gives it up: until a release succeeds, new instances may boot another version than the live one",
             ),
+            None,
             None,
             None,
             None,
@@ -144,6 +156,7 @@ pub const PHASES: &[ExplainedPhase] = &[
             None,
             None,
             Some("it is so already"),
+            None,
         ],
     },
 ];

@@ -392,6 +392,23 @@ pub enum Reason {
         /// Why its last answer was neither yes nor no; `None` where it gave none.
         so_far: Option<String>,
     },
+    /// A preview: the weight stays.
+    Previews {
+        /// When it is over.
+        until: Timestamp,
+        /// Whether its rule was seen. Until then nobody is led to the candidate.
+        stands: bool,
+    },
+    /// There is no rule for a preview, and the release goes on without one.
+    NoPreview {
+        /// Why, in the load balancer's words.
+        why: String,
+    },
+    /// A preview's rule is deleted, because none is wanted any more.
+    DeletesPreview {
+        /// The rule.
+        rule: RuleArn,
+    },
     /// Facts could not be read: the weight stays.
     Unknown {
         /// The facts, and why each could not be read.
@@ -562,6 +579,9 @@ impl Reason {
             Self::Paused => "paused",
             Self::NotProven { .. } => "not_proven",
             Self::WaitsForGate { .. } => "waits_for_gate",
+            Self::Previews { .. } => "previews",
+            Self::NoPreview { .. } => "no_preview",
+            Self::DeletesPreview { .. } => "deletes_preview",
             Self::Unknown { .. } => "unknown",
             Self::UnhealthyWithinGrace { .. } => "unhealthy_within_grace",
             Self::AlarmsMissing { .. } => "alarms_missing",

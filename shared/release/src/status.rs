@@ -41,10 +41,10 @@ impl Status {
         let next: Vec<String> =
             reasons.iter().map(|reason| beginning(&reason.to_string()).to_owned()).collect();
         let rules = match &seen.rules {
-            Reading::Known(Rules { base, release: Some(rule) }) => {
+            Reading::Known(Rules { base, release: Some(rule), .. }) => {
                 format!("; the release's rule gives {}, the base rule behind it {base}", rule.weights)
             }
-            Reading::Known(Rules { base, release: None }) => format!("; the base rule gives {base}"),
+            Reading::Known(Rules { base, release: None, .. }) => format!("; the base rule gives {base}"),
             Reading::Unknown(why) => format!("; the rules cannot be read: {}", beginning(why)),
             Reading::NotRead => String::new(),
         };
@@ -92,12 +92,13 @@ pub(crate) fn of_ledger(ledger: &Ledger) -> String {
     };
     let open = match &ledger.open {
         Some(open) => format!(
-            "; {} on {} is {}, {} % intended{}",
+            "; {} on {} is {}, {} % intended{}{}",
             named(open),
             open.colour,
             open.phase.word(),
             open.intended_percent(),
-            Statement::bracketed(open.said.as_ref())
+            Statement::bracketed(open.said.as_ref()),
+            open.says_preview().map(|says| format!("; {says}")).unwrap_or_default()
         ),
         None => String::new(),
     };

@@ -112,7 +112,9 @@ impl Summary {
                 percent: open.intended_percent(),
                 paused: is_paused(ledger, open),
                 opened_at: open.opened_at,
-                says: evidence::said(open, policy, now).or_else(|| open.waits_for_gate(now)),
+                says: evidence::said(open, policy, now)
+                    .or_else(|| open.waits_for_gate(now))
+                    .or_else(|| open.says_preview()),
             }),
             waiting: ledger.pending.as_ref().map(|pending| pending.number),
             frozen_until: ledger.frozen.as_ref().map(|freeze| freeze.until).filter(|until| *until > now),

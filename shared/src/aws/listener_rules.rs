@@ -39,7 +39,7 @@ struct NeverRead;
 impl Aws {
     /// The service's rules among all of the listener's. The largest page holds 400, a load balancer 100 rules by
     /// default (`DescribeRules` in the ELB API reference; ELB user guide, quotas): one call.
-    async fn read_rules(&self, service: &ServiceName) -> Result<ServiceRules, Failure> {
+    pub(super) async fn read_rules(&self, service: &ServiceName) -> Result<ServiceRules, Failure> {
         let own = self.service(service)?;
         let listener = &self.settings.listener_arn;
         let attempt = format!("reading the rules of listener {listener}");
@@ -86,6 +86,21 @@ impl Aws {
     }
 }
 
+impl Aws {
+    /// A rule that is gone is no failure.
+    async fn delete_rule(&self, service: &ServiceName, rule: &RuleArn) -> Result<(), Failure> {
+        match self.load_balancing.delete_rule().rule_arn(&rule.0).send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.as_service_error(), Some(DeleteRuleError::RuleNotFoundException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failure(format!("deleting rule {rule} of {service}"), error)),
+        }
+    }
+}
+
 /// What it means that a rule is gone.
 struct Gone {
     class: Class,
@@ -112,7 +127,7 @@ impl ListenerRules for Aws {
             let mut all = tags.iter().flat_map(TagDescription::tags);
             all.find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value())
         };
-        if value("greenlight:service") != Some(service.as_str()) {
+        if value("greenlight:service") != Some(service.as_str()) || value("greenlight:preview").is_some() {
             return Ok(None);
         }
         let number = value("greenlight:release").and_then(|text| text.parse().ok()).map(ReleaseNumber);
@@ -178,15 +193,16 @@ impl ListenerRules for Aws {
     }
 
     async fn delete_release_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
-        match self.load_balancing.delete_rule().rule_arn(&rule.0).send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(error.as_service_error(), Some(DeleteRuleError::RuleNotFoundException(_))) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(failure(format!("deleting rule {rule} of {service}"), error)),
-        }
+        self.delete_rule(service, rule).await
+    }
+
+    async fn create_preview_rule(&self, service: &ServiceName, release: &Description) -> PortResult<RuleArn> {
+        let base = self.read_rules(service).await?.base?;
+        self.make_preview_rule(service, release, base).await
+    }
+
+    async fn delete_preview_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
+        self.delete_rule(service, rule).await
     }
 
     async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> PortResult<()> {
@@ -274,7 +290,9 @@ mod tests {
             arn: RuleArn(RELEASE_RULE.to_owned()),
             weights: Weights::share(Colour::Green, 10).into(),
         };
-        assert_eq!(seen, Rules { base: Weights::all_on(Colour::Blue).into(), release: Some(expected) });
+        let expected =
+            Rules { base: Weights::all_on(Colour::Blue).into(), release: Some(expected), preview: None };
+        assert_eq!(seen, expected);
     }
 
     #[tokio::test]

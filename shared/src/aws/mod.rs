@@ -10,6 +10,7 @@ mod healing;
 pub mod ledgers;
 mod listener_rules;
 mod page;
+mod previews;
 mod receipts;
 pub mod rule;
 mod target_groups;

@@ -5,7 +5,7 @@ use crate::settings::ServiceSettings;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, Rule, RuleCondition, RuleTransform, TargetGroupTuple,
 };
-use release::{Colour, Odd, PerColour, ReleaseRule, Routing, RuleArn, Rules, ServiceName, Weights};
+use release::{Colour, Odd, PerColour, Preview, ReleaseRule, Routing, RuleArn, Rules, ServiceName, Weights};
 
 pub use aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig as StickinessConfig;
 
@@ -54,10 +54,12 @@ impl ServiceRules {
             )));
         };
         let place = release_priority.to_string();
-        let release = rules.iter().find(|rule| rule.priority.as_ref() == Some(&place));
+        let is_preview = |rule: &&Rule| preview_rule(rule, own).is_some();
+        let release = rules.iter().find(|rule| rule.priority.as_ref() == Some(&place) && !is_preview(rule));
         let release = release.map(|rule| release_rule(rule, own)).transpose()?;
+        let preview = rules.iter().find_map(|rule| preview_rule(rule, own));
         Ok(Self {
-            weights: Rules { base: routing(base, own), release },
+            weights: Rules { base: routing(base, own), release, preview },
             base: Ok(BaseRule {
                 conditions: base.conditions().iter().cloned().map(for_creation).collect(),
                 transforms: base.transforms.clone().filter(|transforms| !transforms.is_empty()),
@@ -80,6 +82,7 @@ impl ServiceRules {
             weights: Rules {
                 base: Routing::Odd(odd),
                 release: release.map(|rule| release_rule(rule, own)).transpose()?,
+                preview: rules.iter().find_map(|rule| preview_rule(rule, own)),
             },
             base: Err(wrong(why)),
             stickiness: release.and_then(stickiness),
@@ -112,6 +115,19 @@ fn release_rule(rule: &Rule, own: &ServiceSettings) -> Result<ReleaseRule, Failu
     let arn =
         rule.rule_arn.clone().ok_or_else(|| wrong("AWS described a rule without its ARN".to_owned()))?;
     Ok(ReleaseRule { weights: routing(rule, own), arn: RuleArn(arn) })
+}
+
+/// A rule that leads whoever sends a preview's header to a group of the service, wherever it stands: a stack update moves base
+/// rules.
+fn preview_rule(rule: &Rule, own: &ServiceSettings) -> Option<RuleArn> {
+    let mut headers = rule.conditions().iter().filter_map(|condition| condition.http_header_config());
+    let asks = headers.any(|header| {
+        header.http_header_name().is_some_and(|name| name.eq_ignore_ascii_case(Preview::HEADER))
+    });
+    let mut groups = rule.actions().iter().flat_map(shares).map(|(group, _)| group);
+    let leads_here =
+        groups.any(|group| Colour::BOTH.iter().any(|colour| own.target_groups.of(*colour) == group));
+    rule.rule_arn.clone().filter(|_| asks && leads_here).map(RuleArn)
 }
 
 fn routing(rule: &Rule, own: &ServiceSettings) -> Routing {

@@ -5,7 +5,7 @@ use super::world::{Call, WeightChange, World};
 use release::evidence::PublishedMinute;
 use release::{
     AlarmState, Announcement, Colour, Creator, DeploymentStatus, Description, InstanceId, Ledger, Live,
-    PerColour, Purpose, Receipt, ReleaseRule, Revision, Routing, Rules, ScalingProcess, ServiceName,
+    PerColour, Purpose, Receipt, ReleaseRule, Revision, Routing, RuleArn, ScalingProcess, ServiceName,
     Strategy, Summary, TargetHealth, TargetStatus, UnknownFields, Weights,
 };
 use std::collections::BTreeMap;
@@ -103,6 +103,16 @@ impl World {
         self.change(service, |service| service.reweigh(now, |service| service.release = None));
     }
 
+    /// The rule of a preview, if one stands.
+    pub fn preview_rule(&self, service: &ServiceName) -> Option<RuleArn> {
+        self.change(service, |service| service.preview.clone())
+    }
+
+    /// Puts a preview's rule with this ARN there, or takes it away, as another hand might.
+    pub fn put_preview_rule(&self, service: &ServiceName, rule: Option<&str>) {
+        self.change(service, |service| service.preview = rule.map(|arn| RuleArn(arn.to_owned())));
+    }
+
     /// What the base rule does, and the rule at the priority that is reserved for a release's.
     pub fn rules_of(&self, service: &ServiceName) -> (Routing, Option<ReleaseRule>) {
         self.change(service, |service| (service.base.clone(), service.release.clone()))
@@ -116,7 +126,7 @@ impl World {
     /// The next looks at the rules find them as they are now, whatever is written meanwhile.
     pub fn rules_lag(&self, service: &ServiceName, looks: usize) {
         self.change(service, |service| {
-            let seen = Rules { base: service.base.clone(), release: service.release.clone() };
+            let seen = service.rules();
             service.lag = (looks, Some(seen));
         });
     }

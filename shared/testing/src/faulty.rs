@@ -3,8 +3,9 @@
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
     Alarms, Announcements, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages, PortResult,
-    Ports, Receipts, TargetGroups, Traffic, Uploads,
+    Ports, PreviewSecrets, Receipts, TargetGroups, Traffic, Uploads,
 };
+use greenlight::secret::Secret;
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
@@ -178,6 +179,14 @@ impl<P: Ports> ListenerRules for Faulty<'_, P> {
         self.call("delete_release_rule", self.inner.delete_release_rule(service, rule)).await
     }
 
+    async fn create_preview_rule(&self, service: &ServiceName, release: &Description) -> PortResult<RuleArn> {
+        self.call("create_preview_rule", self.inner.create_preview_rule(service, release)).await
+    }
+
+    async fn delete_preview_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
+        self.call("delete_preview_rule", self.inner.delete_preview_rule(service, rule)).await
+    }
+
     async fn set_base_weights(&self, service: &ServiceName, weights: Weights) -> PortResult<()> {
         self.call("set_base_weights", self.inner.set_base_weights(service, weights)).await
     }
@@ -276,6 +285,20 @@ impl<P: Ports> Uploads for Faulty<'_, P> {
 
     async fn publish(&self, summary: &Summary) -> PortResult<()> {
         self.call("publish", self.inner.publish(summary)).await
+    }
+}
+
+impl<P: Ports + PreviewSecrets> PreviewSecrets for Faulty<'_, P> {
+    async fn preview_secret(&self, service: &ServiceName) -> PortResult<Option<Secret>> {
+        self.call("preview_secret", self.inner.preview_secret(service)).await
+    }
+
+    async fn make_preview_secret(&self, service: &ServiceName) -> PortResult<()> {
+        self.call("make_preview_secret", self.inner.make_preview_secret(service)).await
+    }
+
+    async fn hosts(&self, service: &ServiceName) -> PortResult<Vec<String>> {
+        self.call("hosts", self.inner.hosts(service)).await
     }
 }
 

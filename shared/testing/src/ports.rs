@@ -4,8 +4,9 @@ use super::world::{Call, Listed, Service, State, StoredDeployment, World};
 use greenlight::failure::{Class, Failure};
 use greenlight::ports::{
     Alarms, Announcements, Clock, Deployments, Healing, LedgerVersion, Ledgers, ListenerRules, Pages,
-    PortResult, Receipts, TargetGroups, Traffic, Uploads,
+    PortResult, PreviewSecrets, Receipts, TargetGroups, Traffic, Uploads,
 };
+use greenlight::secret::Secret;
 use jiff::Timestamp;
 use release::evidence::PublishedMinute;
 use release::plan::Window;
@@ -116,7 +117,7 @@ impl ListenerRules for World {
             *looks -= 1;
             return Ok(older.clone());
         }
-        Ok(Rules { base: service.base.clone(), release: service.release.clone() })
+        Ok(service.rules())
     }
 
     async fn rule_owner(&self, _: &ServiceName, rule: &RuleArn) -> PortResult<Option<RuleOwner>> {
@@ -166,6 +167,24 @@ impl ListenerRules for World {
         state.service(service)?.reweigh(now, |service| {
             service.release.take_if(|known| known.arn == *rule);
         });
+        Ok(())
+    }
+
+    async fn create_preview_rule(&self, service: &ServiceName, _: &Description) -> PortResult<RuleArn> {
+        let mut state = self.called("create_preview_rule", 2);
+        if state.service(service)?.preview.is_some() {
+            return Err(refused(
+                Class::Conflict,
+                format!("a preview's rule of {service} is there already: PriorityInUse"),
+            ));
+        }
+        let arn = state.new_rule(service, Weights::all_on(Colour::Blue)).arn;
+        state.service(service)?.preview = Some(arn.clone());
+        Ok(arn)
+    }
+
+    async fn delete_preview_rule(&self, service: &ServiceName, rule: &RuleArn) -> PortResult<()> {
+        self.called("delete_preview_rule", 1).service(service)?.preview.take_if(|known| known == rule);
         Ok(())
     }
 
@@ -323,6 +342,23 @@ impl Uploads for World {
         let mut state = self.called("publish", 1);
         state.summaries.insert(summary.service.clone(), summary.clone());
         Ok(())
+    }
+}
+
+impl PreviewSecrets for World {
+    async fn preview_secret(&self, service: &ServiceName) -> PortResult<Option<Secret>> {
+        let state = self.called("preview_secret", 1);
+        Ok(state.secrets.get(service).map(|made| Secret::of([*made; 16])))
+    }
+
+    async fn make_preview_secret(&self, service: &ServiceName) -> PortResult<()> {
+        *self.called("make_preview_secret", 1).secrets.entry(service.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    async fn hosts(&self, service: &ServiceName) -> PortResult<Vec<String>> {
+        drop(self.called("hosts", 1));
+        Ok(vec![format!("{service}.shop.test")])
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) struct State {
     pub(super) page: Option<String>,
     pub(super) blocked: Option<Vec<u8>>,
     pub(super) announced: Vec<Announcement>,
+    pub(super) secrets: BTreeMap<ServiceName, u8>,
     pub(super) rule_owners: BTreeMap<RuleArn, RuleOwner>,
     pub(super) calls: Vec<Call>,
     made: u32,
@@ -60,6 +61,7 @@ pub(super) struct Service {
     pub(super) ledger: Option<String>,
     pub(super) base: Routing,
     pub(super) release: Option<ReleaseRule>,
+    pub(super) preview: Option<RuleArn>,
     /// How many looks at the rules find which older ones.
     pub(super) lag: (usize, Option<Rules>),
     pub(super) instances: BTreeMap<InstanceId, PerColour<TargetHealth>>,
@@ -106,6 +108,7 @@ impl World {
             page: None,
             blocked: None,
             announced: Vec::new(),
+            secrets: BTreeMap::new(),
             rule_owners: BTreeMap::new(),
             calls: Vec::new(),
             made: 0,
@@ -183,6 +186,7 @@ impl Service {
             ledger: None,
             base: Weights::all_on(Colour::Blue).into(),
             release: None,
+            preview: None,
             lag: (0, None),
             instances: (1..=2).map(|index| (InstanceId(format!("i-{name}-{index}")), nothing)).collect(),
             alarms: PerColour { blue: alarm(Colour::Blue), green: alarm(Colour::Green) },
@@ -193,6 +197,10 @@ impl Service {
             suspended: BTreeSet::new(),
             published: Vec::new(),
         }
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        Rules { base: self.base.clone(), release: self.release.clone(), preview: self.preview.clone() }
     }
 
     pub(super) fn traffic(&self) -> Routing {

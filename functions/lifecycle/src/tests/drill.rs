@@ -15,6 +15,7 @@ fn two_live() -> Service {
         colour: Colour::Blue,
         upload,
         since: service.world.now(),
+        watched: None,
         unknown_fields: UnknownFields::default(),
     };
     service.world.put_ledger(&Ledger { previous: Some(Previous::from(before)), ..live });

@@ -47,7 +47,7 @@ impl Service {
 
     async fn asks(
         &self,
-        ports: &(impl Ports + HookExecutions + Pages),
+        ports: &(impl Ports + HookExecutions + Pages + PreviewSecrets),
         gates: &Played,
         instance: &str,
     ) -> Value {
@@ -55,7 +55,7 @@ impl Service {
             "deploymentId": self.world.deployments(&self.name).pop().unwrap().id.0, "deploymentGroupId": "g", "lifecycleEvent": "ValidateService",
             "instanceId": instance, "service": "backend",
         });
-        handle(ports, gates, &self.settings, &self.world, Alias::Hooks, question).await.unwrap()
+        Box::pin(handle(ports, gates, &self.settings, &self.world, Alias::Hooks, question)).await.unwrap()
     }
 
     /// Both instances ask, and again after five seconds, so many times.

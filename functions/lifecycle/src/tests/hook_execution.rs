@@ -22,11 +22,11 @@ async fn told_of(deployment: &str, service: &Service, fault: Option<FaultAt>) ->
 #[tokio::test]
 async fn codedeploys_own_hook_is_answered_exactly_once_on_every_path() {
     let once = |status: &str| (Some(status.to_owned()), 1);
-    assert_eq!(codedeploys_own_hook(false, None).await, once("Succeeded"));
-    assert_eq!(codedeploys_own_hook(true, None).await, once("Failed"));
+    assert_eq!(Box::pin(codedeploys_own_hook(false, None)).await, once("Succeeded"));
+    assert_eq!(Box::pin(codedeploys_own_hook(true, None)).await, once("Failed"));
     for call in 1..=2 {
         let fault = FaultAt { at: At::Nth(call), kind: Kind::Before(Class::Transient) };
-        assert_eq!(codedeploys_own_hook(false, Some(fault)).await, once("Failed"));
+        assert_eq!(Box::pin(codedeploys_own_hook(false, Some(fault))).await, once("Failed"));
     }
 }
 

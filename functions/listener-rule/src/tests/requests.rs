@@ -274,7 +274,7 @@ async fn a_request_that_cannot_be_read_is_answered_where_it_says_whom_to_answer(
     };
     for (wrong, says) in [
         (with(|p| p["Priority"] = json!("first")), "Priority is \"first\""),
-        (with(|p| p["Priority"] = json!(70000)), "from 2 to 50000"),
+        (with(|p| p["Priority"] = json!(70000)), "from 3 to 50000"),
         (with(|p| p["Priorty"] = json!("20")), "unknown field `Priorty`"),
         (with(|p| p["Service"] = json!("Back End")), "Back End"),
         (with(|p| p["Hosts"] = json!("api.shop.test")), "expected a sequence"),

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use load_balancer::{FixedResponse, ListenerAction, LoadBalancer, Routing};
+use http::Request;
+use http_body_util::Full;
+use load_balancer::{FixedResponse, HeaderCondition, ListenerAction, LoadBalancer, Routing, Rule};
 use tokio::time::sleep;
 
 use crate::support::{
@@ -35,6 +37,24 @@ async fn hosts_go_to_their_groups_and_the_rest_to_the_default_action() {
     assert_eq!(client.get("API.test:8000").await.name(), "api");
     let other = client.get("example.com").await;
     assert_eq!((other.status, &other.body[..]), (418, &b"short"[..]));
+}
+
+#[tokio::test]
+async fn a_header_leads_elsewhere_and_everybody_else_where_they_went() {
+    let (live, preview) = (Upstream::start("live").await, Upstream::start("preview").await);
+    let groups = vec![group("live", NEVER, &[live.target()]), group("preview", NEVER, &[preview.target()])];
+    let condition = HeaderCondition { name: "X-Preview".to_owned(), values: vec!["abc".to_owned()] };
+    let by_header = Rule { headers: vec![condition], ..rule(8, "shop.test", &[("preview", 1)]) };
+    let routing = Routing::new(vec![rule(10, "*.test", &[("live", 1)]), by_header]);
+    let handle = start(LoadBalancer::new(), routing, groups).await;
+    let mut client = Client::connect(handle.address()).await;
+    for (host, value, name) in
+        [("shop.test", "ABC", "preview"), ("shop.test", "abcd", "live"), ("api.test", "abc", "live")]
+    {
+        let request = Request::get("/").header("host", host).header("x-preview", value);
+        assert_eq!(client.send(request.body(Full::default()).unwrap()).await.name(), name, "{host} {value}");
+    }
+    assert_eq!(client.get("shop.test").await.name(), "live");
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ pub(crate) fn rule(priority: u32, host: &str, forwards: &[(&str, u16)]) -> Rule 
     Rule {
         priority,
         hosts: vec![host.to_owned()],
+        headers: Vec::new(),
         action: ListenerAction::Forward(forwards.iter().map(forward).collect()),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::stage::Stage;
 use super::{
-    calls, deployments, events, functions, gates, instances, ledgers, operators, resources, rules, weights,
+    calls, deployments, events, functions, gates, instances, ledgers, operators, previews, resources, rules,
+    weights,
 };
 use crate::releases::ToldVerdict;
 use anyhow::Result;
@@ -276,6 +277,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     releasing("drill", "an operator holds a drill", LIVE, |stage| {
         Box::pin(operators::a_drill_is_held(stage))
     }),
+    releasing(
+        "previewed",
+        "somebody looks at a good candidate by a preview before it has traffic, then lets it go on",
+        LIVE,
+        |stage| Box::pin(previews::somebody_looks(stage)),
+    ),
     after_success(
         "instance-dies-after-success",
         "an instance is gone right after the success of a release",

@@ -1,8 +1,8 @@
 //! Created and updated.
 
 use crate::listener::{
-    Asked, BLUE, GREEN, LISTENER, Listener, STEPS, arn, base, foreign, of_a_release, owner, rule, run, seen,
-    tags, wanted,
+    Asked, BLUE, GREEN, LISTENER, Listener, STEPS, arn, base, foreign, of_a_preview, of_a_release, owner,
+    rule, run, seen, tags, wanted,
 };
 use base_rule::{Change, Next, Rule, Seen, Wanted, keep, listener_of};
 use release::{Colour, PerColour, Reading, RuleArn, Weights};
@@ -59,6 +59,11 @@ fn without_a_ledger_that_can_be_read_no_weight_is_guessed() {
 fn a_place_that_somebody_else_has_is_left_to_them() {
     insta::assert_snapshot!(refused(created(&[foreign(20)])), @"priority 20 of the listener is taken by rule arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/1/2/foreign, which is not this stack's: give the base rule of backend another priority, or move that rule");
     insta::assert_snapshot!(refused(created(&[foreign(19)])), @"priority 19 of the listener is reserved for releases of backend, and rule arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/shop/1/2/foreign stands there: move that rule, or give the base rule of backend another priority than 20");
+    let reserved = refused(created(&[foreign(18)]));
+    assert!(
+        reserved.starts_with("priority 18 of the listener is reserved") && reserved.ends_with("than 20"),
+        "{reserved}"
+    );
     // Of a stack that had the same name, or of a resource that was called otherwise.
     for own in [("greenlight:stack", "arn:stack/shop/0"), ("greenlight:resource", "Other")] {
         let mut other = base(20, &[HOST]);
@@ -114,6 +119,34 @@ fn another_priority_takes_the_rule_of_an_open_release_along_in_one_call() {
 }
 
 #[test]
+fn the_rule_of_a_preview_moves_with_the_others_and_keeps_its_hosts() {
+    // With the new hosts alone as its conditions it would lead everybody to the candidate.
+    let renamed = wanted(20, &["www.shop.test"]);
+    let rules =
+        [base(20, &["www.shop.test"]), of_a_release(19, &["www.shop.test"]), of_a_preview(18, &[HOST])];
+    assert_eq!(updated(&renamed, &rules), Next::Done(Some(arn("base"))));
+    // Nor is it taken for a release's, where somebody has moved the base rule by hand.
+    let by_hand = [base(19, &["www.shop.test"]), of_a_preview(18, &[HOST])];
+    assert_eq!(updated(&renamed, &by_hand), Next::Done(Some(arn("base"))));
+    let places = [(arn("base"), 30), (arn("release"), 29), (arn("preview"), 28)];
+    let old = [base(20, &[HOST]), of_a_release(19, &[HOST]), of_a_preview(18, &[HOST])];
+    assert_eq!(updated(&wanted(30, &[HOST]), &old), change(Change::Move(places.to_vec())));
+    let without_release = [base(20, &[HOST]), of_a_preview(18, &[HOST])];
+    let places = vec![(arn("base"), 30), (arn("preview"), 28)];
+    assert_eq!(updated(&wanted(30, &[HOST]), &without_release), change(Change::Move(places)));
+    assert_eq!(created(&[of_a_preview(18, &[HOST])]), Next::ReadLedger, "it is in no way");
+}
+
+#[test]
+fn a_priority_that_leaves_no_room_for_a_release_and_its_preview_is_refused() {
+    for priority in [1, 2] {
+        let next = keep(&owner(), &wanted(priority, &[HOST]), None, None, &seen(&[]));
+        assert!(refused(next).contains("from 3 to 50000; the two before it are reserved"));
+    }
+    assert_eq!(keep(&owner(), &wanted(3, &[HOST]), None, None, &seen(&[])), Next::ReadLedger);
+}
+
+#[test]
 fn a_base_rule_that_is_gone_is_made_again_beside_the_rule_of_an_open_release() {
     let to = wanted(20, &[HOST]);
     let rules = [of_a_release(19, &[HOST])];
@@ -153,8 +186,8 @@ fn what_would_move_traffic_is_refused_and_the_way_back_from_it_is_not() {
 fn what_no_rule_can_be_is_refused_before_anything_is_asked() {
     let right = || wanted(20, &[HOST]);
     for (wrong, says) in [
-        (wanted(1, &[HOST]), "from 2 to 50000"),
-        (wanted(50_001, &[HOST]), "from 2 to 50000"),
+        (wanted(1, &[HOST]), "from 3 to 50000"),
+        (wanted(50_001, &[HOST]), "from 3 to 50000"),
         (wanted(20, &[]), "Hosts has 0 names"),
         (wanted(20, &["a.b"; 6]), "Hosts has 6 names"),
         (wanted(20, &[HOST, ""]), "Hosts has 2 names"),

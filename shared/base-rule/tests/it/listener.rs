@@ -50,6 +50,15 @@ pub(crate) fn of_a_release(priority: u32, hosts: &[&str]) -> Rule {
     )
 }
 
+/// It leads to the candidate alone.
+pub(crate) fn of_a_preview(priority: u32, hosts: &[&str]) -> Rule {
+    let preview = [("greenlight:preview", "142")];
+    let mut rule =
+        Rule { arn: arn("preview"), groups: [GREEN.to_owned()].into(), ..of_a_release(priority, hosts) };
+    rule.tags.extend(tags(&preview));
+    rule
+}
+
 /// Somebody else's.
 pub(crate) fn foreign(priority: u32) -> Rule {
     Rule {

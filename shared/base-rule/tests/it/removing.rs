@@ -1,6 +1,6 @@
 //! Deleted.
 
-use crate::listener::{arn, base, foreign, of_a_release, owner, rule, seen, tags, wanted};
+use crate::listener::{arn, base, foreign, of_a_preview, of_a_release, owner, rule, seen, tags, wanted};
 use base_rule::{Change, Next, Rule, Tags, remove};
 
 const HOST: &str = "api.shop.test";
@@ -19,6 +19,14 @@ fn a_release_left_over_goes_first_and_then_the_base_rule() {
     assert_eq!(removed(Some("base"), &[own.clone(), left_over.clone()]), deletes("release"));
     assert_eq!(removed(Some("base"), &[own]), deletes("base"));
     assert_eq!(removed(Some("base"), &[left_over]), deletes("release"));
+}
+
+#[test]
+fn a_preview_left_over_goes_before_the_base_rule_as_well() {
+    let (own, left_over) = (base(20, &[HOST]), of_a_preview(18, &[HOST]));
+    assert_eq!(removed(Some("base"), &[own, left_over.clone()]), deletes("preview"));
+    // A stack update may have left it elsewhere.
+    assert_eq!(removed(Some("base"), &[Rule { priority: 7, ..left_over }]), deletes("preview"));
 }
 
 #[test]

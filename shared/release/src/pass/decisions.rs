@@ -117,11 +117,14 @@ fn is_in_place(action: &Action, rules: &Rules) -> bool {
         Action::DeleteReleaseRule { rule } => release.is_none_or(|found| found.arn != *rule),
         Action::SetBaseWeights { weights } => rules.base == Routing::from(*weights),
         Action::CreateReleaseRule { .. } => release.is_some(),
+        Action::CreatePreviewRule { .. } => rules.preview.is_some(),
         Action::CreateDeployment { .. }
         | Action::StopDeployment { .. }
         | Action::SetAlarm { .. }
         | Action::ReplaceInstance { .. }
         | Action::ResumeProcesses { .. }
+        // Nothing but the first weight waits for it, and that looks for itself.
+        | Action::DeletePreviewRule { .. }
         | Action::TellVerdict { .. } => true,
     }
 }

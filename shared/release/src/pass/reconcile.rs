@@ -4,7 +4,7 @@ use super::decisions::Write as Written;
 use super::way_back::{LookWithoutLedger, TakeBack, WayBack};
 use super::{Class, Decided, Failed, Given, Kept, LedgerVersion, Records, Stored, Swap};
 use crate::plan::{Action, Effect, Outcome, Plan, Reads, refusal};
-use crate::{Ledger, Observation, Phase, ReturnCause, Rules, Wake, asked};
+use crate::{Ledger, Observation, Open, Phase, ReturnCause, Rules, Wake, asked};
 use jiff::Timestamp;
 
 /// A reconcile between two calls: the call that it waits for.
@@ -323,7 +323,7 @@ impl Act {
                 }
             }
             Err(failure) => {
-                acting.failed |= ends_the_loop(&action, failure.class());
+                acting.failed |= ends_the_loop(&acting.plan, &action, failure.class());
                 given.records.failed(failure);
             }
         }
@@ -332,9 +332,15 @@ impl Act {
 }
 
 /// Whether what failed would fail again at once. A conflict is settled by looking again, and a verdict that cannot be
-/// told keeps nothing else from happening.
-fn ends_the_loop(action: &Action, class: Class) -> bool {
-    class != Class::Conflict && !matches!(action, Action::TellVerdict { .. })
+/// told keeps nothing else from happening. Nor does a preview's rule that stays keep a release from its way back.
+fn ends_the_loop(plan: &Plan, action: &Action, class: Class) -> bool {
+    let waits_for_weight = plan.ledger.open.as_ref().is_some_and(Open::may_be_previewed);
+    let holds_nothing = match action {
+        Action::TellVerdict { .. } => true,
+        Action::DeletePreviewRule { .. } => !waits_for_weight,
+        _ => false,
+    };
+    class != Class::Conflict && !holds_nothing
 }
 
 impl LookBack {

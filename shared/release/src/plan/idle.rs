@@ -218,6 +218,7 @@ impl Planning<'_> {
             migrates: None,
             gate: None,
             alarm_set: None,
+            preview: None,
             course: Aside(Course::begun(self.now)),
             request: None,
             rolls_back: None,

@@ -14,6 +14,7 @@ mod installing;
 mod missing;
 mod outcome;
 mod own_rule;
+mod preview;
 mod promoting;
 mod reads;
 mod returning;
@@ -58,6 +59,16 @@ pub enum Action {
     },
     /// Delete the release's rule: traffic follows the base rule again.
     DeleteReleaseRule {
+        /// The rule.
+        rule: RuleArn,
+    },
+    /// Create the rule of a preview, which leads whoever sends its header to the candidate.
+    CreatePreviewRule {
+        /// Whose candidate.
+        release: Description,
+    },
+    /// Delete the rule of a preview.
+    DeletePreviewRule {
         /// The rule.
         rule: RuleArn,
     },
@@ -111,6 +122,8 @@ impl Action {
             Self::CreateReleaseRule { .. } => "create_release_rule",
             Self::SetReleaseWeights { .. } => "set_release_weights",
             Self::DeleteReleaseRule { .. } => "delete_release_rule",
+            Self::CreatePreviewRule { .. } => "create_preview_rule",
+            Self::DeletePreviewRule { .. } => "delete_preview_rule",
             Self::SetBaseWeights { .. } => "set_base_weights",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::StopDeployment { .. } => "stop_deployment",
@@ -128,6 +141,8 @@ impl Action {
             Self::CreateReleaseRule { .. }
                 | Self::SetReleaseWeights { .. }
                 | Self::DeleteReleaseRule { .. }
+                | Self::CreatePreviewRule { .. }
+                | Self::DeletePreviewRule { .. }
                 | Self::SetBaseWeights { .. }
         )
     }
@@ -166,6 +181,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
     };
     planning.count();
     planning.hear_gate();
+    planning.times_preview();
     match planning.ledger.open.take() {
         None => planning.idle(),
         Some(open) if open.purpose == Purpose::Drill => planning.drill(open),
@@ -179,6 +195,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
             Phase::Drilling => planning.take_back(open, ReturnCause::Aborted),
         },
     }
+    planning.clears_previews();
     planning.tell_verdicts();
     if !planning.forward.is_empty() && planning.ledger == before {
         planning.ledger.acted_at = Some(now);

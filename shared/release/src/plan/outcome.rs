@@ -19,6 +19,8 @@ pub enum Outcome {
     RuleRefused(String),
     /// CloudWatch refuses to set this alarm and always will, in its words.
     AlarmRefused(String),
+    /// The preview's rule is gone.
+    PreviewDeleted,
     /// S3 refuses the tags and always will, in its words.
     VerdictRefused(String),
     /// Done; nothing to remember but that.
@@ -30,7 +32,9 @@ pub enum Outcome {
 pub fn refusal(action: &Action, detail: &str) -> Option<Outcome> {
     match action {
         Action::CreateDeployment { .. } => Some(Outcome::DeploymentRefused(detail.to_owned())),
-        Action::CreateReleaseRule { .. } => Some(Outcome::RuleRefused(detail.to_owned())),
+        Action::CreateReleaseRule { .. } | Action::CreatePreviewRule { .. } => {
+            Some(Outcome::RuleRefused(detail.to_owned()))
+        }
         Action::SetAlarm { .. } => Some(Outcome::AlarmRefused(detail.to_owned())),
         Action::TellVerdict { .. } => Some(Outcome::VerdictRefused(detail.to_owned())),
         _ => None,
@@ -53,7 +57,21 @@ pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger
                 _ => last.told = true,
             }
         }
-        (_, Outcome::Done | Outcome::VerdictRefused(_)) => return None,
+        (Action::CreatePreviewRule { .. }, outcome) => {
+            let preview = next.open.as_mut()?.preview.as_mut()?;
+            match outcome {
+                Outcome::RuleCreated(arn) => preview.rule = Some(arn),
+                Outcome::RuleRefused(mut detail) => {
+                    detail.truncate(detail.floor_char_boundary(LONGEST));
+                    preview.refused = Some(detail);
+                }
+                _ => return None,
+            }
+        }
+        (Action::DeletePreviewRule { rule }, Outcome::PreviewDeleted) => {
+            next.open.as_mut()?.preview.as_mut()?.rule.take_if(|known| known == rule)?;
+        }
+        (_, Outcome::Done | Outcome::VerdictRefused(_) | Outcome::PreviewDeleted) => return None,
         (_, Outcome::RuleCreated(arn)) => next.open.as_mut()?.rule = Some(arn),
         (_, Outcome::DeploymentCreated(id)) => next.open.as_mut()?.deployment = Some(id),
         (_, Outcome::RuleRefused(detail)) => next.open.as_mut()?.rule_refused = Some(detail),

@@ -2,7 +2,7 @@
 
 use super::evidence;
 use crate::times::LATE_CREATION;
-use crate::{Gate, Ledger, Open, Phase, Policy, Purpose, Raised, Request};
+use crate::{Gate, Ledger, Open, Phase, Policy, Preview, Purpose, Raised, Request};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -27,27 +27,26 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     asked.max(least)
 }
 
-/// How long a release may take until it has its first weight: to be installed, and to hear its gate.
+/// How long a release may take until it has its first weight: to be installed, to hear its gate, and to be previewed.
 pub(super) fn to_first_weight(open: &Open, policy: &Policy) -> Duration {
-    policy.install_deadline + open.gate.as_ref().map_or(Duration::ZERO, |gate| gate.deadline)
+    let gate = open.gate.as_ref().map_or(Duration::ZERO, |gate| gate.deadline);
+    policy.install_deadline + gate + open.preview.as_ref().map_or(Duration::ZERO, Preview::takes)
 }
 
 /// How long after a release opened a pause may still end without the hooks ending first: the steps that remain, the bake and
 /// the answers of its gate must fit.
 ///
 /// What is left of an evidence step shrinks while it is paused as well.
-pub(super) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
+pub(crate) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
     let steps: Duration = match &open.phase {
         Phase::Shifting(shift) => match open.evidence_step() {
             Some(latest) => latest.saturating_sub(evidence::counted_for(open, now)),
             None => (shift.step..).map_while(|step| open.strategy.step(step)).map(|step| step.hold).sum(),
         },
-        Phase::Installing
-        | Phase::Baking(_)
-        | Phase::Promoting(_)
-        | Phase::Returning(_)
-        | Phase::Settling
-        | Phase::Drilling => Duration::ZERO,
+        Phase::Installing => open.strategy.total(),
+        Phase::Baking(_) | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling => {
+            Duration::ZERO
+        }
     };
     let gate = open.gate.as_ref().map_or(Duration::ZERO, Gate::time_left);
     Policy::HOOK_TIMEOUT.saturating_sub(TICK + steps + open.bake + gate)

@@ -1,6 +1,7 @@
 //! Shifting and baking: weight is raised step by step, each raise proven safe in its own pass.
 
 use super::evidence::{Decision, order};
+use super::preview::Previewing;
 use super::watch::Watch;
 use super::{Planning, schedule};
 use crate::evidence::Share;
@@ -31,6 +32,14 @@ impl Planning<'_> {
             if self.policy.drift == Drift::Repair {
                 self.forward.push(Action::SetBaseWeights { weights: Weights::all_on(live) });
             }
+        }
+        match self.previews(&mut open) {
+            Previewing::Over => {}
+            Previewing::Stands => {
+                open.phase.awaits_no_proof();
+                return self.keep(open);
+            }
+            Previewing::Leaves(waiting) => return self.wait_for_proof(open, waiting),
         }
         let intended = open.intended_share().weights(open.colour);
         let share = release_share(&rules, open.colour);

@@ -91,6 +91,21 @@ pub const REASONS: &[Explained] = &[
         "The gate's log; at `until` the release goes back.",
     ),
     word(
+        "previews",
+        "The candidate can be asked with the preview's header, and has no traffic before `until`.",
+        "Look at it. `resume` goes on at once, `abort` gives it up.",
+    ),
+    word(
+        "no_preview",
+        "The load balancer gave the preview no rule, and the release goes on without one.",
+        "Look at `why`: a rule that is not ours two before the base rule, too many rules, or a missing permission.",
+    ),
+    word(
+        "deletes_preview",
+        "A preview is over, or its rule was left over. The first weight waits until it is gone.",
+        "Nothing. If it stays: the function's log, then delete the rule by hand.",
+    ),
+    word(
         "unknown",
         "AWS did not say what a decision needs. The weight stays, and goes back after UnknownLimit.",
         "The function's log: throttling, or a missing permission.",

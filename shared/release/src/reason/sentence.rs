@@ -97,6 +97,14 @@ impl Display for Reason {
                 so_far.iter().try_for_each(|why| write!(f, ", so far {why}"))?;
                 write!(f, "; without it the release goes back at {until}")
             }
+            Self::Previews { until, stands: true } => {
+                write!(f, "the candidate can be asked with the preview's header until {until}, and has no traffic before")
+            }
+            Self::Previews { until, stands: false } => {
+                write!(f, "the weight stays: the rule of a preview until {until} is being made")
+            }
+            Self::NoPreview { why } => write!(f, "the release goes on without a preview, which has no rule: {why}"),
+            Self::DeletesPreview { rule } => write!(f, "the preview's rule {rule} is deleted"),
             Self::Unknown { what } => {
                 write!(f, "the weight stays, because this could not be read: {what}")
             }

@@ -329,7 +329,7 @@ fn the_next_ill_instance_is_replaced_when_the_pause_is_over() {
     let policy = Policy { heal_after: minutes(5), ..policy() };
     let mut seen = Observation::default();
     let base = Weights::all_on(Colour::Blue).into();
-    seen.rules = Reading::Known(release::Rules { base, release: None });
+    seen.rules = Reading::Known(release::Rules { base, release: None, preview: None });
     seen.health.blue = health(&[("i-backend-1", TargetHealth::Unhealthy), BOTH[1]]);
     let instance = InstanceId("i-backend-1".to_owned());
     let ill = Ailing { instance: instance.clone(), since: live, unknown_fields: UnknownFields::default() };
@@ -380,7 +380,7 @@ fn what_is_to_be_done_about_a_base_rule_is_told_to_who_waits_for_it() {
         change(&mut ledger);
         let mut seen = Observation::default();
         let base = Weights::all_on(Colour::Blue).into();
-        seen.rules = Reading::Known(release::Rules { base, release: None });
+        seen.rules = Reading::Known(release::Rules { base, release: None, preview: None });
         let plan = plan(ledger, &seen, &policy(), now);
         let todo = plan.reasons.iter().find_map(|reason| match reason {
             Reason::WaitsForBaseRule { todo } => Some(todo.as_str()),

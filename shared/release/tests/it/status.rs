@@ -14,7 +14,7 @@ fn status(seen: &Observation, reasons: &[Reason]) -> Status {
 fn rules(base: Routing, release: Option<Routing>) -> Observation {
     let rule = |weights| ReleaseRule { arn: RuleArn("rule/1".to_owned()), weights };
     Observation {
-        rules: Reading::Known(Rules { base, release: release.map(rule) }),
+        rules: Reading::Known(Rules { base, release: release.map(rule), preview: None }),
         ..Observation::default()
     }
 }

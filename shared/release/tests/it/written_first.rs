@@ -29,7 +29,11 @@ pub(crate) fn seen(ledger: &Ledger, status: DeploymentStatus) -> Observation {
         |colour: &str| Reading::Known(BTreeMap::from([(format!("backend-{colour}-errors"), AlarmState::Ok)]));
     Observation {
         deployment: Reading::Known(Some(deployment)),
-        rules: Reading::Known(Rules { base: Weights::all_on(Colour::Blue).into(), release: Some(release) }),
+        rules: Reading::Known(Rules {
+            base: Weights::all_on(Colour::Blue).into(),
+            release: Some(release),
+            preview: None,
+        }),
         health: PerColour { blue: healthy(), green: healthy() },
         alarms: PerColour { blue: ok("blue"), green: ok("green") },
         ..Observation::default()

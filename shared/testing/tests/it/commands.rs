@@ -4,7 +4,7 @@ use super::story::{Story, upload};
 use greenlight::failure::Class;
 use release::phases::{COMMANDS, PHASES};
 use release::{
-    Colour, Command, CommandAnswer, DeploymentStatus, Ledger, Offer, Phase, Purpose, ReleaseNumber,
+    Colour, Command, CommandAnswer, DeploymentStatus, Ledger, Offer, Phase, Purpose, ReleaseNumber, Trial,
     accept_command,
 };
 use std::collections::BTreeMap;
@@ -144,6 +144,13 @@ fn every_command_has_an_answer_in_every_phase() {
         }
     }
     insta::assert_snapshot!(table);
+    // With `AllAtOnce` a release waits for its first weight in the bake, of which no ledger is stored.
+    let waits =
+        include_bytes!("../../../release/tests/ledgers/schema-2/shifting-before-the-first-weight.json");
+    let mut waits = Ledger::from_json(waits).unwrap();
+    waits.open.as_mut().unwrap().phase = Phase::Baking(Trial::default());
+    let previewed = accept_command(&waits, Command::Preview).1;
+    taken.insert(("baking", "preview"), previewed.changed);
     // What people are told of a phase is what its commands do in one of its ledgers at least.
     let explained = PHASES.iter().flat_map(|phase| {
         phase.commands().map(|(command, effect)| ((phase.word, command.word()), effect.is_some()))

@@ -145,7 +145,7 @@ fn a_stranger_hears_the_most_that_the_rules_may_give_its_colour() {
         (divides(0, 100), Some(divides(75, 25)), 100),
     ] {
         let stranger = Stranger { reason: String::new(), colour: Some(Colour::Green), share: None };
-        let rules = Rules { base, release: release.map(rule) };
+        let rules = Rules { base, release: release.map(rule), preview: None };
         let Asker::Stranger(seen) = Asker::Stranger(stranger).seen(&rules) else { panic!() };
         assert_eq!(seen.share, Some(share), "{rules:?}");
     }

@@ -28,6 +28,7 @@ mod newer_ledger;
 mod order;
 mod own_rule;
 mod pauses;
+mod previews;
 mod questions;
 mod random;
 mod receipts;

@@ -38,7 +38,7 @@ impl Stage {
 
     pub(crate) fn rules(&self) -> Rules {
         let (base, release) = self.world.rules_of(&self.service);
-        Rules { base, release }
+        Rules { base, release, preview: self.world.preview_rule(&self.service) }
     }
 
     /// Changes the release's rule behind everybody's back.

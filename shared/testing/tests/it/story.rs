@@ -214,7 +214,7 @@ impl Story {
         let Some(live) = ledger.live else { return };
         let rules = self.world.rules();
         assert!(rules.base.are_all_on(live.colour), "base rule {} with {} live", rules.base, live.colour);
-        assert_eq!(rules.release, None);
+        assert_eq!((rules.release, rules.preview), (None, None));
         assert_eq!(self.world.last_successful(), Some(live.upload.revision));
     }
 }

@@ -40,9 +40,11 @@ pub(super) async fn conditions(config: &SdkConfig, listener: &str) -> Looked<Vec
 /// What a condition has that `CreateRule` may refuse, or that a copy would lack.
 fn others(condition: &RuleCondition) -> Vec<&'static str> {
     let hosts = condition.host_header_config();
+    // The one of a preview.
+    let is_of_header = condition.field() == Some("http-header");
     let all = [
         ("PathPatternConfig", condition.path_pattern_config().is_some()),
-        ("HttpHeaderConfig", condition.http_header_config().is_some()),
+        ("HttpHeaderConfig", condition.http_header_config().is_some() && !is_of_header),
         ("QueryStringConfig", condition.query_string_config().is_some()),
         ("HttpRequestMethodConfig", condition.http_request_method_config().is_some()),
         ("SourceIpConfig", condition.source_ip_config().is_some()),

@@ -88,7 +88,7 @@ fn service() -> Service {
     Service {
         name: ServiceName::new("backend").unwrap(),
         ledger: Ok(ledger),
-        rules: Ok(Rules { base: Routing::Divides(Weights::all_on(live)), release: None }),
+        rules: Ok(Rules { base: Routing::Divides(Weights::all_on(live)), release: None, preview: None }),
         rule_owner: None,
         health: PerColour { blue: healthy(), green: healthy() },
         alarms: PerColour { blue: vec![alarm_of(Colour::Blue)], green: vec![alarm_of(Colour::Green)] },
@@ -472,6 +472,7 @@ fn what_belongs_to_an_open_release_is_not_found() {
             arn: RuleArn("arn:rule".to_owned()),
             weights: Routing::Divides(Weights::all_on(live)),
         }),
+        preview: None,
     });
     let owner = RuleOwner { number: open.upload.number, attempt: open.attempt, candidate: None };
     service.rule_owner = Some(Ok(Some(owner)));

@@ -36,7 +36,7 @@ fn service() -> ServiceLook {
     ServiceLook {
         ledger: Ok(Some(ledger)),
         minutes: Ok(BTreeMap::new()),
-        rules: Ok(Rules { base: Routing::Divides(Weights::all_on(live)), release: None }),
+        rules: Ok(Rules { base: Routing::Divides(Weights::all_on(live)), release: None, preview: None }),
         health: PerColour { blue: health(), green: health() },
         group: Ok(Group {
             name: "shop.backend".to_owned(),

@@ -135,7 +135,12 @@ async fn who_is_suspected_in_a_campaign_is_challenged_where_browsers_log_in_and_
     let handle = balancer.start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let action = ListenerAction::FixedResponse(FixedResponse::new(200));
     let hosts = vec!["shop.test".to_owned()];
-    handle.set_routing(&Routing::new(vec![load_balancer::Rule { priority: 1, hosts, action }]));
+    handle.set_routing(&Routing::new(vec![load_balancer::Rule {
+        priority: 1,
+        hosts,
+        headers: Vec::new(),
+        action,
+    }]));
 
     let at = handle.address();
     let (passed, refused, asked) = ((200, false), (403, false), (202, true));
