@@ -34,7 +34,7 @@ fn a_verdict_is_known_by_the_word_on_its_tag() {
 fn what_takes_traffic_away_or_keeps_it_from_a_release_takes_a_reason() {
     let all = COMMANDS.into_iter().chain([Command::Status]);
     let takes_one: Vec<&str> = all.filter(|command| command.takes_a_reason()).map(Command::word).collect();
-    assert_eq!(takes_one, ["pause", "abort", "rollback"]);
+    assert_eq!(takes_one, ["pause", "abort", "rollback", "drill"]);
 }
 
 #[test]
