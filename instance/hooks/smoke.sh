@@ -73,15 +73,16 @@ ask_all_paths() {
   tell_smoke
 }
 
-# Asks one path that is due, so that a question is never late for long.
+# Asks one path that is due, so that a question is never late for long: the one that was asked longest ago, so that with many
+# paths each has its turn.
 ask_next_path() {
-  local n
+  local n next=''
   for n in "${!smoke_path[@]}"; do
-    ((SECONDS - smoke_asked[n] >= smoke_every)) || continue
-    ask_path "$n"
-    tell_smoke
-    return 0
+    [[ -n $next ]] && ((smoke_asked[n] >= smoke_asked[next])) || next=$n
   done
+  [[ -n $next ]] && ((SECONDS - smoke_asked[next] >= smoke_every)) || return 0
+  ask_path "$next"
+  tell_smoke
 }
 
 # Sets $smoke to the member of the next question; nothing where the bundle names no path.

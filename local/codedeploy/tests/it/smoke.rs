@@ -84,6 +84,18 @@ fn a_path_is_asked_once_in_thirty_seconds_and_one_a_turn() {
     );
 }
 
+#[test]
+fn with_more_paths_than_can_be_asked_in_thirty_seconds_each_has_its_turn() {
+    let Some(instance) = Instance::new("smoke::with_more_paths_than_can_be_asked", 66) else { return };
+    let what = r#"
+        ask_path() { smoke_asked[$1]=$SECONDS; smoke_told[$1]=1; turns[$1]=$((${turns[$1]:-0} + 1)); }
+        read_smoke; SECONDS=0; ask_all_paths; turns=()
+        for ((turn = 1; turn <= 60; turn++)); do SECONDS=$((30 + turn * 6)); ask_next_path; done
+        for n in "${!smoke_path[@]}"; do echo "${turns[$n]:-0}"; done"#;
+    let told = instance.run(&asks(&"/200 200\n".repeat(10), what));
+    assert_eq!(told.split_whitespace().collect::<Vec<_>>(), ["6"; 10]);
+}
+
 /// Neither counts as a request of somebody's.
 #[test]
 fn what_smoke_asks_is_not_counted() {

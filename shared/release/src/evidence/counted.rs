@@ -6,11 +6,14 @@ use crate::{InstanceId, PerColour};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// From this age on a report is fetched out of turn: half of what makes it too old to convict.
 const LATE: Duration = Duration::from_secs(15);
+
+/// How long an instance's nginx counts on when its hook does not go on, at least (instance/nginx/counts.sh).
+const COUNTED_FOR: Duration = Duration::from_secs(100);
 
 /// A share, and when it was ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct Reported {
     pub at: Timestamp,
     /// Its newest minutes, oldest first.
     pub minutes: Vec<MinuteCount>,
+    /// Minutes of which it may not have told all: it was silent for longer than its nginx counts when nobody asks.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holes: BTreeSet<i64>,
     /// What it had counted of the minute in which the warm-up ended. That and all before does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<MinuteCount>,
@@ -175,8 +181,14 @@ impl Counted {
         let reported = self.reports.entry(report.instance.clone()).or_insert_with(|| Reported {
             at: now,
             minutes: Vec::new(),
+            holes: BTreeSet::new(),
             base: None,
         });
+        if since(reported.at, now) > COUNTED_FOR {
+            let oldest = minute_of(now) - i64::try_from(Self::MINUTES).unwrap_or(i64::MAX);
+            reported.holes.extend(minute_of(reported.at).max(oldest)..=minute_of(now));
+            reported.holes.retain(|minute| *minute >= oldest);
+        }
         reported.at = reported.at.max(now);
         let newest = minute_of(now) + 1;
         for new in report.minutes.iter().filter(|new| new.minute <= newest) {

@@ -135,14 +135,12 @@ impl Seen<'_> {
 
     /// The conviction, or else the larger logarithm of the odds by reports and by CloudWatch.
     fn worse(&self) -> Result<f64, Box<Judgement>> {
-        let mut by_report = if self.trust.convicts { self.reported_worse() } else { Vec::new() };
-        by_report.extend(self.counted.pairs.row());
         let unreported = self.whole_minutes().filter(|minute| !self.trust.has_report(*minute)).count();
         let by_cloudwatch =
             self.published_worse(|minute| unreported >= LEAST_UNREPORTED && !self.trust.has_report(minute));
+        let by_cloudwatch = (ln_worse(&by_cloudwatch, odds::WORSE_MARGIN), by_cloudwatch);
         let mut worst = f64::NEG_INFINITY;
-        for rows in [by_report, by_cloudwatch] {
-            let ln = ln_worse(&rows, odds::WORSE_MARGIN);
+        for (ln, rows) in [self.told_worse(), by_cloudwatch] {
             if ln >= real(odds::WORSE).ln() {
                 return Err(Box::new(Judgement::Worse(self.compared(&rows, ln, odds::WORSE))));
             }
@@ -151,14 +149,28 @@ impl Seen<'_> {
         Ok(worst)
     }
 
+    /// What the instances tell: the odds by the requests that they counted and by those that the kit makes, and the rows that say
+    /// more. Where there are both kinds each has half of what is bet, so that neither takes anything from what the other shows, and
+    /// both together are wrong no more often than one.
+    fn told_worse(&self) -> (f64, Vec<Row>) {
+        let reports = if self.trust.convicts { self.reported_worse() } else { Vec::new() };
+        let by_reports = ln_worse(&reports, odds::WORSE_MARGIN);
+        if self.counted.pairs.is_empty() {
+            return (by_reports, reports);
+        }
+        let pairs: Vec<Row> = self.counted.pairs.row().into_iter().collect();
+        let by_pairs = ln_worse(&pairs, odds::WORSE_MARGIN);
+        let halves = self.trust.convicts.then_some(by_reports).into_iter().chain([by_pairs]);
+        let ln = odds::ln_sum(halves.map(|half| half - 2.0_f64.ln()));
+        (ln, if by_pairs > by_reports { pairs } else { reports })
+    }
+
     /// What speaks against going on, or else how suspicious the candidate is, as the logarithm of odds.
     fn against(&self) -> Result<f64, Box<Judgement>> {
         let worst = self.worse()?;
         let unblamed = worst < real(odds::WORSE_AT_MAX).ln();
         let week = self.counted.week.as_ref().filter(|_| unblamed);
-        let past = week.zip(self.counted.newest_whole()).and_then(|(week, newest)| {
-            Slots::stay_bad(&self.minute_slots(), newest, self.terms.patience, week)
-        });
+        let past = week.and_then(|week| Slots::stay_bad(&self.minute_slots(), self.terms.patience, week));
         past.map_or(Ok(worst), |past| Err(Box::new(Judgement::Past(past))))
     }
 
@@ -396,12 +408,10 @@ impl Seen<'_> {
     fn compared(&self, rows: &[Row], ln: f64, needed: u64) -> Compared {
         let sum = |part: fn(&Row) -> u64| rows.iter().map(part).fold(0, u64::saturating_add);
         let (candidate, requests) = (sum(|row| row.candidate), sum(|row| row.requests));
-        let pairs = self.counted.pairs.row();
-        let of_pairs = |row: &Row| Some(row) == pairs.as_ref();
-        // What speaks against the candidate may be the kit's own requests alone.
-        let only_pairs = !rows.is_empty() && rows.iter().all(|row| of_pairs(row) || row.requests == 0);
-        let orders = self.counted.orders.iter().filter(|_| !only_pairs).map(|order| order.share.percent());
-        let percents = orders.chain(rows.iter().any(of_pairs).then_some(Pairs::PERCENT));
+        // Of the kit's own requests each colour gets one, and a coin says which is first.
+        let of_pairs = !rows.is_empty() && rows.first() == self.counted.pairs.row().as_ref();
+        let orders = self.counted.orders.iter().filter(|_| !of_pairs).map(|order| order.share.percent());
+        let percents = orders.chain(of_pairs.then_some(Pairs::PERCENT));
         Compared {
             candidate: self.terms.candidate,
             failed: sum(|row| row.candidate_failed),

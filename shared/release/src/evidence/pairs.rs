@@ -3,7 +3,7 @@
 
 use super::Counted;
 use super::odds::Row;
-use crate::{Colour, InstanceId, SmokeReport};
+use crate::{Colour, InstanceId, SmokeReport, Smoked};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,6 +21,10 @@ pub struct Pairs {
 }
 
 impl Pairs {
+    /// The largest share of the candidate with which they count: a colour that carries more than the other may be slow for it, and no
+    /// coin covers that.
+    pub(crate) const LARGEST: f64 = 0.5;
+
     /// The chance of each to be the candidate's, in percent.
     pub(super) const PERCENT: u8 = 50;
 
@@ -28,18 +32,22 @@ impl Pairs {
         self.by_instance.is_empty()
     }
 
-    /// Takes what an instance tells with every question, until it has asked again: a pair counts once. What it had asked when it
-    /// was first heard was before the first weight.
-    pub(crate) fn take(&mut self, report: &SmokeReport, candidate: Colour) {
+    /// Takes what an instance tells with every question, until it has asked again: a pair counts once, however late a question
+    /// comes. What it had asked when it was first heard was before the first weight. While they do not count it is only remembered
+    /// that they were asked.
+    pub(crate) fn take(&mut self, report: &SmokeReport, candidate: Colour, count: bool) {
         let is_known = self.by_instance.contains_key(&report.instance);
         if !is_known && self.by_instance.len() >= Counted::INSTANCES {
             return;
         }
-        let told = report.smoked.iter().map(|smoked| smoked.asked.unwrap_or(0)).collect();
-        let before = self.by_instance.insert(report.instance.clone(), told);
-        let before = before.unwrap_or_default();
+        let before = self.by_instance.remove(&report.instance).unwrap_or_default();
+        let most = |(path, smoked): (usize, &Smoked)| {
+            smoked.asked.unwrap_or(0).max(before.get(path).copied().unwrap_or(0))
+        };
+        let told = report.smoked.iter().enumerate().map(most).collect();
+        self.by_instance.insert(report.instance.clone(), told);
         for (smoked, before) in report.smoked.iter().zip(before) {
-            if smoked.asked.is_some_and(|asked| asked > before) {
+            if count && smoked.asked.is_some_and(|asked| asked > before) {
                 let fails = |colour: Colour| u64::from(!smoked.answers.of(colour).fine);
                 self.asked = self.asked.saturating_add(1);
                 self.candidate_failed = self.candidate_failed.saturating_add(fails(candidate));
@@ -59,5 +67,39 @@ impl Pairs {
             candidate_failed: self.candidate_failed,
             live_failed: self.live_failed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PerColour, SmokeAnswer};
+
+    fn tells(asked: &[u32]) -> SmokeReport {
+        let of = |status| SmokeAnswer { status, fine: status == 200 };
+        let smoked = |asked: &u32| Smoked {
+            path: "/checkout".to_owned(),
+            asked: Some(*asked),
+            answers: PerColour { blue: of(200), green: of(500) },
+        };
+        SmokeReport { instance: InstanceId("i-1".to_owned()), smoked: asked.iter().map(smoked).collect() }
+    }
+
+    #[test]
+    fn a_pair_counts_once_however_late_a_question_comes_and_however_often_it_is_told() {
+        let mut pairs = Pairs::default();
+        for asked in [[5, 5], [6, 5], [6, 6], [5, 5], [6, 6], [6, 6]] {
+            pairs.take(&tells(&asked), Colour::Green, true);
+        }
+        assert_eq!((pairs.asked, pairs.candidate_failed, pairs.live_failed), (2, 2, 0));
+    }
+
+    #[test]
+    fn what_was_asked_while_pairs_did_not_count_never_does() {
+        let mut pairs = Pairs::default();
+        for (asked, count) in [(1, false), (2, false), (2, true), (3, true)] {
+            pairs.take(&tells(&[asked]), Colour::Green, count);
+        }
+        assert_eq!(pairs.asked, 1);
     }
 }

@@ -88,18 +88,19 @@ impl Slots {
         before.fold(Self::default(), |sum, (_, slot)| sum.and(*slot))
     }
 
-    /// Whether minutes, oldest first, were bad that the week does not explain, and still are when the patience is over: an outage
-    /// that ends by itself, and one client's broken link, take nothing back.
-    pub(super) fn stay_bad(
-        minutes: &[(i64, Self)],
-        newest: i64,
-        patience: Duration,
-        week: &Week,
-    ) -> Option<BadMinutes> {
+    /// Whether minutes, oldest first, were bad that the week does not explain, and most still are when the patience is over: an
+    /// outage that ends by itself, silence after it, and one client's broken link take nothing back. Of an hour of minutes with
+    /// requests: what was good long ago buys no bad ones.
+    pub(super) fn stay_bad(minutes: &[(i64, Self)], patience: Duration, week: &Week) -> Option<BadMinutes> {
         let patience = i64::try_from(patience.as_secs().div_ceil(60)).unwrap_or(i64::MAX);
-        let (_, last) = minutes.iter().rfind(|(_, slot)| slot.minutes > 0)?;
-        let stays = last.bad[0] > 0 && Self::sum(minutes, newest.saturating_sub(patience)).are_guilty(week);
-        let all = Self::sum(minutes, i64::MAX);
+        let asked: Vec<(i64, Self)> = minutes.iter().filter(|(_, slot)| slot.minutes > 0).copied().collect();
+        let newest = asked.len().saturating_sub(usize::try_from(WINDOW).unwrap_or(usize::MAX));
+        let asked = asked.get(newest..).unwrap_or_default();
+        let (newest, last) = asked.last()?;
+        let until = newest.saturating_add(1).saturating_sub(patience);
+        let (before, all) = (Self::sum(asked, until), Self::sum(asked, i64::MAX));
+        let still = 2 * (all.bad[0] - before.bad[0]) >= all.minutes - before.minutes;
+        let stays = last.bad[0] > 0 && still && before.are_guilty(week);
         stays.then_some(BadMinutes {
             bad: all.bad[0],
             minutes: all.minutes,

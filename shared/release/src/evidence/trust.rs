@@ -43,13 +43,14 @@ impl Trust {
                 .into_iter()
                 .find(|colour| !is_near(*total.of(*colour), minutes.of(*colour, minute).requests))
         };
-        // Totals: what an instance tells covers all minutes before. Of one that fell silent nobody knows what came since.
+        // Totals: what an instance tells covers all minutes before, but for holes. Of one that fell silent nobody knows what came since.
         let covers = |minute: i64| {
             let all = terms.targets.iter().map(|target| counted.reports.get(target));
             few && all.into_iter().all(|told| told.is_some_and(|told| minute_of(told.at) > minute))
         };
+        let has_hole = |minute: i64| counted.reports.values().any(|told| told.holes.contains(&minute));
         let (mut reported, mut left_out, mut contradicted) = (BTreeSet::new(), BTreeSet::new(), false);
-        for (minute, total) in counted.totals().range(from..) {
+        for (minute, total) in counted.totals().range(from..).filter(|(minute, _)| !has_hole(**minute)) {
             // The newest one may have been read before CloudWatch had all of it.
             let compares = (from + 1..newest).contains(minute) && minutes.has(*minute);
             match differs(*minute, total).filter(|_| compares) {

@@ -15,7 +15,7 @@ use std::time::Duration;
 const LEAST_MINUTES: u64 = 10;
 /// Whoever has so few requests is watched no longer than this.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// For so long CloudWatch is asked every two minutes: it takes money for it. After that every five.
+/// For so long CloudWatch is asked every two minutes: it takes money for it. After that every fifteen.
 const CLOSELY: Duration = Duration::from_secs(60 * 60);
 
 /// With what the minutes of a live version are compared, and how far they were seen.
@@ -53,7 +53,7 @@ impl Watched {
     /// The minutes that CloudWatch is asked for now, if it is.
     pub fn window(&self, live_since: Timestamp, now: Timestamp) -> Option<Window> {
         let until = minute_of(now) - Counted::WHOLE_AFTER;
-        let pause = if since(live_since, now) < CLOSELY { 2 } else { 5 };
+        let pause = if since(live_since, now) < CLOSELY { 2 } else { 15 };
         let is_due = self.asked_at.is_none_or(|asked| minute_of(now) - minute_of(asked) >= pause);
         (is_due && until > self.from + 1).then_some(Window { from: self.from, until })
     }
@@ -70,6 +70,6 @@ impl Watched {
         let whole: Vec<i64> = minutes.all().filter(|minute| (self.from..=newest).contains(minute)).collect();
         let slots = minutes.judged(&whole, Some(newest));
         self.minutes = Slots::sum(&slots, i64::MAX).minutes;
-        Slots::stay_bad(&slots, newest, patience, &self.week)
+        Slots::stay_bad(&slots, patience, &self.week)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::schedule::{latest_resume, since};
 use super::{Planning, Window};
-use crate::evidence::{AtMax, Counted, Judgement, Share, Terms, minute_of};
+use crate::evidence::{AtMax, Counted, Judgement, Pairs, Share, Terms, minute_of};
 use crate::smoke;
 use crate::{Open, Phase, Policy, Purpose, Reading, Reason, ReturnCause};
 use jiff::Timestamp;
@@ -31,7 +31,10 @@ impl Planning<'_> {
         match &seen.smoke {
             Some(report) if !open.had_weight() => smoke::take(&mut open.smoke, report, &open.targets),
             Some(report) if open.targets.contains(&report.instance) => {
-                open.counted.get_or_insert_default().pairs.take(report, open.colour);
+                let counted = open.counted.get_or_insert_default();
+                let began = counted.counts_from().is_some_and(|from| self.now >= from);
+                let count = began && counted.share().fraction() <= Pairs::LARGEST;
+                counted.pairs.take(report, open.colour, count);
             }
             _ => {}
         }

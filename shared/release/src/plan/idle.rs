@@ -11,6 +11,7 @@ use std::time::Duration;
 impl Planning<'_> {
     pub(super) fn idle(&mut self) {
         // It is begun by this pass or not at all: nobody wants a drill hours later.
+        self.hear_minutes();
         let drill = self.ledger.drill.take();
         let Some(live) = self.ledger.live.clone() else {
             self.drill_is_not_held(drill.as_ref(), crate::drill::NOTHING_LIVE);

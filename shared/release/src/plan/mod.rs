@@ -30,6 +30,7 @@ pub use effects::{Effect, effects};
 pub use outcome::{Outcome, note, refusal};
 pub use reads::{Reads, Window, reads};
 
+use crate::evidence::BadMinutes;
 use crate::{
     Aside, Colour, DeploymentId, DeploymentStatus, Description, InstanceId, Ledger, Observation, Open, Past,
     Phase, Policy, Purpose, Reason, Receipt, ReturnCause, Returning, Revision, RuleArn, ScalingProcess,
@@ -178,6 +179,7 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
         forward: Vec::new(),
         reasons: Vec::new(),
         again: false,
+        bad_minutes: None,
     };
     planning.count();
     planning.hear_gate();
@@ -219,6 +221,8 @@ struct Planning<'a> {
     forward: Vec<Action>,
     reasons: Vec<Reason>,
     again: bool,
+    /// What speaks against the live version, when no release is open.
+    bad_minutes: Option<BadMinutes>,
 }
 
 impl Planning<'_> {

@@ -67,9 +67,8 @@ impl Planning<'_> {
         if let Reading::Unknown(why) = self.seen.alarms.of(live) {
             self.because(Reason::Unknown { what: format!("alarms of the live colour: {why}") });
         }
-        // CloudWatch's answer is heard whatever the alarms say: it is not asked again in this minute.
-        let past = self.bad_minutes();
-        let cause = self.live_alarm(live).or_else(|| past.map(|past| RollbackCause::Past { past }))?;
+        let by_alarm = if self.is_in_the_window() { self.live_alarm(live) } else { None };
+        let cause = by_alarm.or_else(|| self.bad_minutes.map(|past| RollbackCause::Past { past }))?;
         if let Some(instance) = self.died_lately() {
             self.because(Reason::MayBeTheInstance { instance });
             return None;
@@ -81,14 +80,25 @@ impl Planning<'_> {
         Some(cause)
     }
 
+    /// Where little was at stake only its minutes are watched for longer.
+    fn is_in_the_window(&self) -> bool {
+        let live = self.ledger.live.as_ref();
+        live.is_some_and(|live| since(live.since, self.now) < self.policy.rollback_window)
+    }
+
     fn live_alarm(&mut self, live: Colour) -> Option<RollbackCause> {
         let alarm = first_firing(self.seen.alarms.of(live).known()?)?;
         self.because(Reason::LiveAlarm { alarm: alarm.clone() });
         Some(RollbackCause::Alarm { alarm })
     }
 
-    /// What the minutes since its success say against the live version, when CloudWatch was asked.
-    fn bad_minutes(&mut self) -> Option<BadMinutes> {
+    /// Hears what the minutes since its success say against the live version, when CloudWatch was asked, whatever else this pass
+    /// sees: it is not asked again so soon.
+    pub(super) fn hear_minutes(&mut self) {
+        self.bad_minutes = self.judged_minutes();
+    }
+
+    fn judged_minutes(&mut self) -> Option<BadMinutes> {
         let watched = self.ledger.live.as_mut().and_then(|live| live.watched.as_mut())?;
         let seen = self.seen;
         if seen.published == Reading::NotRead {

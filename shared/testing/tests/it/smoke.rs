@@ -106,9 +106,9 @@ async fn an_instance_that_never_tells_ends_the_attempt_at_the_installations_dead
 
 /// Release 2 has a share by evidence, and nobody asks it but the kit. Every half a minute each instance tells so much of its pairs:
 /// how often it asked, and what both colours answered. After how many times it went back or on.
-async fn told(pairs: impl Fn(u32) -> (Option<u32>, u16, u16)) -> (String, u32) {
+async fn told(strategy: &str, pairs: impl Fn(u32) -> (Option<u32>, u16, u16)) -> (String, u32) {
     let mut story = Story::with_live("AllAtOnce").await;
-    story.policy.strategy = "evidence".parse().unwrap();
+    story.policy.strategy = strategy.parse().unwrap();
     story.push(2).await;
     story.tick().await;
     story.install().await;
@@ -133,8 +133,8 @@ async fn told(pairs: impl Fn(u32) -> (Option<u32>, u16, u16)) -> (String, u32) {
 
 #[tokio::test]
 async fn a_path_that_fails_once_it_has_weight_takes_a_version_back_though_nobody_asks_for_it() {
-    let (reason, times) = told(|times| (Some(times + 1), 200, 500)).await;
-    insta::assert_snapshot!(reason, @"green failed 10 of 10, blue 0 of 10 requests, and each had 50 chances in 100 to go to green: odds of 308 to 1 that green is worse (200 needed): see the application's log on green");
+    let (reason, times) = told("evidence", |times| (Some(times + 1), 200, 500)).await;
+    insta::assert_snapshot!(reason, @"green failed 11 of 11, blue 0 of 11 requests, and each had 50 chances in 100 to go to green: odds of 290 to 1 that green is worse (200 needed): see the application's log on green");
     assert!((4..=7).contains(&times), "{times}");
 }
 
@@ -149,7 +149,16 @@ async fn pairs_convict_nobody_for_what_is_told_again_for_what_live_fails_too_or_
     ] {
         let grows = answer.0 == Some(0);
         let pairs = |times: u32| (if grows { Some(times + 1) } else { answer.0 }, answer.1, answer.2);
-        let (reason, times) = told(pairs).await;
+        let (reason, times) = told("evidence", pairs).await;
         assert!(reason != "idle" && latest.contains(&times), "{case}: {reason} after {times}");
     }
+}
+
+#[tokio::test]
+async fn what_carries_more_than_live_may_be_slow_for_it_and_no_pair_convicts_it() {
+    let pairs = |times| (Some(times + 1), 200, 0);
+    let (reason, times) = told("canary:50%:20m", pairs).await;
+    assert!(reason.contains("50 chances in 100") && times < 10, "{reason} after {times}");
+    let (reason, times) = told("canary:51%:20m", pairs).await;
+    assert!((39..=42).contains(&times), "{reason} after {times}");
 }

@@ -3,7 +3,7 @@
 use super::story::{MINUTE, Story, says, upload};
 use greenlight::failure::Class;
 use release::evidence::{Published, PublishedMinute, minute_of};
-use release::{Colour, TargetHealth};
+use release::{AlarmState, Colour, TargetHealth};
 use std::time::Duration;
 
 const DAY: i64 = 24 * 60;
@@ -104,6 +104,14 @@ async fn what_went_on_because_little_was_at_stake_is_watched_until_enough_came()
 }
 
 #[tokio::test]
+async fn an_alarm_takes_back_within_the_window_alone_also_where_little_was_at_stake() {
+    let story = went_live(7, true).await;
+    story.pass(Duration::from_secs(31 * MINUTE));
+    story.world.set_alarm(Colour::Green, "backend-green-errors", AlarmState::Firing);
+    assert_eq!(minutes(&story, 5, 100_000, true).await, STAYS);
+}
+
+#[tokio::test]
 async fn with_no_rollback_window_nothing_is_taken_back_by_itself() {
     let mut story = went_live(7, true).await;
     story.policy.rollback_window = Duration::ZERO;
@@ -120,8 +128,8 @@ async fn bad_minutes_put_nothing_on_a_colour_that_cannot_carry_it() {
 }
 
 #[tokio::test]
-async fn cloudwatch_is_asked_every_two_minutes_and_then_every_five_and_not_at_all_without_a_week() {
-    for (days, little, most) in [(7, false, 15), (3, false, 0), (7, true, 30 + 2 * 12)] {
+async fn cloudwatch_is_asked_every_two_minutes_and_then_every_fifteen_and_not_at_all_without_a_week() {
+    for (days, little, most) in [(7, false, 15), (3, false, 0), (7, true, 30 + 2 * 4)] {
         let story = went_live(days, little).await;
         story.world.world.forget_calls();
         for _ in 0..3 * 60 * 2 {

@@ -95,7 +95,7 @@ pub(super) async fn transitions(
     Ok(found)
 }
 
-/// A change into ALARM, from the end of the newest period that was judged. CloudWatch writes what it judged into the history
+/// A change into ALARM, from the end of the oldest period that breached: it may have been whole only after later ones were. CloudWatch writes what it judged into the history
 /// (CloudWatch user guide, "Alarm events and EventBridge", has the same members).
 fn transition(alarm: &str, at: i64, data: &str) -> Option<Transition> {
     let data: Value = serde_json::from_str(data).ok()?;
@@ -106,9 +106,16 @@ fn transition(alarm: &str, at: i64, data: &str) -> Option<Transition> {
     let judged = state.get("stateReasonData")?;
     let period = judged.get("period").and_then(Value::as_i64).unwrap_or(PERIOD);
     let points = judged.get("evaluatedDatapoints")?.as_array()?;
-    let times = points.iter().filter_map(|point| timestamp_of(point.get("timestamp")?.as_str()?));
-    let newest = times.max()?;
-    Some(Transition { alarm: alarm.to_owned(), seconds: at - newest.as_second() - period })
+    let threshold = judged.get("threshold").and_then(Value::as_f64);
+    let breaches = |point: &&Value| {
+        let value = point.get("value").and_then(Value::as_f64);
+        threshold.zip(value).is_none_or(|(threshold, value)| value >= threshold)
+    };
+    let time_of = |point: &Value| timestamp_of(point.get("timestamp")?.as_str()?);
+    let breached = points.iter().filter(breaches).filter_map(time_of).min();
+    // One that fires below its threshold.
+    let oldest = breached.or_else(|| points.iter().filter_map(time_of).min())?;
+    Some(Transition { alarm: alarm.to_owned(), seconds: at - oldest.as_second() - period })
 }
 
 /// What the account lets functions do, and how often it refused in the last day.
@@ -144,12 +151,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transition_is_counted_from_the_end_of_the_newest_minute_that_was_judged() {
+    fn a_transition_is_counted_from_the_end_of_the_minute_that_breached() {
         let told = |state: &str| {
             format!(
                 r#"{{"version":"1.0","oldState":{{"stateValue":"OK"}},"newState":{{"stateValue":"{state}","stateReasonData":
-                {{"version":"1.0","period":60,"evaluatedDatapoints":[{{"timestamp":"2026-11-28T03:02:00.000+0000","value":9.0}},
-                {{"timestamp":"2026-11-28T03:01:00.000+0000","value":8.0}}]}}}}}}"#
+                {{"version":"1.0","period":60,"threshold":5.0,"evaluatedDatapoints":[{{"timestamp":"2026-11-28T03:03:00.000+0000","value":2.0}},
+                {{"timestamp":"2026-11-28T03:02:00.000+0000","value":9.0}},{{"timestamp":"2026-11-28T03:01:00.000+0000","value":0.0}}]}}}}}}"#
             )
         };
         let at = "2026-11-28T03:05:10Z".parse::<Timestamp>().unwrap().as_second();

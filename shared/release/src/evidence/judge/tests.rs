@@ -4,6 +4,7 @@ use super::*;
 use crate::evidence::Week;
 use crate::evidence::counted::{Order, Reported, Sum};
 use crate::evidence::{Count, MinuteCount, Published, PublishedMinute, Share};
+use std::collections::BTreeSet;
 
 mod reported;
 mod stays;
@@ -86,7 +87,10 @@ fn what_hides_most_of_its_clients_is_not_fine_by_cloudwatch_alone() {
     let minute = |minute| MinuteCount { minute, blue: few(42), green: few(18) };
     let none = MinuteCount { minute: START, blue: Count::default(), green: Count::default() };
     let minutes = (minute_of(now) - 5..=minute_of(now)).map(minute).collect();
-    counted.reports.insert(InstanceId("i-1".to_owned()), Reported { at: now, minutes, base: Some(none) });
+    counted.reports.insert(
+        InstanceId("i-1".to_owned()),
+        Reported { at: now, minutes, holes: BTreeSet::new(), base: Some(none) },
+    );
     assert!(!is_fine(&(counted, now)));
 }
 
@@ -135,6 +139,48 @@ fn minutes_that_stay_bad_take_back_and_an_outage_that_ends_does_not() {
     assert!(!takes_back(5, 4) && !takes_back(8, 4), "it is over");
 }
 
+#[test]
+fn silence_after_an_outage_and_one_failure_long_after_it_take_nothing_back() {
+    let (bad, silent) = ((answered(42, 42), answered(18, 18)), (answered(0, 0), answered(0, 0)));
+    let one = (answered(3, 0), answered(1, 1));
+    let takes_back = |seen: &[(Published, Published)]| {
+        let (counted, now) = counted(seen.to_vec());
+        matches!(judged(&(Counted { week: Some(calm_week()), ..counted }, now)), Judgement::Past(_))
+    };
+    assert!(!takes_back(&[vec![bad; 4], vec![silent; 12]].concat()), "nobody has asked since");
+    assert!(!takes_back(&[vec![bad; 4], vec![good(); 20], vec![one], vec![silent]].concat()));
+    assert!(takes_back(&[vec![bad; 4], vec![silent; 10], vec![bad; 2], vec![silent]].concat()), "still bad");
+}
+
+#[test]
+fn what_the_kit_asks_takes_nothing_from_what_visitors_show() {
+    let bad = Count { arrived: 18, failed: 18, open: 0, total: 18 };
+    let (mut counted, now) = reported(bad, answered(18, 18));
+    // The new version has a path that live does not know: it is live that does not answer as the bundle says.
+    let by_instance = [(InstanceId("i-1".to_owned()), vec![40])].into();
+    counted.pairs = Pairs { asked: 40, candidate_failed: 0, live_failed: 40, by_instance };
+    let Judgement::Worse(worse) = judged(&(counted, now)) else { panic!("stays") };
+    assert!(worse.live_requests > 40 && worse.live_failed == 0, "{worse:?}");
+}
+
+#[test]
+fn minutes_that_an_instance_may_not_have_told_whole_are_cloudwatchs() {
+    let fails_unseen = |holes: bool| {
+        let few = Count { arrived: 3, failed: 0, open: 0, total: 3 };
+        let (mut counted, now) = reported(few, answered(4, 4));
+        for minute in &mut counted.published {
+            minute.blue = answered(42, 0);
+        }
+        let told = counted.reports.values_mut().next().unwrap();
+        let blue = Count { arrived: 42, failed: 0, open: 0, total: 42 };
+        let all = START + 1..=minute_of(now);
+        told.minutes = all.clone().map(|minute| MinuteCount { minute, blue, green: few }).collect();
+        told.holes = all.filter(|_| holes).collect();
+        is_worse(&(counted, now))
+    };
+    assert!(fails_unseen(true) && !fails_unseen(false));
+}
+
 /// The instance reports these counts of green in each of its minutes, and CloudWatch those.
 fn reported(green: Count, published: Published) -> (Counted, Timestamp) {
     let (mut counted, now) = counted(vec![(answered(42, 0), published); 6]);
@@ -142,8 +188,12 @@ fn reported(green: Count, published: Published) -> (Counted, Timestamp) {
     let blue = Count { arrived: 42, failed: 0, open: 0, total: 42 };
     let minute = |minute| MinuteCount { minute, blue, green };
     let none = MinuteCount { minute: START, blue: Count::default(), green: Count::default() };
-    let reported =
-        Reported { at: now, minutes: (newest - 4..=newest).map(minute).collect(), base: Some(none) };
+    let reported = Reported {
+        at: now,
+        minutes: (newest - 4..=newest).map(minute).collect(),
+        holes: BTreeSet::new(),
+        base: Some(none),
+    };
     counted.reports.insert(InstanceId("i-1".to_owned()), reported);
     (counted, now)
 }
@@ -207,7 +257,8 @@ fn whoever_reports_too_much_is_named_alone_also_when_older_minutes_are_closed() 
     let honest = |minute| MinuteCount { minute, ..MinuteCount::default() };
     let minutes =
         counted.reports.values().next().unwrap().minutes.iter().map(|counted| honest(counted.minute));
-    let reported = Reported { at: now, minutes: minutes.collect(), base: Some(honest(START)) };
+    let reported =
+        Reported { at: now, minutes: minutes.collect(), holes: BTreeSet::new(), base: Some(honest(START)) };
     counted.reports.insert(InstanceId("i-2".to_owned()), reported);
     let left_out = |counted: &Counted| match judged(&(counted.clone(), now)) {
         Judgement::Unsure(unsure) => unsure.left_out,

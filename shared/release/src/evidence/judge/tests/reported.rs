@@ -14,7 +14,10 @@ fn reports(counted: &mut Counted, now: Timestamp, minutes: &[(i64, Count, Count)
     let mut minutes: Vec<MinuteCount> = minutes.iter().map(of).collect();
     minutes.sort_by_key(|counted| counted.minute);
     let base = MinuteCount { minute: START, ..MinuteCount::default() };
-    counted.reports.insert(InstanceId("i-1".to_owned()), Reported { at: now, minutes, base: Some(base) });
+    counted.reports.insert(
+        InstanceId("i-1".to_owned()),
+        Reported { at: now, minutes, holes: BTreeSet::new(), base: Some(base) },
+    );
 }
 
 fn count(arrived: u64, failed: u64, open: u64) -> Count {
@@ -132,6 +135,7 @@ fn without_a_target_or_with_too_many_reports_convict_nobody() {
         let none = Reported {
             at: now,
             minutes: Vec::new(),
+            holes: BTreeSet::new(),
             base: Some(MinuteCount { minute: START, ..MinuteCount::default() }),
         };
         for target in targets(many).into_iter().skip(1) {
@@ -183,7 +187,10 @@ fn who_reports_more_than_came_to_all_is_named() {
             let base = Some(MinuteCount { minute: START, ..MinuteCount::default() });
             // The minute before is not told of: only one is compared.
             minutes.remove(0);
-            counted.reports.insert(InstanceId(name.to_owned()), Reported { at: now, minutes, base });
+            counted.reports.insert(
+                InstanceId(name.to_owned()),
+                Reported { at: now, minutes, holes: BTreeSet::new(), base },
+            );
         }
         let targets = ["i-1", "i-2"].map(|name| InstanceId(name.to_owned()));
         let left_out = match counted.judge(&terms(&targets), now) {

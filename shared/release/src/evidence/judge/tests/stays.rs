@@ -73,7 +73,7 @@ fn a_share_grows_after_a_look_that_saw_the_candidate_answer() {
     let of = Count { arrived: 3, failed: 0, open: 0, total: 3 };
     let minutes = vec![MinuteCount { minute: minute_of(now), blue: of, green: of }];
     let base = Some(MinuteCount { minute: START, ..MinuteCount::default() });
-    counted.reports.insert(targets[0].clone(), Reported { at: now, minutes, base });
+    counted.reports.insert(targets[0].clone(), Reported { at: now, minutes, holes: BTreeSet::new(), base });
     assert_eq!(unsure(&counted, &grows, now).raise, Some(Share::TEN));
     assert_eq!(
         unsure(&counted, &terms(&targets), now).raise,
@@ -98,9 +98,10 @@ fn what_is_at_stake_is_reckoned_with_the_busiest_rate() {
     let newest = minute_of(now);
     let minutes =
         (1..=5).rev().map(|ago| MinuteCount { minute: newest - ago, blue: total(60), green: total(9) });
-    counted
-        .reports
-        .insert(targets()[0].clone(), Reported { at: now, minutes: minutes.collect(), base: None });
+    counted.reports.insert(
+        targets()[0].clone(),
+        Reported { at: now, minutes: minutes.collect(), holes: BTreeSet::new(), base: None },
+    );
     assert_eq!(rate(&counted), Some(69));
     assert_eq!(Counted::default().stake(&terms(&targets()), now).rate, None);
 }
@@ -172,7 +173,9 @@ fn what_reports_acquit_and_cloudwatch_suspects_is_no_little_thing() {
         let minutes =
             (START + 1..=START + 3).map(|minute| MinuteCount { minute, blue: of, green: of }).collect();
         let base = Some(MinuteCount { minute: START, ..MinuteCount::default() });
-        counted.reports.insert(targets()[0].clone(), Reported { at: now, minutes, base });
+        counted
+            .reports
+            .insert(targets()[0].clone(), Reported { at: now, minutes, holes: BTreeSet::new(), base });
         (counted, now)
     };
     let (well, now) = told(0);
@@ -191,7 +194,9 @@ fn what_cloudwatch_acquits_and_reports_suspect_is_no_little_thing() {
         let green = Count { failed, ..blue };
         let minutes = vec![MinuteCount { minute: START + 2, blue, green }];
         let base = Some(MinuteCount { minute: START, ..MinuteCount::default() });
-        counted.reports.insert(targets()[0].clone(), Reported { at: now, minutes, base });
+        counted
+            .reports
+            .insert(targets()[0].clone(), Reported { at: now, minutes, holes: BTreeSet::new(), base });
         (counted, now)
     };
     let (well, now) = told(0);
