@@ -2,7 +2,7 @@
 //! after each other, with a function that dies in between.
 
 use crate::machine::Machine;
-use crate::safety::Rule;
+use crate::rule::Rule;
 use crate::start::{Pace, Start, setting};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World};

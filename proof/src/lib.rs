@@ -17,6 +17,7 @@ pub mod promises;
 pub mod replay;
 pub mod report;
 pub mod rest;
+pub mod rule;
 pub mod safety;
 pub mod schedule;
 pub mod simulation;

@@ -4,7 +4,7 @@ use crate::evidence::{Counts, Player};
 use crate::invocation::{Blind, Breakage, now};
 use crate::machine::Machine;
 use crate::rest::{essence, rest};
-use crate::safety::Rule;
+use crate::rule::Rule;
 use crate::start::{Manner, Pace, Start, setting};
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Left, World, at};

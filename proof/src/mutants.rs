@@ -8,7 +8,7 @@ mod preview;
 
 use crate::evidence;
 use crate::machine::Machine;
-use crate::safety::Rule;
+use crate::rule::Rule;
 use crate::simulation::first_failure;
 use jiff::Timestamp;
 use release::evidence::Week;

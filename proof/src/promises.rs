@@ -3,7 +3,8 @@
 //! A plan that does nothing is safe. These rules are what such a plan breaks.
 
 use crate::invocation::{Blind, Breakage};
-use crate::safety::{Rule, is_fit};
+use crate::rule::Rule;
+use crate::safety::is_fit;
 use crate::world::World;
 use release::evidence::{Published, PublishedMinute};
 use release::plan::{Action, Plan};

@@ -3,7 +3,7 @@
 use crate::machine::Machine;
 use crate::model::{Scenario, explore};
 use crate::mutants;
-use crate::safety::Rule;
+use crate::rule::Rule;
 use crate::simulation::{Failed, run};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,7 +9,8 @@
 use crate::evidence::Counts;
 use crate::invocation::Breakage;
 use crate::promises;
-use crate::safety::{self, Rule};
+use crate::rule::Rule;
+use crate::safety;
 use crate::step::{Setting, Step, Woken};
 use crate::world::{Gate, Hook, Left, World};
 use release::pass::Kept;

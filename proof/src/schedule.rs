@@ -2,7 +2,7 @@
 
 use crate::machine::Machine;
 use crate::rest::rest;
-use crate::safety::Rule;
+use crate::rule::Rule;
 use crate::start::{Manner, Pace, Start, setting};
 use crate::step::{Setting, Step};
 use crate::world::{Gate, Left, World};

@@ -4,7 +4,8 @@
 
 use crate::evidence::Counts;
 use crate::invocation::{Breakage, Running};
-use crate::safety::{History, Rule};
+use crate::rule::Rule;
+use crate::safety::History;
 use jiff::Timestamp;
 use release::pass::{Kept, LedgerVersion};
 use release::times::{DECISION_HOLDS, FUNCTION_TIMEOUT as TIMEOUT, LATE_CREATION};

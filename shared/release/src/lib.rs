@@ -30,6 +30,7 @@ mod preview;
 mod question;
 pub mod reason;
 mod receipt;
+mod return_cause;
 mod revision;
 mod routing;
 mod smoke;
@@ -69,8 +70,9 @@ pub use question::{
     Answer, Asker, LifecycleEvent, Question, Stranger, answer, choose_migrator, wait_for_migrator,
     wait_for_newer,
 };
-pub use reason::{Reason, ReturnCause};
+pub use reason::Reason;
 pub use receipt::{By, Cost, Exposure, Receipt};
+pub use return_cause::ReturnCause;
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};
 pub use smoke::{Smoke, SmokeAnswer, SmokeError, SmokeReport, Smoked};
