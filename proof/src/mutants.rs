@@ -126,6 +126,9 @@ pub const ALL: &[Mutant] = &[
     mutant("drills while a rollback may be needed", |machine| {
         machine.decisions.plan = drills::drills_too_early;
     }),
+    mutant("drills while the live colour is ill", |machine| {
+        machine.decisions.plan = drills::drills_with_an_ill_live_colour;
+    }),
     mutant("obeys no alarm without weight", |machine| machine.decisions.plan = drills::obeys_no_drill),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
     mutant("gives weight while a preview stands", |machine| {

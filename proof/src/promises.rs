@@ -10,7 +10,7 @@ use release::evidence::{Published, PublishedMinute};
 use release::plan::{Action, Plan};
 use release::{
     AlarmState, Colour, DeploymentStatus, Ledger, Observation, Open, Past, Phase, Policy, Promotion, Purpose,
-    Request, Strategy, Upload, Verdict, Weights,
+    Request, Strategy, TargetHealth, Upload, Verdict, Weights,
 };
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ pub fn decided(world: &mut World, policy: &Policy, seen: &Observation, ledger: &
     candidate_returns(world, seen, ledger, plan);
     worse_returns(world, seen, ledger, plan);
     alarm_rolls_back(world, policy, seen, ledger, plan);
-    drill_waits(world, policy, ledger, plan);
+    drill_waits(world, policy, seen, ledger, plan);
     drill_is_obeyed(world, seen, ledger, plan);
     preview_goes(world, seen, ledger, plan);
 }
@@ -241,16 +241,26 @@ pub fn pause_holds(world: &mut World, plan: &Plan, colour: Colour) {
     }
 }
 
-/// A drill replaces what the idle colour runs: not while an alarm of what went live lately, or an operator, may need it.
-fn drill_waits(world: &mut World, policy: &Policy, ledger: &Ledger, plan: &Plan) {
+/// A drill replaces what the idle colour runs: not while an alarm of what went live lately, or an operator, may need it. And
+/// nothing is healed while it is open: not while the live colour is not proven well.
+fn drill_waits(world: &mut World, policy: &Policy, seen: &Observation, ledger: &Ledger, plan: &Plan) {
     let begins = plan.ledger.open.as_ref().filter(|open| open.purpose == Purpose::Drill);
     let Some(open) = begins.filter(|_| ledger.open.is_none()) else { return };
     let runs = ledger.previous.as_ref().is_some_and(|previous| !previous.overwritten);
     let lately = ledger.live.as_ref().is_none_or(|live| {
         let live_for = Duration::try_from(open.opened_at.duration_since(live.since));
-        live_for.unwrap_or_default() < policy.rollback_window
+        let live_for = live_for.unwrap_or_default();
+        let lacks_requests = live.watched.is_some_and(|watched| watched.lacks_requests(live_for));
+        live_for < policy.rollback_window || !policy.rollback_window.is_zero() && lacks_requests
     });
-    if ledger.pending.is_some() || ledger.rollback || ledger.paused || runs && lately {
+    let live = open.colour.other();
+    let targets = seen.health.of(live).known();
+    let is_well = targets.is_some_and(|targets| {
+        !targets.is_empty() && targets.values().all(|health| *health == TargetHealth::Healthy)
+    });
+    let is_quiet = seen.alarms.of(live).known().is_some() && !fires(seen, live);
+    let is_due = ledger.pending.is_none() && !ledger.rollback && !ledger.paused;
+    if !is_due || runs && lately || !is_well || !is_quiet {
         world.break_rule(Rule::DrillIsHarmless);
     }
 }

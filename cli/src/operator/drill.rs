@@ -50,7 +50,7 @@ impl Arguments {
         }
         let begun = answer::ledger(&told)?;
         let Some(since) = begun.open.as_ref().filter(|open| open.purpose == Purpose::Drill) else {
-            bail!("the drill was not begun, because something else came first: see `greenlight logs`");
+            bail!("the drill was not begun: `greenlight logs` says why");
         };
         let drilled = self.follow(&functions, &begun, since.opened_at).await?;
         self.tell(&format!("{drilled}\n"), &json!({ "service": change.service, "drilled": drilled }))?;

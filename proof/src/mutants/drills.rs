@@ -3,7 +3,7 @@
 use super::is_in;
 use jiff::Timestamp;
 use release::plan::{Action, Plan};
-use release::{AlarmState, Colour, Ledger, Observation, Phase, Policy, Reading, Weights, plan};
+use release::{AlarmState, Colour, Ledger, Observation, Phase, Policy, Reading, TargetHealth, Weights, plan};
 use std::time::Duration;
 
 /// As though a drill were a release by `AllAtOnce`.
@@ -25,6 +25,29 @@ pub(super) fn gives_a_drill_weight(
 pub(super) fn drills_too_early(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
     let rollback_window = if ledger.drill.is_some() { Duration::ZERO } else { policy.rollback_window };
     plan(ledger, seen, &Policy { rollback_window, ..*policy }, now)
+}
+
+/// Takes the live colour for well as soon as a drill is asked for, whatever was seen of it.
+pub(super) fn drills_with_an_ill_live_colour(
+    ledger: Ledger,
+    seen: &Observation,
+    policy: &Policy,
+    now: Timestamp,
+) -> Plan {
+    let mut bent = seen.clone();
+    if let Some(live) = ledger.live.as_ref().filter(|_| ledger.drill.is_some()) {
+        if let Reading::Known(targets) = bent.health.of_mut(live.colour) {
+            for health in targets.values_mut() {
+                *health = TargetHealth::Healthy;
+            }
+        }
+        if let Reading::Known(alarms) = bent.alarms.of_mut(live.colour) {
+            for state in alarms.values_mut() {
+                *state = AlarmState::Ok;
+            }
+        }
+    }
+    plan(ledger, &bent, policy, now)
 }
 
 /// A drill whose alarm is judged as any other candidate's: without weight it decides nothing.

@@ -203,26 +203,35 @@ fn abort(next: &mut Ledger, said: Option<&Statement>) -> Taken {
     })
 }
 
+/// A drill delays no rollback: it is given up, and the rollback begins when it has ended.
 fn rollback(next: &mut Ledger, said: Option<&Statement>) -> Taken {
-    match (&next.open, &next.previous) {
-        (Some(open), _) => {
-            Err(format!("no rollback while {} is {}: abort gives it up", named(open), open.phase.word()))
-        }
-        (None, None) => {
-            Err("nothing to roll back to: no previous release is known; push the revision that you want"
-                .to_owned())
-        }
-        (None, Some(_)) if next.rollback => {
-            note(&mut next.rollback_said, said);
-            Ok("a rollback is asked for already".to_owned())
-        }
-        (None, Some(previous)) => {
-            let says =
-                format!("release {} on {} takes all traffic again", previous.upload.number, previous.colour);
-            (next.rollback, next.rollback_said) = (true, said.cloned());
-            Ok(says)
-        }
+    if let Some(open) = next.open.as_ref().filter(|open| open.purpose != Purpose::Drill) {
+        let (name, phase) = (named(open), open.phase.word());
+        return Err(format!("no rollback while {name} is {phase}: abort gives it up"));
     }
+    let Some(previous) = &next.previous else {
+        return Err("nothing to roll back to: no previous release is known; push the revision that you want"
+            .to_owned());
+    };
+    if next.rollback {
+        note(&mut next.rollback_said, said);
+        return Ok("a rollback is asked for already".to_owned());
+    }
+    let (number, colour) = (previous.upload.number, previous.colour);
+    let says = match &mut next.open {
+        Some(drill) => {
+            if !matches!(drill.phase, Phase::Returning(_)) {
+                drill.request = Some(Request::Abort);
+            }
+            format!(
+                "{} is given up, and then release {number} is installed again on {colour} and takes all traffic",
+                named(drill)
+            )
+        }
+        None => format!("release {number} on {colour} takes all traffic again"),
+    };
+    (next.rollback, next.rollback_said) = (true, said.cloned());
+    Ok(says)
 }
 
 /// What time says against it [`crate::accept_drill`] has asked, and the pass that begins it asks again.

@@ -4,6 +4,7 @@
 //! Greenlight sets an alarm of that colour, and the way back has to be taken as it would be for a release that went bad. It
 //! leaves no verdict and no receipt, only [`Drilled`].
 
+use crate::plan::rollback::is_watched;
 use crate::plan::schedule::since;
 use crate::stored::UnknownFields;
 use crate::times::DRILL_BACK_WITHIN;
@@ -197,19 +198,34 @@ pub(crate) fn against_now(ledger: &Ledger, policy: &Policy, now: Timestamp) -> O
         return Some("a setting of the functions is wrong: their log names it".to_owned());
     }
     let runs = ledger.previous.as_ref().filter(|previous| !previous.overwritten);
-    let guarded = policy.rollback_window.saturating_sub(since(live.since, now));
-    if let Some(previous) = runs.filter(|_| !guarded.is_zero()) {
-        return Some(format!(
-            "release {} went live lately, and release {} must stand by for another {} s (RollbackWindow): drill after that",
-            live.upload.number,
-            previous.upload.number,
-            whole_seconds(guarded)
-        ));
+    if let Some(previous) = runs.filter(|_| is_watched(live, policy, now)) {
+        return Some(stands_by(live, previous, policy, now));
+    }
+    // Nothing is replaced while a drill is open. Where nothing heals, nobody keeps this up to date.
+    let ailing = ledger.ailing.as_ref().filter(|_| !policy.heal_after.is_zero());
+    if let Some(ailing) = ailing {
+        let instance = &ailing.instance;
+        return Some(format!("{instance} of {} is ill: wait until it is healed or replaced", live.colour));
     }
     let drains = ledger.emptied_at.map(|emptied| policy.drain.saturating_sub(since(emptied, now)));
     drains.filter(|drains| !drains.is_zero()).map(|drains| {
         format!("{} still answers late requests for {} s", live.colour.other(), whole_seconds(drains))
     })
+}
+
+/// For what the previous version must stand by, while an alarm or the minutes of the live one may still start a rollback.
+fn stands_by(live: &Live, previous: &Previous, policy: &Policy, now: Timestamp) -> String {
+    let (number, before) = (live.upload.number, previous.upload.number);
+    let guarded = policy.rollback_window.saturating_sub(since(live.since, now));
+    if guarded.is_zero() {
+        return format!(
+            "release {number} went live because little was at stake, and too few requests have come since to judge it by: release {before} must stand by until they have, for a day at most"
+        );
+    }
+    format!(
+        "release {number} went live lately, and release {before} must stand by for another {} s (RollbackWindow): drill after that",
+        whole_seconds(guarded)
+    )
 }
 
 fn whole_seconds(time: Duration) -> u128 {

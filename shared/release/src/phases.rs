@@ -153,7 +153,9 @@ pub const PHASES: &[ExplainedPhase] = &[
             ENDS_A_PAUSE,
             None,
             Some("gives the drill up; it never had traffic"),
-            None,
+            Some(
+                "gives the drill up, also while it is installing or returning, and begins when it has ended",
+            ),
             None,
             Some("it is so already"),
             None,

@@ -55,11 +55,16 @@ impl Alarms for Aws {
     }
 
     /// "Temporarily sets the state of an alarm for testing purposes. When the updated state differs from the previous value, the
-    /// action configured for the appropriate state is invoked" (CloudWatch API reference, `SetAlarmState`).
+    /// action configured for the appropriate state is invoked" (CloudWatch API reference, `SetAlarmState`). So one that has no
+    /// action, which would wake nobody, is refused, and so is a composite one, which "is not guaranteed to return to its actual
+    /// state" (the same page).
     async fn set_alarm(&self, service: &ServiceName, colour: Colour, alarm: &str) -> PortResult<()> {
         let attempt = format!("setting alarm {alarm} of {service} for a drill");
         if !self.service(service)?.alarms.of(colour).iter().any(|known| known == alarm) {
             return Err(Failure::new(Class::Permanent, format!("{attempt}: it is no alarm of {colour}")));
+        }
+        if let Some(why) = self.teaches_nothing(alarm, &attempt).await? {
+            return Err(Failure::new(Class::Permanent, format!("{attempt}: {why}")));
         }
         let call =
             self.cloudwatch.set_alarm_state().alarm_name(alarm).state_value(StateValue::Alarm).state_reason(
@@ -67,6 +72,37 @@ impl Alarms for Aws {
             );
         call.send().await.map_err(|error| failure(&attempt, error))?;
         Ok(())
+    }
+}
+
+impl Aws {
+    /// Why a drill must not set this alarm, in a sentence that says what to do.
+    async fn teaches_nothing(&self, alarm: &str, attempt: &str) -> PortResult<Option<&'static str>> {
+        let call = self
+            .cloudwatch
+            .describe_alarms()
+            .alarm_names(alarm)
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm);
+        let output = call.send().await.map_err(|error| failure(attempt, error))?;
+        if !output.composite_alarms().is_empty() {
+            return Ok(Some(
+                "it is a composite alarm, which might stay in ALARM: put a metric alarm before it by its name",
+            ));
+        }
+        let Some(found) = output.metric_alarms().first() else {
+            return Ok(Some("CloudWatch knows no such alarm"));
+        };
+        // Left out, they are enabled (CloudWatch API reference, `PutMetricAlarm`).
+        if found.actions_enabled() == Some(false) {
+            return Ok(Some(
+                "its actions are disabled (ActionsEnabled is false), so that it wakes nobody: enable them",
+            ));
+        }
+        let has_none = found.alarm_actions().is_empty();
+        Ok(has_none.then_some(
+            "it has no action for ALARM (AlarmActions is empty), so that it wakes nobody: give it the function alarm",
+        ))
     }
 }
 
@@ -87,7 +123,7 @@ mod tests {
     use aws_sdk_cloudwatch::operation::describe_alarms::{DescribeAlarmsError, DescribeAlarmsOutput};
     use aws_sdk_cloudwatch::operation::set_alarm_state::SetAlarmStateOutput;
     use aws_sdk_cloudwatch::types::{CompositeAlarm, MetricAlarm};
-    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_types::DateTime;
     use aws_smithy_types::error::ErrorMetadata;
 
@@ -136,21 +172,63 @@ mod tests {
         assert_eq!(rule.num_calls(), 1);
     }
 
+    const GREEN: &str = "shop.backend-green-errors";
+    const WAKES: &str = "arn:aws:lambda:eu-central-1:111122223333:function:shop-alarm";
+
+    /// CloudWatch's answer to who asks for the one alarm that a drill is about to set.
+    fn describes(output: fn() -> DescribeAlarmsOutput) -> Rule {
+        mock!(Client::describe_alarms)
+            .match_requests(|request| request.alarm_names() == [GREEN] && request.alarm_types().len() == 2)
+            .then_output(output)
+    }
+
+    fn metric(enabled: Option<bool>, action: Option<&str>) -> DescribeAlarmsOutput {
+        let alarm = MetricAlarm::builder().alarm_name(GREEN).set_actions_enabled(enabled);
+        let alarm = alarm.set_alarm_actions(action.map(|action| vec![action.to_owned()]));
+        DescribeAlarmsOutput::builder().metric_alarms(alarm.build()).build()
+    }
+
+    fn composite() -> DescribeAlarmsOutput {
+        let alarm = CompositeAlarm::builder().alarm_name(GREEN).actions_enabled(true).alarm_actions(WAKES);
+        DescribeAlarmsOutput::builder().composite_alarms(alarm.build()).build()
+    }
+
     #[tokio::test]
     async fn a_drill_sets_an_alarm_of_its_colour_and_no_other_one() {
         let rule = mock!(Client::set_alarm_state)
             .match_requests(|request| {
-                request.alarm_name() == Some("shop.backend-green-errors")
+                request.alarm_name() == Some(GREEN)
                     && request.state_value() == Some(&StateValue::Alarm)
                     && request
                         .state_reason()
                         .is_some_and(|reason| reason.contains("a drill of backend on green"))
             })
             .then_output(|| SetAlarmStateOutput::builder().build());
-        let aws = aws().with_cloudwatch(mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&rule]));
-        aws.set_alarm(&backend(), Colour::Green, "shop.backend-green-errors").await.unwrap();
+        let described = describes(|| metric(Some(true), Some(WAKES)));
+        let cloudwatch = mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&described, &rule]);
+        let aws = aws().with_cloudwatch(cloudwatch);
+        aws.set_alarm(&backend(), Colour::Green, GREEN).await.unwrap();
         let of_blue = aws.set_alarm(&backend(), Colour::Green, "shop.backend-blue-errors").await.unwrap_err();
         assert_eq!((of_blue.class(), rule.num_calls()), (Class::Permanent, 1));
+    }
+
+    #[tokio::test]
+    async fn a_drill_sets_no_alarm_that_would_wake_nobody_or_might_stay() {
+        let refused: [(fn() -> DescribeAlarmsOutput, &str); 4] = [
+            (|| metric(Some(true), None), "AlarmActions is empty"),
+            (|| metric(Some(false), Some(WAKES)), "ActionsEnabled is false"),
+            (composite, "it is a composite alarm"),
+            (|| DescribeAlarmsOutput::builder().build(), "knows no such alarm"),
+        ];
+        for (output, why) in refused {
+            let described = describes(output);
+            let sets = mock!(Client::set_alarm_state).then_output(|| SetAlarmStateOutput::builder().build());
+            let cloudwatch = mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, &[&described, &sets]);
+            let aws = aws().with_cloudwatch(cloudwatch);
+            let failure = aws.set_alarm(&backend(), Colour::Green, GREEN).await.unwrap_err();
+            assert_eq!((failure.class(), sets.num_calls()), (Class::Permanent, 0), "{why}");
+            assert!(failure.to_string().contains(why), "{failure}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

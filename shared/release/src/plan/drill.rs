@@ -2,12 +2,12 @@
 //!
 //! Nothing here raises: a drill goes from `installing` to `drilling` and from there only back.
 
-use super::{Planning, schedule::since};
+use super::{Planning, schedule::since, watch::first_firing};
 use crate::drill::{against, against_now};
 use crate::times::DRILL_BACK_WITHIN;
 use crate::{
     Action, AlarmSet, AlarmState, Colour, DrillAsked, Drilled, Live, Open, Phase, Purpose, Reason, Request,
-    ReturnCause, Returning, Strategy, UnknownFields,
+    ReturnCause, Returning, Strategy, TargetHealth, UnknownFields,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ impl Planning<'_> {
     /// Begins a drill behind a base rule that was seen on the live colour, if nothing speaks against it. Whether it did.
     pub(super) fn drills(&mut self, live: &Live, asked: DrillAsked) -> bool {
         let against = against(&self.ledger).or_else(|| against_now(&self.ledger, self.policy, self.now));
-        if let Some(why) = against {
+        if let Some(why) = against.or_else(|| self.is_unwell(live.colour)) {
             self.because(Reason::DrillNotHeld { why });
             return false;
         }
@@ -32,10 +32,27 @@ impl Planning<'_> {
         if let Some(previous) = &mut self.ledger.previous {
             previous.overwritten = true;
         }
-        self.ledger.ailing = None;
         self.ask_for(&open);
         self.keep(open);
         true
+    }
+
+    /// What was seen of the live colour against a drill: as long as that is open, nothing of it is healed or taken back by itself.
+    fn is_unwell(&self, live: Colour) -> Option<String> {
+        let seen = (self.seen.health.of(live).known(), self.seen.alarms.of(live).known());
+        let (Some(targets), Some(alarms)) = seen else {
+            return Some(format!("the health and the alarms of {live} could not be read"));
+        };
+        if let Some(alarm) = first_firing(alarms) {
+            return Some(format!("alarm {alarm} of {live} fires, which has the traffic: see to that first"));
+        }
+        if targets.is_empty() {
+            return Some(format!("no instance of {live} is known, which has the traffic"));
+        }
+        let ill = targets.iter().find(|(_, health)| **health != TargetHealth::Healthy);
+        ill.map(|(instance, _)| {
+            format!("{instance} of {live} is not healthy, which has the traffic: wait until it is")
+        })
     }
 
     /// It was asked for, and this pass does something else.
@@ -154,7 +171,7 @@ impl Planning<'_> {
             let fires = alarms.get(&set.alarm) == Some(&AlarmState::Firing);
             fires || self.seen.ok_since.get(&set.alarm).is_some_and(|ok_since| *ok_since > set.at)
         });
-        ours.map(|set| set.alarm.clone()).or_else(|| super::watch::first_firing(alarms))
+        ours.map(|set| set.alarm.clone()).or_else(|| first_firing(alarms))
     }
 
     /// The end of a drill. CodeDeploy's last successful revision is the live one, whatever became of its deployment: that has

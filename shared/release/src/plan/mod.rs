@@ -18,7 +18,7 @@ mod preview;
 mod promoting;
 mod reads;
 mod returning;
-mod rollback;
+pub(crate) mod rollback;
 mod scaling;
 pub(crate) mod schedule;
 mod settling;

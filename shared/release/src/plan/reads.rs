@@ -103,15 +103,16 @@ fn idle_reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     };
     let may_roll_back = rollback::is_armed(ledger, policy, now);
     let compares = ledger.rollback || may_roll_back || ledger.drifted_at.is_some();
+    let drills = ledger.drill.is_some();
     let mut reads = Reads {
         rules: true,
         rule_owner: true,
-        alarms: may_roll_back || ledger.pending.is_some(),
+        alarms: may_roll_back || ledger.pending.is_some() || drills,
         suspended: scaling::is_looked_at(ledger, now),
         published: rollback::window(ledger, now).filter(|_| may_roll_back),
         ..Reads::default()
     };
-    *reads.health.of_mut(live.colour) = compares || !policy.heal_after.is_zero();
+    *reads.health.of_mut(live.colour) = compares || drills || !policy.heal_after.is_zero();
     *reads.health.of_mut(live.colour.other()) = compares;
     reads
 }

@@ -22,7 +22,7 @@ pub(crate) fn is_armed(ledger: &Ledger, policy: &Policy, now: Timestamp) -> bool
 }
 
 /// Within the rollback window, and longer where too little came to judge by.
-fn is_watched(live: &Live, policy: &Policy, now: Timestamp) -> bool {
+pub(crate) fn is_watched(live: &Live, policy: &Policy, now: Timestamp) -> bool {
     let age = since(live.since, now);
     let lacks_requests = live.watched.is_some_and(|watched| watched.lacks_requests(age));
     age < policy.rollback_window || !policy.rollback_window.is_zero() && lacks_requests

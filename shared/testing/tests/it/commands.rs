@@ -123,6 +123,8 @@ fn every_command_has_an_answer_in_every_phase() {
     if let Some(open) = &mut drills.open {
         (open.purpose, open.phase) = (Purpose::Drill, Phase::Drilling);
     }
+    let before = ledgers.iter().find(|(name, _)| name == "idle-with-a-previous-release");
+    drills.previous = before.unwrap().1.previous.clone();
     ledgers.push(("drilling".to_owned(), drills));
     for (name, ledger) in ledgers {
         writeln!(table, "{name}").unwrap();

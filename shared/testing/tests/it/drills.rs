@@ -2,6 +2,7 @@
 
 use super::story::{Story, says, upload};
 use greenlight::failure::Class;
+use release::evidence::{Watched, Week, minute_of};
 use release::{
     AlarmState, Colour, Command, CommandAnswer, DeploymentStatus, DrillEnd, Drilled, Offer, Purpose,
     Statement, TargetHealth, Weights, accept_drill,
@@ -290,4 +291,104 @@ async fn a_ledger_that_says_that_a_drill_bakes_gives_it_nothing() {
         }
         nobody_noticed(&story, before);
     }
+}
+
+/// As long as a drill is open nothing of the live colour is healed or taken back by itself.
+#[tokio::test]
+async fn a_drill_is_not_begun_while_the_live_colour_is_ill() {
+    for heals in [true, false] {
+        let mut story = at_rest().await;
+        if heals {
+            story.policy.heal_after = Duration::from_secs(300);
+        }
+        story.world.set_target_health("i-backend-1", Colour::Blue, TargetHealth::Unhealthy);
+        asks(&story).await;
+        assert_eq!((story.phase(), story.ledger().drilled), ("idle", None), "no pass had seen it before");
+        let ailing = story.ledger().ailing;
+        let answer = asks(&story).await;
+        if heals {
+            assert!(answer.refused && answer.says.contains("i-backend-1 of blue is ill"), "{}", answer.says);
+            assert_eq!(story.ledger().ailing, ailing, "its time goes on");
+            story.minutes(6).await;
+            assert_eq!(story.world.world.replaced(&story.world.service).len(), 1);
+        }
+        assert!(!story.ledger().previous.unwrap().overwritten);
+        story.world.set_target_health("i-backend-1", Colour::Blue, TargetHealth::Healthy);
+        story.minutes(1).await;
+        asks(&story).await;
+        assert_eq!(story.phase(), "installing");
+    }
+}
+
+#[tokio::test]
+async fn a_drill_is_not_begun_while_an_alarm_of_the_live_colour_fires_or_is_unknown() {
+    let story = at_rest().await;
+    let is_not_held = async |why: &str| {
+        let (policy, now) = (story.policy, story.now());
+        story.try_amend(|ledger| accept_drill(&ledger, &policy, None, now)).await.unwrap();
+        let done = story.tick().await;
+        assert!(says(&done, "drill_not_held"), "{why}");
+        assert_eq!((story.phase(), story.ledger().drill), ("idle", None), "{why}");
+    };
+    story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Firing);
+    is_not_held("it fires").await;
+    story.world.set_alarm(Colour::Blue, "backend-blue-errors", AlarmState::Ok);
+    for unread in ["alarm_states", "target_health"] {
+        story.refuses(&[unread], Class::Transient);
+        is_not_held(unread).await;
+    }
+    story.world.expect_faults(&[]);
+    asks(&story).await;
+    assert_eq!(story.phase(), "installing");
+}
+
+/// Nothing that stops a release delays a rollback.
+#[tokio::test]
+async fn a_rollback_gives_a_drill_up_and_begins_when_it_has_ended() {
+    for phase in ["installing", "drilling", "returning"] {
+        let story = if phase == "installing" { at_rest().await } else { drilling().await };
+        match phase {
+            "installing" => assert!(asks(&story).await.changed),
+            "returning" => assert!(story.say(Command::Abort).await.changed),
+            _ => {}
+        }
+        let answer = story.say(Command::Rollback).await;
+        assert!(
+            answer.changed && answer.says.contains("then release 2 is installed again on green"),
+            "{phase}: {}",
+            answer.says
+        );
+        // What no instance has begun to install is stopped at once.
+        if story.ledger().open.unwrap().purpose == Purpose::Drill {
+            stops(&story).await;
+        }
+        let open = story.ledger().open.unwrap();
+        assert_eq!((open.purpose, open.upload), (Purpose::Release, upload(2)), "{phase}");
+        assert!(open.rolls_back.is_some() && !story.ledger().rollback, "{phase}");
+        assert!(matches!(last(&story).end, DrillEnd::GivenUp(_)), "{phase}: {:?}", last(&story).end);
+    }
+}
+
+#[tokio::test]
+async fn a_drill_waits_for_what_went_on_because_little_was_at_stake() {
+    let story = at_rest().await;
+    let week = Week::default();
+    let from = minute_of(story.now());
+    story
+        .try_amend(|mut ledger| {
+            let live = ledger.live.as_mut().unwrap();
+            live.watched = Some(Watched { week, from, little: true, minutes: 0, asked_at: None });
+            let answer = CommandAnswer { changed: true, refused: false, says: String::new() };
+            (ledger, answer)
+        })
+        .await
+        .unwrap();
+    let answer = asks(&story).await;
+    assert!(
+        answer.refused && answer.says.contains("release 2 must stand by until they have"),
+        "{}",
+        answer.says
+    );
+    story.after(24 * 3600).await;
+    assert!(asks(&story).await.changed, "a day is over");
 }
