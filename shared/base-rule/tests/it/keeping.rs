@@ -161,10 +161,10 @@ fn a_base_rule_that_is_gone_is_made_again_beside_the_rule_of_an_open_release() {
     let again = |to: &Wanted, rule| keep(&owner(), to, Some(&wanted(20, &[HOST])), rule, &stranger);
     assert_eq!(again(&to, Some(&known)), change(Change::Create(Weights::all_on(Colour::Green))));
     assert!(refused(again(&to, None)).contains("priority 18"));
-    let moves = [base(30, &[HOST]), foreign(18)];
-    let moved =
-        keep(&owner(), &to, Some(&wanted(30, &[HOST])), Some(&arn("base")), &super::listener::seen(&moves));
-    assert!(refused(moved).contains("priority 18"));
+    let rules = [base(30, &[HOST]), foreign(18)];
+    let next =
+        keep(&owner(), &to, Some(&wanted(30, &[HOST])), Some(&arn("base")), &super::listener::seen(&rules));
+    assert!(refused(next).contains("priority 18"));
     // At the place of the base rule itself it is in the way.
     assert!(refused(updated(&to, &[of_a_release(20, &[HOST])])).contains("priority 20"));
 }
