@@ -173,7 +173,7 @@ fn change(world: &World, machine: &Machine, input: Input, ledger: Ledger) -> (Le
         Input::Upload(number, downgrades) => {
             ((machine.accept)(ledger, bundle(number), downgrades, at(world.tick)).0, ())
         }
-        Input::Command(Command::Preview) => (accept_preview(&ledger, PREVIEW, at(world.tick)).0, ()),
+        Input::Command(Command::Preview) => (accept_preview(&ledger, Some(PREVIEW), at(world.tick)).0, ()),
         Input::Command(command) => (accept_command(&ledger, command).0, ()),
     }
 }

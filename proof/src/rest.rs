@@ -142,8 +142,11 @@ impl Scheduler<'_> {
         if self.waits_for_an_operator() {
             return None;
         }
-        if self.world.ledger_or_new().paused {
-            self.take(Step::Say(Command::Resume));
+        // Where a preview stands too, the first ends that one alone.
+        for _ in 0..2 {
+            if self.world.ledger_or_new().paused {
+                self.take(Step::Say(Command::Resume));
+            }
         }
         self.take(Step::Mends);
         self.take(Step::Counts(Counts::Fine));

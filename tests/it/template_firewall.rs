@@ -137,6 +137,9 @@ fn waf_delivers_into_the_bucket_that_the_function_reads_and_forgets_in_time() {
     let logging = template.resource("WebAclLogging");
     assert_eq!(logging.raw()["DependsOn"], json!("WafLogBucketPolicy"));
     assert_eq!(logging.properties()["LogDestinationConfigs"], json!(["WafLogBucket.Arn"]));
+    let secret = ["authorization", "cookie", "x-greenlight-preview"];
+    let redacted = secret.map(|name| json!({ "SingleHeader": { "Name": name } }));
+    assert_eq!(logging.properties()["RedactedFields"], json!(redacted));
 
     let policy = template.resource("WafLogBucketPolicy").properties();
     let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();

@@ -3,7 +3,7 @@
 use greenlight::failure::Excerpt;
 use jiff::Timestamp;
 use release::evidence::{Report, ReportError};
-use release::{Command, DeploymentId, Preview, Question, ReleaseNumber, SmokeError, SmokeReport, Statement};
+use release::{Command, DeploymentId, Question, ReleaseNumber, SmokeError, SmokeReport, Statement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -98,8 +98,8 @@ pub enum Event {
 /// What is wanted of previews.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Previewed {
-    /// One of the open release, for so long.
-    For(Duration),
+    /// One of the open release, for so long; `None`: the one that is there, or else the usual one.
+    For(Option<Duration>),
     /// A new secret for those that come.
     NewSecret,
 }
@@ -307,13 +307,13 @@ struct PreviewWanted {
 }
 
 impl PreviewWanted {
-    /// A time or a new secret, and without either the usual time.
+    /// A time or a new secret, or neither.
     fn wanted(&self) -> Option<Previewed> {
         match (&self.time, self.rotate) {
             (None, true) => Some(Previewed::NewSecret),
             (Some(_), true) => None,
-            (None, false) => Some(Previewed::For(Preview::USUAL)),
-            (Some(time), false) => duration::parse(time).map(Previewed::For),
+            (None, false) => Some(Previewed::For(None)),
+            (Some(time), false) => duration::parse(time).map(|time| Previewed::For(Some(time))),
         }
     }
 }

@@ -36,7 +36,7 @@ async fn ask(
     settings: &Settings,
     clock: &impl Clock,
     service: &ServiceName,
-    lasts: Duration,
+    lasts: Option<Duration>,
     dry_run: bool,
 ) -> Result<Value, Failure> {
     let now = clock.now();

@@ -27,16 +27,19 @@ pub fn keep(
     let known = rule.and_then(|rule| seen.rule(rule));
     match known.or_else(|| seen.rules.iter().find(|rule| owner.owns(rule))) {
         Some(base) => change(wanted, before, base, seen),
-        None => make(wanted, seen),
+        None => make(wanted, rule.is_some(), seen),
     }
 }
 
-fn make(wanted: &Wanted, seen: &Seen) -> Next {
+/// `again`: it was there before, and without it nobody reaches the service.
+fn make(wanted: &Wanted, again: bool, seen: &Seen) -> Next {
     // A release may be open whose base rule was deleted by hand: its rule stays.
     let open = seen.at(wanted.reserved()).filter(|rule| wanted.is_release_rule(rule));
     let preview = seen.rules.iter().find(|rule| wanted.is_preview_rule(rule));
     let own: Vec<&Rule> = open.into_iter().chain(preview).collect();
-    if let Some(refusal) = taken(wanted, &own, seen) {
+    // Without a place for its preview a release goes on all the same, and says so.
+    let refusal = taken(wanted, &own, seen).filter(|refusal| !(again && is_of_preview(wanted, refusal)));
+    if let Some(refusal) = refusal {
         return Next::Refused(refusal);
     }
     match &seen.live {
@@ -91,6 +94,11 @@ fn change(wanted: &Wanted, before: Option<&Wanted>, base: &Rule, seen: &Seen) ->
 fn release_rule<'a>(wanted: &Wanted, base: &Rule, seen: &'a Seen) -> Option<&'a Rule> {
     let reserved = base.priority.checked_sub(1)?;
     seen.at(reserved).filter(|rule| wanted.is_release_rule(rule))
+}
+
+/// Whether only a preview lacks its place. It is the last that is looked at.
+fn is_of_preview(wanted: &Wanted, refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::ReservedTaken { priority, .. } if *priority == wanted.reserved_for_preview())
 }
 
 /// Who else than `own` stands where the base rule is to go, or in the two places before it.

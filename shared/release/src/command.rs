@@ -1,6 +1,6 @@
 //! What an operator can say, with a defined answer in every phase.
 
-use crate::{DrillAsked, Ledger, Open, Phase, Preview, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{DrillAsked, Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
 use crate::{drill, preview, status};
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +86,7 @@ pub fn accept_command_with(
         Command::Rollback => rollback(&mut next, said),
         Command::Retry => retry(&mut next),
         Command::Drill => drill(&mut next, said),
-        Command::Preview => preview::ask(&mut next, Preview::USUAL),
+        Command::Preview => preview::ask(&mut next, None),
     };
     let changed = next != *ledger;
     let refused = taken.is_err();
@@ -142,14 +142,22 @@ fn is_moving(open: &Open) -> bool {
     open.purpose == Purpose::Release && matches!(open.phase, Phase::Shifting(_) | Phase::Baking(_))
 }
 
+/// The preview first: a pause may be somebody else's, who has not looked yet.
 fn resume(next: &mut Ledger) -> String {
     let ended = next.open.as_mut().and_then(|open| open.ends_preview().then(|| named(open)));
+    if let Some(name) = ended {
+        return if next.paused {
+            format!("the preview of {name} is over; still paused: resume once more")
+        } else {
+            format!("goes on ({}): the preview of {name} is over", next.phase())
+        };
+    }
     let was_paused = std::mem::take(&mut next.paused);
     next.pause_said.take_if(|_| was_paused);
-    match (ended, was_paused) {
-        (Some(name), _) => format!("goes on ({}): the preview of {name} is over", next.phase()),
-        (None, true) => format!("goes on ({})", next.phase()),
-        (None, false) => "not paused: nothing to resume".to_owned(),
+    if was_paused {
+        format!("goes on ({})", next.phase())
+    } else {
+        "not paused: nothing to resume".to_owned()
     }
 }
 

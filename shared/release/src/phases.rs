@@ -31,7 +31,7 @@ pub const COMMANDS: [Command; 8] = [
 const HOLDS_THE_NEXT: Option<&str> = Some("the next release gets no weight until `resume`");
 const PREVIEWED: Option<&str> =
     Some("before its first weight, whoever sends the preview's header reaches it, and the weight waits");
-const ENDS_BOTH: Option<&str> = Some("ends a pause, and a preview");
+const ENDS_ONE: Option<&str> = Some("ends a preview; where none stands, a pause");
 const ENDS_A_PAUSE: Option<&str> = Some("ends a pause");
 
 /// Every phase, in the order of a release's way.
@@ -59,7 +59,7 @@ pub const PHASES: &[ExplainedPhase] = &[
         next: "shifting; baking with AllAtOnce; promoting for the first release of a service; drilling for a drill",
         commands: [
             Some("it gets no weight until `resume`"),
-            ENDS_BOTH,
+            ENDS_ONE,
             None,
             Some("gives it up before it had traffic"),
             None,
@@ -77,7 +77,7 @@ pub const PHASES: &[ExplainedPhase] = &[
         next: "the next step; after the last, baking",
         commands: [
             Some("the weight stays until `resume`; alarms still take it back"),
-            ENDS_BOTH,
+            ENDS_ONE,
             Some("skips the remaining steps and the bake; every raise must still be proven safe"),
             Some("all traffic returns to the live colour"),
             None,
@@ -93,7 +93,7 @@ pub const PHASES: &[ExplainedPhase] = &[
         next: "promoting",
         commands: [
             Some("a release waits before its success until `resume`; alarms still take it back"),
-            ENDS_BOTH,
+            ENDS_ONE,
             Some("skips the rest of the bake; of a rollback it means nothing"),
             Some("all traffic returns to the live colour"),
             None,

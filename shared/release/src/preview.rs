@@ -18,9 +18,6 @@ pub struct Preview {
     /// For how long it was asked for.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub lasts: Duration,
-    /// When the first one of this attempt began: the first weight waits since then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
     /// When this one began. Until the candidate is installed there is nothing that could be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun_at: Option<Timestamp>,
@@ -36,6 +33,9 @@ pub struct Preview {
     /// When that rule was last asked for. A call that was slow may make it a while later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// What stands where its rule has to be, in the load balancer's words. It may be this one's own, which is not listed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_the_way: Option<String>,
     /// Why there is no rule, in the load balancer's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -63,12 +63,12 @@ impl Preview {
     fn of(lasts: Duration) -> Self {
         Self {
             lasts,
-            since: None,
             begun_at: None,
             until: None,
             ended: false,
             rule: None,
             asked_at: None,
+            in_the_way: None,
             refused: None,
             unknown_fields: UnknownFields::default(),
         }
@@ -81,7 +81,6 @@ impl Preview {
             // People read it.
             self.until = Some(Timestamp::from_second(until.as_second()).unwrap_or(until));
             self.begun_at = Some(now);
-            self.since.get_or_insert(now);
         }
     }
 
@@ -89,7 +88,8 @@ impl Preview {
     pub(crate) fn is_over(&mut self, now: Timestamp) -> bool {
         let had_no_rule = |start: Timestamp| self.rule.is_none() && since(start, now) >= Self::PATIENCE;
         if self.refused.is_none() && !self.ended && self.begun_at.is_some_and(had_no_rule) {
-            self.refused = Some(format!("none within {} s", Self::PATIENCE.as_secs()));
+            let unsaid = || format!("none within {} s", Self::PATIENCE.as_secs());
+            self.refused = Some(self.in_the_way.take().unwrap_or_else(unsaid));
         }
         self.ended |= self.refused.is_some() || self.until.is_some_and(|until| until <= now);
         if self.ended {
@@ -98,11 +98,15 @@ impl Preview {
         self.ended
     }
 
-    /// How long the first weight has waited for it, or will have: until no call can make its rule any more.
-    pub(crate) fn takes(&self) -> Duration {
+    /// Until when the first weight waits for it at least: until no call can make its rule any more. `None`: it has not begun.
+    pub(crate) fn holds_until(&self) -> Option<Timestamp> {
         let late = self.asked_at.and_then(|asked| asked.checked_add(LATE_CREATION).ok());
-        let end = self.until.max(late);
-        self.since.zip(end).map_or(Duration::ZERO, |(start, end)| since(start, end))
+        self.until.max(late)
+    }
+
+    /// What is left of it for another attempt: that it was asked for.
+    pub(crate) fn once_more(&self) -> Option<Self> {
+        (!self.ended && self.refused.is_none()).then(|| Self::of(self.lasts))
     }
 }
 
@@ -140,10 +144,14 @@ impl Open {
     }
 }
 
-/// Asks for a preview of so long. Refused where it cannot be, or could not end in time.
-pub fn accept_preview(ledger: &Ledger, lasts: Duration, now: Timestamp) -> (Ledger, CommandAnswer) {
+/// Asks for a preview of so long; `None`: the one that is there already, or else one of the usual length. Refused where it
+/// cannot be, or could not end in time.
+pub fn accept_preview(ledger: &Ledger, lasts: Option<Duration>, now: Timestamp) -> (Ledger, CommandAnswer) {
     let mut next = ledger.clone();
-    let taken = fits(ledger, lasts, now).and_then(|()| ask(&mut next, lasts));
+    let is_there = ledger.open.as_ref().is_some_and(|open| open.says_preview().is_some());
+    let new = lasts.or_else(|| (!is_there).then_some(Preview::USUAL));
+    let fits = new.map_or(Ok(()), |lasts| fits(ledger, lasts, now));
+    let taken = fits.and_then(|()| ask(&mut next, lasts.map(|lasts| (lasts, now))));
     let (changed, refused) = (next != *ledger, taken.is_err());
     let (Ok(says) | Err(says)) = taken;
     (next, CommandAnswer { changed, refused, says })
@@ -173,8 +181,9 @@ fn fits(ledger: &Ledger, lasts: Duration, now: Timestamp) -> Result<(), String> 
     Ok(())
 }
 
-/// Asks for it. The time begins when the candidate is installed.
-pub(crate) fn ask(next: &mut Ledger, lasts: Duration) -> Result<String, String> {
+/// Asks for one of so long, at this time. The time begins when the candidate is installed. Whoever says no time changes
+/// nothing of one that is there.
+pub(crate) fn ask(next: &mut Ledger, asked: Option<(Duration, Timestamp)>) -> Result<String, String> {
     let nothing_live = next.live.is_none();
     let Some(open) = &mut next.open else {
         return Err(
@@ -202,6 +211,9 @@ pub(crate) fn ask(next: &mut Ledger, lasts: Duration) -> Result<String, String> 
             "nothing to preview: promote was said, and {name} takes traffic as soon as it can"
         ));
     }
+    let there = open.preview.as_ref().filter(|preview| !preview.ended);
+    let lasts = asked.map(|(lasts, _)| lasts).or_else(|| there.map(|preview| preview.lasts));
+    let lasts = lasts.unwrap_or(Preview::USUAL);
     let length = duration::show(lasts);
     let when = match &open.phase {
         Phase::Installing => format!("for {length} from when every instance of it is healthy"),
@@ -210,15 +222,32 @@ pub(crate) fn ask(next: &mut Ledger, lasts: Duration) -> Result<String, String> 
     let holds = format!(
         "{name} can be asked with the header {when}, and gets no traffic before that is over; resume ends it sooner"
     );
-    let same = open.preview.as_ref().filter(|preview| preview.lasts == lasts && !preview.ended);
-    if let Some(preview) = same {
+    if let Some(preview) = there.filter(|preview| preview.lasts == lasts) {
         return Ok(preview
             .until
             .map_or(holds, |until| format!("{name} can be asked with the header until {until}")));
     }
+    let sooner = there.zip(asked).and_then(|(before, (_, now))| match before.until {
+        Some(until) => {
+            let is_sooner = now.saturating_add(lasts).is_ok_and(|end| end < until);
+            is_sooner.then(|| format!("; that is sooner than before: it was until {until}"))
+        }
+        None => {
+            let is_sooner = lasts < before.lasts;
+            is_sooner.then(|| format!("; that is less than before: it was {}", duration::show(before.lasts)))
+        }
+    });
+    let holds = format!("{holds}{}", sooner.unwrap_or_default());
     let before = open.preview.take().unwrap_or_else(|| Preview::of(lasts));
-    open.preview =
-        Some(Preview { lasts, begun_at: None, until: None, ended: false, refused: None, ..before });
+    open.preview = Some(Preview {
+        lasts,
+        begun_at: None,
+        until: None,
+        ended: false,
+        in_the_way: None,
+        refused: None,
+        ..before
+    });
     Ok(holds)
 }
 
@@ -251,14 +280,16 @@ mod tests {
         assert!(!over(without_rule.clone(), 59) && over(without_rule, 60));
         let mut early = Preview { ended: true, ..begun(300, 900) };
         assert!(early.is_over(second(100)));
-        assert_eq!((early.until, early.takes()), (Some(second(100)), Duration::from_secs(100)));
+        assert_eq!((early.until, early.holds_until()), (Some(second(100)), Some(second(100))));
         assert!(early.is_over(second(1)), "what is over stays so");
+        let late = Preview { asked_at: Some(second(90)), ..early };
+        assert_eq!(late.holds_until(), Some(second(126)), "a late call may still make its rule");
     }
 
     #[test]
     fn a_stored_preview_keeps_what_another_version_has_written() {
         let stored = serde_json::json!({
-            "lasts": "10m", "since": "2026-03-02T10:00:00Z", "begun_at": "2026-03-02T10:00:00Z",
+            "lasts": "10m", "begun_at": "2026-03-02T10:00:00Z",
             "until": "2026-03-02T10:10:00Z", "rule": "arn", "asked_at": "2026-03-02T10:00:05Z", "viewers": 3,
         });
         let preview: Preview = serde_json::from_value(stored.clone()).unwrap();

@@ -54,10 +54,11 @@ impl ServiceRules {
             )));
         };
         let place = release_priority.to_string();
-        let is_preview = |rule: &&Rule| preview_rule(rule, own).is_some();
-        let release = rules.iter().find(|rule| rule.priority.as_ref() == Some(&place) && !is_preview(rule));
+        let is_no_release = |rule: &&Rule| previews(rule, own).is_some();
+        let release =
+            rules.iter().find(|rule| rule.priority.as_ref() == Some(&place) && !is_no_release(rule));
         let release = release.map(|rule| release_rule(rule, own)).transpose()?;
-        let preview = rules.iter().find_map(|rule| preview_rule(rule, own));
+        let preview = preview_rule(rules, own, release_priority);
         Ok(Self {
             weights: Rules { base: routing(base, own), release, preview },
             base: Ok(BaseRule {
@@ -70,19 +71,20 @@ impl ServiceRules {
     }
 
     /// Somebody has deleted the base rule, and with it what says where a release's rule stands. That one is then told by the
-    /// two groups, which it names both, and by its tags like any other.
+    /// two groups, which it names both, and by its tags like any other. A preview's stands right before it.
     fn without_base(rules: &[Rule], own: &ServiceSettings, why: String) -> Result<Self, Failure> {
         let names = |rule: &Rule, colour: Colour| {
             let mut all = rule.actions().iter().flat_map(shares);
             all.any(|(group, _)| own.target_groups.of(colour) == group)
         };
         let release = rules.iter().find(|rule| Colour::BOTH.iter().all(|colour| names(rule, *colour)));
+        let place = release.and_then(|rule| rule.priority.as_deref()?.parse::<i32>().ok());
         let odd = Odd { why: why.clone(), gives: PerColour::default(), plain: false, gone: true };
         Ok(Self {
             weights: Rules {
                 base: Routing::Odd(odd),
                 release: release.map(|rule| release_rule(rule, own)).transpose()?,
-                preview: rules.iter().find_map(|rule| preview_rule(rule, own)),
+                preview: place.and_then(|place| preview_rule(rules, own, place)),
             },
             base: Err(wrong(why)),
             stickiness: release.and_then(stickiness),
@@ -117,9 +119,15 @@ fn release_rule(rule: &Rule, own: &ServiceSettings) -> Result<ReleaseRule, Failu
     Ok(ReleaseRule { weights: routing(rule, own), arn: RuleArn(arn) })
 }
 
-/// A rule that leads whoever sends a preview's header to a group of the service, wherever it stands: a stack update moves base
-/// rules.
-fn preview_rule(rule: &Rule, own: &ServiceSettings) -> Option<RuleArn> {
+/// What stands at the place of a preview's rule, if it does what one does. A rule elsewhere that does the same is somebody
+/// else's: a stack update moves a preview's rule together with the base rule, in one call.
+fn preview_rule(rules: &[Rule], own: &ServiceSettings, release_priority: i32) -> Option<RuleArn> {
+    let place = (release_priority - 1).to_string();
+    rules.iter().filter(|rule| rule.priority.as_ref() == Some(&place)).find_map(|rule| previews(rule, own))
+}
+
+/// A rule that leads whoever sends a preview's header to a group of the service.
+fn previews(rule: &Rule, own: &ServiceSettings) -> Option<RuleArn> {
     let mut headers = rule.conditions().iter().filter_map(|condition| condition.http_header_config());
     let asks = headers.any(|header| {
         header.http_header_name().is_some_and(|name| name.eq_ignore_ascii_case(Preview::HEADER))

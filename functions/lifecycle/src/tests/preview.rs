@@ -49,6 +49,9 @@ async fn who_asks_is_told_the_header_and_nothing_that_is_stored_or_published_has
     let again = service.send(asks()).await.unwrap();
     assert_eq!((&again["changed"], &again["preview"]["value"]), (&json!(false), &json!(SECRET)));
     assert!(again["preview"]["until"].is_string(), "{again}");
+    // Nor is one that stands changed by who says no time.
+    let plain = service.send(json!({"service": "backend", "command": "preview"})).await.unwrap();
+    assert_eq!((&plain["changed"], &plain["preview"]), (&json!(false), &again["preview"]));
 }
 
 #[tokio::test]

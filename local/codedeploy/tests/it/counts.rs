@@ -122,7 +122,7 @@ impl Drop for Instance {
     }
 }
 
-/// The app: `/500` is answered with 500, and so on.
+/// The app: `/500` is answered with 500, and so on. It tells who lets it see the secret of previews.
 fn answer(stream: &TcpStream, held: &Mutex<()>) {
     let mut reader = BufReader::new(stream);
     let mut stream = stream;
@@ -133,7 +133,8 @@ fn answer(stream: &TcpStream, held: &Mutex<()>) {
             drop(held.lock());
         }
         let status: u16 = path.parse().unwrap_or(200);
-        let said = format!("{}, and {taken} bytes", head.lines().next().unwrap());
+        let knows = if head.to_lowercase().contains("x-greenlight-preview") { ", and a secret" } else { "" };
+        let said = format!("{}, and {taken} bytes{knows}", head.lines().next().unwrap());
         // In one write: the second of two waits for the first to be acknowledged.
         let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{said}", said.len());
         if stream.write_all(answer.as_bytes()).is_err() {
@@ -290,7 +291,7 @@ fn a_request_is_the_same_to_the_app_whether_it_is_counted_or_not() {
     let mut seen = Vec::new();
     for _ in 0..2 {
         for path in ["/a%2Fb//c/../d?x=%20y", "/418", "/?a=http://b"] {
-            client.send(path, "X-Forwarded-For: 10.0.0.1\r\n");
+            client.send(path, "X-Forwarded-For: 10.0.0.1\r\nX-Greenlight-Preview: secret\r\n");
             seen.push(client.answer());
         }
         let body = "x".repeat(300_000);

@@ -154,6 +154,17 @@ fn a_base_rule_that_is_gone_is_made_again_beside_the_rule_of_an_open_release() {
     let seen = Seen { rules: rules.into(), live: Reading::Known(Some(Colour::Green)) };
     let next = keep(&owner(), &to, Some(&to), Some(&arn("base")), &seen);
     assert_eq!(next, change(Change::Create(Weights::all_on(Colour::Green))));
+    // Nor for the sake of a preview is it left away: whatever stands there, the service has to be reached. Who makes the first
+    // one, or moves it, can still choose another place.
+    let known = arn("base");
+    let stranger = Seen { rules: vec![foreign(18)], ..seen.clone() };
+    let again = |to: &Wanted, rule| keep(&owner(), to, Some(&wanted(20, &[HOST])), rule, &stranger);
+    assert_eq!(again(&to, Some(&known)), change(Change::Create(Weights::all_on(Colour::Green))));
+    assert!(refused(again(&to, None)).contains("priority 18"));
+    let rules = [base(30, &[HOST]), foreign(18)];
+    let next =
+        keep(&owner(), &to, Some(&wanted(30, &[HOST])), Some(&arn("base")), &super::listener::seen(&rules));
+    assert!(refused(next).contains("priority 18"));
     // At the place of the base rule itself it is in the way.
     assert!(refused(updated(&to, &[of_a_release(20, &[HOST])])).contains("priority 20"));
 }

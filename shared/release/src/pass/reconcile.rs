@@ -3,7 +3,7 @@
 use super::decisions::Write as Written;
 use super::way_back::{LookWithoutLedger, TakeBack, WayBack};
 use super::{Class, Decided, Failed, Given, Kept, LedgerVersion, Records, Stored, Swap};
-use crate::plan::{Action, Effect, Outcome, Plan, Reads, refusal};
+use crate::plan::{Action, Effect, Outcome, Plan, Reads, conflict, refusal};
 use crate::{Ledger, Observation, Open, Phase, ReturnCause, Rules, Wake, asked};
 use jiff::Timestamp;
 
@@ -324,7 +324,14 @@ impl Act {
             }
             Err(failure) => {
                 acting.failed |= ends_the_loop(&acting.plan, &action, failure.class());
+                let is_conflict = failure.class() == Class::Conflict;
+                let told = is_conflict.then(|| conflict(&action, &failure.told())).flatten();
                 given.records.failed(failure);
+                if let Some(noted) =
+                    told.and_then(|outcome| (given.decisions.note)(&acting.ledger, &action, outcome))
+                {
+                    return Next::Write(Write { acting, next: Kept::new(noted), what: Written::Note });
+                }
             }
         }
         acting.carry_on(given)

@@ -27,7 +27,7 @@ mod telling;
 mod watch;
 
 pub use effects::{Effect, effects};
-pub use outcome::{Outcome, note, refusal};
+pub use outcome::{Outcome, conflict, note, refusal};
 pub use reads::{Reads, Window, reads};
 
 use crate::evidence::BadMinutes;

@@ -19,6 +19,8 @@ pub enum Outcome {
     RuleRefused(String),
     /// CloudWatch refuses to set this alarm and always will, in its words.
     AlarmRefused(String),
+    /// Something stands where the preview's rule has to be, in the load balancer's words.
+    PreviewInTheWay(String),
     /// The preview's rule is gone.
     PreviewDeleted,
     /// S3 refuses the tags and always will, in its words.
@@ -41,6 +43,11 @@ pub fn refusal(action: &Action, detail: &str) -> Option<Outcome> {
     }
 }
 
+/// What is remembered of a conflict, in AWS's words, beside that it is looked at again. `None`: nothing.
+pub fn conflict(action: &Action, detail: &str) -> Option<Outcome> {
+    matches!(action, Action::CreatePreviewRule { .. }).then(|| Outcome::PreviewInTheWay(detail.to_owned()))
+}
+
 /// Writes an outcome into the ledger that was committed before the action. `None`: nothing changes.
 pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger> {
     let mut next = ledger.clone();
@@ -60,7 +67,11 @@ pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger
         (Action::CreatePreviewRule { .. }, outcome) => {
             let preview = next.open.as_mut()?.preview.as_mut()?;
             match outcome {
-                Outcome::RuleCreated(arn) => preview.rule = Some(arn),
+                Outcome::RuleCreated(arn) => (preview.rule, preview.in_the_way) = (Some(arn), None),
+                Outcome::PreviewInTheWay(mut detail) => {
+                    detail.truncate(detail.floor_char_boundary(LONGEST));
+                    preview.in_the_way = Some(detail);
+                }
                 Outcome::RuleRefused(mut detail) => {
                     detail.truncate(detail.floor_char_boundary(LONGEST));
                     preview.refused = Some(detail);
@@ -71,7 +82,13 @@ pub fn note(ledger: &Ledger, action: &Action, outcome: Outcome) -> Option<Ledger
         (Action::DeletePreviewRule { rule }, Outcome::PreviewDeleted) => {
             next.open.as_mut()?.preview.as_mut()?.rule.take_if(|known| known == rule)?;
         }
-        (_, Outcome::Done | Outcome::VerdictRefused(_) | Outcome::PreviewDeleted) => return None,
+        (
+            _,
+            Outcome::Done
+            | Outcome::VerdictRefused(_)
+            | Outcome::PreviewInTheWay(_)
+            | Outcome::PreviewDeleted,
+        ) => return None,
         (_, Outcome::RuleCreated(arn)) => next.open.as_mut()?.rule = Some(arn),
         (_, Outcome::DeploymentCreated(id)) => next.open.as_mut()?.deployment = Some(id),
         (_, Outcome::RuleRefused(detail)) => next.open.as_mut()?.rule_refused = Some(detail),

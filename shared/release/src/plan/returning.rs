@@ -6,8 +6,8 @@ use super::own_rule::Whose;
 use super::{Planning, schedule::since};
 use crate::times::LATE_CREATION;
 use crate::{
-    Action, Colour, DeploymentStatus, Gate, InstanceId, Open, Phase, Purpose, Reading, Reason, ReturnCause,
-    Returning, Rules, Verdict, Weights, statement,
+    Action, Colour, DeploymentStatus, Gate, InstanceId, Open, Phase, Preview, Purpose, Reading, Reason,
+    ReturnCause, Returning, Rules, Verdict, Weights, statement,
 };
 use std::time::Duration;
 
@@ -277,6 +277,7 @@ impl Planning<'_> {
         (next.attempt, next.first_attempt) = (attempt, open.first_attempt + grown);
         (next.rolls_back, next.said) = (open.rolls_back, open.said);
         next.gate = open.gate.and_then(|gate| Gate::with(gate.deadline));
+        next.preview = open.preview.as_ref().and_then(Preview::once_more);
         next.course = open.course;
         self.ask_for(&next);
         self.keep(next);

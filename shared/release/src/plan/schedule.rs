@@ -27,10 +27,12 @@ pub(super) fn remaining(open: &Open, now: Timestamp) -> Duration {
     asked.max(least)
 }
 
-/// How long a release may take until it has its first weight: to be installed, to hear its gate, and to be previewed.
+/// How long after it could begin a release may take until it has its first weight: to be installed and to hear its gate, and
+/// as long again from the end of a preview, however late that was asked for. A pause may have come before it.
 pub(super) fn to_first_weight(open: &Open, policy: &Policy) -> Duration {
     let gate = open.gate.as_ref().map_or(Duration::ZERO, |gate| gate.deadline);
-    policy.install_deadline + gate + open.preview.as_ref().map_or(Duration::ZERO, Preview::takes)
+    let preview = open.preview.as_ref().and_then(Preview::holds_until);
+    policy.install_deadline + gate + preview.map_or(Duration::ZERO, |end| since(open.could_begin_at(), end))
 }
 
 /// How long after a release opened a pause may still end without the hooks ending first: the steps that remain, the bake and

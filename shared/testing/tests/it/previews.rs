@@ -14,7 +14,11 @@ use testing::{At, FaultAt, Kind};
 const LATE: u64 = 36;
 
 async fn asks_for(story: &Story, seconds: u64) -> CommandAnswer {
-    let (now, lasts) = (story.now(), Duration::from_secs(seconds));
+    asks(story, Some(Duration::from_secs(seconds))).await
+}
+
+async fn asks(story: &Story, lasts: Option<Duration>) -> CommandAnswer {
+    let now = story.now();
     let ports = story.world.ports();
     let answer = amend(&*ports, &story.world.service, |ledger| accept_preview(&ledger, lasts, now)).await;
     story.tick().await;
@@ -113,6 +117,49 @@ async fn resume_and_promote_end_a_preview_and_a_late_call_makes_no_rule_behind_t
 }
 
 #[tokio::test]
+async fn a_preview_that_begins_late_takes_no_release_back() {
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.install().await;
+    story.say(Command::Pause).await;
+    story.minutes(20).await;
+    assert!(asks_for(&story, 300).await.changed);
+    story.after(5).await;
+    assert!(rule(&story).is_some(), "longer after it could begin than an installation may take");
+    story.minutes(6).await;
+    assert_eq!((story.phase(), rule(&story), story.share(Colour::Green)), ("baking", None, 0));
+    story.say(Command::Resume).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("baking", 1000));
+    // Not so late that no pause stands any more, either, and facts may be unknown for a moment when it ends.
+    let story = Story::with_live("AllAtOnce").await;
+    story.push(2).await;
+    story.install().await;
+    story.say(Command::Pause).await;
+    story.minutes(20).await;
+    asks_for(&story, 300).await;
+    story.after(5).await;
+    assert!(story.say(Command::Resume).await.says.contains("still paused"));
+    story.refuses(&["alarms"], Class::Transient);
+    story.say(Command::Resume).await;
+    assert_eq!((story.phase(), story.share(Colour::Green)), ("baking", 0));
+    story.world.expect_faults(&[]);
+    story.after(LATE).await;
+    assert_eq!(story.share(Colour::Green), 1000);
+}
+
+#[tokio::test]
+async fn resume_ends_a_preview_and_lifts_no_pause_of_somebody_else() {
+    let story = previewed("AllAtOnce").await;
+    story.say(Command::Pause).await;
+    let says = story.say(Command::Resume).await.says;
+    assert_eq!(says, "the preview of release 2 is over; still paused: resume once more");
+    story.after(300).await;
+    assert_eq!((rule(&story), story.share(Colour::Green), story.ledger().paused), (None, 0, true));
+    assert_eq!(story.say(Command::Resume).await.says, "goes on (baking)");
+    assert_eq!((story.share(Colour::Green), story.ledger().paused), (1000, false));
+}
+
+#[tokio::test]
 async fn what_takes_a_release_back_takes_its_preview_and_waits_for_nothing() {
     let aborted = previewed("AllAtOnce").await;
     aborted.say(Command::Abort).await;
@@ -178,6 +225,8 @@ async fn a_release_whose_preview_gets_no_rule_goes_on_without_one() {
         story.after(50).await;
         assert_eq!(story.share(Colour::Green), 0, "{class:?}: it is asked for again");
         assert!(says(&story.after(10).await, "no_preview"), "{class:?}");
+        let why = story.ledger().open.unwrap().preview.unwrap().refused.unwrap();
+        assert_eq!(why.contains("none within 60 s"), class == Class::Transient, "{why}");
         story.after(LATE).await;
         assert_eq!(story.share(Colour::Green), 1000, "{class:?}");
     }
@@ -227,6 +276,49 @@ async fn a_preview_that_is_asked_for_again_stays_and_with_another_time_begins_an
     story.after(10).await;
     assert_eq!((rule(&story), story.share(Colour::Green)), (None, 1000));
     assert_eq!(calls(&story, "create_preview_rule"), 0, "it is the same rule");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_preview_without_a_time_changes_none_that_stands() {
+    let story = previewed("AllAtOnce").await;
+    let until = story.ledger().open.unwrap().preview.unwrap().until.unwrap();
+    story.after(100).await;
+    let same = asks(&story, None).await;
+    assert!(!same.changed && !same.refused, "{}", same.says);
+    assert_eq!(same.says, format!("release 2 can be asked with the header until {until}"));
+    let shorter = asks_for(&story, 60).await;
+    assert!(shorter.changed, "{}", shorter.says);
+    let says = format!("that is sooner than before: it was until {until}");
+    assert!(shorter.says.ends_with(&says), "{}", shorter.says);
+    assert!(!asks_for(&story, 400).await.says.contains("sooner than before"));
+
+    let early = Story::with_live("AllAtOnce").await;
+    early.push(2).await;
+    assert!(asks_for(&early, 1200).await.changed);
+    let same = asks(&early, None).await;
+    assert!(!same.changed && same.says.contains("for 20m from when"), "{}", same.says);
+    let shorter = asks_for(&early, 300).await.says;
+    assert!(shorter.ends_with("that is less than before: it was 20m"), "{shorter}");
+}
+
+#[tokio::test]
+async fn another_attempt_has_the_preview_again_that_had_not_ended() {
+    for ended in [false, true] {
+        let story = previewed("AllAtOnce").await;
+        if ended {
+            story.say(Command::Resume).await;
+        }
+        story.world.lose_instance("i-backend-2");
+        story.after(5).await;
+        story.after(10).await;
+        assert_eq!((story.phase(), rule(&story)), ("returning", None));
+        story.world.join_instance("i-backend-3", Colour::Blue);
+        story.after(61).await;
+        let open = story.ledger().open.unwrap();
+        let asked = open.preview.map(|preview| (preview.lasts, preview.begun_at));
+        let expected = (!ended).then_some((Duration::from_secs(300), None));
+        assert_eq!((open.attempt, asked), (2, expected), "{ended}");
+    }
 }
 
 #[tokio::test]
