@@ -214,7 +214,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_drill_sets_no_alarm_that_would_wake_nobody_or_might_stay() {
-        let refused: [(fn() -> DescribeAlarmsOutput, &str); 4] = [
+        type Described = fn() -> DescribeAlarmsOutput;
+        let refused: [(Described, &str); 4] = [
             (|| metric(Some(true), None), "AlarmActions is empty"),
             (|| metric(Some(false), Some(WAKES)), "ActionsEnabled is false"),
             (composite, "it is a composite alarm"),

@@ -107,12 +107,12 @@ fn transition(alarm: &str, at: i64, data: &str) -> Option<Transition> {
     let period = judged.get("period").and_then(Value::as_i64).unwrap_or(PERIOD);
     let points = judged.get("evaluatedDatapoints")?.as_array()?;
     let threshold = judged.get("threshold").and_then(Value::as_f64);
-    let breaches = |point: &&Value| {
+    let is_above = |point: &&Value| {
         let value = point.get("value").and_then(Value::as_f64);
         threshold.zip(value).is_none_or(|(threshold, value)| value >= threshold)
     };
     let time_of = |point: &Value| timestamp_of(point.get("timestamp")?.as_str()?);
-    let breached = points.iter().filter(breaches).filter_map(time_of).min();
+    let breached = points.iter().filter(is_above).filter_map(time_of).min();
     // One that fires below its threshold.
     let oldest = breached.or_else(|| points.iter().filter_map(time_of).min())?;
     Some(Transition { alarm: alarm.to_owned(), seconds: at - oldest.as_second() - period })
