@@ -1,4 +1,4 @@
-//! Rollback after success: by an operator, or within the rollback window by an alarm of the live colour.
+//! Rollback after success: by an operator, or by itself: an alarm of the live colour, or its bad minutes.
 
 use super::{Planning, Window, schedule::since, watch::first_firing};
 use crate::evidence::BadMinutes;
