@@ -175,9 +175,10 @@ invoke() {
 
 # ask EVENT [MEMBERS]: asks one question, with more members of its JSON where there are any, and leaves the answer in
 # $answer. If the call fails in any way, a function error included, there is no answer: ask returns 1 and says why in
-# $unanswered.
+# $unanswered. $how says how it asked.
 ask() {
-  local folder key secret session how=invoke_with_aws
+  local folder key secret session
+  how=invoke_with_aws
   folder=$(mktemp -d)
   answer='' unanswered=''
   printf '{"deploymentId":"%s","deploymentGroupId":"%s","lifecycleEvent":"%s","instanceId":"%s","service":"%s"%s}' \
@@ -189,8 +190,8 @@ ask() {
   invoke "$how" "$folder"
   # curl may sign wrongly where the command line signs rightly, so that one is asked from now on.
   if [[ $how == invoke_with_curl && $unanswered =~ $is_refused ]] && command -v aws >/dev/null; then
-    curl_is_refused=yes
-    invoke invoke_with_aws "$folder"
+    curl_is_refused=yes how=invoke_with_aws
+    invoke "$how" "$folder"
   fi
   if [[ -z $unanswered ]]; then
     answer=$(tr '\n' ' ' <"$folder/answer" 2>/dev/null) || answer=''
@@ -198,6 +199,15 @@ ask() {
   fi
   rm -rf "$folder"
   [[ -z $unanswered ]]
+}
+
+# may_ask_after SECONDS: how long to wait for the next question. What the command line costs is too much for every second.
+may_ask_after() {
+  if [[ $how == invoke_with_curl ]] || ((${1%.*} >= 5)); then
+    echo "$1"
+  else
+    echo 5
+  fi
 }
 
 # answered NAME: a member of the answer, and nothing where it cannot be read.

@@ -83,6 +83,6 @@ while (($(seconds_left $deadline) > 0)); do
     unanswered_since=$SECONDS
     say "no answer, asking on: $unanswered"
   fi
-  sleep "$pause"
+  sleep "$(may_ask_after "$pause")"
 done
 give_up "Greenlight has not said how release $release ended within $deadline s, phase $phase${unanswered:+; last: $unanswered}"

@@ -344,12 +344,13 @@ async fn hear(
             }
         },
     };
-    let is_needed = told.is_some() && needs_report(&known.0, question, clock);
-    let is_due = is_needed || !looked_recently(&known.0, policy, clock);
+    let reported = believed(&known.0, &asker, question, told, clock);
+    let is_due =
+        is_needed(&known.0, question, &reported, policy, clock) || !looked_recently(&known.0, policy, clock);
     let looks = question.validates() && is_worth_a_look(&asker) && is_due;
     let ledger = if looks {
         let (known, gate) = gate::asked(ports, gates, settings, clock, known).await;
-        let reported = Reported { gate, ..believed(&known.0, &asker, question, told, clock) };
+        let reported = Reported { gate, ..reported };
         let reconciled = reconcile_from(ports, service, policy, clock, Wake::Question, known, reported)
             .await
             .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
@@ -397,21 +398,25 @@ async fn choose(
     chosen.await.map(Some)
 }
 
-/// Whether the open release waits for what this hook's instance has counted.
-fn needs_report(ledger: &Ledger, question: &Question, clock: &impl Clock) -> bool {
-    ledger.open.as_ref().is_some_and(|open| open.needs_report(&question.instance_id, clock.now()))
+/// Whether the open release waits for what this hook's instance tells, or has to hear of it at once.
+fn is_needed(
+    ledger: &Ledger,
+    question: &Question,
+    told: &Reported,
+    policy: &Policy,
+    clock: &impl Clock,
+) -> bool {
+    let now = clock.now();
+    let Some(open) = &ledger.open else { return false };
+    let is_news = |report| open.is_news(report, policy, ledger.looked_at, now);
+    let tells = told.report.is_some() || told.smoke.is_some();
+    tells && open.needs_report(&question.instance_id, now) || told.report.as_ref().is_some_and(is_news)
 }
 
 /// What a question tells beside what it asks.
 struct Told {
     reported: Option<Result<Report, ReportError>>,
     smoked: Option<Result<SmokeReport, SmokeError>>,
-}
-
-impl Told {
-    fn is_some(&self) -> bool {
-        self.reported.is_some() || self.smoked.is_some()
-    }
 }
 
 /// What a pass is given of what a hook tells. What cannot be is left out as a whole, and the question is answered as if it were

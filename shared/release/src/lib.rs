@@ -9,6 +9,7 @@
 //! functions.
 
 mod announcement;
+mod close_look;
 mod colour;
 mod command;
 mod course;

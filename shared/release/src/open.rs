@@ -285,14 +285,6 @@ impl Open {
         self.delayed_until.unwrap_or(self.opened_at)
     }
 
-    /// Whether what this instance reports is needed now, however lately another one has asked.
-    pub fn needs_report(&self, instance: &InstanceId, now: Timestamp) -> bool {
-        let is_counted = self.targets.contains(instance) && self.targets.len() <= Counted::INSTANCES;
-        let is_late = self.counted.as_ref().is_some_and(|counted| counted.is_late(instance, now));
-        let lacks_smoke = !self.smoke.is_empty() && !self.smoke.contains_key(instance);
-        is_counted && (is_late || lacks_smoke)
-    }
-
     /// Whether an operator wants this.
     pub fn is_requested(&self, request: Request) -> bool {
         self.request == Some(request)

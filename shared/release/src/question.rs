@@ -7,6 +7,7 @@ use crate::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// A hook's question. What it claims is a hint; the deployment is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -337,8 +338,11 @@ fn install(colour: Colour, release: u64) -> Answer {
 }
 
 fn wait(policy: &Policy, phase: &'static str, weight: u8) -> Answer {
-    let seconds = policy.look_interval.as_secs().max(1);
-    Answer::Wait { retry_after_seconds: seconds, phase, weight, reason: None }
+    wait_for(policy.look_interval, phase, weight)
+}
+
+fn wait_for(time: Duration, phase: &'static str, weight: u8) -> Answer {
+    Answer::Wait { retry_after_seconds: time.as_secs().max(1), phase, weight, reason: None }
 }
 
 /// A hook that hears "failed" takes its colour down. So a stranger hears it only when the rules prove that the colour
@@ -421,7 +425,7 @@ fn validate(open: &Open, policy: &Policy, now: Timestamp, healthy: Option<bool>)
             }
         }
         Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) | Phase::Settling | Phase::Drilling => {
-            wait(policy, open.phase.word(), open.intended_percent())
+            wait_for(open.asks_again_after(policy, now), open.phase.word(), open.intended_percent())
         }
     }
 }

@@ -251,6 +251,8 @@ struct Asked {
     unanswered: String,
     /// The function that the instance's settings name afterwards.
     named: String,
+    /// How long it waits where it is to ask again after a second.
+    pause: String,
 }
 
 /// Asks once with a kit on an instance whose settings name this function.
@@ -265,6 +267,7 @@ fn ask_of(kit: &Path, function: &str, variables: &[(&str, &str)]) -> Asked {
     fs::write(&settings, lines).unwrap();
     let script = r#"source "$1/hooks/release.sh"
         ! ask ValidateService || ! declare -F note_alias >/dev/null || note_alias
+        ! declare -F may_ask_after >/dev/null || may_ask_after 1 >"$GREENLIGHT_ROOT/pause"
         printf '%s\n%s' "$answer" "$unanswered""#;
     let output = Command::new("bash")
         .args(["-c", script, "bash"])
@@ -286,6 +289,7 @@ fn ask_of(kit: &Path, function: &str, variables: &[(&str, &str)]) -> Asked {
         answer: answer.trim().to_owned(),
         unanswered: unanswered.trim().to_owned(),
         named: named.to_owned(),
+        pause: fs::read_to_string(folder.path().join("pause")).unwrap_or_default().trim().to_owned(),
     }
 }
 
@@ -319,6 +323,23 @@ fn where_curl_is_refused_the_kit_asks_through_the_command_line() {
     assert!(answer.contains("\"deploymentId\":\"d-1\"") && unanswered.is_empty(), "{answer} {unanswered}");
     let (answer, unanswered) = ask(429);
     assert!(answer.is_empty() && unanswered.contains("HTTP 429"), "{answer} {unanswered}");
+}
+
+/// The command line takes about a second of CPU for each question, and a small instance has its service to run.
+#[test]
+fn the_kit_asks_every_second_only_where_that_costs_little() {
+    let (greenlight, endpoint) = Greenlight::start();
+    let pause = |status| {
+        *greenlight.trouble.lock().unwrap() = Some((status, false));
+        let by_curl = [
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "ASIATEST"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        ask_of(&repository().join("instance"), "demo-lifecycle", &by_curl).pause
+    };
+    assert_eq!((pause(200).as_str(), pause(429).as_str(), pause(403).as_str()), ("1", "1", "5"));
+    assert_eq!(ask_of(&repository().join("instance"), "demo-lifecycle", &[]).pause, "5");
 }
 
 #[test]

@@ -219,6 +219,13 @@ impl Counted {
         self.reports.get(instance).is_none_or(|reported| since(reported.at, now) >= LATE)
     }
 
+    /// Whether the warm-up is over and none of this instance's reports has told where it ended. What it counts until then does not
+    /// count.
+    pub(crate) fn lacks_base(&self, instance: &InstanceId, now: Timestamp) -> bool {
+        let is_over = self.counts_from().is_some_and(|from| now >= from);
+        is_over && self.reports.get(instance).is_none_or(|reported| reported.base.is_none())
+    }
+
     /// Adds up the minutes that no report changes any more.
     fn close_minutes(&mut self, now: Timestamp) {
         let until = minute_of(now) - i64::from(Report::MINUTES);

@@ -1,6 +1,7 @@
 //! The decision on a candidate, from everything that was counted.
 
 use super::counted::{Counted, MinuteSum, minute_of};
+use super::counts::Report;
 use super::odds::{self, Row, at_most_worse_by, ln_fine, ln_worse, real};
 use super::pairs::Pairs;
 use super::past::{DOUBTFUL, Slots};
@@ -116,6 +117,31 @@ impl Counted {
         let seen = Seen { counted: self, terms, now, minutes, trust };
         let is_seen = seen.is_present() && seen.has_answers();
         is_seen && seen.worse().is_ok_and(|ln| ln < real(odds::WORSE_AT_MAX).ln())
+    }
+
+    /// Whether failures of this minute or the one before have made the candidate suspected.
+    pub(crate) fn is_suspected(&self, terms: &Terms<'_>, now: Timestamp) -> bool {
+        let young = minute_of(now) - OPEN;
+        let failed = |sums: &MinuteSum| sums.of(terms.candidate).surely_failed() > 0;
+        self.reported().range(young..).any(|(_, sums)| failed(sums)) && self.suspects(terms, now)
+    }
+
+    /// Whether a report tells of failures of the candidate that are not known, and makes it suspected with them.
+    pub(crate) fn is_made_suspected_by(&self, report: &Report, terms: &Terms<'_>, now: Timestamp) -> bool {
+        let mut with = self.clone();
+        with.take_report(report, now);
+        let failed = |counted: &Self| {
+            let of = |sums: &MinuteSum| sums.of(terms.candidate).surely_failed();
+            counted.reported().values().map(of).fold(0, u64::saturating_add)
+        };
+        failed(&with) > failed(self) && with.suspects(terms, now)
+    }
+
+    fn suspects(&self, terms: &Terms<'_>, now: Timestamp) -> bool {
+        let minutes = Minutes::new(&self.published);
+        let trust = Trust::of(self, &minutes, terms, now);
+        let worse = Seen { counted: self, terms, now, minutes, trust }.worse();
+        worse.map_or(true, |ln| ln >= real(odds::SUSPECT).ln())
     }
 
     /// What is at stake: the rate is the largest of before the release, and of the last five minutes by each source.

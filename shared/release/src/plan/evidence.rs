@@ -208,7 +208,8 @@ fn was_not_asked(counted: &Counted, now: Timestamp) -> bool {
     counted.asked_at.is_none_or(|asked| minute_of(asked) < minute_of(now))
 }
 
-fn terms<'a>(open: &'a Open, policy: &Policy) -> Terms<'a> {
+/// By what an open release is judged.
+pub(crate) fn terms<'a>(open: &'a Open, policy: &Policy) -> Terms<'a> {
     let by_evidence = open.strategy.by_evidence();
     Terms {
         candidate: open.colour,
