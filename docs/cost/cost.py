@@ -40,6 +40,8 @@ WATCHED_MINUTES = 30
 # What it reads of CloudWatch each minute, of the week before once, in two pages, and after its success every two minutes.
 METRICS_READ = 12 * (EVIDENCE_MINUTES + BAKE_MINUTES + 2 + WATCHED_MINUTES // 2)
 ASK_EVERY_SECONDS = 5
+# In the first minute with weight a hook asks every second; most answers come from the ledger.
+NEW_SECONDS = 60
 INSTANCES_OF_A_RELEASE = INSTANCES // SERVICES
 
 # What an invocation takes, generously: a pass waits for AWS, an answer from the ledger waits for S3. In seconds.
@@ -66,7 +68,8 @@ def price(item: str, region: str) -> float:
 
 def greenlight(region: str, *, free_tier: bool) -> dict[str, float]:
     """What Greenlight adds to a stack that would be there without it, the firewall apart."""
-    asks = RELEASES * RELEASE_SECONDS / ASK_EVERY_SECONDS * INSTANCES_OF_A_RELEASE
+    questions = (RELEASE_SECONDS - NEW_SECONDS) / ASK_EVERY_SECONDS + NEW_SECONDS
+    asks = RELEASES * questions * INSTANCES_OF_A_RELEASE
     passes = MINUTES * SERVICES + RELEASES * RELEASE_SECONDS / ASK_EVERY_SECONDS
     gb_seconds = (MINUTES * TICK_SECONDS + asks * ANSWER_SECONDS) * FUNCTION_GB
     invocations = MINUTES + asks

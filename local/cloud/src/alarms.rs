@@ -38,6 +38,11 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// `CloudWatch`'s resolution for metrics of AWS services, and how often it evaluates such alarms.
 const PERIOD: Duration = Duration::from_mins(1);
 
+/// How often the emulator is asked whether somebody has set a state: on AWS the actions of a set alarm run at once.
+const NOTICED_WITHIN: Duration = Duration::from_secs(5);
+/// However fast AWS's clocks run.
+const LEAST_PAUSE: Duration = Duration::from_millis(250);
+
 /// An alarm changed its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
@@ -65,6 +70,8 @@ pub struct Alarms {
     publication: Mutex<Publication>,
     history: Mutex<History>,
     known: Mutex<BTreeMap<String, AlarmState>>,
+    /// Held by whoever compares what is known with what the emulator says.
+    comparing: tokio::sync::Mutex<()>,
     transitions: Mutex<Vec<Transition>>,
 }
 
@@ -91,6 +98,7 @@ impl Alarms {
             publication: Mutex::new(publication),
             history: Mutex::default(),
             known: Mutex::default(),
+            comparing: tokio::sync::Mutex::default(),
             transitions: Mutex::default(),
         }
     }
@@ -114,8 +122,22 @@ impl Alarms {
         query::answer(request, &self.history(), self.now())
     }
 
-    /// Evaluates until it is dropped.
+    /// Evaluates, and obeys whoever sets a state, until it is dropped.
     pub async fn run(&self) {
+        tokio::join!(self.evaluate_each_period(), self.notice_what_is_set());
+    }
+
+    async fn notice_what_is_set(&self) {
+        loop {
+            tokio::time::sleep((NOTICED_WITHIN / self.speed).max(LEAST_PAUSE)).await;
+            let _comparing = self.comparing.lock().await;
+            if let Err(error) = self.described().await {
+                tracing::warn!(error = %format!("{error:#}"), "alarms could not be read");
+            }
+        }
+    }
+
+    async fn evaluate_each_period(&self) {
         let period = PERIOD / self.speed;
         let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -141,21 +163,29 @@ impl Alarms {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn evaluate(&self) -> Result<()> {
+    /// Every alarm and its state. An operator may have set that by hand, as in a drill: the actions run then too, and the state
+    /// stands until the next evaluation.
+    async fn described(&self) -> Result<Vec<(AlarmDefinition, AlarmState)>> {
         let described = self.client.describe_alarms().send().await?;
+        let mut alarms = Vec::new();
         for alarm in described.metric_alarms() {
             let definition = AlarmDefinition::read(alarm)?;
             let stored = AlarmState::from_api(alarm.state_value().map_or("", |state| state.as_str()));
             let known =
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&definition.name).copied();
-            // An operator has set the state by hand, as in a drill. The actions run then too, and the state stands
-            // until the next evaluation.
             if let Some(known) = known.filter(|known| *known != stored) {
                 let reason = alarm.state_reason().unwrap_or("set by hand").to_owned();
                 self.transition(&definition, known, Evaluated { state: stored, reason });
                 self.remember(&definition, stored);
-                continue;
             }
+            alarms.push((definition, stored));
+        }
+        Ok(alarms)
+    }
+
+    async fn evaluate(&self) -> Result<()> {
+        let _comparing = self.comparing.lock().await;
+        for (definition, stored) in self.described().await? {
             let now = self.now();
             let datapoints = {
                 let history = self.history();

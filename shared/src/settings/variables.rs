@@ -70,7 +70,7 @@ variables! {
         TIME, Some("30s"), "30s";
     UNKNOWN_LIMIT: "GREENLIGHT_UNKNOWN_LIMIT", "How long facts may be unreadable, with weight on the candidate, before traffic goes back.",
         TIME, Some("3m"), "3m";
-    LOOK_INTERVAL: "GREENLIGHT_LOOK_INTERVAL", "How often a service is looked at; also the pause between a hook's questions.",
+    LOOK_INTERVAL: "GREENLIGHT_LOOK_INTERVAL", "How often a service is looked at; also the usual pause between a hook's questions.",
         "a whole number above 0 with its unit: ms, s, m, h or d", Some("5s"), "5s";
     SILENCE_LIMIT: "GREENLIGHT_SILENCE_LIMIT", "How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never.",
         TIME, Some("3m"), "3m";
