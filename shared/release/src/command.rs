@@ -175,7 +175,13 @@ fn promote(next: &mut Ledger) -> Taken {
     (*paused, *pause_said) = (false, None);
     open.request = Some(Request::Hurry);
     open.ends_preview();
-    Ok(format!("release {} takes all traffic as soon as that is proven safe", open.upload.number))
+    let number = open.upload.number;
+    Ok(match open.phase {
+        Phase::Baking(_) => {
+            format!("release {number} succeeds without the rest of its bake, as soon as that is proven safe")
+        }
+        _ => format!("release {number} takes all traffic as soon as that is proven safe"),
+    })
 }
 
 fn abort(next: &mut Ledger, said: Option<&Statement>) -> Taken {
