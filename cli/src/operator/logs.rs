@@ -69,7 +69,7 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<ReleaseNumber>,
     tone: Tone,
-    /// The reason's word; absent where something went wrong.
+    /// The reason's word; absent where something went wrong or was commanded.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     says: String,
@@ -101,7 +101,7 @@ impl<'a> Teller<'a> {
                 let entry = Entry::read(&event.line)?;
                 let at = match &entry {
                     Entry::Decided(decision) => decision.at,
-                    Entry::Trouble(_) => event.at,
+                    Entry::Commanded(_) | Entry::Trouble(_) => event.at,
                 };
                 Some((at, event.function, entry))
             })
@@ -135,7 +135,16 @@ impl<'a> Teller<'a> {
                 reason: None,
                 says: trouble.text,
             }],
-            Entry::Decided(_) | Entry::Trouble(_) => Vec::new(),
+            Entry::Commanded(commanded) if is_asked(&commanded.service) => vec![Line {
+                at,
+                service: Some(commanded.service),
+                function,
+                release: None,
+                tone: Tone::Plain,
+                reason: None,
+                says: commanded.text,
+            }],
+            Entry::Decided(_) | Entry::Commanded(_) | Entry::Trouble(_) => Vec::new(),
         }
     }
 }

@@ -38,7 +38,10 @@ impl Arguments {
         let receipt = receipts::last(&asked.account, bucket, &service, number.map(ReleaseNumber)).await?;
         say::answer(&match asked.output {
             Output::Json => format!("{}\n", json!(receipt)),
-            Output::Text => fit::for_terminal(&say::harmless(&page(&receipt)), HANG),
+            Output::Text => {
+                let page = format!("{}{}", page(&receipt), under_way(&answer).unwrap_or_default());
+                fit::for_terminal(&say::harmless(&page), HANG)
+            }
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -46,6 +49,13 @@ impl Arguments {
 
 /// The column in which what stands behind the first word of a line begins.
 const HANG: usize = 11;
+
+/// What has no receipt yet.
+fn under_way(answer: &Value) -> Option<String> {
+    let summary = answer.get("summary")?;
+    let (open, service) = (summary.get("open")?.get("number")?, summary.get("service")?.as_str()?);
+    Some(format!("  now      {open} is under way: greenlight status {service}\n"))
+}
 
 /// First how it ended, then the way there.
 fn page(receipt: &Receipt) -> String {

@@ -47,7 +47,11 @@ pub(crate) fn status(shown: &Shown) -> String {
     }
     if ledger.paused {
         let said = Statement::bracketed(ledger.pause_said.as_ref());
-        lines.push(format!("  paused by an operator{said}: no release gets more traffic until resume"));
+        let held = ledger
+            .open
+            .as_ref()
+            .map_or("the next release gets no traffic", |_| "no release gets more traffic");
+        lines.push(format!("  paused by an operator{said}: {held} until resume"));
     }
     if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {
         let Freeze { until, reason, .. } = freeze;

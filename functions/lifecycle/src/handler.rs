@@ -78,8 +78,9 @@ async fn act(
         }
         Event::Command { service, command: Command::Drill, said, dry_run } => {
             let (policy, now) = (&settings.policy, clock.now());
+            let words = said.as_ref().map(Statement::to_string);
             let accept = move |ledger: &Ledger| accept_drill(ledger, policy, said.as_ref(), now);
-            let order = Order::new("drill", accept);
+            let order = Order { said: words, ..Order::new("drill", accept) };
             obey_for(ports, settings, clock, service.as_deref(), &order, dry_run).await
         }
         Event::Command { service, command, said, dry_run } => {
@@ -141,6 +142,8 @@ type Accept<'a> = Box<dyn Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync +
 /// What an operator wants: its word, and what it writes into a ledger.
 pub(crate) struct Order<'a> {
     word: Value,
+    /// What was said with it.
+    said: Option<String>,
     accept: Accept<'a>,
 }
 
@@ -149,12 +152,13 @@ impl<'a> Order<'a> {
         word: &str,
         accept: impl Fn(&Ledger) -> (Ledger, CommandAnswer) + Send + Sync + 'a,
     ) -> Self {
-        Self { word: json!(word), accept: Box::new(accept) }
+        Self { word: json!(word), said: None, accept: Box::new(accept) }
     }
 
     fn plain(command: Command, said: Option<Statement>) -> Self {
+        let words = said.as_ref().map(Statement::to_string);
         let accept = move |ledger: &Ledger| accept_command_with(ledger, command, said.as_ref());
-        Self { word: json!(command), accept: Box::new(accept) }
+        Self { word: json!(command), said: words, accept: Box::new(accept) }
     }
 }
 
@@ -252,9 +256,10 @@ pub(crate) async fn obey(
     }
     tracing::info!(
         service = typed,
-        command = order.word.to_string(),
+        command = order.word.as_str(),
         changed = told.changed,
         dry_run,
+        said = order.said,
         says = answer["says"].as_str(),
         "took a command"
     );

@@ -45,7 +45,7 @@ fn instructions(cloud: &Cloud, options: &Options, environment: Option<&Path>) ->
     let (artifacts, state) = (&product.artifacts, &product.state);
     let mut lines = vec![
         format!(
-            "\n  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local"
+            "\n  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local"
         ),
         format!("  export GREENLIGHT_ARTIFACTS={artifacts}"),
         "  upload   greenlight release upload bundle.zip --service SERVICE".to_owned(),

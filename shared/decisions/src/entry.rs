@@ -11,8 +11,19 @@ const LONGEST: usize = 4096;
 pub enum Entry {
     /// What a pass decided.
     Decided(Box<Decision>),
+    /// What an operator has said, if that changed something.
+    Commanded(Commanded),
     /// What went wrong.
     Trouble(Trouble),
+}
+
+/// A record of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commanded {
+    /// To which service.
+    pub service: String,
+    /// The command, what was said with it, and what it changed.
+    pub text: String,
 }
 
 /// A record of something that went wrong: a call that failed, a function that did not come to its end.
@@ -45,9 +56,18 @@ impl Entry {
     }
 }
 
-/// Warnings and errors, as the functions write them.
+/// Commands, warnings and errors, as the functions write them.
 fn of_record(record: &Value) -> Option<Entry> {
     let text = |name: &str| record.get(name).and_then(Value::as_str);
+    let is = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
+    if text("message") == Some("took a command") && is("changed") && !is("dry_run") {
+        let said = text("said").map(|said| format!(" ({said})")).unwrap_or_default();
+        let whole = format!("an operator said {}{said}: {}", text("command")?, text("says").unwrap_or(""));
+        return Some(Entry::Commanded(Commanded {
+            service: text("service")?.to_owned(),
+            text: on_one_line(&whole),
+        }));
+    }
     if !matches!(text("level"), Some("WARN" | "ERROR")) {
         return None;
     }
@@ -69,9 +89,13 @@ fn of_the_runtime(line: &str) -> Option<Entry> {
 }
 
 fn trouble(service: Option<&str>, text: &str) -> Entry {
+    Entry::Trouble(Trouble { service: service.map(str::to_owned), text: on_one_line(text) })
+}
+
+fn on_one_line(text: &str) -> String {
     let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.truncate(text.floor_char_boundary(LONGEST));
-    Entry::Trouble(Trouble { service: service.map(str::to_owned), text })
+    text
 }
 
 #[cfg(test)]
@@ -82,6 +106,7 @@ mod tests {
         match Entry::read(line)? {
             Entry::Trouble(Trouble { service, text }) => Some((service, text)),
             Entry::Decided(decision) => Some((Some(decision.service), "decided".to_owned())),
+            Entry::Commanded(Commanded { service, text }) => Some((Some(service), text)),
         }
     }
 
@@ -114,6 +139,21 @@ mod tests {
                 "Lambda ended the function: Status: timeout",
             ),
             (r#"{"level":"INFO","message":"answered a hook"}"#, None, ""),
+            (
+                r#"{"level":"INFO","message":"took a command","service":"backend","command":"pause","changed":true,"dry_run":false,"said":"sara: to look","says":"paused while idle"}"#,
+                Some(Some("backend")),
+                "an operator said pause (sara: to look): paused while idle",
+            ),
+            (
+                r#"{"level":"INFO","message":"took a command","service":"backend","command":"pause","changed":true,"dry_run":true,"says":"paused"}"#,
+                None,
+                "",
+            ),
+            (
+                r#"{"level":"INFO","message":"took a command","service":"backend","command":"status","changed":false,"dry_run":false,"says":"idle"}"#,
+                None,
+                "",
+            ),
             ("START RequestId: 8f5 Version: $LATEST", None, ""),
             ("REPORT RequestId: 8f5 Duration: 12 ms", None, ""),
             ("", None, ""),

@@ -10,7 +10,7 @@ mod sentences;
 mod tone;
 
 pub use decision::{Decision, Placed};
-pub use entry::{Entry, Trouble};
+pub use entry::{Commanded, Entry, Trouble};
 pub use news::{News, Told};
 pub use sentences::{sentence, tone};
 pub use tone::Tone;

@@ -102,7 +102,8 @@ fn under_way(ledger: &Ledger, status: &Status) -> Markup {
             p class="warning" {
                 "Paused by an operator"
                 @if let Some(said) = &ledger.pause_said { " (" (beginning(&said.to_string(), LONGEST)) ")" }
-                ": no release gets more traffic until " code { "resume" } "."
+                @if ledger.open.is_some() { ": no release gets more traffic until " } @else { ": the next release gets no traffic until " }
+                code { "resume" } "."
             }
         }
         @if let Some(freeze) = ledger.frozen.as_ref().filter(|freeze| freeze.until > status.at) {

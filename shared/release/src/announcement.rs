@@ -124,14 +124,17 @@ impl Ledger {
             format!("greenlight retry {service}: releases it once more, if the bundle is not to blame");
         // A newer bundle, waiting or under way, does better what settling is for.
         let needs_settling = self.unsettled && self.next_upload(now).is_none() && self.open.is_none();
-        let (headline, says, next) = match (past.purpose, &past.verdict) {
+        let (headline, says, mut next) = match (past.purpose, &past.verdict) {
             (Purpose::Release, Verdict::Live) => (
                 format!("{service} {number} is live"),
                 reason,
                 vec![format!("greenlight rollback {service}: makes the release before it live again")],
             ),
             (Purpose::Release, Verdict::Rejected { .. }) => {
-                (format!("{service} {number} is rejected: {reason}"), reason, vec![retry])
+                let show = format!(
+                    "greenlight show {service} {number}: what was seen of it; mend it and push again"
+                );
+                (format!("{service} {number} is rejected: {reason}"), reason, vec![show, retry])
             }
             (Purpose::Release, Verdict::Superseded { .. }) => {
                 (format!("{service} {number} is {reason}"), reason, vec![])
@@ -163,6 +166,11 @@ impl Ledger {
             // A drill leaves a record of its own.
             (Purpose::Settle | Purpose::Drill, _) => return None,
         };
+        if self.paused && self.open.is_none() {
+            next.push(format!(
+                "greenlight resume {service}: it is paused, and the next release gets no traffic"
+            ));
+        }
         let mut facts = BTreeMap::from([
             ("service", service.to_string()),
             ("release", number.to_string()),

@@ -1,6 +1,6 @@
 //! What an operator can say, with a defined answer in every phase.
 
-use crate::{DrillAsked, Ledger, Open, Phase, Promotion, Purpose, Request, Statement, Verdict};
+use crate::{DrillAsked, Ledger, Open, Past, Phase, Promotion, Purpose, Request, Statement, Verdict};
 use crate::{drill, preview, status};
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +115,8 @@ fn note(noted: &mut Option<Statement>, said: Option<&Statement>) {
 fn pause(next: &mut Ledger, said: Option<&Statement>) -> String {
     if next.paused {
         note(&mut next.pause_said, said);
-        return "already paused: say resume to go on".to_owned();
+        let noted = said.map_or("", |_| ", and the reason is noted");
+        return format!("already paused{noted}: say resume to go on");
     }
     // Without a reason none: a version that knows of no reasons may have left the last one.
     next.pause_said = said.cloned();
@@ -185,11 +186,7 @@ fn promote(next: &mut Ledger) -> Taken {
 }
 
 fn abort(next: &mut Ledger, said: Option<&Statement>) -> Taken {
-    let Some(open) = &mut next.open else {
-        return Err(
-            "nothing to abort: no release is open; rollback makes the previous release live again".to_owned()
-        );
-    };
+    let Some(open) = &mut next.open else { return Err(nothing_to_abort(&next.releases)) };
     let name = named(open);
     match &open.phase {
         Phase::Returning(_) => return Ok(format!("{name} is being taken back already")),
@@ -215,6 +212,28 @@ fn abort(next: &mut Ledger, said: Option<&Statement>) -> Taken {
         ),
         _ => format!("{name} is given up; all traffic stays on or returns to the live colour"),
     })
+}
+
+/// Whoever says it may have been overtaken by what takes a release back by itself.
+fn nothing_to_abort(releases: &[Past]) -> String {
+    match releases.last() {
+        Some(Past {
+            purpose: Purpose::Release,
+            verdict: Verdict::Rejected { .. },
+            upload,
+            closed_at,
+            ..
+        }) => {
+            format!(
+                "nothing to abort: no release is open; release {} was rejected at {}, and has no traffic",
+                upload.number,
+                closed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            )
+        }
+        _ => {
+            "nothing to abort: no release is open; rollback makes the previous release live again".to_owned()
+        }
+    }
 }
 
 /// A drill delays no rollback: it is given up, and the rollback begins when it has ended.

@@ -15,7 +15,7 @@ pub enum ReturnCause {
         alarm: String,
     },
     /// The candidate fails more of its requests than live does.
-    #[error("{}: see the application's log on {}", Judgement::Worse(*compared), compared.candidate)]
+    #[error("{}: see the application log on {}", Judgement::Worse(*compared), compared.candidate)]
     Worse {
         /// The counts, and the odds.
         compared: Compared,
@@ -34,7 +34,7 @@ pub enum ReturnCause {
     },
     /// Targets of the candidate failed their health checks for longer than the grace.
     #[error(
-        "{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application's log on them"
+        "{unhealthy} of {targets} candidate targets failed health checks longer than the grace: see the application log on them"
     )]
     Unhealthy {
         /// How many targets are unhealthy.

@@ -134,7 +134,7 @@ async fn told(strategy: &str, pairs: impl Fn(u32) -> (Option<u32>, u16, u16)) ->
 #[tokio::test]
 async fn a_path_that_fails_once_it_has_weight_takes_a_version_back_though_nobody_asks_for_it() {
     let (reason, times) = told("evidence", |times| (Some(times + 1), 200, 500)).await;
-    insta::assert_snapshot!(reason, @"green failed 11 of 11, blue 0 of 11 requests, and each had 50 chances in 100 to go to green: odds of 290 to 1 that green is worse (200 needed): see the application's log on green");
+    insta::assert_snapshot!(reason, @"green failed 11 of 11, blue 0 of 11 requests, and each had 50 chances in 100 to go to green: odds of 290 to 1 that green is worse (200 needed): see the application log on green");
     assert!((4..=7).contains(&times), "{times}");
 }
 
