@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_receipt_yet_is_named_beneath_the_one_that_is_shown() {
+        let shown = |open: Value| under_way(&json!({ "summary": { "service": "backend", "open": open } }));
+        let says = "  now      42 is under way: greenlight status backend\n";
+        assert_eq!(shown(json!({ "number": 42 })).as_deref(), Some(says));
+        assert_eq!(shown(Value::Null), None);
+    }
+
+    #[test]
     fn a_receipt_is_a_page() {
         let receipt = include_bytes!("../../../shared/release/tests/receipts/rejected.json");
         insta::assert_snapshot!(page(&serde_json::from_slice(receipt).unwrap()));

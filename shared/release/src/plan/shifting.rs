@@ -3,13 +3,28 @@
 use super::evidence::{Decision, order};
 use super::preview::Previewing;
 use super::watch::Watch;
-use super::{Planning, schedule};
-use crate::evidence::Share;
+use super::{Planning, schedule, schedule::since};
+use crate::evidence::{Counted, Share};
 use crate::smoke::{self, Smokes};
 use crate::{
-    Action, AlarmState, Before, Colour, Drift, Held, Open, Phase, Promotion, Purpose, Raised, Reading,
-    Reason, Request, ReturnCause, Rules, Shift, TargetHealth, Weights,
+    Action, AlarmState, Before, Colour, Drift, Held, InstanceId, Open, Phase, Promotion, Purpose, Raised,
+    Reading, Reason, Request, ReturnCause, Rules, Shift, TargetHealth, Weights,
 };
+use std::time::Duration;
+
+/// For how long the first weight waits for what instances have counted. An older kit counts nothing.
+const FIRST_REPORTS: Duration = Duration::from_secs(10);
+
+/// Whose first report is still to come, before a first weight by budget: failures that nobody reports stay unknown
+/// for minutes, so that only a small share may be risked. CodeDeploy tells that a hook has begun before that asks its first question.
+fn silent(open: &Open) -> Option<&InstanceId> {
+    let by_budget = open.strategy.by_evidence().is_some_and(|by| by.percent.is_none());
+    let counts = by_budget && !open.had_weight() && open.targets.len() <= Counted::INSTANCES;
+    let told = |instance: &&InstanceId| {
+        open.counted.as_ref().is_some_and(|counted| counted.reports.contains_key(*instance))
+    };
+    open.targets.iter().filter(|_| counts).find(|instance| !told(instance))
+}
 
 impl Planning<'_> {
     pub(super) fn shifting(&mut self, mut open: Open) {
@@ -179,6 +194,12 @@ impl Planning<'_> {
             Smokes::Fails { instance, seen } => {
                 return self.take_back(open, ReturnCause::TargetFailed { instance, detail: seen });
             }
+        }
+        if let Some(instance) = silent(&open).filter(|_| since(open.since, self.now) < FIRST_REPORTS) {
+            self.because(Reason::NotProven {
+                waiting: format!("{} to tell what it has counted", instance.0),
+            });
+            return self.keep(open);
         }
         if !open.had_weight() && !self.passes_gate(&mut open, Before::Weight) {
             return self.keep(open);

@@ -51,6 +51,25 @@ async fn a_release_that_an_alarm_took_back_is_announced_with_the_alarm() {
     insta::assert_snapshot!("metrics", serde_json::to_string_pretty(&metrics).unwrap());
 }
 
+/// Somebody had paused it to have a look, and what was paused went by itself.
+#[tokio::test]
+async fn a_pause_that_outlives_its_release_is_told_with_its_end() {
+    for paused in [true, false] {
+        let story = Story::shifting("Canary10Percent5Minutes").await;
+        if paused {
+            story.say(Command::Pause).await;
+        }
+        story.world.set_alarm(Colour::Green, "a", AlarmState::Firing);
+        story.tick().await;
+        for _ in 0..3 {
+            story.world.end_newest(DeploymentStatus::Stopped);
+            story.after(61).await;
+        }
+        let told = story.world.world.announced().pop().unwrap().mail("shop");
+        assert_eq!(told.contains("greenlight resume backend: it is paused"), paused, "{told}");
+    }
+}
+
 /// What a hook has printed last is in the reason, and a bundle's hooks print what they like.
 #[tokio::test]
 async fn a_bundles_own_words_call_nobody_and_break_no_line() {

@@ -5,7 +5,7 @@ use super::traffic::{Ends, Kit, Traffic};
 use greenlight::failure::Class;
 use jiff::Timestamp;
 use release::evidence::{AtMax, Published, PublishedMinute, minute_of};
-use release::{AlarmState, Colour, Raised, ReleaseRule, TargetHealth, Verdict, Wake};
+use release::{AlarmState, Colour, Raised, Reason, ReleaseRule, TargetHealth, Verdict, Wake};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -81,11 +81,34 @@ async fn a_good_version_goes_on_by_evidence_bakes_beside_the_live_one_and_goes_l
             shares.push(share);
         }
     }
-    // In thousandths, rounded up: 3 % while not every instance has reported, then 30 %, 90 % for the bake, and everything.
-    assert_eq!(shares, [31, 296, 900, 1000]);
+    // In thousandths, rounded up: 30 % as soon as every instance has reported, 90 % for the bake, and everything.
+    assert_eq!(shares, [296, 900, 1000]);
     story.codedeploy_agrees().await;
     assert_eq!(story.live(), Some((2, Colour::Green)));
     story.is_at_rest();
+}
+
+/// What nobody reports stays unknown for minutes, and only little may be risked then.
+#[tokio::test]
+async fn the_first_share_by_budget_waits_for_every_instances_first_report_or_ten_seconds() {
+    let story = installed("evidence", 60).await;
+    let mut traffic = Traffic::new(&story, 7, &|_| 60.0, &calm);
+    traffic.turn().await;
+    assert_eq!(story.share(Colour::Green), 296, "each has told");
+
+    let story = installed("evidence", 60).await;
+    story.after(5).await;
+    let reconciled = story.after(4).await;
+    assert_eq!(story.share(Colour::Green), 0);
+    let waits = &reconciled.passes.last().unwrap().plan.reasons;
+    let waiting = "i-backend-1 to tell what it has counted".to_owned();
+    assert!(waits.contains(&Reason::NotProven { waiting }), "{waits:?}");
+    story.after(1).await;
+    assert_eq!(story.share(Colour::Green), 31, "an older kit tells nothing");
+
+    let story = installed("canary:10%:evidence(30m)", 60).await;
+    story.after(5).await;
+    assert_eq!(story.share(Colour::Green), 97, "its share is given");
 }
 
 #[tokio::test]
