@@ -33,6 +33,13 @@ give_up() {
   fi
   fail "$1"
 }
+# Ends in failure too, because Greenlight wants this deployment to fail and what it has installed to run on: it was live
+# before, and stands by for a rollback. Nothing takes it down from here on.
+leave_running() {
+  trap - ERR TERM
+  say "$colour is left running"
+  fail "$1"
+}
 trap 'give_up "line $LINENO: $BASH_COMMAND"' ERR
 trap 'give_up "ended by the agent after $SECONDS s, in phase $phase"' TERM
 
@@ -63,6 +70,7 @@ while (($(seconds_left $deadline) > 0)); do
         exit 0
         ;;
       failed)
+        [[ $(answered leaveRunning) != true ]] || leave_running "$(answered reason)"
         weight=0
         give_up "Greenlight took release $release back: $(answered reason)"
         ;;

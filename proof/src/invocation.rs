@@ -245,7 +245,7 @@ impl Setting {
             }
             Next::Write(write) => {
                 let (ledger, over) = (write.ledger().clone(), write.over().cloned());
-                let answer = self.write(world, &ledger, over.as_ref(), wrong);
+                let answer = self.write(world, &ledger, over.as_ref(), saw, wrong);
                 if is_done(answer.as_ref(), wrong) {
                     safety::remembered(world, saw);
                 }
@@ -302,7 +302,7 @@ impl Setting {
             }
             Amend::Write(write) => {
                 let before = world.ledger_or_new();
-                let answer = self.write(world, write.ledger(), write.over(), wrong);
+                let answer = self.write(world, write.ledger(), write.over(), Saw::default(), wrong);
                 if is_done(answer.as_ref(), wrong) {
                     safety::obeyed(world, input, &before);
                 }
@@ -319,13 +319,14 @@ impl Setting {
         world: &mut World,
         next: &Kept<Ledger>,
         over: Option<&LedgerVersion>,
+        saw: Saw,
         wrong: Option<Wrong>,
     ) -> Result<LedgerVersion, Failure> {
         fails_before(wrong)?;
         if self.machine.swaps && world.version().as_ref() != over {
             return Err(Failure(Class::Conflict));
         }
-        safety::written(world, next);
+        safety::written(world, next, saw);
         world.ledger = Some(next.clone());
         fails_after(wrong)?;
         Ok(world.version().unwrap_or_else(|| LedgerVersion(String::new())))

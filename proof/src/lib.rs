@@ -8,6 +8,7 @@
 //! [`world`], [`invocation`], [`step`] and [`safety`] name each other: the world holds the invocations that run in it and the
 //! history that the rules judge, so that a state is one value.
 
+pub mod drills;
 pub mod evidence;
 pub mod invocation;
 pub mod machine;

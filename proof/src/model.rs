@@ -122,7 +122,7 @@ impl Model for Exploration {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let rules: [fn(&Self, &World) -> bool; 21] = [
+        let rules: [fn(&Self, &World) -> bool; 25] = [
             holds::<0>,
             holds::<1>,
             holds::<3>,
@@ -144,6 +144,10 @@ impl Model for Exploration {
             holds::<22>,
             holds::<23>,
             holds::<24>,
+            holds::<25>,
+            holds::<26>,
+            holds::<27>,
+            holds::<28>,
         ];
         let stepwise = Rule::ALL.into_iter().filter(|rule| !rule.is_of_rest());
         let mut properties: Vec<_> =
@@ -221,6 +225,16 @@ const OTHER_HANDS: &[Step] =
     &[Step::StopByHand, Step::StackUpdate, Step::Leaves, Step::Joins, Step::Say(Command::Abort)];
 const ALARM: &[Step] = &[Step::Alarm(Colour::Green, true)];
 const DRILL: &[Step] = &[Step::Say(Command::Drill)];
+const AFTER_A_DRILL: &[Step] = &[
+    Step::Say(Command::Drill),
+    Step::Say(Command::Rollback),
+    Step::Say(Command::Abort),
+    Step::Push(3),
+    Step::Health(Colour::Blue, false),
+    Step::StopByHand,
+    Step::TimesOut,
+    Step::Leaves,
+];
 const UPDATE: &[Step] = &[Step::StackUpdate];
 const BREAKS: &[Step] = &[
     Step::Breaks(Breakage::Reads(Blind::Deployment)),
@@ -302,6 +316,14 @@ pub const CI: &[Scenario] = &[
         ..scenario("two functions, a rollback", Start::TwoLive, None, COMMANDS)
     },
     Scenario { inputs: 1, faults: 1, ..scenario("a drill, one fault", Start::OneLive, None, DRILL) },
+    // The rollback window is over, and the version before the live one stands by.
+    Scenario {
+        played: 5,
+        ticks: 7,
+        inputs: 1,
+        faults: 1,
+        ..scenario("a reinstallation, one fault", Start::TwoLive, None, DRILL)
+    },
     Scenario { inputs: 2, ..scenario("a preview", Start::OneLive, Some(2), PREVIEWS) },
     // The counts are fine for so long that they almost decide.
     Scenario {
@@ -360,6 +382,12 @@ pub const DEEP: &[Scenario] = &[
         ..scenario("two functions, a stack update", Start::OneLive, Some(2), UPDATE)
     },
     Scenario { faults: 2, ticks: 4, ..scenario("a release, two faults", Start::OneLive, Some(2), &[]) },
+    Scenario {
+        played: 5,
+        ticks: 8,
+        inputs: 2,
+        ..scenario("a reinstallation, and something else", Start::TwoLive, None, AFTER_A_DRILL)
+    },
     Scenario { inputs: 1, faults: 1, ..scenario("a preview, one fault", Start::OneLive, Some(2), PREVIEWS) },
     Scenario { inputs: 2, ticks: 5, ..scenario("a whole preview", Start::OneLive, Some(2), PREVIEWS) },
     Scenario {

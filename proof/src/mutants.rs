@@ -130,6 +130,8 @@ pub const ALL: &[Mutant] = &[
         machine.decisions.plan = drills::drills_with_an_ill_live_colour;
     }),
     mutant("obeys no alarm without weight", |machine| machine.decisions.plan = drills::obeys_no_drill),
+    drills::mutant("calls a reinstallation a success", |machine| machine.answer = drills::calls_it_a_success),
+    drills::mutant("believes unseen that it runs on", |machine| machine.decisions.plan = drills::unseen),
     mutant("takes a gate's first yes for both", |machine| machine.decisions.plan = asks_a_gate_once),
     mutant("gives weight while a preview stands", |machine| {
         machine.decisions.plan = preview::sees_no_preview;

@@ -86,7 +86,9 @@ fn held(open: &Open) -> (Duration, u8) {
             (hold, percent(&open.strategy, shift.step + 1))
         }
         Phase::Baking(_) => (open.bake, 100),
-        Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling => (Duration::ZERO, 0),
+        Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling | Phase::Leaving(_) => {
+            (Duration::ZERO, 0)
+        }
     }
 }
 

@@ -62,11 +62,15 @@ pub enum Rule {
     PreviewFirst,
     /// A pass that takes a release back has its preview's rule deleted.
     PreviewGoes,
+    /// The deployment of a reinstallation never succeeds: new instances would boot it.
+    NeverSucceeds,
+    /// The previous version is believed to stand by again only where it was seen to run on.
+    StandsBySeen,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::RaisedOnlyWhenHealthy,
         Self::OneDeployment,
         Self::ComesToRest,
@@ -94,6 +98,8 @@ impl Rule {
         Self::DrillIsObeyed,
         Self::PreviewFirst,
         Self::PreviewGoes,
+        Self::NeverSucceeds,
+        Self::StandsBySeen,
     ];
 
     /// Whether it is judged only when a state is left alone.
@@ -132,6 +138,8 @@ impl Rule {
                 "a drill has no weight, and begins only where no way back needs its colour"
             }
             Self::DrillIsObeyed => "a pass that sees what a drill's alarm did takes the drill back",
+            Self::NeverSucceeds => "the deployment of a reinstallation never succeeds",
+            Self::StandsBySeen => "the previous version stands by again only where it was seen to run on",
             Self::GateFirst => "no weight and no success before the gate has said yes to it",
             Self::PreviewFirst => "no release gets or has weight while a preview's rule stands",
             Self::PreviewGoes => "a pass that takes a release back has its preview's rule deleted",

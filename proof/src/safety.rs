@@ -94,7 +94,7 @@ fn serves(seen: &Observation, colour: Colour) -> bool {
 }
 
 /// Judges a commit, before it replaces the ledger.
-pub fn written(world: &mut World, next: &Ledger) {
+pub fn written(world: &mut World, next: &Ledger, saw: Saw) {
     let live = world.ledger.as_ref().and_then(|ledger| ledger.live.as_ref()).map(|live| live.upload.number);
     let next_live = next.live.as_ref().map(|live| live.upload.number);
     if live != next_live {
@@ -106,6 +106,13 @@ pub fn written(world: &mut World, next: &Ledger) {
         }
     }
     let before = world.ledger_or_new();
+    let stands_by = |ledger: &Ledger| {
+        ledger.previous.as_ref().filter(|known| !known.overwritten).map(|known| known.upload.clone())
+    };
+    let replaced = before.previous.as_ref().filter(|known| known.overwritten).map(|known| &known.upload);
+    if replaced.is_some() && stands_by(next).as_ref() == replaced && !saw.runs_on {
+        world.break_rule(Rule::StandsBySeen);
+    }
     promises::one_verdict(world, &before, next);
     promises::rollback_begins(world, &before, next);
     promises::steps_are_held(world, &before, next);
@@ -155,6 +162,8 @@ pub struct Saw {
     deployments: usize,
     /// The release's own rule stood.
     rule: bool,
+    /// The deployment of a reinstallation has failed, and what it has installed is healthy all the same.
+    runs_on: bool,
 }
 
 impl Saw {
@@ -169,8 +178,22 @@ impl Saw {
             base: seen.rules.known().map(|_| world.base),
             deployments: listed(world, seen),
             rule: world.rule.is_some_and(|rule| ours == Some(&rule.arn())),
+            runs_on: ledger.open.as_ref().is_some_and(|open| runs_on(open, seen)),
         }
     }
+}
+
+fn runs_on(open: &Open, seen: &Observation) -> bool {
+    let deployment = seen.deployment.known().and_then(Option::as_ref);
+    let failed = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Failed);
+    let Some(targets) = seen.health.of(open.colour).known() else { return false };
+    let health = |instance| targets.get(instance).copied().unwrap_or(TargetHealth::Gone);
+    let healths: Vec<TargetHealth> = open.targets.iter().map(health).collect();
+    let runs = |health: &TargetHealth| matches!(health, TargetHealth::Healthy | TargetHealth::Gone);
+    open.purpose == Purpose::Reinstall
+        && failed
+        && healths.contains(&TargetHealth::Healthy)
+        && healths.iter().all(runs)
 }
 
 /// A list lags less than a tick.
@@ -405,6 +428,9 @@ pub fn went_down(world: &mut World, colour: Colour) {
 /// Judges that a hook of this deployment heard "succeeded".
 pub fn heard_success(world: &mut World, deployment: usize) {
     let description = world.deployments[deployment].description.clone();
+    if description.purpose == Purpose::Reinstall {
+        world.break_rule(Rule::NeverSucceeds);
+    }
     if !world.history.opened.iter().any(|opened| opened.description == description && opened.promised) {
         world.break_rule(Rule::WrittenFirst);
     }
@@ -436,11 +462,12 @@ pub fn obeyed(world: &mut World, input: Input, before: &Ledger) {
     }
 }
 
-/// Judges the rule that stands, whatever the ledger says: one that was made for a drill gives its colour nothing.
+/// Judges the rule that stands, whatever the ledger says: one that was made for a drill, or what follows it, gives its colour
+/// nothing.
 pub fn of_drills(world: &mut World) {
     let Some(rule) = world.rule else { return };
     let drills = |opened: &Opened| {
-        opened.description.purpose == Purpose::Drill
+        opened.description.purpose.never_has_weight()
             && (opened.description.number, opened.description.attempt)
                 == (rule.owner.number, rule.owner.attempt)
             && rule.weights.of(opened.description.colour) > 0

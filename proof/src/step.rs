@@ -358,6 +358,10 @@ impl Setting {
                     safety::heard_success(world, newest);
                     set_hook(world, newest, instance, Hook::Heard);
                 }
+                // The version runs on.
+                Answer::Failed { leave_running: true, .. } => {
+                    set_hook(world, newest, instance, Hook::Failed);
+                }
                 Answer::Failed { .. } => {
                     take_down(world, colour, instance);
                     set_hook(world, newest, instance, Hook::Failed);

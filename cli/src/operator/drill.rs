@@ -6,8 +6,9 @@ use crate::say;
 use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
-use release::{Command, DrillEnd, Drilled, Ledger, Purpose};
+use release::{Command, DrillEnd, Drilled, Ledger, Purpose, Reinstalled};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,11 +50,17 @@ impl Arguments {
             return Ok(ExitCode::from(REFUSED));
         }
         let begun = answer::ledger(&told)?;
-        let Some(since) = begun.open.as_ref().filter(|open| open.purpose == Purpose::Drill) else {
+        let Some(since) = begins(&begun) else {
             bail!("the drill was not begun: `greenlight logs` says why");
         };
-        let drilled = self.follow(&functions, &begun, since.opened_at).await?;
-        self.tell(&format!("{drilled}\n"), &json!({ "service": change.service, "drilled": drilled }))?;
+        let (drilled, reinstalled) = self.follow(&functions, &begun, since).await?;
+        let mut text = format!("{drilled}\n");
+        let mut answer = json!({ "service": change.service, "drilled": drilled });
+        if let Some(reinstalled) = &reinstalled {
+            writeln!(text, "{reinstalled}")?;
+            answer["reinstalled"] = json!(reinstalled);
+        }
+        self.tell(&text, &answer)?;
         Ok(if drilled.end == DrillEnd::Passed { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
     }
 
@@ -64,13 +71,13 @@ impl Arguments {
         }
     }
 
-    /// Until it has ended. Its phases are said beside the answer.
+    /// Until it has ended, and what it has replaced is installed again or is not to be. Its phases are said beside the answer.
     async fn follow(
         &self,
         functions: &Functions<'_>,
         begun: &Ledger,
         since: Timestamp,
-    ) -> anyhow::Result<Drilled> {
+    ) -> anyhow::Result<(Drilled, Option<Reinstalled>)> {
         let payload = json!({ "command": Command::Status, "service": self.stated.change.service });
         let (mut phase, mut failures) = (begun.phase(), 0);
         say::beside(phase);
@@ -79,8 +86,8 @@ impl Arguments {
             match ledger {
                 Ok(ledger) => {
                     failures = 0;
-                    if let Some(drilled) = ledger.drilled.clone().filter(|last| last.opened_at >= since) {
-                        return Ok(*drilled);
+                    if let Some(ended) = ended(&ledger, since) {
+                        return Ok(ended);
                     }
                     if ledger.phase() != phase {
                         phase = ledger.phase();
@@ -98,4 +105,25 @@ impl Arguments {
             tokio::time::sleep(INTERVAL).await;
         }
     }
+}
+
+/// Since when the drill goes on that was asked for. Asked for once more, it may be over, with what it has replaced under way.
+fn begins(ledger: &Ledger) -> Option<Timestamp> {
+    let open = ledger.open.as_ref()?;
+    match open.purpose {
+        Purpose::Drill => Some(open.opened_at),
+        Purpose::Reinstall => ledger.drilled.as_ref().map(|drilled| drilled.opened_at),
+        Purpose::Release | Purpose::Rollback | Purpose::Settle => None,
+    }
+}
+
+/// How the drill that began then has ended, and the reinstallation after it, if there was one.
+fn ended(ledger: &Ledger, since: Timestamp) -> Option<(Drilled, Option<Reinstalled>)> {
+    let drilled = ledger.drilled.as_ref().filter(|last| last.opened_at >= since)?;
+    let is_due = ledger.previous.as_ref().is_some_and(|previous| previous.comes_back);
+    if is_due || ledger.open.as_ref().is_some_and(|open| open.purpose == Purpose::Reinstall) {
+        return None;
+    }
+    let reinstalled = ledger.reinstalled.as_ref().filter(|last| last.opened_at >= drilled.closed_at);
+    Some(((**drilled).clone(), reinstalled.map(|last| (**last).clone())))
 }

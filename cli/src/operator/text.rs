@@ -66,6 +66,12 @@ pub(crate) fn status(shown: &Shown) -> String {
     if let Some(drilled) = &ledger.drilled {
         lines.push(format!("  drill  {}: {drilled}", drilled.closed_at.strftime("%Y-%m-%d %H:%M UTC")));
     }
+    if let Some(reinstalled) = &ledger.reinstalled {
+        lines.push(format!(
+            "         {}: {reinstalled}",
+            reinstalled.closed_at.strftime("%Y-%m-%d %H:%M UTC")
+        ));
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -92,6 +98,7 @@ fn runs(colour: Colour, ledger: &Ledger, now: Timestamp) -> String {
         let purpose = match open.purpose {
             Purpose::Release | Purpose::Settle => "",
             Purpose::Drill => ", a drill,",
+            Purpose::Reinstall => ", installed again after a drill,",
             Purpose::Rollback => ", a rollback,",
         };
         return format!(
@@ -156,6 +163,7 @@ pub(super) fn named(purpose: Purpose) -> &'static str {
         Purpose::Rollback => "the rollback to release",
         Purpose::Settle => "the settling of release",
         Purpose::Drill => "the drill with release",
+        Purpose::Reinstall => "the reinstallation of release",
     }
 }
 

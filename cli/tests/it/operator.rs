@@ -194,6 +194,44 @@ fn a_drill_is_followed_to_its_end_and_both_times_are_said() {
     assert_eq!((&said["drilled"]["ended"], code), (&json!("passed"), Some(0)));
 }
 
+/// The drill has ended, and what it has replaced is installed again before anything is said.
+#[test]
+fn a_drill_is_followed_until_what_it_has_replaced_stands_by_again_or_does_not() {
+    let mut begun: Value = serde_json::from_str(INSTALLING).unwrap();
+    begun["open"]["purpose"] = json!("drill");
+    let drilled = json!({
+        "number": 1, "attempt": 2, "deployment": "d-2", "opened_at": begun["open"]["opened_at"],
+        "closed_at": "2026-01-01T09:00:00Z", "alarm": "shop.backend-green-errors",
+        "ended": "passed", "rule_gone_after": "1s 200ms", "as_before_after": "6s",
+    });
+    let mut installs = begun.clone();
+    (installs["open"]["purpose"], installs["drilled"]) = (json!("reinstall"), drilled.clone());
+    installs["open"]["phase"] = json!("leaving");
+    installs["open"]["state"] = json!({"ended_at": null});
+    for (why_not, words) in [
+        (Value::Null, "release 0 stands by again: a rollback to it takes seconds\n"),
+        (
+            json!("aborted by an operator"),
+            "release 0 does not stand by, and a rollback to it takes an installation: aborted by an operator\n",
+        ),
+    ] {
+        let mut ended: Value = serde_json::from_str(IDLE).unwrap();
+        ended["drilled"] = drilled.clone();
+        ended["reinstalled"] = json!({
+            "number": 0, "attempt": 2, "deployment": "d-3", "opened_at": "2026-01-01T09:00:00Z",
+            "closed_at": "2026-01-01T09:01:00Z", "why_not": why_not,
+        });
+        let told = json!({"changed": true, "refused": false, "says": "a drill", "ledger": begun});
+        let later = [&installs, &ended].map(|ledger| json!({"service": "backend", "ledger": ledger}));
+        let answers = [told].into_iter().chain(later);
+        let answers = answers.map(|answer| Answer::with("200 OK", "", answer.to_string())).collect();
+        let aws = StubAws::prepared(vec![("/invocations", answers)]);
+        let (said, beside, code) = run(&aws, &["drill", "backend"]);
+        assert!(said.ends_with(words), "{said}");
+        assert_eq!((beside.as_str(), code), ("installing\nleaving\n", Some(0)), "the drill has passed");
+    }
+}
+
 #[test]
 fn a_drill_that_fails_is_told_by_the_exit_code_and_one_that_is_refused_is_not_followed() {
     let failed = drilling(&json!({"ended": "failed", "why": "its alarm cannot be set: no"}));

@@ -482,12 +482,12 @@ fn is_worth_a_look(asker: &Asker) -> bool {
     match asker {
         Asker::Open => true,
         Asker::Stranger(stranger) => stranger.share.is_some_and(|share| share > 0),
-        Asker::Past(_) | Asker::Service => false,
+        Asker::Past(_) | Asker::Left(_) | Asker::Service => false,
     }
 }
 
 fn stranger(reason: String) -> Answer {
-    Answer::Failed { reason }
+    Answer::Failed { reason, leave_running: false }
 }
 
 fn looked_recently(ledger: &Ledger, policy: &Policy, clock: &impl Clock) -> bool {

@@ -1,10 +1,19 @@
 //! What could be wrong with a drill.
 
-use super::is_in;
+use super::{Mutant, is_in, with_good_health};
+use crate::machine::Machine;
 use jiff::Timestamp;
 use release::plan::{Action, Plan};
-use release::{AlarmState, Colour, Ledger, Observation, Phase, Policy, Reading, TargetHealth, Weights, plan};
+use release::{
+    AlarmState, Answer, Asker, Colour, Ledger, Observation, Phase, Policy, Question, Reading, TargetHealth,
+    Weights, answer, plan,
+};
 use std::time::Duration;
+
+/// Of what follows a drill: a schedule that comes so far is rare.
+pub(super) const fn mutant(name: &'static str, break_it: fn(&mut Machine)) -> Mutant {
+    Mutant { name, break_it, catch: crate::drills::first_broken }
+}
 
 /// As though a drill were a release by `AllAtOnce`.
 pub(super) fn gives_a_drill_weight(
@@ -63,5 +72,26 @@ pub(super) fn obeys_no_drill(ledger: Ledger, seen: &Observation, policy: &Policy
             }
         }
     }
+    plan(ledger, &bent, policy, now)
+}
+
+/// As though a reinstallation were to be what new instances boot.
+pub(super) fn calls_it_a_success(
+    ledger: &Ledger,
+    policy: &Policy,
+    now: Timestamp,
+    question: &Question,
+    asker: &Asker,
+    healthy: Option<bool>,
+) -> Answer {
+    match answer(ledger, policy, now, question, asker, healthy) {
+        Answer::Failed { leave_running: true, .. } => Answer::Succeeded,
+        heard => heard,
+    }
+}
+
+/// As though every kit left running what it is told to.
+pub(super) fn unseen(ledger: Ledger, seen: &Observation, policy: &Policy, now: Timestamp) -> Plan {
+    let bent = if is_in(&ledger, "leaving") { with_good_health(&ledger, seen, false) } else { seen.clone() };
     plan(ledger, &bent, policy, now)
 }

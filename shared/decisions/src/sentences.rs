@@ -15,6 +15,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::CreatesDeployment
         | Reason::DrillNotHeld { .. }
         | Reason::DrillEnded { .. }
+        | Reason::ReinstallEnded { .. }
         | Reason::FixForward { .. }
         | Reason::NotCounted { .. }
         | Reason::DeletesReleaseRule
@@ -35,6 +36,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::Previews { .. }
         | Reason::WaitsForCodeDeploy
         | Reason::AlarmSet { .. }
+        | Reason::WaitsToReinstall { .. }
         | Reason::WaitsForReturn { .. } => Tone::Waits,
         Reason::RepairsBaseRule
         | Reason::Replaces { .. }
@@ -45,6 +47,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::MovesBaseRule
         | Reason::TriesAgain { .. }
         | Reason::Drills { .. }
+        | Reason::Reinstalls { .. }
         | Reason::Settles => Tone::Step,
         Reason::WentLive | Reason::Settled => Tone::Good,
         Reason::NewerLedger { .. }
@@ -177,6 +180,8 @@ fn because(cause: &ReturnCause) -> String {
         ReturnCause::Gate { before, said } => format!("the gate gave no yes before {before}: {said}"),
         ReturnCause::Drilled { alarm } => format!("alarm {alarm}, which the drill has set, fired"),
         ReturnCause::DrillFailed { detail } => format!("the drill failed: {detail}"),
+        ReturnCause::StandsBy => "it stands by again".to_owned(),
+        ReturnCause::DoesNotStandBy { why } => format!("it does not stand by: {why}"),
         ReturnCause::Aborted => "an operator gave it up".to_owned(),
         ReturnCause::Superseded { by } => format!("release {by} is newer"),
         ReturnCause::RuleDeleted => "its rule was deleted".to_owned(),

@@ -41,6 +41,7 @@ pub(crate) fn named(purpose: Purpose, number: ReleaseNumber) -> String {
         Purpose::Rollback => "Rollback to",
         Purpose::Settle => "Settling of",
         Purpose::Drill => "Drill with release",
+        Purpose::Reinstall => "Reinstallation of release",
     };
     format!("{what} {number}")
 }

@@ -85,7 +85,7 @@ impl Ledger {
     fn of_drill(&self, now: Timestamp) -> Option<Announcement> {
         let stuck = self.open.as_ref().filter(|open| {
             let is_returning = matches!(open.phase, Phase::Returning(_));
-            open.purpose == Purpose::Drill && is_returning && since(open.since, now) >= LASTS
+            open.purpose.never_has_weight() && is_returning && since(open.since, now) >= LASTS
         });
         if stuck.is_some() {
             let says = "the drill is taken back for more than five minutes; users see nothing of it, and no release opens".to_owned();
@@ -163,8 +163,8 @@ impl Ledger {
                 reason,
                 vec![format!("greenlight status {service}"), "push again, which settles it".to_owned()],
             ),
-            // A drill leaves a record of its own.
-            (Purpose::Settle | Purpose::Drill, _) => return None,
+            // A drill and its reinstallation leave records of their own.
+            (Purpose::Settle | Purpose::Drill | Purpose::Reinstall, _) => return None,
         };
         if self.paused && self.open.is_none() {
             next.push(format!(

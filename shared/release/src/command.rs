@@ -101,6 +101,7 @@ pub(crate) fn named(open: &Open) -> String {
     match open.purpose {
         Purpose::Settle => format!("the settling of release {}", open.upload.number),
         Purpose::Drill => format!("the drill with release {}", open.upload.number),
+        Purpose::Reinstall => format!("the reinstallation of release {}", open.upload.number),
         Purpose::Release | Purpose::Rollback => format!("{} {}", open.purpose.word(), open.upload.number),
     }
 }
@@ -236,9 +237,10 @@ fn nothing_to_abort(releases: &[Past]) -> String {
     }
 }
 
-/// A drill delays no rollback: it is given up, and the rollback begins when it has ended.
+/// A drill delays no rollback: it is given up, and the rollback begins when it has ended. A reinstallation goes on, because
+/// nothing makes the previous version ready sooner.
 fn rollback(next: &mut Ledger, said: Option<&Statement>) -> Taken {
-    if let Some(open) = next.open.as_ref().filter(|open| open.purpose != Purpose::Drill) {
+    if let Some(open) = next.open.as_ref().filter(|open| !open.purpose.never_has_weight()) {
         let (name, phase) = (named(open), open.phase.word());
         return Err(format!("no rollback while {name} is {phase}: abort gives it up"));
     }
@@ -252,6 +254,10 @@ fn rollback(next: &mut Ledger, said: Option<&Statement>) -> Taken {
     }
     let (number, colour) = (previous.upload.number, previous.colour);
     let says = match &mut next.open {
+        Some(open) if open.purpose == Purpose::Reinstall => format!(
+            "release {number} takes all traffic when {} has ended: at once if it stands by on {colour} by then, else when it is installed there; abort ends that sooner",
+            named(open)
+        ),
         Some(drill) => {
             if !matches!(drill.phase, Phase::Returning(_)) {
                 drill.request = Some(Request::Abort);
@@ -275,6 +281,9 @@ fn drill(next: &mut Ledger, said: Option<&Statement>) -> Taken {
     }
     if let Some(open) = next.open.as_ref().filter(|open| open.purpose == Purpose::Drill) {
         return Ok(format!("{} is {} already", named(open), open.phase.word()));
+    }
+    if let Some(open) = next.open.as_ref().filter(|open| open.purpose == Purpose::Reinstall) {
+        return Ok(format!("the drill is over, and {} is {}", named(open), open.phase.word()));
     }
     if let Some(why) = drill::against(next) {
         return Err(format!("no drill: {why}"));

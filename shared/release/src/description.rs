@@ -20,19 +20,28 @@ pub enum Purpose {
     /// The live revision is deployed once more, and taken back by an alarm that Greenlight sets: a fire drill. It never gets
     /// weight.
     Drill,
+    /// What a drill has replaced is deployed once more and left running, by a deployment that never succeeds. It never gets
+    /// weight.
+    Reinstall,
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [Self::Release, Self::Rollback, Self::Settle, Self::Drill];
+    const ALL: [Self; 5] = [Self::Release, Self::Rollback, Self::Settle, Self::Drill, Self::Reinstall];
 
-    /// `release`, `rollback`, `settle` or `drill`.
+    /// `release`, `rollback`, `settle`, `drill` or `reinstall`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Rollback => "rollback",
             Self::Settle => "settle",
             Self::Drill => "drill",
+            Self::Reinstall => "reinstall",
         }
+    }
+
+    /// Whether what is deployed for it has no weight at any time, and makes room for any bundle.
+    pub fn never_has_weight(self) -> bool {
+        matches!(self, Self::Drill | Self::Reinstall)
     }
 }
 

@@ -62,7 +62,8 @@ pub struct Drilled {
     /// From the setting of the alarm until its rule was seen gone.
     #[serde(with = "duration", default)]
     pub rule_gone_after: Option<Duration>,
-    /// From the setting of the alarm until its deployment had stopped as well, and everything was as before.
+    /// From the setting of the alarm until its deployment had stopped as well, and everything was as before, but for what it
+    /// has replaced.
     #[serde(with = "duration", default)]
     pub as_before_after: Option<Duration>,
     /// How it ended.
@@ -168,6 +169,10 @@ pub(crate) fn against(ledger: &Ledger) -> Option<String> {
     if let Some(open) = &ledger.open {
         return Some(format!("{} is {}: wait for its end", named(open), open.phase.word()));
     }
+    if let Some(previous) = ledger.previous.as_ref().filter(|previous| previous.comes_back) {
+        let number = previous.upload.number;
+        return Some(format!("release {number} is to be installed again after the last one: wait for that"));
+    }
     if let Some(pending) = &ledger.pending {
         return Some(format!("release {} waits: let it end first", pending.number));
     }
@@ -237,7 +242,7 @@ pub(crate) fn beforehand(live: &Live, previous: Option<&Previous>) -> String {
     let (number, idle) = (live.upload.number, live.colour.other());
     let replaced = match previous.filter(|previous| !previous.overwritten) {
         Some(previous) => format!(
-            "release {} there is replaced and taken down, so that a rollback to it takes an installation from now on",
+            "release {} there is replaced, and installed again after the drill, so that until then a rollback to it takes an installation",
             previous.upload.number
         ),
         None => "what is there is replaced and taken down".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::drill::{DrillAsked, Drilled};
 use crate::evidence::Watched;
+use crate::reinstall::Reinstalled;
 use crate::stored::{Aside, Schema, UnknownFields};
 use crate::{
     Colour, Commit, Exposure, Freeze, Open, Purpose, Receipt, ReleaseNumber, Revision, Statement, Verdict,
@@ -137,6 +138,9 @@ pub struct Previous {
     pub since: Timestamp,
     /// Something else was installed on that colour since: its targets then prove nothing for this release.
     pub overwritten: bool,
+    /// A drill has replaced it where it stood by: it is installed again as soon as nothing else is open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub comes_back: bool,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,
@@ -144,7 +148,7 @@ pub struct Previous {
 
 impl From<Live> for Previous {
     fn from(Live { colour, upload, since, watched: _, unknown_fields }: Live) -> Self {
-        Self { colour, upload, since, overwritten: false, unknown_fields }
+        Self { colour, upload, since, overwritten: false, comes_back: false, unknown_fields }
     }
 }
 
@@ -241,6 +245,9 @@ pub struct Ledger {
     /// How the last drill went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drilled: Option<Box<Drilled>>,
+    /// How the last reinstallation went, which follows a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reinstalled: Option<Box<Reinstalled>>,
     /// Until when an operator lets no release open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Freeze>,
@@ -308,6 +315,7 @@ impl Ledger {
             rollback_said: None,
             drill: None,
             drilled: None,
+            reinstalled: None,
             frozen: None,
             releases: Vec::new(),
             refused: Vec::new(),
@@ -333,11 +341,19 @@ impl Ledger {
         self.pending.as_ref().filter(|_| !is_frozen)
     }
 
+    /// Whether this upload takes the open release's place. It takes none from the version that a rollback waits for, which is a
+    /// way back.
+    pub(crate) fn makes_room(&self, open: &Open, newer: ReleaseNumber) -> bool {
+        let is_waited_for = self.rollback && open.purpose == Purpose::Reinstall;
+        open.yields_to(newer) && !is_waited_for
+    }
+
     /// The number of an attempt for which no deployment and no rule exists yet.
     pub(super) fn next_attempt(&self, number: ReleaseNumber) -> u32 {
         let tried = self.releases.iter().filter(|past| past.upload.number == number).map(|past| past.attempt);
         let drilled = self.drilled.iter().filter(|last| last.number == number).map(|last| last.attempt);
-        tried.chain(drilled).max().unwrap_or(0) + 1
+        let reinstalled = self.reinstalled.iter().filter(|last| last.number == number);
+        tried.chain(drilled).chain(reinstalled.map(|last| last.attempt)).max().unwrap_or(0) + 1
     }
 
     /// Whether the last attempt of this release was rejected. Then it gets weight again only by `retry` or a new

@@ -31,6 +31,7 @@ mod preview;
 mod question;
 pub mod reason;
 mod receipt;
+mod reinstall;
 mod return_cause;
 mod revision;
 mod routing;
@@ -73,6 +74,7 @@ pub use question::{
 };
 pub use reason::Reason;
 pub use receipt::{By, Cost, Exposure, Receipt};
+pub use reinstall::{Leaving, Reinstalled};
 pub use return_cause::ReturnCause;
 pub use revision::{Commit, CommitError, ReleaseNumber, Revision};
 pub use routing::{Odd, Routing};

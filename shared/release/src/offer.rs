@@ -138,7 +138,7 @@ pub fn accept_upload(
     }
     let offer = match &next.open {
         None => Offer::Opens,
-        Some(open) if next.next_upload(now).is_some() && open.yields_to(number) => {
+        Some(open) if next.next_upload(now).is_some() && next.makes_room(open, number) => {
             Offer::Supersedes { open: open.upload.number }
         }
         Some(open) => Offer::Waits { open: open.upload.number },

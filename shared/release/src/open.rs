@@ -3,6 +3,7 @@
 use crate::course::Course;
 use crate::drill::AlarmSet;
 use crate::evidence::{BadMinutes, Counted, Share};
+use crate::reinstall::Leaving;
 use crate::stored::{Aside, UnknownFields};
 use crate::{
     Colour, DeploymentId, Description, Gate, InstanceId, Preview, Purpose, ReleaseNumber, ReturnCause,
@@ -148,6 +149,8 @@ pub enum Phase {
     Settling,
     /// A drill is installed: an alarm of its colour is set, and has to be obeyed. It has no weight, and no way to any.
     Drilling,
+    /// What a drill has replaced is installed again and healthy: the hooks hear that it failed, and leave it running.
+    Leaving(Leaving),
 }
 
 /// One step of the strategy.
@@ -229,6 +232,7 @@ impl Phase {
             Self::Returning(_) => "returning",
             Self::Settling => "settling",
             Self::Drilling => "drilling",
+            Self::Leaving(_) => "leaving",
         }
     }
 
@@ -238,7 +242,9 @@ impl Phase {
             Self::Shifting(shift) => Some(&shift.trial),
             Self::Baking(trial) => Some(trial),
             Self::Promoting(promotion) => Some(&promotion.trial),
-            Self::Installing | Self::Returning(_) | Self::Settling | Self::Drilling => None,
+            Self::Installing | Self::Returning(_) | Self::Settling | Self::Drilling | Self::Leaving(_) => {
+                None
+            }
         }
     }
 
@@ -248,7 +254,9 @@ impl Phase {
             Self::Shifting(shift) => Some(&mut shift.trial),
             Self::Baking(trial) => Some(trial),
             Self::Promoting(promotion) => Some(&mut promotion.trial),
-            Self::Installing | Self::Returning(_) | Self::Settling | Self::Drilling => None,
+            Self::Installing | Self::Returning(_) | Self::Settling | Self::Drilling | Self::Leaving(_) => {
+                None
+            }
         }
     }
 
@@ -290,15 +298,19 @@ impl Open {
         self.request == Some(request)
     }
 
-    /// Whether an upload takes its place: it is newer, this one has no weight yet, and no operator asked for it. A drill makes
-    /// room for any.
+    /// Whether an upload takes its place: it is newer, this one has no weight yet, and no operator asked for it. A drill and
+    /// the reinstallation after it make room for any.
     pub fn yields_to(&self, newer: ReleaseNumber) -> bool {
-        if self.purpose == Purpose::Drill {
+        if self.purpose.never_has_weight() {
             return !matches!(self.phase, Phase::Returning(_));
         }
         let waits_for_weight = match &self.phase {
             Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) => !self.had_weight(),
-            Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling => false,
+            Phase::Promoting(_)
+            | Phase::Returning(_)
+            | Phase::Settling
+            | Phase::Drilling
+            | Phase::Leaving(_) => false,
         };
         self.purpose == Purpose::Release
             && self.rolls_back.is_none()
@@ -327,14 +339,19 @@ impl Open {
         }
     }
 
-    /// The candidate's share of the traffic that this phase asks for. Whatever is stored of a drill, it asks for none.
+    /// The candidate's share of the traffic that this phase asks for. Whatever is stored of a drill or a
+    /// reinstallation, it asks for none.
     pub fn intended_share(&self) -> Share {
-        if self.purpose == Purpose::Drill {
+        if self.purpose.never_has_weight() {
             return Share::NONE;
         }
         let Phase::Shifting(shift) = &self.phase else {
             return match &self.phase {
-                Phase::Installing | Phase::Returning(_) | Phase::Settling | Phase::Drilling => Share::NONE,
+                Phase::Installing
+                | Phase::Returning(_)
+                | Phase::Settling
+                | Phase::Drilling
+                | Phase::Leaving(_) => Share::NONE,
                 Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => Share::ALL,
             };
         };
@@ -373,7 +390,8 @@ impl Open {
             | Phase::Promoting(_)
             | Phase::Returning(_)
             | Phase::Settling
-            | Phase::Drilling => Duration::ZERO,
+            | Phase::Drilling
+            | Phase::Leaving(_) => Duration::ZERO,
         }
     }
 }

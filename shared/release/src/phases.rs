@@ -56,7 +56,7 @@ pub const PHASES: &[ExplainedPhase] = &[
         word: "installing",
         means: "The bundle is being installed on the candidate colour, which has no traffic.",
         waits_for: "Every instance to stand in ValidateService and to be healthy in the candidate's target group, within InstallDeadline.",
-        next: "shifting; baking with AllAtOnce; promoting for the first release of a service; drilling for a drill",
+        next: "shifting; baking with AllAtOnce; promoting for the first release of a service; drilling for a drill; leaving for what it has replaced",
         commands: [
             Some("it gets no weight until `resume`"),
             ENDS_ONE,
@@ -156,6 +156,22 @@ pub const PHASES: &[ExplainedPhase] = &[
             Some(
                 "gives the drill up, also while it is installing or returning, and begins when it has ended",
             ),
+            None,
+            Some("it is so already"),
+            None,
+        ],
+    },
+    ExplainedPhase {
+        word: "leaving",
+        means: "After a drill the previous version is installed again and healthy, without traffic. Its hooks hear that they leave it running.",
+        waits_for: "Its deployment to end as failed, which keeps new instances on the live version, and its targets to be seen healthy after that. A bundle ends it.",
+        next: "returning",
+        commands: [
+            HOLDS_THE_NEXT,
+            ENDS_A_PAUSE,
+            None,
+            Some("gives it up: a rollback then takes an installation"),
+            Some("begins when it has ended, and takes seconds if the previous version stands by then"),
             None,
             Some("it is so already"),
             None,

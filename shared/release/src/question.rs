@@ -1,8 +1,8 @@
 //! What a hook asks and hears.
 
 use crate::{
-    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Purpose, Returning,
-    Rules, Verdict, plan::schedule::since,
+    Colour, Creator, Deployment, DeploymentId, InstanceId, Ledger, Open, Phase, Policy, Purpose,
+    ReleaseNumber, ReturnCause, Returning, Rules, Verdict, plan::schedule::since, reinstall::left_running,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,9 @@ pub enum Answer {
     Failed {
         /// The cause, in a sentence for the hook's log.
         reason: String,
+        /// It leaves the candidate running all the same. An older kit does not know this, and takes it down.
+        #[serde(rename = "leaveRunning", skip_serializing_if = "std::ops::Not::not")]
+        leave_running: bool,
     },
     /// Where to install: a colour instead of a status.
     #[serde(untagged)]
@@ -132,6 +135,8 @@ pub enum Asker {
     Open,
     /// A deployment whose release has ended.
     Past(Verdict),
+    /// A reinstallation that has ended well: this release stands by, and is left running.
+    Left(ReleaseNumber),
     /// A deployment that AWS started by itself, to bring an instance to the live revision.
     Service,
     /// A deployment that none of this explains: of another hand, or of a release that the ledger does not know because
@@ -162,6 +167,12 @@ impl Asker {
     pub fn in_ledger(ledger: &Ledger, id: &DeploymentId) -> Option<Self> {
         if ledger.open.as_ref().is_some_and(|open| open.deployment.as_ref() == Some(id)) {
             return Some(Self::Open);
+        }
+        let reinstalled = ledger.reinstalled.as_ref().filter(|last| last.deployment.as_ref() == Some(id));
+        if let Some(last) = reinstalled {
+            let number = last.number;
+            let ended = |why: &String| Self::Past(Verdict::Rejected { reason: why.clone() });
+            return Some(last.why_not.as_ref().map_or(Self::Left(number), ended));
         }
         let drilled = ledger.drilled.as_ref().filter(|drilled| drilled.deployment.as_ref() == Some(id));
         let drilled = drilled.map(|drilled| Verdict::Rejected { reason: drilled.to_string() });
@@ -207,7 +218,7 @@ impl Asker {
     pub fn needs_rules(&self) -> Option<Colour> {
         match self {
             Self::Stranger(stranger) => stranger.colour,
-            Self::Open | Self::Past(_) | Self::Service => None,
+            Self::Open | Self::Past(_) | Self::Left(_) | Self::Service => None,
         }
     }
 
@@ -232,7 +243,7 @@ impl Asker {
                 ledger.open.as_ref().filter(|open| open.phase == Phase::Settling).map(|open| open.colour)
             }
             Self::Service => ledger.live.as_ref().map(|live| live.colour),
-            Self::Past(_) | Self::Stranger(_) => None,
+            Self::Past(_) | Self::Left(_) | Self::Stranger(_) => None,
         }
     }
 }
@@ -297,7 +308,9 @@ pub fn answer(
                 ))
             }
             Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
-            Phase::Drilling => failed(format!("{} is drilling already", crate::command::named(open))),
+            Phase::Drilling | Phase::Leaving(_) => {
+                failed(format!("{} is {} already", crate::command::named(open), open.phase.word()))
+            }
             Phase::Returning(back) => failed(back.cause.to_string()),
             // Every instance has installed when the shift begins. An installation now would take down an app that has
             // traffic.
@@ -312,6 +325,7 @@ pub fn answer(
         (Asker::Service, _, None) => {
             failed("no release is live yet, so there is nothing to install: upload a bundle".to_owned())
         }
+        (Asker::Left(number), _, _) => leave(*number),
         (Asker::Past(Verdict::Live), _, _) if !installs => Answer::Succeeded,
         (Asker::Past(Verdict::Live), _, _) => failed("this release has ended".to_owned()),
         (Asker::Past(verdict @ (Verdict::Rejected { .. } | Verdict::Superseded { .. })), _, _) => {
@@ -330,7 +344,12 @@ pub fn answer(
 const NOTHING_TO_MIGRATE: Answer = Answer::Migrate { migrate: false };
 
 fn failed(reason: String) -> Answer {
-    Answer::Failed { reason }
+    Answer::Failed { reason, leave_running: false }
+}
+
+/// The hook ends as failed, and what it has installed runs on.
+fn leave(number: ReleaseNumber) -> Answer {
+    Answer::Failed { reason: left_running(number), leave_running: true }
 }
 
 fn install(colour: Colour, release: u64) -> Answer {
@@ -386,7 +405,9 @@ fn wait_for_base_rule(policy: &Policy, reason: &str) -> Answer {
 fn has_drained(ledger: &Ledger, policy: &Policy, now: Timestamp, colour: Colour) -> bool {
     match ledger.open.as_ref().filter(|open| open.colour == colour) {
         Some(open) => match &open.phase {
-            Phase::Installing | Phase::Settling | Phase::Drilling => !still_drains(ledger, policy, now),
+            Phase::Installing | Phase::Settling | Phase::Drilling | Phase::Leaving(_) => {
+                !still_drains(ledger, policy, now)
+            }
             Phase::Returning(back) => has_let_go(back, policy, now),
             Phase::Shifting(_) | Phase::Baking(_) | Phase::Promoting(_) => false,
         },
@@ -416,6 +437,10 @@ fn validate(open: &Open, policy: &Policy, now: Timestamp, healthy: Option<bool>)
     match &open.phase {
         Phase::Promoting(_) => Answer::Succeeded,
         Phase::Settling if healthy == Some(true) => Answer::Succeeded,
+        // Written before anybody hears it, and the same for all of them.
+        Phase::Leaving(_) | Phase::Returning(Returning { cause: ReturnCause::StandsBy, .. }) => {
+            leave(open.upload.number)
+        }
         Phase::Returning(back) => {
             // The candidate is taken down by the hook that hears this.
             if has_let_go(back, policy, now) {

@@ -290,6 +290,23 @@ pub enum Reason {
         /// How it went, in a sentence.
         says: String,
     },
+    /// A reinstallation begins: what the drill has replaced is installed again.
+    Reinstalls {
+        /// The release's number.
+        number: ReleaseNumber,
+        /// The idle colour.
+        colour: Colour,
+    },
+    /// What the drill has replaced is to be installed again, and is not yet.
+    WaitsToReinstall {
+        /// What speaks against it.
+        why: String,
+    },
+    /// The reinstallation is over.
+    ReinstallEnded {
+        /// How it went, in a sentence.
+        says: String,
+    },
     /// CodeDeploy's last successful revision is not the live one: the live one is deployed once more.
     Settles,
     /// CodeDeploy's last successful revision is the live one again.
@@ -387,6 +404,9 @@ impl Reason {
             Self::DrillNotHeld { .. } => "drill_not_held",
             Self::AlarmSet { .. } => "alarm_set",
             Self::DrillEnded { .. } => "drill_ended",
+            Self::Reinstalls { .. } => "reinstalls",
+            Self::WaitsToReinstall { .. } => "waits_to_reinstall",
+            Self::ReinstallEnded { .. } => "reinstall_ended",
             Self::Settles => "settles",
             Self::Settled => "settled",
             Self::VerdictUntold { .. } => "verdict_untold",

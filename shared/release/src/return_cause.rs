@@ -164,6 +164,15 @@ pub enum ReturnCause {
         /// What went wrong.
         detail: String,
     },
+    /// A reinstallation has done what it is for.
+    #[error("it stands by again, installed and left running")]
+    StandsBy,
+    /// A reinstallation was installed, and was not seen to run on.
+    #[error("it does not stand by: {why}")]
+    DoesNotStandBy {
+        /// What was seen, or was not.
+        why: String,
+    },
     /// An operator gave it up.
     #[error("aborted by an operator")]
     Aborted,

@@ -125,5 +125,8 @@ pub(crate) fn of_ledger(ledger: &Ledger) -> String {
     };
     let drilled = ledger.drilled.as_ref().map(|drilled| format!("; {}: {drilled}", drilled.closed_at));
     let drilled = drilled.unwrap_or_default();
-    format!("{live}{open}{waits}{paused}{last}{drilled}")
+    let reinstalled = ledger.reinstalled.as_ref().filter(|_| !drilled.is_empty());
+    let reinstalled = reinstalled.map(|reinstalled| format!("; {}: {reinstalled}", reinstalled.closed_at));
+    let reinstalled = reinstalled.unwrap_or_default();
+    format!("{live}{open}{waits}{paused}{last}{drilled}{reinstalled}")
 }

@@ -18,7 +18,7 @@ use std::hash::{Hash, Hasher};
 /// | --- | --- |
 /// | 1 | the first; it carries no number |
 /// | 2 | what belongs to one phase is stored with that phase |
-/// | 3 | more causes for which a release is taken back, strategies that go by evidence, drills |
+/// | 3 | more causes for which a release is taken back, strategies that go by evidence, drills and what follows them |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Schema(u64);

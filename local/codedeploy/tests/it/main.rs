@@ -8,6 +8,7 @@ mod counts;
 mod kit;
 mod kit_failures;
 mod kit_scene;
+mod left_running;
 mod migrate;
 mod registry;
 mod secrets;

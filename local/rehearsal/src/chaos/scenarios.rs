@@ -274,7 +274,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         LIVE,
         |stage| Box::pin(ledgers::restored_from_yesterday(stage)),
     ),
-    releasing("drill", "an operator holds a drill", LIVE, |stage| {
+    releasing("drill", "an operator holds a drill, and rolls back afterwards", LIVE, |stage| {
         Box::pin(operators::a_drill_is_held(stage))
     }),
     releasing(

@@ -2,7 +2,7 @@
 //!
 //! Nothing here raises: a drill goes from `installing` to `drilling` and from there only back.
 
-use super::{Planning, schedule::since, watch::first_firing};
+use super::{Planning, rollback::can_carry, schedule::since, watch::first_firing};
 use crate::drill::{against, against_now};
 use crate::times::DRILL_BACK_WITHIN;
 use crate::{
@@ -29,7 +29,9 @@ impl Planning<'_> {
             self.new_open(Purpose::Drill, live.upload.clone(), idle, Strategy::AllAtOnce, Duration::ZERO);
         open.said = asked.said;
         self.because(Reason::Drills { number: open.upload.number, colour: idle });
+        let stands_by = can_carry(self.seen, idle);
         if let Some(previous) = &mut self.ledger.previous {
+            previous.comes_back = stands_by && !previous.overwritten;
             previous.overwritten = true;
         }
         self.ask_for(&open);
@@ -38,7 +40,7 @@ impl Planning<'_> {
     }
 
     /// What was seen of the live colour against a drill: as long as that is open, nothing of it is healed or taken back by itself.
-    fn is_unwell(&self, live: Colour) -> Option<String> {
+    pub(super) fn is_unwell(&self, live: Colour) -> Option<String> {
         let seen = (self.seen.health.of(live).known(), self.seen.alarms.of(live).known());
         let (Some(targets), Some(alarms)) = seen else {
             return Some(format!("the health and the alarms of {live} could not be read"));
@@ -71,7 +73,8 @@ impl Planning<'_> {
             | Phase::Baking(_)
             | Phase::Promoting(_)
             | Phase::Settling
-            | Phase::Drilling => self.drilling(open),
+            | Phase::Drilling
+            | Phase::Leaving(_) => self.drilling(open),
         }
     }
 
@@ -125,9 +128,8 @@ impl Planning<'_> {
         if let Some(detail) = &open.refused {
             return Some(ReturnCause::DrillFailed { detail: format!("its alarm cannot be set: {detail}") });
         }
-        let newer = self.ledger.next_upload(self.now).filter(|newer| open.yields_to(newer.number));
-        if let Some(newer) = newer {
-            return Some(ReturnCause::Superseded { by: newer.number });
+        if let Some(superseded) = self.superseded(open) {
+            return Some(superseded);
         }
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         if let Some(cause) =

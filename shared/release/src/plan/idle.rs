@@ -3,8 +3,8 @@
 use super::own_rule::Whose;
 use super::{Planning, rollback::can_carry, schedule::since};
 use crate::{
-    Action, Aside, Colour, Course, Gate, Open, Phase, Purpose, Reason, Rules, Smoke, Strategy, UnknownFields,
-    Upload, Verdict,
+    Action, Aside, Colour, Course, Gate, Live, Open, Phase, Purpose, Reason, Rules, Smoke, Strategy,
+    UnknownFields, Upload, Verdict,
 };
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Planning<'_> {
             return self.idle_with_nothing_live();
         };
         let is_seen = self.sees_traffic_on(&live);
-        if is_seen && self.opens() || self.ledger.open.is_some() {
+        if is_seen && self.opens(&live) || self.ledger.open.is_some() {
             return self.drill_is_not_held(drill.as_ref(), "something else came first");
         }
         if !is_seen {
@@ -36,7 +36,7 @@ impl Planning<'_> {
     }
 
     /// Opens what is due, in the order of its urgency. Whether something was opened or is waited for.
-    fn opens(&mut self) -> bool {
+    fn opens(&mut self, live: &Live) -> bool {
         if self.rolls_back() {
             return true;
         }
@@ -57,7 +57,7 @@ impl Planning<'_> {
         if settles {
             self.settle(None);
         }
-        settles
+        settles || self.reinstalls(live)
     }
 
     /// Whether an operator lets no release open now. A freeze that is over is forgotten.
@@ -171,7 +171,7 @@ impl Planning<'_> {
         self.because(Reason::Opens { number: open.upload.number, attempt: open.attempt });
         self.note_fix_forward(colour.other());
         if let Some(previous) = &mut self.ledger.previous {
-            previous.overwritten = true;
+            (previous.overwritten, previous.comes_back) = (true, false);
         }
         self.ledger.ailing = None;
         self.ask_for(&open);

@@ -2,8 +2,8 @@
 
 use super::{Planning, schedule::since};
 use crate::{
-    Action, Deployment, DeploymentStatus, InstanceId, Observation, Open, Phase, Policy, Promotion, Purpose,
-    Reading, Reason, Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
+    Action, Deployment, DeploymentStatus, InstanceId, Leaving, Observation, Open, Phase, Policy, Promotion,
+    Purpose, Reading, Reason, Request, ReturnCause, Shift, TargetHealth, TargetStatus, Trial,
 };
 
 impl Planning<'_> {
@@ -61,14 +61,13 @@ impl Planning<'_> {
                 open.targets = instances;
                 // They stand in `ValidateService` and ask: their silence counts from here.
                 self.ledger.looked_at = Some(self.now);
-                if open.purpose == Purpose::Drill {
-                    return self.enter(open, Phase::Drilling);
-                }
-                let next = match (&self.ledger.live, open.strategy.first()) {
+                let next = match (open.purpose, &self.ledger.live, open.strategy.first()) {
+                    (Purpose::Drill, ..) => Phase::Drilling,
+                    (Purpose::Reinstall, ..) => Phase::Leaving(Leaving::default()),
                     // Nothing is protected by a step when nothing carries traffic yet.
-                    (None, _) => Phase::Promoting(Promotion::default()),
-                    (Some(_), Some(_)) => Phase::Shifting(Shift::default()),
-                    (Some(_), None) => Phase::Baking(Trial::default()),
+                    (_, None, _) => Phase::Promoting(Promotion::default()),
+                    (_, Some(_), Some(_)) => Phase::Shifting(Shift::default()),
+                    (_, Some(_), None) => Phase::Baking(Trial::default()),
                 };
                 self.enter(open, next);
             }
@@ -83,9 +82,8 @@ impl Planning<'_> {
         if let Some(detail) = &open.refused {
             return Some(ReturnCause::Refused { detail: detail.clone() });
         }
-        let newer = self.ledger.next_upload(self.now).filter(|newer| open.yields_to(newer.number));
-        if let Some(newer) = newer {
-            return Some(ReturnCause::Superseded { by: newer.number });
+        if let Some(superseded) = self.superseded(open) {
+            return Some(superseded);
         }
         if let Some(waiting) = self.others(open) {
             // Not ours to end. It may take as long as one of its hooks may.
@@ -94,6 +92,13 @@ impl Planning<'_> {
         }
         (since(open.could_begin_at(), self.now) >= self.policy.install_deadline)
             .then(|| self.deadline_cause(open))
+    }
+
+    /// A bundle that takes its place.
+    pub(super) fn superseded(&self, open: &Open) -> Option<ReturnCause> {
+        let ledger = &self.ledger;
+        let newer = ledger.next_upload(self.now).filter(|newer| ledger.makes_room(open, newer.number))?;
+        Some(ReturnCause::Superseded { by: newer.number })
     }
 
     fn deadline_cause(&self, open: &Open) -> ReturnCause {

@@ -17,6 +17,7 @@ mod own_rule;
 mod preview;
 mod promoting;
 mod reads;
+mod reinstall;
 mod returning;
 pub(crate) mod rollback;
 mod scaling;
@@ -187,14 +188,15 @@ pub fn plan(ledger: Ledger, observation: &Observation, policy: &Policy, now: Tim
     match planning.ledger.open.take() {
         None => planning.idle(),
         Some(open) if open.purpose == Purpose::Drill => planning.drill(open),
+        Some(open) if open.purpose == Purpose::Reinstall => planning.reinstall(open),
         Some(open) => match open.phase {
             Phase::Installing => planning.installing(open),
             Phase::Shifting(_) | Phase::Baking(_) => planning.shifting(open),
             Phase::Promoting(_) => planning.promoting(open),
             Phase::Returning(_) => planning.returning(open),
             Phase::Settling => planning.settling(open),
-            // Of drills alone, which are none of these.
-            Phase::Drilling => planning.take_back(open, ReturnCause::Aborted),
+            // Of drills and reinstallations alone, which are none of these.
+            Phase::Drilling | Phase::Leaving(_) => planning.take_back(open, ReturnCause::Aborted),
         },
     }
     planning.clears_previews();

@@ -82,6 +82,8 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             (reads.rules, reads.rule_owner) = (true, open.rule.is_none());
             reads.alarms = true;
         }
+        // What it looks like after its hooks have ended.
+        Phase::Leaving(_) => *reads.health.of_mut(open.colour) = true,
         Phase::Settling => {
             reads.active = open.deployment.is_none();
             // The colour that it is installed on must not have got the traffic meanwhile.
@@ -104,15 +106,17 @@ fn idle_reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
     let may_roll_back = rollback::is_armed(ledger, policy, now);
     let compares = ledger.rollback || may_roll_back || ledger.drifted_at.is_some();
     let drills = ledger.drill.is_some();
+    let comes_back = ledger.previous.as_ref().is_some_and(|previous| previous.comes_back);
     let mut reads = Reads {
         rules: true,
         rule_owner: true,
-        alarms: may_roll_back || ledger.pending.is_some() || drills,
+        alarms: may_roll_back || ledger.pending.is_some() || drills || comes_back,
         suspended: scaling::is_looked_at(ledger, now),
         published: rollback::window(ledger, now).filter(|_| may_roll_back),
         ..Reads::default()
     };
-    *reads.health.of_mut(live.colour) = compares || drills || !policy.heal_after.is_zero();
-    *reads.health.of_mut(live.colour.other()) = compares;
+    *reads.health.of_mut(live.colour) = compares || drills || comes_back || !policy.heal_after.is_zero();
+    // Only what stands by before a drill is installed again after it.
+    *reads.health.of_mut(live.colour.other()) = compares || drills;
     reads
 }

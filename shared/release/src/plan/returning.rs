@@ -228,7 +228,7 @@ impl Planning<'_> {
         healthy.is_some_and(|healthy| healthy < enough) && waited < self.policy.install_deadline
     }
 
-    fn has_succeeded(&self) -> bool {
+    pub(super) fn has_succeeded(&self) -> bool {
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded)
     }
@@ -236,6 +236,9 @@ impl Planning<'_> {
     fn close_returned(&mut self, open: Open, back: &Returning, tries_again: bool) {
         if open.purpose == Purpose::Drill {
             return self.close_drill(&open, back);
+        }
+        if open.purpose == Purpose::Reinstall {
+            return self.close_reinstallation(&open, back);
         }
         self.because(Reason::Closed { cause: back.cause.clone() });
         self.ledger.unsettled |= self.has_succeeded() && self.ledger.live.is_some();

@@ -12,10 +12,11 @@ const GRACE: Duration = Duration::from_secs(60);
 /// For so long after a release it is looked at, so that a tick between releases stays cheap.
 const LOOKED_AT_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// Whether a release or a drill has ended just so long ago that CodeDeploy should have resumed everything.
+/// Whether a release, a drill or a reinstallation has ended just so long ago that CodeDeploy should have resumed everything.
 pub(crate) fn is_looked_at(ledger: &Ledger, now: Timestamp) -> bool {
     let drilled = ledger.drilled.as_ref().map(|drilled| drilled.closed_at);
-    let ended = ledger.releases.last().map(|past| past.closed_at).max(drilled);
+    let reinstalled = ledger.reinstalled.as_ref().map(|reinstalled| reinstalled.closed_at);
+    let ended = ledger.releases.last().map(|past| past.closed_at).max(drilled).max(reinstalled);
     let ended = ended.map(|ended| since(ended, now));
     ledger.open.is_none() && ended.is_some_and(|ago| (GRACE..LOOKED_AT_FOR).contains(&ago))
 }

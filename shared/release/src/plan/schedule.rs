@@ -46,9 +46,12 @@ pub(crate) fn latest_resume(open: &Open, now: Timestamp) -> Duration {
             None => (shift.step..).map_while(|step| open.strategy.step(step)).map(|step| step.hold).sum(),
         },
         Phase::Installing => open.strategy.total(),
-        Phase::Baking(_) | Phase::Promoting(_) | Phase::Returning(_) | Phase::Settling | Phase::Drilling => {
-            Duration::ZERO
-        }
+        Phase::Baking(_)
+        | Phase::Promoting(_)
+        | Phase::Returning(_)
+        | Phase::Settling
+        | Phase::Drilling
+        | Phase::Leaving(_) => Duration::ZERO,
     };
     let gate = open.gate.as_ref().map_or(Duration::ZERO, Gate::time_left);
     Policy::HOOK_TIMEOUT.saturating_sub(TICK + steps + open.bake + gate)

@@ -96,7 +96,9 @@ impl Planning<'_> {
         }
         let limit = match open.purpose {
             Purpose::Rollback => self.policy.unknown_limit,
-            Purpose::Release | Purpose::Settle | Purpose::Drill => self.policy.install_deadline,
+            Purpose::Release | Purpose::Settle | Purpose::Drill | Purpose::Reinstall => {
+                self.policy.install_deadline
+            }
         };
         if schedule::since(open.could_begin_at(), self.now) >= limit {
             let detail = self.why_no_rule(&open);
@@ -159,7 +161,8 @@ impl Planning<'_> {
             | Phase::Promoting(_)
             | Phase::Returning(_)
             | Phase::Settling
-            | Phase::Drilling => {
+            | Phase::Drilling
+            | Phase::Leaving(_) => {
                 return self.keep(open);
             }
         };

@@ -204,6 +204,21 @@ pub const REASONS: &[Explained] = &[
         "The drill is over. The sentence says how it went and how long the way back took.",
         "If it failed: what it says, then `drill` once more.",
     ),
+    word(
+        "reinstalls",
+        "After a drill: the previous version, which it has replaced, is installed again and left running.",
+        "Nothing; `abort` gives it up, and a rollback to it then takes an installation.",
+    ),
+    word(
+        "waits_to_reinstall",
+        "The drill is over, and the version that it has replaced is installed again when what `why` says is over.",
+        "What it says. A release or a `rollback` does not wait for it.",
+    ),
+    word(
+        "reinstall_ended",
+        "The previous version is installed again, or could not be. The sentence says whether it stands by.",
+        "If it does not stand by: nothing has to be done, but a rollback to it takes an installation.",
+    ),
     word("settled", "New instances boot with what carries the traffic.", NOTHING),
     word(
         "not_settled",
@@ -392,6 +407,12 @@ pub const CAUSES: &[Explained] = &[
         "drill_failed",
         "The alarm of a drill could not be set, or nobody saw it fire.",
         "The lifecycle function's log, and the alarm's history in CloudWatch; then `drill` once more.",
+    ),
+    word("stands_by", "The previous version is installed again after a drill, and runs.", NOTHING),
+    word(
+        "does_not_stand_by",
+        "The previous version was installed again after a drill, and was not seen to run on.",
+        "The stream `agent` of the instances' log. A rollback to it takes an installation.",
     ),
     word(
         "aborted",

@@ -158,7 +158,14 @@ impl Display for Reason {
             Self::AlarmSet { alarm, at } => {
                 write!(f, "the drill has set alarm {alarm} at {at}: waiting for it to be obeyed")
             }
-            Self::DrillEnded { says } => f.write_str(says),
+            Self::DrillEnded { says } | Self::ReinstallEnded { says } => f.write_str(says),
+            Self::Reinstalls { number, colour } => write!(
+                f,
+                "release {number}, which the drill has replaced, is installed again on {colour}, without traffic"
+            ),
+            Self::WaitsToReinstall { why } => {
+                write!(f, "what the drill has replaced is not installed again yet: {why}")
+            }
             Self::Settles => f.write_str(
                 "the live release is installed on the idle colour as well, so that new instances boot with it",
             ),

@@ -4,8 +4,8 @@ use super::story::{Story, upload};
 use greenlight::failure::Class;
 use release::phases::{COMMANDS, PHASES};
 use release::{
-    Colour, Command, CommandAnswer, DeploymentStatus, Ledger, Offer, Phase, Purpose, ReleaseNumber, Trial,
-    accept_command,
+    Colour, Command, CommandAnswer, DeploymentStatus, Leaving, Ledger, Offer, Phase, Purpose, ReleaseNumber,
+    Trial, accept_command,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -125,7 +125,11 @@ fn every_command_has_an_answer_in_every_phase() {
     }
     let before = ledgers.iter().find(|(name, _)| name == "idle-with-a-previous-release");
     drills.previous = before.unwrap().1.previous.clone();
-    ledgers.push(("drilling".to_owned(), drills));
+    let mut leaves = drills.clone();
+    if let Some(open) = &mut leaves.open {
+        (open.purpose, open.phase) = (Purpose::Reinstall, Phase::Leaving(Leaving::default()));
+    }
+    ledgers.extend([("drilling".to_owned(), drills), ("leaving".to_owned(), leaves)]);
     for (name, ledger) in ledgers {
         writeln!(table, "{name}").unwrap();
         for command in COMMANDS {

@@ -333,7 +333,7 @@ async fn no_colour_is_taken_down_to_settle_while_the_base_rule_may_be_on_it() {
     story.base_rule_moves(on(Colour::Green));
     story.refuses(&["stop_deployment"], Class::Transient);
     story.tick().await;
-    let Answer::Failed { reason } = asks() else { panic!("green has the traffic") };
+    let Answer::Failed { reason, .. } = asks() else { panic!("green has the traffic") };
     assert!(reason.contains("perhaps on green"), "{reason}");
     story.base_rule_moves(on(Colour::Blue));
     story.tick().await;

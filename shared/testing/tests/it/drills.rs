@@ -1,5 +1,6 @@
 //! A drill: the way back, played without users.
 
+use super::reinstalls::comes_back;
 use super::story::{Story, says, upload};
 use greenlight::failure::Class;
 use release::evidence::{Watched, Week, minute_of};
@@ -10,10 +11,10 @@ use release::{
 use std::time::Duration;
 use testing::{At, FaultAt, Kind};
 
-const ALARM: &str = "backend-green-errors";
+pub(crate) const ALARM: &str = "backend-green-errors";
 
 /// What an operator hears who asks for a drill, and says why.
-async fn asks(story: &Story) -> CommandAnswer {
+pub(crate) async fn asks(story: &Story) -> CommandAnswer {
     let said = Statement::new("first Monday", Some("anna"));
     let (policy, now) = (story.policy, story.now());
     let change = |ledger| accept_drill(&ledger, &policy, said.as_ref(), now);
@@ -23,7 +24,7 @@ async fn asks(story: &Story) -> CommandAnswer {
 }
 
 /// A service on which release 3 is live on blue, and release 2 on green, some time after its rollback window.
-async fn at_rest() -> Story {
+pub(crate) async fn at_rest() -> Story {
     let mut story = Story::with_live("AllAtOnce").await;
     story.policy.rollback_window = Duration::from_secs(1800);
     story.release(2).await;
@@ -35,7 +36,7 @@ async fn at_rest() -> Story {
 }
 
 /// The same with a drill whose alarm is set.
-async fn drilling() -> Story {
+pub(crate) async fn drilling() -> Story {
     let story = at_rest().await;
     assert!(asks(&story).await.changed);
     story.install().await;
@@ -44,11 +45,16 @@ async fn drilling() -> Story {
     story
 }
 
-/// The hooks of the drill hear that it is over, and CodeDeploy says so.
+/// The hooks of the drill hear that it is over and take green down, CodeDeploy says so, and what the drill has replaced is
+/// installed again.
 async fn stops(story: &Story) {
-    story.world.end_newest(DeploymentStatus::Stopped);
+    let newest = story.world.newest().and_then(|(description, _)| description).unwrap();
+    if newest.purpose == Purpose::Drill {
+        story.world.end_newest(DeploymentStatus::Stopped);
+    }
     story.world.set_health(Colour::Green, TargetHealth::Unhealthy);
     story.after(5).await;
+    comes_back(story).await;
 }
 
 fn last(story: &Story) -> Drilled {
@@ -75,7 +81,7 @@ async fn a_drill_says_beforehand_what_it_replaces_and_how_long_the_way_back_took
     let answer = asks(&story).await;
     assert_eq!(
         answer.says,
-        "a drill: release 3 is installed once more, on green, without traffic; release 2 there is replaced and taken down, so that a rollback to it takes an installation from now on; then an alarm of green is set, and the way back has to be taken within 60 s"
+        "a drill: release 3 is installed once more, on green, without traffic; release 2 there is replaced, and installed again after the drill, so that until then a rollback to it takes an installation; then an alarm of green is set, and the way back has to be taken within 60 s"
     );
     assert_eq!((story.phase(), story.share(Colour::Green)), ("installing", 0));
     let again = asks(&story).await;
@@ -85,7 +91,8 @@ async fn a_drill_says_beforehand_what_it_replaces_and_how_long_the_way_back_took
     story.after(5).await;
     assert_eq!((story.phase(), story.share(Colour::Green)), ("drilling", 0));
     story.after(2).await;
-    assert_eq!((story.phase(), story.world.rules().release), ("idle", None), "obeyed at weight 0");
+    let after = story.ledger().open.unwrap();
+    assert_eq!((after.purpose, after.upload), (Purpose::Reinstall, upload(2)), "obeyed at weight 0");
     story.world.set_alarm(Colour::Green, ALARM, AlarmState::Ok);
     stops(&story).await;
     let drilled = last(&story);
@@ -97,7 +104,8 @@ async fn a_drill_says_beforehand_what_it_replaces_and_how_long_the_way_back_took
     nobody_noticed(&story, before);
     assert_eq!(story.world.told(&upload(3).revision), told);
     assert_eq!(story.world.world.receipts().len(), receipts);
-    // The next release has a number and attempts of its own, and a rollback installs what was replaced.
+    assert!(!story.ledger().previous.unwrap().overwritten);
+    // The next release has a number and attempts of its own.
     assert_eq!(story.push(4).await, Offer::Opens);
     assert_eq!(story.ledger().open.unwrap().attempt, 1);
 }
@@ -108,7 +116,7 @@ async fn an_alarm_that_is_over_when_somebody_looks_was_heard_all_the_same() {
     story.pass(Duration::from_secs(1));
     story.world.set_alarm(Colour::Green, ALARM, AlarmState::Ok);
     story.after(3).await;
-    assert_eq!((story.phase(), last(&story).end), ("idle", DrillEnd::Passed));
+    assert_eq!(last(&story).end, DrillEnd::Passed);
 }
 
 #[tokio::test]
@@ -215,7 +223,7 @@ async fn a_call_that_sets_the_alarm_and_is_lost_is_made_again() {
     story.after(5).await;
     story.after(11).await;
     story.after(5).await;
-    assert_eq!((story.phase(), last(&story).end), ("idle", DrillEnd::Passed));
+    assert_eq!(last(&story).end, DrillEnd::Passed);
 }
 
 #[tokio::test]
@@ -233,6 +241,7 @@ async fn a_drill_whose_alarm_nobody_sees_fire_fails_after_a_minute() {
     story.world.expect_faults(&[]);
     story.world.set_alarm(Colour::Green, ALARM, AlarmState::Ok);
     story.after(60).await;
+    comes_back(&story).await;
     story.is_at_rest();
 }
 

@@ -42,6 +42,7 @@ fn askers() -> Vec<(&'static str, Asker)> {
         ("one that is live", Asker::Past(Verdict::Live)),
         ("a rejected one", Asker::Past(Verdict::Rejected { reason: "it failed".to_owned() })),
         ("a superseded one", Asker::Past(Verdict::Superseded { by: ReleaseNumber(9) })),
+        ("a reinstallation that has ended well", Asker::Left(ReleaseNumber(2))),
         ("the service", Asker::Service),
         ("a stranger on green, 0 %", stranger(Some(Colour::Green), Some(0))),
         ("a stranger on blue, 7 %", stranger(Some(Colour::Blue), Some(7))),
@@ -57,7 +58,9 @@ fn told(answer: &Answer) -> String {
             format!("waits ({phase}, {weight} %){reason}")
         }
         Answer::Succeeded => "succeeded".to_owned(),
-        Answer::Failed { reason } => format!("failed: {reason}"),
+        Answer::Failed { reason, leave_running } => {
+            format!("failed{}: {reason}", if *leave_running { ", leaves it running" } else { "" })
+        }
         Answer::Install { colour, port, release } => format!("installs {release} on {colour} ({port})"),
         Answer::Migrate { migrate } => {
             if *migrate { "migrates" } else { "has nothing to migrate" }.to_owned()

@@ -32,6 +32,7 @@ mod previews;
 mod questions;
 mod random;
 mod receipts;
+mod reinstalls;
 mod smoke;
 mod stage;
 mod statements;

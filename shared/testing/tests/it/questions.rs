@@ -50,7 +50,7 @@ fn waits(heard: &Answer) -> (u8, String) {
 #[track_caller]
 fn fails(heard: &Answer) -> String {
     match heard {
-        Answer::Failed { reason } => reason.clone(),
+        Answer::Failed { reason, leave_running: false } => reason.clone(),
         other => panic!("{other:?}"),
     }
 }
