@@ -53,7 +53,10 @@ if (exec 3<>"/dev/tcp/$app_address/$port") 2>/dev/null; then
   give_up "port $port on $app_address is taken by something that the kit has not started"
 fi
 reason=$("${runtime}_start" "$colour" 9>&-) || give_up "release $release could not be started on $colour: $reason"
-reason=$(serve_colours) || give_up "$reason"
+# What only stands by is served by the nginx of the live version, whose kit may be a newer one.
+if [[ $stands_by != true ]] || ! nginx_running; then
+  reason=$(serve_colours) || give_up "$reason"
+fi
 if [[ -f $here/$colour/migrate ]]; then
   reason=$(migrate 9>&-) || give_up "$reason"
   [[ -z $reason ]] || say "$reason"

@@ -60,7 +60,7 @@ while (($(seconds_left $deadline) > 0)); do
       release=$(answered release)
       [[ $port == "$(nginx_port "$colour")" ]] ||
         fail "Greenlight expects $colour on port $port, the kit serves it on $(nginx_port "$colour")"
-      write_note "$colour" "$port" "$release"
+      write_note "$colour" "$port" "$release" "$(answered standsBy)"
       note_alias || say "$lifecycle is asked by another name than the settings have, which cannot be changed"
       say "release $release goes to $colour, port $port"
       exit 0

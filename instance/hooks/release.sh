@@ -85,7 +85,7 @@ fi
 
 write_note() {
   mkdir -p "$home/deployments"
-  printf 'colour=%s\nport=%s\nrelease=%s\n' "$1" "$2" "$3" >"$note.new"
+  printf 'colour=%s\nport=%s\nrelease=%s\nstands_by=%s\n' "$1" "$2" "$3" "$4" >"$note.new"
   mv "$note.new" "$note"
 }
 
@@ -93,6 +93,8 @@ read_note() {
   [[ -r $note ]] || fail "$note is missing: BeforeInstall of $DEPLOYMENT_ID has not run on this instance"
   colour=$(sed -n 's/^colour=//p' "$note")
   release=$(sed -n 's/^release=//p' "$note")
+  # shellcheck disable=SC2034 # ApplicationStart uses it
+  stands_by=$(sed -n 's/^stands_by=//p' "$note")
   [[ $colour == blue || $colour == green ]] || fail "$note names no colour"
 }
 

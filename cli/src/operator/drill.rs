@@ -5,7 +5,7 @@ use crate::aws::functions::Functions;
 use crate::say;
 use anyhow::bail;
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use release::{Command, DrillEnd, Drilled, Ledger, Purpose, Reinstalled};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -86,7 +86,10 @@ impl Arguments {
             match ledger {
                 Ok(ledger) => {
                     failures = 0;
-                    if let Some(ended) = ended(&ledger, since) {
+                    if let Some(ended) = ended(&ledger, since, Timestamp::now()) {
+                        if is_due(&ledger) {
+                            say::beside("what it has replaced is not installed again yet: `status` says why");
+                        }
                         return Ok(ended);
                     }
                     if ledger.phase() != phase {
@@ -117,11 +120,18 @@ fn begins(ledger: &Ledger) -> Option<Timestamp> {
     }
 }
 
+/// For how long it is followed while what it has replaced waits: until the live colour is well, which may take any time.
+const WAITS: SignedDuration = SignedDuration::from_mins(3);
+
+fn is_due(ledger: &Ledger) -> bool {
+    ledger.previous.as_ref().is_some_and(|previous| previous.comes_back)
+}
+
 /// How the drill that began then has ended, and the reinstallation after it, if there was one.
-fn ended(ledger: &Ledger, since: Timestamp) -> Option<(Drilled, Option<Reinstalled>)> {
+fn ended(ledger: &Ledger, since: Timestamp, now: Timestamp) -> Option<(Drilled, Option<Reinstalled>)> {
     let drilled = ledger.drilled.as_ref().filter(|last| last.opened_at >= since)?;
-    let is_due = ledger.previous.as_ref().is_some_and(|previous| previous.comes_back);
-    if is_due || ledger.open.as_ref().is_some_and(|open| open.purpose == Purpose::Reinstall) {
+    let waits = is_due(ledger) && now.duration_since(drilled.closed_at) < WAITS;
+    if waits || ledger.open.as_ref().is_some_and(|open| open.purpose == Purpose::Reinstall) {
         return None;
     }
     let reinstalled = ledger.reinstalled.as_ref().filter(|last| last.opened_at >= drilled.closed_at);

@@ -20,6 +20,7 @@ pub fn tone(reason: &Reason) -> Tone {
         | Reason::NotCounted { .. }
         | Reason::DeletesReleaseRule
         | Reason::DeletesPreview { .. }
+        | Reason::Returns { cause: ReturnCause::StandsBy }
         | Reason::Closed { .. } => Tone::Plain,
         Reason::NothingToDo
         | Reason::NotReplaced { .. }
@@ -274,6 +275,9 @@ impl About<'_> {
     }
 
     fn returns(&self, cause: &ReturnCause) -> String {
+        if *cause == ReturnCause::StandsBy {
+            return format!("{} is left running: {}", self.found(), because(cause));
+        }
         let carries = self.0.found.is_some_and(|open| self.0.has_traffic(open.colour));
         let cause = because(cause);
         if carries {

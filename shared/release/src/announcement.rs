@@ -87,9 +87,15 @@ impl Ledger {
             let is_returning = matches!(open.phase, Phase::Returning(_));
             open.purpose.never_has_weight() && is_returning && since(open.since, now) >= LASTS
         });
-        if stuck.is_some() {
-            let says = "the drill is taken back for more than five minutes; users see nothing of it, and no release opens".to_owned();
-            return Some(self.need("drill", "a drill does not end", says, now));
+        if let Some(open) = stuck {
+            let (what, whose) = match open.purpose {
+                Purpose::Reinstall => ("what follows a drill does not end", "the reinstallation"),
+                _ => ("a drill does not end", "the drill"),
+            };
+            let says = format!(
+                "{whose} is taken back for more than five minutes; users see nothing of it, and no release opens"
+            );
+            return Some(self.need("drill", what, says, now));
         }
         let drilled = self.drilled.as_ref()?;
         let why = drilled.failure()?;

@@ -254,10 +254,16 @@ fn rollback(next: &mut Ledger, said: Option<&Statement>) -> Taken {
     }
     let (number, colour) = (previous.upload.number, previous.colour);
     let says = match &mut next.open {
-        Some(open) if open.purpose == Purpose::Reinstall => format!(
-            "release {number} takes all traffic when {} has ended: at once if it stands by on {colour} by then, else when it is installed there; abort ends that sooner",
-            named(open)
-        ),
+        Some(open) if open.purpose == Purpose::Reinstall => {
+            let abort = match open.phase {
+                Phase::Installing => "abort ends that sooner",
+                _ => "abort would cost an installation",
+            };
+            let name = named(open);
+            format!(
+                "release {number} takes all traffic when {name} has ended: at once if it stands by on {colour} by then, else when it is installed there; {abort}"
+            )
+        }
         Some(drill) => {
             if !matches!(drill.phase, Phase::Returning(_)) {
                 drill.request = Some(Request::Abort);

@@ -242,7 +242,7 @@ pub(crate) fn beforehand(live: &Live, previous: Option<&Previous>) -> String {
     let (number, idle) = (live.upload.number, live.colour.other());
     let replaced = match previous.filter(|previous| !previous.overwritten) {
         Some(previous) => format!(
-            "release {} there is replaced, and installed again after the drill, so that until then a rollback to it takes an installation",
+            "release {} there is replaced, and installed again after the drill if it can take the traffic now; until then a rollback to it takes an installation",
             previous.upload.number
         ),
         None => "what is there is replaced and taken down".to_owned(),

@@ -119,6 +119,9 @@ pub enum Answer {
         port: u16,
         /// The release's number; 0 when no release of ours is behind the deployment.
         release: u64,
+        /// Whether it is installed to stand by and for nothing else: what the live version runs with stays as it is.
+        #[serde(rename = "standsBy", skip_serializing_if = "std::ops::Not::not")]
+        stands_by: bool,
     },
     /// Whether to run the bundle's `migrate`.
     #[serde(untagged)]
@@ -307,6 +310,12 @@ pub fn answer(
                     open.colour
                 ))
             }
+            Phase::Installing if open.purpose == Purpose::Reinstall => Answer::Install {
+                colour: open.colour,
+                port: open.colour.port(),
+                release: open.upload.number.0,
+                stands_by: true,
+            },
             Phase::Installing | Phase::Settling => install(open.colour, open.upload.number.0),
             Phase::Drilling | Phase::Leaving(_) => {
                 failed(format!("{} is {} already", crate::command::named(open), open.phase.word()))
@@ -353,7 +362,7 @@ fn leave(number: ReleaseNumber) -> Answer {
 }
 
 fn install(colour: Colour, release: u64) -> Answer {
-    Answer::Install { colour, port: colour.port(), release }
+    Answer::Install { colour, port: colour.port(), release, stands_by: false }
 }
 
 fn wait(policy: &Policy, phase: &'static str, weight: u8) -> Answer {

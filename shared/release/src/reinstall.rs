@@ -62,7 +62,10 @@ impl fmt::Display for Reinstalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.number;
         match &self.why_not {
-            None => write!(f, "release {number} stands by again: a rollback to it takes seconds"),
+            None => write!(
+                f,
+                "release {number} stands by again: a rollback to it takes seconds, while it has as many healthy instances as the live one"
+            ),
             Some(why) => write!(
                 f,
                 "release {number} does not stand by, and a rollback to it takes an installation: {why}"

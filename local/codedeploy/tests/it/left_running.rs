@@ -45,6 +45,27 @@ async fn what_is_to_be_left_running_runs_on_though_its_deployment_fails() {
     }
 }
 
+/// The live version goes on with the nginx that its own kit has set up: an older kit may set up less.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_stands_by_leaves_nginx_as_the_live_version_has_it() {
+    let test = "left_running::what_only_stands_by_leaves_nginx_as_the_live_version_has_it";
+    let Some(kit) = Kit::new(test, Runtime::Process, 215) else { return };
+    kit.live("two", "green", 2).await;
+    let path = "opt/greenlight/nginx/nginx.conf";
+    let of_live = format!("{}# of a newer kit\n", kit.scene.read(1, path).unwrap());
+    std::fs::write(kit.scene.root(1).join(path), &of_live).unwrap();
+    for (stands_by, stays) in [(r#","standsBy":true"#, true), ("", false)] {
+        kit.to_colour("blue", 1);
+        kit.answer("BeforeInstall", &format!(r#"{{"colour":"blue","port":8080,"release":1{stands_by}}}"#));
+        let again = kit.release("one").await;
+        kit.validating(&again).await;
+        assert_eq!(kit.scene.read(1, path).as_ref() == Some(&of_live), stays, "{stands_by}");
+        assert!(kit.serves(8080, "one on blue") && kit.serves(8081, "two on green"));
+        kit.answer("ValidateService", LEFT);
+        assert_eq!(kit.scene.finished(&again).await, "Failed");
+    }
+}
+
 /// A deployment that is stopped before its hooks have heard goes down like any other without traffic.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_up_before_its_hooks_have_heard_goes_down() {

@@ -55,6 +55,7 @@ pub fn reads(ledger: &Ledger, policy: &Policy, now: Timestamp) -> Reads {
             // Somebody else's keeps ours from being created.
             reads.active = open.deployment.is_none();
             *reads.health.of_mut(open.colour) = open.deployment.is_some();
+            *reads.health.of_mut(open.colour.other()) = open.purpose == Purpose::Reinstall;
             // Behind its rule, which must stand when the deployment is asked for, it is installed.
             reads.rules = ledger.live.is_some() && (open.rule.is_none() || open.deployment.is_none());
             reads.rule_owner = reads.rules;

@@ -5,7 +5,7 @@
 
 use super::{Planning, schedule::since};
 use crate::{
-    DeploymentStatus, Leaving, Live, Open, Phase, Purpose, Reason, Reinstalled, Request, ReturnCause,
+    Colour, DeploymentStatus, Leaving, Live, Open, Phase, Purpose, Reason, Reinstalled, Request, ReturnCause,
     Returning, Strategy, TargetHealth,
 };
 use std::time::Duration;
@@ -32,6 +32,8 @@ impl Planning<'_> {
         let open =
             self.new_open(Purpose::Reinstall, previous.upload, idle, Strategy::AllAtOnce, Duration::ZERO);
         self.because(Reason::Reinstalls { number, colour: idle });
+        // Nobody keeps that up to date while it is open.
+        self.ledger.ailing = None;
         // One attempt: what fails twice would keep the colour from whatever comes next.
         if let Some(previous) = &mut self.ledger.previous {
             previous.comes_back = false;
@@ -44,7 +46,10 @@ impl Planning<'_> {
     /// An open reinstallation. Whatever is stored of it, it goes on to its end without weight.
     pub(super) fn reinstall(&mut self, open: Open) {
         match open.phase.clone() {
-            Phase::Installing => self.installing(open),
+            Phase::Installing => match self.falls_ill(open.colour.other()) {
+                Some(why) => self.take_back(open, ReturnCause::DoesNotStandBy { why }),
+                None => self.installing(open),
+            },
             Phase::Leaving(leaving) => self.leaving(open, leaving),
             Phase::Returning(_) => self.returning(open),
             Phase::Shifting(_)
@@ -53,6 +58,18 @@ impl Planning<'_> {
             | Phase::Settling
             | Phase::Drilling => self.take_back(open, ReturnCause::Aborted),
         }
+    }
+
+    /// Nothing is healed while it is open, and live is worth more than what stands by.
+    fn falls_ill(&self, live: Colour) -> Option<String> {
+        let targets = self.seen.health.of(live).known()?;
+        let ill = targets.iter().find(|(_, health)| **health == TargetHealth::Unhealthy);
+        ill.map(|(instance, _)| {
+            format!(
+                "{} of {live} has become unhealthy, which has the traffic and is healed first",
+                instance.0
+            )
+        })
     }
 
     /// It is installed, and the hooks end by what they hear. It is not stopped: a hook that the agent ends takes its colour

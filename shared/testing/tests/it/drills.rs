@@ -81,7 +81,7 @@ async fn a_drill_says_beforehand_what_it_replaces_and_how_long_the_way_back_took
     let answer = asks(&story).await;
     assert_eq!(
         answer.says,
-        "a drill: release 3 is installed once more, on green, without traffic; release 2 there is replaced, and installed again after the drill, so that until then a rollback to it takes an installation; then an alarm of green is set, and the way back has to be taken within 60 s"
+        "a drill: release 3 is installed once more, on green, without traffic; release 2 there is replaced, and installed again after the drill if it can take the traffic now; until then a rollback to it takes an installation; then an alarm of green is set, and the way back has to be taken within 60 s"
     );
     assert_eq!((story.phase(), story.share(Colour::Green)), ("installing", 0));
     let again = asks(&story).await;

@@ -61,7 +61,12 @@ fn told(answer: &Answer) -> String {
         Answer::Failed { reason, leave_running } => {
             format!("failed{}: {reason}", if *leave_running { ", leaves it running" } else { "" })
         }
-        Answer::Install { colour, port, release } => format!("installs {release} on {colour} ({port})"),
+        Answer::Install { colour, port, release, stands_by } => {
+            format!(
+                "installs {release} on {colour} ({port}){}",
+                if *stands_by { ", to stand by" } else { "" }
+            )
+        }
         Answer::Migrate { migrate } => {
             if *migrate { "migrates" } else { "has nothing to migrate" }.to_owned()
         }

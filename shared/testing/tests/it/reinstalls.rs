@@ -95,7 +95,7 @@ async fn after_a_drill_a_rollback_takes_seconds_as_before_it() {
     assert!(!is_overwritten(&story));
     assert_eq!(
         last(&story).to_string(),
-        "release 2 stands by again: a rollback to it takes seconds",
+        "release 2 stands by again: a rollback to it takes seconds, while it has as many healthy instances as the live one",
         "what new instances boot is the live release all the same"
     );
     assert_eq!(story.world.world.weight_changes(&story.world.service).len(), before, "no traffic moved");
@@ -302,6 +302,38 @@ async fn it_waits_for_a_live_colour_that_is_well_and_no_release_waits_for_it() {
 }
 
 /// New instances would boot it: that is set right like any other.
+/// Nothing is healed while it is open, and what it is for can wait.
+#[tokio::test]
+async fn a_live_colour_that_falls_ill_while_it_is_installed_ends_it() {
+    for (health, phase) in [(TargetHealth::Unhealthy, "returning"), (TargetHealth::Unproven, "installing")] {
+        let story = drilled().await;
+        story.world.set_target_health("i-backend-1", Colour::Blue, health);
+        story.after(5).await;
+        assert_eq!(story.phase(), phase, "{health:?}");
+        if phase == "returning" {
+            story.world.end_newest(DeploymentStatus::Stopped);
+            story.after(61).await;
+            let says = "i-backend-1 of blue has become unhealthy, which has the traffic and is healed first";
+            assert_eq!(why_not(&story), says);
+        }
+    }
+}
+
+#[tokio::test]
+async fn how_long_an_instance_was_ill_before_it_counts_for_nothing_after_it() {
+    let story = drilling().await;
+    story.world.set_target_health("i-backend-1", Colour::Blue, TargetHealth::Unhealthy);
+    story.after(2).await;
+    let mut ledger = story.ledger();
+    let ailing = serde_json::json!({ "instance": "i-backend-1", "since": story.now() });
+    ledger.ailing = Some(serde_json::from_value(ailing).unwrap());
+    story.world.world.put_ledger(&ledger);
+    story.world.set_target_health("i-backend-1", Colour::Blue, TargetHealth::Healthy);
+    story.tick().await;
+    let ledger = story.ledger();
+    assert_eq!((ledger.open.map(|open| open.purpose), ledger.ailing), (Some(Purpose::Reinstall), None));
+}
+
 #[tokio::test]
 async fn one_that_succeeds_all_the_same_is_settled() {
     let story = leaving().await;
