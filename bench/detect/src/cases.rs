@@ -117,7 +117,7 @@ const USERS: Case = Case { policy: Policy::HalfAnHour, comes: Comes::Steadily(60
 
 /// Those of a policy are played one after another, in turn on each service, the quiet ones first: how many came before decides
 /// what is at stake.
-pub(crate) const CASES: [Case; 10] = [
+pub(crate) static CASES: [Case; 10] = [
     SILENCE,
     Case {
         name: "/checkout",
@@ -273,12 +273,11 @@ impl Must {
 /// # Errors
 /// When there is none with such a name; it lists all.
 pub(crate) fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Case>> {
-    let known = CASES.map(|case| case.name);
+    let known: Vec<&str> = CASES.iter().map(|case| case.name).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no case {unknown:?}; there are: {}", known.join("; "));
     }
-    static ALL: [Case; 10] = CASES;
-    Ok(ALL.iter().filter(|case| names.is_empty() || names.iter().any(|name| name == case.name)).collect())
+    Ok(CASES.iter().filter(|case| names.is_empty() || names.iter().any(|name| name == case.name)).collect())
 }
 
 #[cfg(test)]
