@@ -1,6 +1,6 @@
 # Runs on GNU make. Every target prepares what it needs; a second run does not do it again.
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-nginx bench-waf bench-offenders bench-evidence bench-detect chaos prove
+.PHONY: help prepare demo test lint build bench bench-bundle bench-start bench-counts bench-nginx bench-waf bench-offenders bench-evidence bench-detect bench-cases chaos prove
 
 FUNCTIONS := upload lifecycle alarm waf-logs listener-rule
 # What the local cloud runs: the functions, the program that is released, and itself.
@@ -98,6 +98,11 @@ bench-detect: ## Release versions that fail every request at 3, 60 and 3,000 req
 	@local/prepare demo
 	$(QUICK) -p bench-detect
 	target/debug/bench-detect
+
+bench-cases: ## Release versions that are hard to judge: they hang, in an outage, among scanners, in silence. It takes an hour.
+	@local/prepare demo
+	$(QUICK) -p bench-detect
+	target/debug/bench-detect cases
 
 chaos: ## Break everything that AWS lets break, under load, and see that it comes to rest.
 	@local/prepare demo

@@ -28,13 +28,13 @@ pub(crate) const PARAMETERS: [(&str, &str); 5] = [
 ];
 
 /// How long visitors come before the first bad version, so that CloudWatch knows how many: it asks for whole minutes.
-const BEFORE: Duration = Duration::from_secs(150);
+pub(crate) const BEFORE: Duration = Duration::from_secs(150);
 
 /// Longer than a release that goes back takes: its step has 30 minutes at most.
 const LIMIT: Duration = Duration::from_secs(35 * 60);
 
 /// How many connections the visitors share, each a client of its own: of every client the first requests count.
-const CONNECTIONS: usize = 200;
+pub(crate) const CONNECTIONS: usize = 200;
 
 /// Plays every rate on a cloud of its own, and writes what was measured after each version. True when nine in ten versions
 /// met what is asked at every rate.
@@ -193,7 +193,7 @@ impl Bench<'_> {
 }
 
 /// Lets requests come, so many a minute on average.
-async fn come(visitors: &Visitors, per_minute: u32, seed: u64) -> Infallible {
+pub(crate) async fn come(visitors: &Visitors, per_minute: u32, seed: u64) -> Infallible {
     let mut random = Random::new(seed);
     let mut at = Instant::now();
     let mut number = seed << 32;

@@ -290,6 +290,7 @@ fn upload(number: u64) -> Upload {
             etag: "e".to_owned(),
             unknown_fields: UnknownFields::default(),
         },
+        tells_smoke: false,
         unknown_fields: UnknownFields::default(),
     }
 }

@@ -231,7 +231,8 @@ async fn judge<P: Ports, B: Bundles, C: Clock>(
         return reject(with, uploaded, &revision, &Rejection::Bundle(errors)).await;
     }
     let BundleKey { service, number, commit } = key;
-    let upload = Upload { number, commit, revision, unknown_fields: UnknownFields::default() };
+    let tells_smoke = inspection.tells_smoke;
+    let upload = Upload { number, commit, revision, tells_smoke, unknown_fields: UnknownFields::default() };
     let verdict = offer(with, uploaded, &service, upload).await?;
     Ok(Judged::Offered(service, verdict))
 }

@@ -8,6 +8,7 @@ mod containers;
 pub mod demo;
 mod display;
 pub mod examples;
+mod misbehaviour;
 mod product;
 mod releases;
 mod start;
@@ -16,6 +17,7 @@ mod timeline;
 pub mod up;
 
 pub use display::{Display, Line, Tone};
+pub use misbehaviour::misbehave;
 pub use product::Product;
 pub use releases::{Releases, ToldVerdict, Upload};
 pub use start::Start;

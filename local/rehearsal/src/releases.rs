@@ -72,6 +72,16 @@ impl Releases {
     /// # Errors
     /// When the script fails or the sample application is not built.
     pub async fn bundle(&self, service: &str, number: u32, behaviour: &Value) -> Result<PathBuf> {
+        self.bundle_with(service, number, behaviour, None).await
+    }
+
+    async fn bundle_with(
+        &self,
+        service: &str,
+        number: u32,
+        behaviour: &Value,
+        smoke: Option<&str>,
+    ) -> Result<PathBuf> {
         let folder = self.places.state.join("bundles").join(format!("{service}-{number}"));
         fs::create_dir_all(&folder)?;
         let binary = self.places.binary("sample-app");
@@ -79,6 +89,9 @@ impl Releases {
             .with_context(|| format!("{} is missing; run make demo", binary.display()))?;
         fs::write(folder.join("release"), format!("{number}\n"))?;
         fs::write(folder.join("behaviour.json"), behaviour.to_string())?;
+        if let Some(smoke) = smoke {
+            fs::write(folder.join("smoke.txt"), smoke)?;
+        }
         let bundle = folder.with_extension("zip");
         let script = self.places.kit().join("bundle");
         let output = Command::new(&script).arg(&folder).arg(&bundle).kill_on_drop(true).output().await;
@@ -94,7 +107,21 @@ impl Releases {
     /// # Errors
     /// When the bundle cannot be made or uploaded.
     pub async fn upload(&self, service: &str, number: u32, behaviour: &Value) -> Result<Upload> {
-        let bundle = self.bundle(service, number, behaviour).await?;
+        self.upload_with(service, number, behaviour, None).await
+    }
+
+    /// Makes and uploads a release whose bundle has this `smoke.txt`, if any.
+    ///
+    /// # Errors
+    /// As [`Releases::upload`].
+    pub async fn upload_with(
+        &self,
+        service: &str,
+        number: u32,
+        behaviour: &Value,
+        smoke: Option<&str>,
+    ) -> Result<Upload> {
+        let bundle = self.bundle_with(service, number, behaviour, smoke).await?;
         let key = format!(
             "releases/{service}/{number}-{:07x}.zip",
             0x00c0_ffee_u32.wrapping_mul(number) & 0x0fff_ffff
@@ -173,6 +200,29 @@ impl Releases {
         };
         let waited = tokio::time::timeout(limit, shifting).await;
         waited.unwrap_or_else(|_| bail!("no release of {service} has traffic after {limit:?}"))
+    }
+
+    /// What a release has left. It is written by a tick, after the verdict.
+    ///
+    /// # Errors
+    /// When there is none within `limit`.
+    pub async fn receipt(&self, upload: &Upload, limit: Duration) -> Result<Value> {
+        let Upload { service, number, .. } = upload;
+        let prefix = format!("receipts/{service}/{number:010}-");
+        let written = async {
+            loop {
+                let listed = self.s3.list_objects_v2().bucket(&self.product.state).prefix(&prefix);
+                let listed = listed.send().await.with_context(|| format!("cannot list {prefix}"))?;
+                if let Some(key) = listed.contents().iter().filter_map(|object| object.key()).next_back() {
+                    let object = self.s3.get_object().bucket(&self.product.state).key(key).send().await;
+                    let object = object.with_context(|| format!("cannot read {key}"))?;
+                    return Ok(serde_json::from_slice(&object.body.collect().await?.into_bytes())?);
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let waited = tokio::time::timeout(limit, written).await;
+        waited.unwrap_or_else(|_| bail!("release {number} of {service} has left no receipt after {limit:?}"))
     }
 
     /// A service's ledger; null when it has none yet.

@@ -13,6 +13,8 @@ use serde::Deserialize;
 pub(crate) struct Behaviour {
     /// Every n-th request is answered with 500, health checks left out; 0 for never.
     pub(crate) error_one_in: u64,
+    /// Requests to these paths are answered with 500. One that ends in `*` stands for all that begin so.
+    failing_paths: Vec<String>,
     /// The port is opened this many milliseconds after the start.
     start_after_ms: u64,
     /// Health checks are answered with 503.
@@ -27,6 +29,14 @@ pub(crate) struct Behaviour {
 impl Behaviour {
     pub(crate) fn start_after(&self) -> Duration {
         Duration::from_millis(self.start_after_ms)
+    }
+
+    /// Whether a request to this path fails, whatever the others do.
+    pub(crate) fn fails_at(&self, path: &str) -> bool {
+        self.failing_paths.iter().any(|failing| match failing.strip_suffix('*') {
+            Some(beginning) => path.starts_with(beginning),
+            None => path == failing,
+        })
     }
 
     pub(crate) fn latency(&self) -> Duration {
@@ -73,10 +83,19 @@ mod tests {
     #[test]
     fn each_misbehaviour_can_be_given_alone() {
         assert_eq!(read(r#"{"errorOneIn": 5}"#).unwrap().error_one_in, 5);
+        assert!(read(r#"{"failingPaths": ["/checkout"]}"#).unwrap().fails_at("/checkout"));
         assert_eq!(read(r#"{"startAfterMs": 500}"#).unwrap().start_after(), Duration::from_millis(500));
         assert_eq!(read(r#"{"latencyMs": 5}"#).unwrap().latency(), Duration::from_millis(5));
         assert!(read(r#"{"unhealthy": true}"#).unwrap().unhealthy);
         assert_eq!(read(r#"{"eatMib": 64}"#).unwrap().eat_mib, 64);
+    }
+
+    #[test]
+    fn a_failing_path_is_one_path_and_with_a_star_all_that_begin_so() {
+        let behaviour = read(r#"{"failingPaths": ["/", "/api/*"]}"#).unwrap();
+        let fails =
+            ["/", "/api/", "/api/items/7", "/login", "/.env", "/apis"].map(|path| behaviour.fails_at(path));
+        assert_eq!(fails, [true, true, true, false, false, false]);
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl Service {
     }
 
     async fn work(&self, request: Request<impl Body>) -> StatusCode {
-        let is_here = is_here(request.uri().path());
+        let path = request.uri().path().to_owned();
+        let is_here = is_here(&path);
         // Read to its end, or the connection could not be kept.
         let Ok(body) = request.into_body().collect().await else { return StatusCode::BAD_REQUEST };
         let body = body.to_bytes();
@@ -75,7 +76,8 @@ impl Service {
         if !behaviour.latency().is_zero() {
             sleep(behaviour.latency()).await;
         }
-        let fails = behaviour.error_one_in > 0 && number.is_multiple_of(behaviour.error_one_in);
+        let fails = behaviour.error_one_in > 0 && number.is_multiple_of(behaviour.error_one_in)
+            || behaviour.fails_at(&path);
         match (fails, is_here) {
             (true, _) => StatusCode::INTERNAL_SERVER_ERROR,
             (false, false) => StatusCode::NOT_FOUND,
@@ -97,10 +99,10 @@ impl Service {
     }
 }
 
-/// A page, an API, and a login that is lenient about its spelling, as servers are.
+/// Two pages, an API, and a login that is lenient about its spelling, as servers are.
 fn is_here(path: &str) -> bool {
     let path = path.to_ascii_lowercase().replace("%6c", "l");
-    path == "/" || path.starts_with("/api/") || path.trim_matches('/') == "login"
+    path == "/" || path == "/checkout" || path.starts_with("/api/") || path.trim_matches('/') == "login"
 }
 
 /// Whether a password came, and not the right one.
@@ -130,7 +132,7 @@ mod tests {
     async fn every_answer_tells_the_release() {
         let folder = tempfile::tempdir().unwrap();
         let service = service(&folder, "{}");
-        for path in ["/", "/api/items/7", "/healthz"] {
+        for path in ["/", "/checkout", "/api/items/7", "/healthz"] {
             let response = get(&service, path).await;
             assert_eq!(response.status(), 200, "{path}");
             assert_eq!(response.headers()["x-release"], "142", "{path}");
@@ -168,6 +170,17 @@ mod tests {
             }
         }
         assert_eq!(failed, [5, 10, 15, 20]);
+    }
+
+    #[tokio::test]
+    async fn some_paths_fail_and_what_is_not_here_is_not_found_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, r#"{"failingPaths": ["/", "/api/*"]}"#);
+        for (path, status) in
+            [("/", 500), ("/api/items/7", 500), ("/login", 200), ("/.env", 404), ("/healthz", 200)]
+        {
+            assert_eq!(get(&service, path).await.status(), status, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -73,6 +73,12 @@ impl Attacker {
         Self { name: "office".to_owned(), per_second, sources: vec![address], requests }
     }
 
+    /// No attacker either: a client that asks for the same page again and again, whatever the answer.
+    pub fn broken_link(address: IpAddr, per_second: u32) -> Self {
+        let requests = vec![(Method::GET, "/api/broken".to_owned(), "")];
+        Self { name: "broken link".to_owned(), per_second, sources: vec![address], requests }
+    }
+
     /// Copies the catalogue, each page from another address of one IPv6 subscriber's /64.
     pub fn rotating(per_second: u32) -> Self {
         let sources = (1..=u16::MAX).map(subscriber).collect();

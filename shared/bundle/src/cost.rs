@@ -15,6 +15,8 @@ pub struct Inspection {
     pub entries: usize,
     /// Those that were unpacked and held against their checksums: `appspec.yml`, links and scripts.
     pub unpacked: usize,
+    /// Whether its hooks ask what its `smoke.txt` names.
+    pub tells_smoke: bool,
 }
 
 impl Inspection {

@@ -47,13 +47,22 @@ pub async fn inspect<R: RangedRead>(
         Err(refusal) => return Ok(Inspection::refused(refusal, reader.cost)),
     };
     let most_bytes = directory_bytes + limits.spare_bytes;
-    let mut looking =
-        Looking { reader, tree, limits, expected, findings, most_bytes, link_reads: 0, unpacked: 0 };
+    let mut looking = Looking {
+        reader,
+        tree,
+        limits,
+        expected,
+        findings,
+        most_bytes,
+        link_reads: 0,
+        unpacked: 0,
+        tells_smoke: false,
+    };
     looking.at_links().await?;
     looking.at_appspec().await?;
-    let Looking { mut findings, reader, tree, unpacked, .. } = looking;
+    let Looking { mut findings, reader, tree, unpacked, tells_smoke, .. } = looking;
     findings.sort();
-    Ok(Inspection { findings, cost: reader.cost, entries: tree.entries().len(), unpacked })
+    Ok(Inspection { findings, cost: reader.cost, entries: tree.entries().len(), unpacked, tells_smoke })
 }
 
 /// An inspection whose directory has been read.
@@ -69,6 +78,8 @@ struct Looking<'a, R> {
     link_reads: usize,
     /// Entries that were unpacked.
     unpacked: usize,
+    /// Whether its hooks ask what its `smoke.txt` names.
+    tells_smoke: bool,
 }
 
 impl<R: RangedRead> Looking<'_, R> {
@@ -99,7 +110,7 @@ impl<R: RangedRead> Looking<'_, R> {
         let texts = self.texts(&wanted).await?;
         scripts::check(&self.tree, &lint.asks.scripts, &texts, &mut self.findings);
         kit::check(&self.tree, &lint.asks, &texts, self.expected, &mut self.findings);
-        smoke::check(&self.tree, &lint.asks, &texts, &mut self.findings);
+        self.tells_smoke = smoke::check(&self.tree, &lint.asks, &texts, &mut self.findings);
         migrate::check(&self.tree, &lint.asks, &mut self.findings);
         Ok(())
     }

@@ -29,9 +29,14 @@ pub(crate) fn wanted(tree: &Tree, asks: &Asks) -> Option<NodeId> {
     })
 }
 
-/// Says where the kit could not read it, or would not.
-pub(crate) fn check(tree: &Tree, asks: &Asks, texts: &BTreeMap<NodeId, Text>, findings: &mut Findings) {
-    let Some(file) = wanted(tree, asks) else { return };
+/// Says where the kit could not read it, or would not. Whether it will tell what both colours answer to a path.
+pub(crate) fn check(
+    tree: &Tree,
+    asks: &Asks,
+    texts: &BTreeMap<NodeId, Text>,
+    findings: &mut Findings,
+) -> bool {
+    let Some(file) = wanted(tree, asks) else { return false };
     let place = tree.path(file);
     if let Some(fault) = texts.get(&file).and_then(fault) {
         findings.push(Finding::new(Code::Smoke, fault, REMEDY).of(&place));
@@ -40,11 +45,23 @@ pub(crate) fn check(tree: &Tree, asks: &Asks, texts: &BTreeMap<NodeId, Text>, fi
         let folder = script.location.rsplit_once('/').map_or("", |(folder, _)| folder);
         matches!(tree.find(&format!("{folder}/smoke.sh")), Found::File(_))
     };
-    if !asks.scripts.iter().any(asks_it) {
+    let is_asked = asks.scripts.iter().any(asks_it);
+    if !is_asked {
         let what = format!("{} names paths, and no hook of the bundle asks them", shown(&place));
         let remedy = "pack with the instance/bundle of this Greenlight";
         findings.push(Finding::new(Code::SmokeUnasked, what, remedy).of(&place));
     }
+    is_asked && texts.get(&file).is_some_and(names_a_path)
+}
+
+fn names_a_path(text: &Text) -> bool {
+    std::str::from_utf8(&text.bytes).is_ok_and(|text| text.lines().any(is_meant))
+}
+
+/// Whether a line is more than a remark.
+fn is_meant(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t']).trim_end_matches('\r');
+    !line.is_empty() && !line.starts_with('#')
 }
 
 /// Why the kit stops at it.
@@ -56,10 +73,7 @@ fn fault(text: &Text) -> Option<String> {
         return Some("it is not UTF-8".to_owned());
     };
     let lines = text.lines().enumerate();
-    let meant = lines.filter(|(_, line)| {
-        let line = line.trim_start_matches([' ', '\t']);
-        !line.is_empty() && !line.starts_with('#')
-    });
+    let meant = lines.filter(|(_, line)| is_meant(line));
     let mut paths = 0;
     for (index, line) in meant {
         if !is_path_and_status(line) {

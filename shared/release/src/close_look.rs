@@ -4,7 +4,7 @@
 use crate::evidence::{Counted, Report};
 use crate::plan::evidence::terms;
 use crate::plan::schedule::since;
-use crate::{InstanceId, Open, Phase, Policy};
+use crate::{InstanceId, Open, Phase, Policy, Purpose};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -31,8 +31,15 @@ impl Open {
     pub fn needs_report(&self, instance: &InstanceId, now: Timestamp) -> bool {
         let is_late = self.counted.as_ref().is_some_and(|counted| counted.is_late(instance, now));
         let lacks_base = self.counted_with_weight().is_some_and(|counted| counted.lacks_base(instance, now));
-        let lacks_smoke = !self.smoke.is_empty() && !self.smoke.contains_key(instance);
+        let lacks_smoke =
+            (self.waits_for_smoke() || !self.smoke.is_empty()) && !self.smoke.contains_key(instance);
         self.is_counted_on(instance) && (is_late || lacks_base || lacks_smoke)
+    }
+
+    /// Whether its hooks have to tell what its `smoke.txt` names before it gets weight. Whoever brings an older version back waits
+    /// for nothing.
+    pub(crate) fn waits_for_smoke(&self) -> bool {
+        self.purpose == Purpose::Release && self.upload.tells_smoke && !self.had_weight()
     }
 
     /// Whether this report tells of failures that no other has, and makes the candidate suspected. Then it is taken before its

@@ -228,6 +228,7 @@ fn stand_in(number: ReleaseNumber) -> Upload {
             etag: String::new(),
             unknown_fields: UnknownFields::default(),
         },
+        tells_smoke: false,
         unknown_fields: UnknownFields::default(),
     }
 }

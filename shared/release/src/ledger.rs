@@ -105,6 +105,9 @@ pub struct Upload {
     pub commit: Commit,
     /// Its bytes.
     pub revision: Revision,
+    /// Whether its own kit asks what its `smoke.txt` names, and so will tell it: the first weight waits for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells_smoke: bool,
     /// What another version wrote beside these.
     #[serde(flatten)]
     pub unknown_fields: UnknownFields,

@@ -112,8 +112,10 @@ fn keep_of(smoke: &mut Smoke, targets: &[InstanceId]) {
     smoke.retain(|instance, _| targets.is_empty() || targets.contains(instance));
 }
 
-/// What was told, for a candidate on these instances. When one has told something, all must have: they have the same bundle.
-pub(crate) fn judge(smoke: &Smoke, targets: &[InstanceId], candidate: Colour) -> Smokes {
+/// What was told, for a candidate on these instances. When one has told something, all must have: they have the same bundle. So
+/// must they where the bundle is known to tell something (`tells`): they stand in `ValidateService` and are healthy before their
+/// hooks have asked anything.
+pub(crate) fn judge(smoke: &Smoke, targets: &[InstanceId], candidate: Colour, tells: bool) -> Smokes {
     for (instance, smoked) in smoke.iter().filter(|(instance, _)| targets.contains(instance)) {
         let fails = |smoked: &&Smoked| {
             !smoked.answers.of(candidate).fine && smoked.answers.of(candidate.other()).fine
@@ -132,7 +134,7 @@ pub(crate) fn judge(smoke: &Smoke, targets: &[InstanceId], candidate: Colour) ->
         }
     }
     let missing = targets.iter().find(|target| !smoke.contains_key(*target));
-    match missing.filter(|_| !smoke.is_empty() && targets.len() <= SmokeReport::INSTANCES) {
+    match missing.filter(|_| (tells || !smoke.is_empty()) && targets.len() <= SmokeReport::INSTANCES) {
         Some(instance) => Smokes::Missing(instance.clone()),
         None => Smokes::Fine,
     }
@@ -229,7 +231,7 @@ mod tests {
             for told in told.split(';') {
                 tell(&mut smoke, told);
             }
-            let judged = match judge(&smoke, &targets, candidate) {
+            let judged = match judge(&smoke, &targets, candidate, false) {
                 Smokes::Fine => "fine".to_owned(),
                 Smokes::Missing(instance) => format!("missing {}", instance.0),
                 Smokes::Fails { instance, seen } => {

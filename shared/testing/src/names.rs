@@ -22,5 +22,6 @@ pub fn upload(service: &ServiceName, number: u64) -> Upload {
         etag: format!("etag-{number}"),
         unknown_fields: UnknownFields::default(),
     };
-    Upload { number: ReleaseNumber(number), commit, revision, unknown_fields: UnknownFields::default() }
+    let (number, unknown_fields) = (ReleaseNumber(number), UnknownFields::default());
+    Upload { number, commit, revision, tells_smoke: false, unknown_fields }
 }

@@ -208,6 +208,24 @@ fn a_good_bundle_opens_its_release() {
     assert_eq!(deployed(&world, &backend), [1]);
     let open = world.ledger(&backend).unwrap().open.unwrap();
     assert_eq!((open.upload.commit, open.upload.revision), (commit(1), revision));
+    assert!(!open.upload.tells_smoke);
+}
+
+#[test]
+fn a_bundle_whose_hooks_will_tell_its_smoke_says_so_in_the_ledger() {
+    let (world, backend) = (World::new(&["backend", "frontend"]), service("backend"));
+    let files = "files: [{source: /app, destination: /opt/greenlight/staging}]\n";
+    let bundle = zip(&[
+        ("appspec.yml", &format!("{APPSPEC}{files}")),
+        ("validate.sh", "#!/bin/sh\n"),
+        ("smoke.sh", ""),
+        ("app/start.sh", "#!/bin/sh\n"),
+        ("app/smoke.txt", "/checkout 200\n"),
+    ]);
+    let store = Store::new(&world).with(&backend, 1, bundle);
+    let outcomes = run(&world, &world, &store, notice(&[upload(&backend, 1).revision])).unwrap();
+    assert_eq!(outcomes[0].verdict.as_str(), "accepted", "{}", said(&world, &upload(&backend, 1).revision));
+    assert!(world.ledger(&backend).unwrap().open.unwrap().upload.tells_smoke);
 }
 
 #[test]

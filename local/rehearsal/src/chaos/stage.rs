@@ -392,10 +392,6 @@ impl<'a> Stage<'a> {
         colour: &str,
         behaviour: &Value,
     ) -> Result<()> {
-        let folder = instance.root.join("opt/greenlight").join(&self.service).join(colour);
-        let file = folder.join("behaviour.json");
-        anyhow::ensure!(file.exists(), "{} is missing", file.display());
-        std::fs::write(&file, behaviour.to_string())
-            .with_context(|| format!("cannot write {}", file.display()))
+        crate::misbehave(instance, &self.service, colour, behaviour)
     }
 }

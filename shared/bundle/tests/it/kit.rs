@@ -66,6 +66,22 @@ fn the_kit_has_nothing_said_about_it() {
     assert_eq!(said(bundle(|_, content| Some(content)), expected), [""; 0]);
 }
 
+/// The first weight waits for what a bundle will tell, so one that tells nothing must not say that it will.
+#[test]
+fn a_bundle_tells_smoke_when_it_names_a_path_and_its_kit_asks() {
+    let tells = |smoke: &'static str, asks: bool| {
+        let bytes = bundle(|part, content| match part {
+            "app/smoke.txt" => Some(smoke.as_bytes().to_vec()),
+            "hooks/smoke.sh" => asks.then_some(content),
+            _ => Some(content),
+        });
+        look_expecting(&Object::new(bytes), Expected::default()).tells_smoke
+    };
+    assert!(tells("# what must work\r\n\r\n/checkout 200\n", true));
+    assert!(!tells("/checkout 200\n", false), "an older kit");
+    assert!(!tells("# nothing\r\n\r\n", true) && !tells("", true));
+}
+
 #[test]
 fn the_kit_has_the_version_that_the_functions_go_with() {
     let text = String::from_utf8(of_kit("hooks/release.sh")).unwrap();

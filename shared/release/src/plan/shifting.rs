@@ -188,7 +188,8 @@ impl Planning<'_> {
             return self.wait_for_proof(open, waiting);
         }
         // Nothing is told any more once it has weight.
-        match smoke::judge(&open.smoke, &open.targets, open.colour) {
+        let tells = open.waits_for_smoke();
+        match smoke::judge(&open.smoke, &open.targets, open.colour, tells) {
             Smokes::Fine => {}
             Smokes::Missing(instance) => {
                 let waiting = format!("{} to tell what smoke.txt names", instance.0);

@@ -1,8 +1,10 @@
 //! A candidate gets no weight while it answers otherwise than its `smoke.txt` says, and live does not.
 
-use super::story::Story;
+use super::story::{Story, upload};
 use greenlight::reconcile::{Reported, read, reconcile_from};
-use release::{Colour, InstanceId, PerColour, Phase, SmokeAnswer, SmokeReport, Smoked, VerdictWord, Wake};
+use release::{
+    Colour, InstanceId, PerColour, Phase, SmokeAnswer, SmokeReport, Smoked, Upload, VerdictWord, Wake,
+};
 use std::time::Duration;
 
 /// What both colours answered to a path that names 200.
@@ -90,6 +92,27 @@ async fn no_weight_before_every_instance_has_told() {
     // Once it has traffic the requests of users judge.
     both_ask(&story, 200, 500).await;
     assert_eq!((story.phase(), story.ledger().open.unwrap().smoke.len()), ("shifting", 0));
+}
+
+/// The load balancer calls them healthy after ten seconds. A kit that waits for a path to answer well has not asked by then.
+#[tokio::test]
+async fn no_weight_before_hooks_that_will_tell_have_asked_at_all() {
+    for (tells, share) in [(true, 0), (false, 100)] {
+        let mut story = Story::with_live("Canary10Percent5Minutes").await;
+        story.policy.install_deadline = Duration::from_secs(300);
+        story.offer(Upload { tells_smoke: tells, ..upload(2) }).await;
+        story.tick().await;
+        story.install().await;
+        story.after(60).await;
+        assert_eq!(story.share(Colour::Green), share, "{tells}");
+        if tells {
+            assert!(
+                story.ledger().open.unwrap().needs_report(&InstanceId("i-backend-2".to_owned()), story.now())
+            );
+            both_ask(&story, 200, 200).await;
+            assert_eq!(story.share(Colour::Green), 100);
+        }
+    }
 }
 
 #[tokio::test]
