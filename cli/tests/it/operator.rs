@@ -209,7 +209,10 @@ fn a_drill_is_followed_until_what_it_has_replaced_stands_by_again_or_does_not() 
     installs["open"]["phase"] = json!("leaving");
     installs["open"]["state"] = json!({"ended_at": null});
     for (why_not, words) in [
-        (Value::Null, "release 0 stands by again: a rollback to it takes seconds\n"),
+        (
+            Value::Null,
+            "release 0 stands by again: a rollback to it takes seconds, while it has as many healthy instances as the live one\n",
+        ),
         (
             json!("aborted by an operator"),
             "release 0 does not stand by, and a rollback to it takes an installation: aborted by an operator\n",

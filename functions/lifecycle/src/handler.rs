@@ -231,6 +231,8 @@ pub(crate) async fn obey(
     } else {
         let told = amend(ports, service, |ledger| (order.accept)(&ledger)).await?;
         let ledger = if told.changed {
+            // It holds from here on, whatever becomes of the pass.
+            note(service, order, &told, dry_run, &told.says);
             let reconciled = reconcile(ports, service, policy, clock, Wake::Event)
                 .await
                 .map_err(|no_ledger| decision_log::failure_without_ledger(service, no_ledger))?;
@@ -254,16 +256,22 @@ pub(crate) async fn obey(
         answer["status"] = json!(status);
         answer["stateBucket"] = json!(settings.state_bucket);
     }
+    if dry_run || !told.changed {
+        note(service, order, &told, dry_run, answer["says"].as_str().unwrap_or_default());
+    }
+    Ok(answer)
+}
+
+fn note(service: &ServiceName, order: &Order<'_>, told: &CommandAnswer, dry_run: bool, says: &str) {
     tracing::info!(
-        service = typed,
+        service = service.as_str(),
         command = order.word.as_str(),
         changed = told.changed,
         dry_run,
         said = order.said,
-        says = answer["says"].as_str(),
+        says,
         "took a command"
     );
-    Ok(answer)
 }
 
 /// What `status` says. It looks as a pass does and decides as a pass would, and does nothing.
@@ -403,7 +411,7 @@ async fn choose(
     chosen.await.map(Some)
 }
 
-/// Whether the open release waits for what this hook's instance tells, or has to hear of it at once.
+/// Whether the open release waits for what this hook's instance tells.
 fn is_needed(
     ledger: &Ledger,
     question: &Question,
@@ -411,11 +419,12 @@ fn is_needed(
     policy: &Policy,
     clock: &impl Clock,
 ) -> bool {
-    let now = clock.now();
-    let Some(open) = &ledger.open else { return false };
-    let is_news = |report| open.is_news(report, policy, ledger.looked_at, now);
-    let tells = told.report.is_some() || told.smoke.is_some();
-    tells && open.needs_report(&question.instance_id, now) || told.report.as_ref().is_some_and(is_news)
+    let (instance, now) = (&question.instance_id, clock.now());
+    ledger.open.as_ref().is_some_and(|open| {
+        let rests = open.looks_again_after(policy, now);
+        told.report.is_some() && open.needs_report(instance, rests, now)
+            || told.smoke.is_some() && open.needs_smoke(instance)
+    })
 }
 
 /// What a question tells beside what it asks.
@@ -491,7 +500,9 @@ fn stranger(reason: String) -> Answer {
 }
 
 fn looked_recently(ledger: &Ledger, policy: &Policy, clock: &impl Clock) -> bool {
-    ledger.looked_at.is_some_and(|looked| {
-        Duration::try_from(clock.now().duration_since(looked)).is_ok_and(|ago| ago < policy.look_interval)
-    })
+    let now = clock.now();
+    let rests = ledger.open.as_ref().map_or(policy.look_interval, |open| open.looks_again_after(policy, now));
+    ledger
+        .looked_at
+        .is_some_and(|looked| Duration::try_from(now.duration_since(looked)).is_ok_and(|ago| ago < rests))
 }

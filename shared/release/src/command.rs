@@ -226,7 +226,7 @@ fn nothing_to_abort(releases: &[Past]) -> String {
             ..
         }) => {
             format!(
-                "nothing to abort: no release is open; release {} was rejected at {}, and has no traffic",
+                "nothing to abort: no release is open; release {} was rejected at {} and has no traffic, and rollback takes back what is live",
                 upload.number,
                 closed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
             )

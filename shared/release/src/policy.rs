@@ -28,11 +28,11 @@ pub struct Policy {
     /// How long facts may be unreadable, with weight on the candidate, before traffic goes back. Default 3 min.
     #[serde(with = "duration")]
     pub unknown_limit: Duration,
-    /// At most one pass per service reads AWS in this interval, but for what must not wait ([`Open::needs_report`],
-    /// [`Open::is_news`]); other questions are answered from the ledger. Default 5 s.
+    /// At most one pass per service reads AWS in this interval, but for what must not wait
+    /// ([`Open::looks_again_after`], [`Open::needs_report`]); other questions are answered from the ledger. Default 5 s.
     ///
+    /// [`Open::looks_again_after`]: crate::Open::looks_again_after
     /// [`Open::needs_report`]: crate::Open::needs_report
-    /// [`Open::is_news`]: crate::Open::is_news
     #[serde(with = "duration")]
     pub look_interval: Duration,
     /// How long no hook may ask, with weight on the candidate, before traffic goes back; 0 never. Default 3 min.

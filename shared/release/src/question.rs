@@ -459,7 +459,7 @@ fn validate(open: &Open, policy: &Policy, now: Timestamp, healthy: Option<bool>)
             }
         }
         Phase::Installing | Phase::Shifting(_) | Phase::Baking(_) | Phase::Settling | Phase::Drilling => {
-            wait_for(open.asks_again_after(policy, now), open.phase.word(), open.intended_percent())
+            wait_for(open.looks_again_after(policy, now), open.phase.word(), open.intended_percent())
         }
     }
 }

@@ -9,9 +9,6 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// From this age on a report is fetched out of turn: half of what makes it too old to convict.
-const LATE: Duration = Duration::from_secs(15);
-
 /// How long an instance's nginx counts on when its hook does not go on, at least (instance/nginx/counts.sh).
 const COUNTED_FOR: Duration = Duration::from_secs(100);
 
@@ -214,16 +211,9 @@ impl Counted {
         self.reports.retain(|instance, _| targets.contains(instance));
     }
 
-    /// Whether the latest report of this instance is so old that the next one should not wait for another's turn.
-    pub fn is_late(&self, instance: &InstanceId, now: Timestamp) -> bool {
-        self.reports.get(instance).is_none_or(|reported| since(reported.at, now) >= LATE)
-    }
-
-    /// Whether the warm-up is over and none of this instance's reports has told where it ended. What it counts until then does not
-    /// count.
-    pub(crate) fn lacks_base(&self, instance: &InstanceId, now: Timestamp) -> bool {
-        let is_over = self.counts_from().is_some_and(|from| now >= from);
-        is_over && self.reports.get(instance).is_none_or(|reported| reported.base.is_none())
+    /// Whether the latest report of this instance is as old as this, or it has told nothing.
+    pub(crate) fn is_older(&self, instance: &InstanceId, than: Duration, now: Timestamp) -> bool {
+        self.reports.get(instance).is_none_or(|reported| since(reported.at, now) >= than)
     }
 
     /// Adds up the minutes that no report changes any more.

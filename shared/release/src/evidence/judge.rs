@@ -1,7 +1,6 @@
 //! The decision on a candidate, from everything that was counted.
 
 use super::counted::{Counted, MinuteSum, minute_of};
-use super::counts::Report;
 use super::odds::{self, Row, at_most_worse_by, ln_fine, ln_worse, real};
 use super::pairs::Pairs;
 use super::past::{DOUBTFUL, Slots};
@@ -123,21 +122,9 @@ impl Counted {
     pub(crate) fn is_suspected(&self, terms: &Terms<'_>, now: Timestamp) -> bool {
         let young = minute_of(now) - OPEN;
         let failed = |sums: &MinuteSum| sums.of(terms.candidate).surely_failed() > 0;
-        self.reported().range(young..).any(|(_, sums)| failed(sums)) && self.suspects(terms, now)
-    }
-
-    /// Whether a report tells of failures of the candidate that are not known, and makes it suspected with them.
-    pub(crate) fn is_made_suspected_by(&self, report: &Report, terms: &Terms<'_>, now: Timestamp) -> bool {
-        let mut with = self.clone();
-        with.take_report(report, now);
-        let failed = |counted: &Self| {
-            let of = |sums: &MinuteSum| sums.of(terms.candidate).surely_failed();
-            counted.reported().values().map(of).fold(0, u64::saturating_add)
-        };
-        failed(&with) > failed(self) && with.suspects(terms, now)
-    }
-
-    fn suspects(&self, terms: &Terms<'_>, now: Timestamp) -> bool {
+        if !self.reported().range(young..).any(|(_, sums)| failed(sums)) {
+            return false;
+        }
         let minutes = Minutes::new(&self.published);
         let trust = Trust::of(self, &minutes, terms, now);
         let worse = Seen { counted: self, terms, now, minutes, trust }.worse();

@@ -88,6 +88,7 @@ mod tests {
     use jiff::ToSpan;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::time::Duration;
 
     fn read(counts: &Value) -> Result<Report, ReportError> {
         Report::read(InstanceId("i-1".to_owned()), counts)
@@ -180,11 +181,17 @@ mod tests {
         let mut counted = Counted::default();
         counted.take_report(&Report { instance: one.clone(), minutes: Vec::new() }, opened);
         open.counted = Some(Box::new(counted));
-        assert!(open.needs_report(&other, opened));
-        assert!(!open.needs_report(&one, after(14)) && open.needs_report(&one, after(15)));
-        assert!(!open.needs_report(&InstanceId("i-3".to_owned()), after(60)), "it is none of the release's");
+        let looks = Duration::from_secs(5);
+        assert!(open.needs_report(&other, looks, opened));
+        let closely = Duration::from_secs(1);
+        assert!(!open.needs_report(&one, closely, after(2)) && open.needs_report(&one, closely, after(3)));
+        assert!(!open.needs_report(&one, looks, after(14)) && open.needs_report(&one, looks, after(15)));
+        assert!(
+            !open.needs_report(&InstanceId("i-3".to_owned()), looks, after(60)),
+            "it is none of the release's"
+        );
         open.targets = (0..11).map(|n| InstanceId(format!("i-{n}"))).collect();
-        assert!(!open.needs_report(&other, after(60)), "of so many, none is kept");
+        assert!(!open.needs_report(&other, looks, after(60)), "of so many, none is kept");
     }
 
     proptest! {

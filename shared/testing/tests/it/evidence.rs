@@ -93,7 +93,8 @@ async fn while_one_instance_reports_nothing_the_others_take_nothing_back() {
 async fn a_report_that_is_missing_or_late_is_asked_for_out_of_turn() {
     let story = raised().await;
     let needs = |instance: &str| {
-        story.ledger().open.unwrap().needs_report(&InstanceId(instance.to_owned()), story.now())
+        let looks = Duration::from_secs(5);
+        story.ledger().open.unwrap().needs_report(&InstanceId(instance.to_owned()), looks, story.now())
     };
     story.pass(Duration::from_secs(15));
     asks(&story, "i-backend-1", count(0, 0), count(0, 0)).await;
@@ -102,48 +103,6 @@ async fn a_report_that_is_missing_or_late_is_asked_for_out_of_turn() {
     assert!(!needs("i-backend-2"));
     story.pass(Duration::from_secs(14));
     assert!(!needs("i-backend-1"));
-}
-
-/// What the warm-up's end waits for, of each instance once.
-#[tokio::test]
-async fn the_first_report_after_the_warm_up_is_not_made_to_wait() {
-    let story = raised().await;
-    let needs = |instance: &str| {
-        story.ledger().open.unwrap().needs_report(&InstanceId(instance.to_owned()), story.now())
-    };
-    story.pass(Duration::from_secs(6));
-    reports(&story, count(9, 0), count(1, 1)).await;
-    // It was raised 5 s before, and of a service whose rate nobody knows the warm-up takes 20 s.
-    story.pass(Duration::from_secs(8));
-    assert!(!needs("i-backend-1"), "a second before its end");
-    story.pass(Duration::from_secs(1));
-    assert!(needs("i-backend-1") && needs("i-backend-2") && !needs("i-backend-3"));
-    reports(&story, count(9, 0), count(1, 1)).await;
-    assert!(!needs("i-backend-1") && !needs("i-backend-2"));
-}
-
-/// The candidate's failures that no report has told of, on one instance of two.
-#[tokio::test]
-async fn a_report_whose_failures_make_the_candidate_suspected_is_news() {
-    let is_news = |story: &Story, instance: &str, blue, green| {
-        let minute = MinuteCount { minute: minute_of(story.now()), blue, green };
-        let report = Report { instance: InstanceId(instance.to_owned()), minutes: vec![minute] };
-        let ledger = story.ledger();
-        ledger.open.unwrap().is_news(&report, &story.policy, ledger.looked_at, story.now())
-    };
-    let story = warmed_up().await;
-    assert!(!is_news(&story, "i-backend-1", count(18, 0), count(2, 2)), "just now was another pass");
-    story.pass(Duration::from_secs(1));
-    assert!(is_news(&story, "i-backend-1", count(18, 0), count(2, 2)));
-    assert!(!is_news(&story, "i-backend-1", count(18, 0), count(2, 0)), "nothing failed");
-    assert!(!is_news(&story, "i-backend-1", count(18, 9), count(2, 1)), "live fails as well");
-    assert!(!is_news(&story, "i-backend-3", count(18, 0), count(2, 2)), "it is none of the release's");
-    reports(&story, count(18, 0), count(2, 2)).await;
-    story.pass(Duration::from_secs(1));
-    assert_eq!(story.phase(), "shifting");
-    assert!(!is_news(&story, "i-backend-1", count(27, 0), count(2, 2)), "that is known");
-    assert!(is_news(&story, "i-backend-1", count(27, 0), count(3, 3)));
-    assert!(!is_news(&story, "i-backend-2", count(27, 0), count(0, 0)));
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn no_weight_before_every_instance_has_told() {
     asks(&story, "i-backend-1", answers(200, 200)).await;
     story.after(60).await;
     assert_eq!(story.share(Colour::Green), 0);
-    assert!(story.ledger().open.unwrap().needs_report(&InstanceId("i-backend-2".to_owned()), story.now()));
+    assert!(story.ledger().open.unwrap().needs_smoke(&InstanceId("i-backend-2".to_owned())));
     asks(&story, "i-backend-2", answers(200, 200)).await;
     assert_eq!(story.share(Colour::Green), 100);
     assert_eq!(story.ledger().open.unwrap().smoke.len(), 0, "it has decided");
@@ -106,9 +106,7 @@ async fn no_weight_before_hooks_that_will_tell_have_asked_at_all() {
         story.after(60).await;
         assert_eq!(story.share(Colour::Green), share, "{tells}");
         if tells {
-            assert!(
-                story.ledger().open.unwrap().needs_report(&InstanceId("i-backend-2".to_owned()), story.now())
-            );
+            assert!(story.ledger().open.unwrap().needs_smoke(&InstanceId("i-backend-2".to_owned())));
             both_ask(&story, 200, 200).await;
             assert_eq!(story.share(Colour::Green), 100);
         }

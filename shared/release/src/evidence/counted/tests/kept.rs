@@ -221,10 +221,11 @@ fn who_has_no_answer_is_held_for_and_against() {
 }
 
 #[test]
-fn a_report_is_late_from_fifteen_seconds_on() {
+fn a_report_is_older_when_it_is_as_old_and_so_is_what_was_never_told() {
     let mut counted = Counted::default();
     counted.take_report(&report("i-1", &[]), at(MINUTE, 0));
-    let late = |seconds| counted.is_late(&id("i-1"), at(MINUTE, seconds));
-    assert_eq!([0, 14, 15, 59].map(late), [false, false, true, true]);
-    assert!(counted.is_late(&id("i-2"), at(MINUTE, 0)), "it has never reported");
+    let than = std::time::Duration::from_secs(15);
+    let is_older = |seconds| counted.is_older(&id("i-1"), than, at(MINUTE, seconds));
+    assert_eq!([0, 14, 15, 59].map(is_older), [false, false, true, true]);
+    assert!(counted.is_older(&id("i-2"), than, at(MINUTE, 0)));
 }
