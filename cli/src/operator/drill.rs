@@ -5,7 +5,7 @@ use crate::aws::functions::Functions;
 use crate::say;
 use anyhow::bail;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use release::{Command, DrillEnd, Drilled, Ledger, Purpose, Reinstalled};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -79,14 +79,15 @@ impl Arguments {
         since: Timestamp,
     ) -> anyhow::Result<(Drilled, Option<Reinstalled>)> {
         let payload = json!({ "command": Command::Status, "service": self.stated.change.service });
-        let (mut phase, mut failures) = (begun.phase(), 0);
+        let (mut phase, mut failures, mut waited) = (begun.phase(), 0, 0);
         say::beside(phase);
         loop {
             let ledger = functions.lifecycle(&payload).await.and_then(|told| answer::ledger(&told));
             match ledger {
                 Ok(ledger) => {
                     failures = 0;
-                    if let Some(ended) = ended(&ledger, since, Timestamp::now()) {
+                    waited += u32::from(is_due(&ledger) && ledger.open.is_none());
+                    if let Some(ended) = ended(&ledger, since, waited > WAITS) {
                         if is_due(&ledger) {
                             say::beside("what it has replaced is not installed again yet: `status` says why");
                         }
@@ -120,17 +121,17 @@ fn begins(ledger: &Ledger) -> Option<Timestamp> {
     }
 }
 
-/// For how long it is followed while what it has replaced waits: until the live colour is well, which may take any time.
-const WAITS: SignedDuration = SignedDuration::from_mins(3);
+/// How many looks it is followed for while what it has replaced waits until the live colour is well, which may take any time.
+const WAITS: u32 = 36;
 
 fn is_due(ledger: &Ledger) -> bool {
     ledger.previous.as_ref().is_some_and(|previous| previous.comes_back)
 }
 
 /// How the drill that began then has ended, and the reinstallation after it, if there was one.
-fn ended(ledger: &Ledger, since: Timestamp, now: Timestamp) -> Option<(Drilled, Option<Reinstalled>)> {
+fn ended(ledger: &Ledger, since: Timestamp, is_long: bool) -> Option<(Drilled, Option<Reinstalled>)> {
     let drilled = ledger.drilled.as_ref().filter(|last| last.opened_at >= since)?;
-    let waits = is_due(ledger) && now.duration_since(drilled.closed_at) < WAITS;
+    let waits = is_due(ledger) && !is_long;
     if waits || ledger.open.as_ref().is_some_and(|open| open.purpose == Purpose::Reinstall) {
         return None;
     }
