@@ -4,6 +4,7 @@ mod cases;
 mod goal;
 mod left;
 mod played;
+mod rows;
 mod staged;
 
 use clap::{Parser, Subcommand};

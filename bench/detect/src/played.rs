@@ -1,6 +1,7 @@
 //! Versions that fail every request, one after another, while visitors come by chance.
 
 use crate::goal::{Row, sum_up};
+use crate::rows::Rows;
 use anyhow::{Context, Result, bail};
 use bench_evidence::random::Random;
 use cloud::{Cloud, Options, Places};
@@ -9,7 +10,6 @@ use rehearsal::{Display, Product, Release, Releases, Tally, ToldVerdict, Upload}
 use serde_json::json;
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use visitors::{HostRate, Plan, Visitors};
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     output: &Path,
 ) -> Result<bool> {
     let display = Display::new();
-    let rows = Rows { rows: Mutex::default(), output };
+    let rows = Rows::of(output);
     for rate in rates {
         display.line(&format!(
             "starting the local cloud for {rate} requests a minute; AWS's own clocks run {} times as fast",
@@ -71,7 +71,13 @@ pub(crate) async fn run(
 }
 
 /// All services at once, each with a part of the seeds.
-async fn at_rate(cloud: &Cloud, display: &Display, rate: u32, seeds: u64, rows: &Rows<'_>) -> Result<()> {
+async fn at_rate(
+    cloud: &Cloud,
+    display: &Display,
+    rate: u32,
+    seeds: u64,
+    rows: &Rows<'_, Row>,
+) -> Result<()> {
     let product = Product::of(&cloud.stack)?;
     let services = product.services.iter().enumerate().map(|(index, service)| {
         let seeds = (1..=seeds).skip(index).step_by(product.services.len());
@@ -80,30 +86,6 @@ async fn at_rate(cloud: &Cloud, display: &Display, rate: u32, seeds: u64, rows: 
         async move { Box::pin(bench.play(seeds, rows)).await }
     });
     try_join_all(services).await.map(drop)
-}
-
-struct Rows<'a> {
-    rows: Mutex<Vec<Row>>,
-    output: &'a Path,
-}
-
-impl Rows<'_> {
-    fn all(&self) -> Vec<Row> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add(&self, row: Row) -> Result<()> {
-        let rows = {
-            let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-            rows.push(row);
-            rows.sort_by_key(|row| (row.requests_per_minute, row.seed));
-            serde_json::to_vec_pretty(&*rows)?
-        };
-        if let Some(folder) = self.output.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        std::fs::write(self.output, rows).with_context(|| format!("cannot write {}", self.output.display()))
-    }
 }
 
 /// One service at one rate.
@@ -117,7 +99,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    async fn play(&self, seeds: impl Iterator<Item = u64>, rows: &Rows<'_>) -> Result<()> {
+    async fn play(&self, seeds: impl Iterator<Item = u64>, rows: &Rows<'_, Row>) -> Result<()> {
         self.ended(1, 0, "live").await?;
         let host = self.product.host_of(self.service, &self.cloud.traffic.history())?;
         let hosts = vec![HostRate { host, per_second: 0 }];
@@ -169,7 +151,7 @@ impl Bench<'_> {
         Ok(upload)
     }
 
-    fn note(&self, seed: u64, release: &Release, rows: &Rows<'_>) -> Result<()> {
+    fn note(&self, seed: u64, release: &Release, rows: &Rows<'_, Row>) -> Result<()> {
         let Release { number, reason, .. } = release;
         let seconds = |time: Option<u64>| time.map(|time| Duration::from_millis(time).as_secs_f64());
         let Some(first_bad_to_last_bad_s) = seconds(release.first_bad_to_last_bad_ms) else {

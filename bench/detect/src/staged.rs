@@ -3,6 +3,7 @@
 use crate::cases::{Beside, Case, Comes, Policy, Row, chosen};
 use crate::left::Left;
 use crate::played::{BEFORE, CONNECTIONS, SPEED, come};
+use crate::rows::Rows;
 use anyhow::{Context, Result};
 use cloud::{Cloud, Places};
 use futures::future::try_join_all;
@@ -13,7 +14,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 use visitors::{Attack, Attacker, HostRate, Plan, Visitors};
 
@@ -41,7 +42,7 @@ const REPEATS: u32 = 2;
 pub(crate) async fn run(places: &Places, start: &Start, names: &[String], output: &Path) -> Result<bool> {
     let cases = chosen(names)?;
     let display = Display::new();
-    let rows = Rows { rows: Mutex::default(), output };
+    let rows = Rows::of(output);
     for policy in Policy::ALL {
         let cases: Vec<&'static Case> = cases.iter().filter(|case| case.policy == policy).copied().collect();
         if cases.is_empty() {
@@ -70,7 +71,7 @@ async fn on_both_services(
     cloud: &Cloud,
     display: &Display,
     cases: &[&'static Case],
-    rows: &Rows<'_>,
+    rows: &Rows<'_, Row>,
 ) -> Result<()> {
     let product = Product::of(&cloud.stack)?;
     let services = product.services.iter().enumerate().map(|(index, service)| {
@@ -79,33 +80,14 @@ async fn on_both_services(
         let mut stage = Stage { cloud, display, product: &product, releases, service, number: 0 };
         async move {
             for (seed, case) in (1..).zip(cases) {
-                rows.add(Box::pin(stage.play(case, seed)).await?, display)?;
+                let row = Box::pin(stage.play(case, seed)).await?;
+                display.line(&row.line());
+                rows.add(row)?;
             }
             Ok(())
         }
     });
     try_join_all(services).await.map(drop)
-}
-
-struct Rows<'a> {
-    rows: Mutex<Vec<Row>>,
-    output: &'a Path,
-}
-
-impl Rows<'_> {
-    fn all(&self) -> Vec<Row> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add(&self, row: Row, display: &Display) -> Result<()> {
-        display.line(&row.line());
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
-        if let Some(folder) = self.output.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        let rows = serde_json::to_vec_pretty(&self.all())?;
-        std::fs::write(self.output, rows).with_context(|| format!("cannot write {}", self.output.display()))
-    }
 }
 
 /// One service.
