@@ -68,3 +68,30 @@ async fn a_version_that_is_not_new_is_looked_at_closely_only_while_it_is_suspect
     assert_eq!(asks_again_after, [5, 5, 5, 1, 5, 5, 5, 5]);
     assert_eq!(service.ledger().phase(), "shifting");
 }
+
+/// Of reports that are taken because they tell of failures, those of the colour whose failures come first would be judged alone.
+#[tokio::test]
+async fn no_report_is_taken_before_its_turn_for_what_it_tells() {
+    for failed in [0, 2] {
+        let service = Service::with_open_release().await;
+        service.world.install_done(&service.name);
+        let ask = async |instance: &str, failed: u64| {
+            let minute = service.world.now().as_second() / 60;
+            let count = |arrived, failed| json!({"arrived": arrived, "failed": failed, "open": 0});
+            let question = json!({
+                "deploymentId": service.deployment(), "lifecycleEvent": "ValidateService", "instanceId": instance,
+                "service": "backend", "counts": [{"minute": minute, "blue": count(18, 0), "green": count(2, failed)}],
+            });
+            service.send(question).await.unwrap();
+        };
+        ask("i-backend-2", 0).await;
+        ask("i-backend-1", 0).await;
+        service.world.pass(Duration::from_secs(30));
+        ask("i-backend-2", 0).await;
+        ask("i-backend-1", 0).await;
+        service.world.pass(Duration::from_millis(500));
+        service.world.forget_calls();
+        ask("i-backend-2", failed).await;
+        assert_eq!(service.world.forget_calls(), 1, "the ledger answers: {failed}");
+    }
+}

@@ -280,9 +280,9 @@ impl Planning<'_> {
     /// A candidate alarm needs no such proof: its way back goes first.
     ///
     /// A concurrent pass must also not mistake this way back for an operator deleting the rule, because only our cause
-    /// allows another attempt. Waiting for the commit is safe here: the remaining targets are healthy.
+    /// allows another attempt. Waiting for the commit is safe here: the remaining targets are healthy, or it has no weight.
     fn may_be_overtaken(&self, open: &Open) -> bool {
-        let Phase::Returning(Returning { cause, .. }) = &open.phase else { return false };
+        let Phase::Returning(Returning { cause, had_weight, .. }) = &open.phase else { return false };
         let deployment = self.seen.deployment.known().and_then(Option::as_ref);
         let succeeded = deployment.is_some_and(|deployment| deployment.status == DeploymentStatus::Succeeded);
         match cause {
@@ -293,7 +293,7 @@ impl Planning<'_> {
             | ReturnCause::Gate { .. }
             | ReturnCause::Paused { .. } => true,
             ReturnCause::Alarm { .. } | ReturnCause::PartialSuccess { .. } => false,
-            _ => succeeded,
+            _ => succeeded || !had_weight,
         }
     }
 
