@@ -1,6 +1,7 @@
 //! A candidate gets no weight while it answers otherwise than its `smoke.txt` says, and live does not.
 
 use super::story::{Story, upload};
+use greenlight::failure::Class;
 use greenlight::reconcile::{Reported, read, reconcile_from};
 use release::{
     Colour, InstanceId, PerColour, Phase, SmokeAnswer, SmokeReport, Smoked, Upload, VerdictWord, Wake,
@@ -67,6 +68,19 @@ async fn a_version_that_only_fails_checkout_never_gets_weight() {
             story.world.world.receipts().into_values().find(|receipt| receipt.number.0 == 2).unwrap();
         assert_eq!(receipt.steps, []);
     }
+}
+
+/// Another pass would find the rule gone and no reason for that in the ledger, and take it for an operator's doing.
+#[tokio::test]
+async fn without_weight_nothing_is_taken_back_before_its_cause_is_written() {
+    let story = installed("Canary10Percent5Minutes").await;
+    story.pass(Duration::from_secs(5));
+    story.refuses(&["write_ledger"], Class::Transient);
+    asks(&story, "i-backend-1", answers(200, 500)).await;
+    assert!(story.world.rules().release.is_some());
+    story.world.expect_faults(&[]);
+    asks(&story, "i-backend-1", answers(200, 500)).await;
+    assert_eq!((story.phase(), story.world.rules().release), ("returning", None));
 }
 
 #[tokio::test]
