@@ -12,8 +12,8 @@ use crate::{
 };
 use std::time::Duration;
 
-/// For how long the first weight waits for what instances have counted. An older kit counts nothing.
-const FIRST_REPORTS: Duration = Duration::from_secs(10);
+/// For how long the first weight waits for what instances have counted: three questions of a hook. An older kit counts nothing.
+const FIRST_REPORTS: Duration = Duration::from_secs(15);
 
 /// Whose first report is still to come, before a first weight by budget: failures that nobody reports stay unknown
 /// for minutes, so that only a small share may be risked. CodeDeploy tells that a hook has begun before that asks its first question.

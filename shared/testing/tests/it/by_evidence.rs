@@ -90,7 +90,7 @@ async fn a_good_version_goes_on_by_evidence_bakes_beside_the_live_one_and_goes_l
 
 /// What nobody reports stays unknown for minutes, and only little may be risked then.
 #[tokio::test]
-async fn the_first_share_by_budget_waits_for_every_instances_first_report_or_ten_seconds() {
+async fn the_first_share_by_budget_waits_for_every_instances_first_report_or_fifteen_seconds() {
     let story = installed("evidence", 60).await;
     let mut traffic = Traffic::new(&story, 7, &|_| 60.0, &calm);
     traffic.turn().await;
@@ -98,7 +98,7 @@ async fn the_first_share_by_budget_waits_for_every_instances_first_report_or_ten
 
     let story = installed("evidence", 60).await;
     story.after(5).await;
-    let reconciled = story.after(4).await;
+    let reconciled = story.after(9).await;
     assert_eq!(story.share(Colour::Green), 0);
     let waits = &reconciled.passes.last().unwrap().plan.reasons;
     let waiting = "i-backend-1 to tell what it has counted".to_owned();

@@ -102,7 +102,7 @@ async fn the_first_share_is_the_settings_or_what_the_traffic_allows() {
 async fn a_forecast_reads_what_any_phase_would() {
     let idle = with_traffic("evidence", 60).await;
     let open = Story::shifting("evidence").await;
-    open.after(10).await;
+    open.after(15).await;
     open.pass(Duration::from_secs(600));
     assert!(
         reads(&open.ledger(), &open.policy, open.now()).published.is_some(),

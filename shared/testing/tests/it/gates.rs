@@ -127,7 +127,7 @@ async fn a_release_by_evidence_waits_for_its_first_yes_as_well() {
     let story = gated("evidence").await;
     story.push(2).await;
     story.install().await;
-    assert!(says(&story.after(10).await, "waits_for_gate"), "instances of an older kit report nothing");
+    assert!(says(&story.after(15).await, "waits_for_gate"), "instances of an older kit report nothing");
     story.world.expect_faults(&[]);
     story.after(60).await;
     assert_eq!((was_raised(&story), story.share(Colour::Green)), (false, 0));

@@ -60,7 +60,7 @@ async fn an_alarm_that_is_over_before_the_ledger_can_be_read_is_the_reason_all_t
     for refused in [&["read_ledger"][..], &["read_ledger", "stop_deployment"]] {
         for strategy in ["canary:10%:20m", "evidence", "AllAtOnce"] {
             let story = Story::shifting(strategy).await;
-            story.after(5).await;
+            story.after(10).await;
             assert!(story.share(Colour::Green) > 0);
             story.pass(SECOND * 20);
             alarm(&story);
