@@ -9,9 +9,10 @@ use jiff::Timestamp;
 /// The stack's functions, the one first that every stack has.
 const FUNCTIONS: [&str; 5] = ["lifecycle", "upload", "alarm", "listener-rule", "waf-logs"];
 
-/// What is worth reading: decisions and what went wrong. A line matches that has any of these words (CloudWatch Logs user
+/// What is worth reading: decisions, commands and what went wrong. A line matches that has any of these words (CloudWatch Logs user
 /// guide, "Filter pattern syntax": optional terms).
-const WORTH: &str = r#"?decided ?WARN ?ERROR ?INIT_REPORT ?"Task timed out" ?"Error: Runtime""#;
+const WORTH: &str =
+    r#"?decided ?"took a command" ?WARN ?ERROR ?INIT_REPORT ?"Task timed out" ?"Error: Runtime""#;
 
 /// A line of a function's log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -72,7 +72,7 @@ fn page(receipt: &Receipt) -> String {
     ];
     if let Some(failed) = receipt.failed_by_candidate {
         lines.push(format!(
-            "  harm     at least {failed} requests, of those that were counted, were failed by this version"
+            "  harm     at least {failed} requests, of those that were counted, were failed by this version; slow answers are none"
         ));
     }
     lines.push(format!(

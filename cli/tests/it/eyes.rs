@@ -33,7 +33,10 @@ fn refused(status: &'static str, code: &str) -> Answer {
     )
 }
 
-/// The logs of a stack of which only the lifecycle function has decided something, a thousand milliseconds ago and more.
+const PAUSED: &str = r#"{"level":"INFO","message":"took a command","service":"frontend","command":"pause","changed":true,"dry_run":false,"said":"sara: to look","says":"paused while idle"}"#;
+
+/// The logs of a stack of which only the lifecycle function has decided something, a thousand milliseconds ago and more. As
+/// CloudWatch's, they have only the lines in which a term of the pattern stands.
 fn logs(request: &Request) -> Answer {
     let asked: Value = serde_json::from_str(&request.body).unwrap();
     if asked["logGroupName"] == "/aws/lambda/shop-waf-logs" {
@@ -41,7 +44,11 @@ fn logs(request: &Request) -> Answer {
     }
     let mut events = Vec::new();
     if asked["logGroupName"] == "/aws/lambda/shop-lifecycle" {
-        for (number, line) in DECIDED.lines().enumerate() {
+        let terms =
+            asked["filterPattern"].as_str().unwrap().split('?').map(|term| term.trim().trim_matches('"'));
+        let terms: Vec<&str> = terms.filter(|term| !term.is_empty()).collect();
+        let is_found = |line: &&str| terms.iter().any(|term| line.contains(term));
+        for (number, line) in DECIDED.lines().chain([PAUSED]).filter(is_found).enumerate() {
             let at = asked["endTime"].as_i64().unwrap() - 100_000;
             events.push(json!({ "timestamp": at, "message": line, "eventId": number.to_string() }));
         }
@@ -55,6 +62,7 @@ fn the_logs_of_all_functions_are_told_in_sentences() {
     let (said, beside, code) = run(&aws, &["logs", "--stack", "shop", "--since", "2h"]);
     assert_eq!((beside.as_str(), code), ("", Some(0)));
     assert!(said.contains("frontend   release 3 opens on green"), "{said}");
+    assert!(said.contains("frontend   an operator said pause (sara: to look): paused while idle"), "{said}");
     assert!(!said.contains('\u{1b}'), "no colour behind a pipe");
     let asked = aws.asked();
     assert!(asked.iter().all(|request| operation(request) == "FilterLogEvents"), "{asked:?}");

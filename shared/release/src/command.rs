@@ -156,7 +156,9 @@ fn resume(next: &mut Ledger) -> String {
     }
     let was_paused = std::mem::take(&mut next.paused);
     next.pause_said.take_if(|_| was_paused);
-    if was_paused {
+    if was_paused && next.open.is_none() {
+        "the pause is over: the next release may get traffic".to_owned()
+    } else if was_paused {
         format!("goes on ({})", next.phase())
     } else {
         "not paused: nothing to resume".to_owned()
